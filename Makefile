@@ -1,0 +1,62 @@
+# The front door. Variables: ENV=dev (stack environment), LAB_PORT=4566, ENGINE=docker|host, PYTHON=/path/to/python3.13
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export LAB_PORT ?= 4566
+export ENV ?= dev
+export ENGINE
+export PYTHON
+lab := .lab/env/lab/bin/python -m lab
+pytest := .lab/env/lab/bin/python -m pytest
+node := .lab/env/node/bin/node
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Make or refresh the environments under .lab/env (every other target does it when needed)
+	@lab/setup.sh
+
+.PHONY: up down status
+up: setup ## Start the engine
+	@$(lab) up
+down: setup ## Stop the engine and remove its files
+	@$(lab) down
+status: setup ## Show what runs and what is deployed
+	@$(lab) status
+
+.PHONY: deploy-local demo
+deploy-local: setup ## Deploy the four stacks to the engine and probe every promise
+	@$(lab) deploy
+demo: setup ## From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report
+	@$(lab) demo
+
+.PHONY: test lint types unit infra-test engine-test integration
+test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
+
+lint: setup ## ruff: lint and format
+	@.lab/env/lab/bin/ruff check .
+	@.lab/env/lab/bin/ruff format --check .
+types: setup ## pyright: strict on lab, functions and infra
+	@$(node) infra/node_modules/pyright/index.js
+	@$(node) infra/node_modules/pyright/index.js -p infra/localstack/extension
+unit: setup ## Rules, without an engine
+	@$(pytest) tests/unit
+infra-test: setup ## The synthesized templates
+	@$(pytest) tests/infra
+engine-test: setup ## What the engine promises, through boto3
+	@$(pytest) tests/engine
+integration: setup ## The deployed pipeline
+	@$(pytest) tests/integration
+
+.PHONY: format lock clean
+format: setup ## Let ruff rewrite the code
+	@.lab/env/lab/bin/ruff check --fix .
+	@.lab/env/lab/bin/ruff format .
+lock: setup ## Write the lock files anew from requirements/*.in
+	@for name in $(basename $(notdir $(wildcard requirements/*.in))); do \
+	  .lab/env/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
+	    --no-emit-index-url --no-header --output-file requirements/$$name.txt requirements/$$name.in || exit 1; done
+clean: ## Stop the engine and remove everything the lab has made
+	@[ ! -x .lab/env/lab/bin/python ] || $(lab) down
+	@rm -rf .lab infra/node_modules
