@@ -1,0 +1,13 @@
+"""Where the lab keeps its files: everything it makes lives under the project's `.lab/` folder."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INFRA = ROOT / "infra"
+LAB = ROOT / ".lab"
+ENVIRONMENTS = LAB / "env"
+ENGINES = LAB / "engine"
+REPORTS = LAB / "reports"
+
+ENGINE_PYTHON = ENVIRONMENTS / "engine" / "bin" / "python"
+LAMBDA_RUNTIME = ENVIRONMENTS / "runtime"

@@ -1,0 +1,45 @@
+"""Fixtures shared by the tests that need a running engine."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from lab.engines import HostEngine
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def engine_endpoint() -> Iterator[str]:
+    """The engine under test: the one named by LAB_TEST_ENDPOINT, else a host engine of this session's own."""
+    if given := os.environ.get("LAB_TEST_ENDPOINT"):
+        yield given
+        return
+    engine = HostEngine(free_port())
+    engine.up()
+    try:
+        yield engine.endpoint
+    finally:
+        engine.down()
+
+
+@pytest.fixture(scope="session")
+def aws(engine_endpoint: str) -> Callable[..., Any]:
+    """`aws("sqs")` is a boto3 client of the engine under test."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+
+    def client(service: str, **config: Any) -> Any:
+        options = Config(retries={"total_max_attempts": 1}, **config)
+        return session.client(service, endpoint_url=engine_endpoint, config=options)
+
+    return client
