@@ -1,4 +1,4 @@
-"""The host packaging: LocalStack from its pip package, as a supervised process on 127.0.0.1. No Docker, no Java."""
+"""The host packaging: LocalStack from its pip package, supervised, on 127.0.0.1. No Docker, no Java."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Status:
 
 
 class HostEngine:
-    """One engine on one port. Its files, S3 bodies and Lambda code included, lie under `.lab/engine/PORT/`."""
+    """One engine on one port. All its files, S3 bodies and Lambda code too, lie under `.lab/engine/PORT/`."""
 
     kind = "host"
 
@@ -109,7 +109,7 @@ class HostEngine:
             "TMPDIR": str(home / "tmp"),
             "XDG_CACHE_HOME": str(paths.ENGINES / "cache"),
             "PYTHONUNBUFFERED": "1",
-            # 4.14.0 takes a machine with /.dockerenv for its own container and then writes to /etc and /usr/lib
+            # where /.dockerenv exists 4.14.0 believes to be in its container and writes to /etc and /usr/lib
             "OVERRIDE_IN_DOCKER": "0",
             "FILESYSTEM_ROOT": str(home / "fs"),
             "LOCALSTACK_VOLUME_DIR": str(home / "volume"),
@@ -128,6 +128,7 @@ class HostEngine:
             "PROVIDER_OVERRIDE_DYNAMODB": "lab",
             "PROVIDER_OVERRIDE_LOGS": "lab",
             "PROVIDER_OVERRIDE_CLOUDWATCH": "lab",
+            "PROVIDER_OVERRIDE_SQS": "lab",
             "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.05",
             "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",
             "SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL": "2",
@@ -139,7 +140,13 @@ class HostEngine:
             (self.home / folder).mkdir(parents=True)
         self._state_file.write_text(json.dumps({"port": self.port}))
         engine = [str(paths.ENGINE_PYTHON), "-m", "localstack.runtime.main"]
-        supervisor = [sys.executable, "-m", "lab.engines.supervisor", str(self._state_file), str(STOP_SECONDS)]
+        supervisor = [
+            sys.executable,
+            "-m",
+            "lab.engines.supervisor",
+            str(self._state_file),
+            str(STOP_SECONDS),
+        ]
         with self.log.open("wb") as log:
             subprocess.Popen(  # noqa: S603  the lab's own command line
                 supervisor + engine,
@@ -190,7 +197,7 @@ class HostEngine:
 
     @staticmethod
     def _supervised(state: dict[str, Any]) -> bool:
-        """Whether the recorded supervisor lives: same pid and same start, so a reused pid is not taken for it."""
+        """Whether the recorded supervisor lives: same pid and same start, as pids are used again."""
         if state.get("exit") is not None:
             return False
         if "supervisor" not in state:
@@ -208,10 +215,11 @@ class HostEngine:
 
 
 def _owner_of(port: int) -> str:
-    """` by NAME (pid N)` of the process that listens on the port, or nothing where the system will not say."""
+    """` by NAME (pid N)` of the process that listens on the port; nothing where the system will not say."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and getattr(connection.laddr, "port", None) == port and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass

@@ -1,0 +1,172 @@
+"""The command line `lab`: the Makefile's targets are thin names for these commands."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lab import aws as guarded
+from lab.aws import Aws
+from lab.engines import HostEngine
+from lab.errors import LabError
+from lab.stack import Stack, stack_names
+
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+HIGHEST_PORT = 65535
+
+app = typer.Typer(
+    name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+console = Console()
+
+Port = Annotated[int, typer.Option("--port", envvar="LAB_PORT", help="The engine's port on 127.0.0.1.")]
+Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
+Context = Annotated[
+    list[str] | None,
+    typer.Option("--context", "-c", help="A stack setting, key=value; see infra/settings.py. Repeatable."),
+]
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    console.print(line, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def up(port: Port = 4566) -> None:
+    """Start the engine and wait until it serves."""
+    engine = HostEngine(port)
+    start = time.monotonic()
+    with console.status("starting the engine"):
+        started = engine.up()
+    if started:
+        say(f"engine ready at {engine.endpoint} in {time.monotonic() - start:.1f} s ({engine.kind})")
+    else:
+        say(f"engine already running at {engine.endpoint}")
+    say("next: make deploy-local")
+
+
+@app.command()
+def down(port: Port = 4566) -> None:
+    """Stop the engine and remove its files. What was deployed to it is gone."""
+    start = time.monotonic()
+    with console.status("stopping the engine"):
+        stopped = HostEngine(port).down()
+    say(f"engine stopped in {time.monotonic() - start:.1f} s" if stopped else "no engine was running")
+
+
+@app.command()
+def status(port: Port = 4566, env: Env = "dev") -> None:
+    """Show the engine, what is deployed and what the pipeline holds. Exit code 1 unless both are there."""
+    engine = HostEngine(port)
+    engine.require_running()
+    say(f"engine: running at {engine.endpoint} ({engine.kind}, {engine.status().detail})")
+    aws = guarded.local(engine.endpoint)
+    stack = Stack.read(aws, env)
+    from lab.observe import Pipeline  # noqa: PLC0415
+
+    pipeline = Pipeline(aws, stack)
+    queue, dlq = pipeline.queue(), pipeline.dlq()
+    ringing = sorted(name for name, state in pipeline.alarm_states().items() if state == "ALARM")
+    say(f"API: {stack.api_url}")
+    say(f"queue: {queue.visible} visible, {queue.in_flight} in flight, {queue.delayed} delayed")
+    say(f"DLQ: {dlq.visible} visible, {dlq.in_flight} in flight")
+    say(f"failure mode: {pipeline.failure_mode()}")
+    say(f"alarms: {', '.join(ringing) if ringing else 'none in ALARM'}")
+
+
+@app.command()
+def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None:
+    """Deploy the four stacks to the local engine and probe every promise."""
+    engine = HostEngine(port)
+    engine.require_running()
+    stack = _deploy(guarded.local(engine.endpoint), env, context)
+    say(f"\nAPI      {stack.api_url}")
+    say(f"queue    {stack.queue_url}")
+    say(f"DLQ      {stack.dlq_url}")
+    say("\ntry next:")
+    say(
+        f"  curl -i -X POST {stack.api_url}/events -H 'content-type: application/json' "
+        """-d '{"orderId": "first-1", "amount": 12.5}'"""
+    )
+    say("  make demo")
+
+
+@app.command()
+def demo(port: Port = 4566, env: Env = "dev") -> None:
+    """From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report."""
+    from lab import demo as story  # noqa: PLC0415  only this command needs plots and templates
+    from lab.observe import Pipeline  # noqa: PLC0415
+
+    guarded.refuse_real_credentials(os.environ)
+    engine = HostEngine(port)
+    with console.status("starting the engine"):
+        started = engine.up()
+    say(f"engine {'ready' if started else 'already running'} at {engine.endpoint}")
+    aws = guarded.local(engine.endpoint)
+    stack = _deploy(aws, env, None)
+    run, page = story.play(Pipeline(aws, stack), f"{engine.kind} engine, LocalStack 4.14.0", console)
+    story.summary(run, page, console)
+    if not run.passed:
+        raise typer.Exit(1)
+
+
+def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
+    from lab.deploy import deploy as deploy_stacks  # noqa: PLC0415
+    from lab.deploy import require_kept  # noqa: PLC0415
+    from lab.promises import Promise, probe  # noqa: PLC0415
+
+    start = time.monotonic()
+    stack = deploy_stacks(aws, env, settings_of(context), say)
+    table = Table(title=f"Promises of {', '.join(stack_names(env))}", title_justify="left")
+    table.add_column("promise")
+    table.add_column("kept")
+    table.add_column("seen", overflow="fold")
+    found: list[Promise] = []
+    for promise in probe(aws, stack):
+        found.append(promise)
+        table.add_row(promise.name, "[green]yes[/]" if promise.kept else "[red]NO[/]", promise.seen)
+    console.print(table)
+    require_kept(found)
+    say(f"deployed and probed in {time.monotonic() - start:.1f} s")
+    return stack
+
+
+def settings_of(context: list[str] | None) -> dict[str, str]:
+    """Settings given as key=value. Raises LabError for anything else."""
+    settings: dict[str, str] = {}
+    for given in context or []:
+        key, found, value = given.partition("=")
+        if not found or not key:
+            raise LabError(f"-c {given} is not key=value.", "Write it like this: -c batchSize=5")
+        settings[key] = value
+    return settings
+
+
+def main() -> NoReturn:
+    """Run a command; show a LabError as what is wrong and how to fix it."""
+    sys.exit(run(app))
+
+
+def run(command: Callable[..., object]) -> int:
+    """Run a command and return its exit code; errors go to standard error."""
+    errors = Console(stderr=True)
+    try:
+        command(standalone_mode=False)
+    except LabError as error:
+        if error.details:
+            errors.print(error.details, markup=False, highlight=False, style="dim")
+        errors.print(f"[red]error:[/] {error.what}", highlight=False, soft_wrap=True)
+        errors.print(f"  fix: {error.fix}", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("interrupted")
+        return INTERRUPTED
+    except typer.Exit as leave:
+        return leave.exit_code
+    return 0

@@ -1,0 +1,72 @@
+"""Deploys the four stacks to a local engine: bootstrap once, deploy, then probe every promise."""
+
+import platform
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lab import promises
+from lab.aws import LOCAL_ACCOUNT, REGION, Aws
+from lab.cdk import cdklocal
+from lab.errors import LabError
+from lab.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+ENVIRONMENT = f"aws://{LOCAL_ACCOUNT}/{REGION}"
+DEPLOY_OPTIONS = ("--require-approval=never", "--method=direct", "--concurrency=4")
+
+
+def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str], None]) -> Stack:
+    """Bring the engine's stacks to what the code says; unchanged stacks are left alone.
+
+    `aws` comes from `lab.aws.local`, so the account guard has run. Raises LabError when CDK fails.
+    """
+    endpoint = aws.endpoint
+    if endpoint is None:
+        raise LabError("deploy is for local engines.", "Start one: make up")
+    if not _bootstrapped(aws):
+        with _timed("bootstrap", say):
+            cdklocal("bootstrap", ENVIRONMENT, endpoint=endpoint, context={})
+    context = {"profile": "local", "envName": env_name, "architecture": architecture()} | settings
+    with _timed("deploy", say):
+        cdklocal("deploy", "--all", *DEPLOY_OPTIONS, endpoint=endpoint, context=context)
+    return Stack.read(aws, env_name)
+
+
+def architecture() -> str:
+    """This machine's architecture by AWS's name for it."""
+    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
+
+
+def require_kept(found: list[promises.Promise]) -> None:
+    """Raise LabError unless every promise was kept."""
+    broken = [promise for promise in found if not promise.kept]
+    if broken:
+        raise LabError(
+            f"{len(broken)} of {len(found)} promises of the deployment are broken: "
+            + "; ".join(f"{promise.name} ({promise.seen})" for promise in broken),
+            "Start afresh: make down up deploy-local",
+        )
+
+
+def _bootstrapped(aws: Aws) -> bool:
+    ssm: SSMClient = aws.client("ssm")
+    try:
+        ssm.get_parameter(Name=BOOTSTRAP_VERSION)
+    except ClientError:
+        return False
+    return True
+
+
+@contextmanager
+def _timed(what: str, say: Callable[[str], None]) -> Generator[None]:
+    say(f"{what} ...")
+    start = time.monotonic()
+    yield
+    say(f"{what} done in {time.monotonic() - start:.1f} s")

@@ -1,0 +1,52 @@
+"""The ledger: no message is ever unaccounted for.
+
+accepted = succeeded + in the DLQ + in flight, and every accepted order has its effect exactly once
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lab.observe import Depth, Effect
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where every accepted order of a run is."""
+
+    accepted: int
+    succeeded: int
+    in_dlq: int
+    in_flight: int
+    lost: int
+    duplicated: int
+
+    @property
+    def unaccounted(self) -> int:
+        """What the equation leaves over: above zero orders are missing, below zero some are counted twice."""
+        return self.accepted - self.succeeded - self.in_dlq - self.in_flight
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing is lost, duplicated or unaccounted for."""
+        return self.lost == 0 and self.duplicated == 0 and self.unaccounted == 0
+
+
+def settle(accepted: Iterable[str], effects: Iterable[Effect], queue: Depth, dlq: Depth) -> Ledger:
+    """Account for the accepted order ids of a run that began with both queues empty.
+
+    An order is lost when it has no effect and the queues hold too few messages for it to be there still.
+    A duplicate is an execution beyond an order's first.
+    """
+    wanted = set(accepted)
+    executions = {effect.order_id: effect.executions for effect in effects if effect.order_id in wanted}
+    succeeded = sum(1 for count in executions.values() if count > 0)
+    in_flight = queue.total
+    missing = len(wanted) - succeeded
+    return Ledger(
+        accepted=len(wanted),
+        succeeded=succeeded,
+        in_dlq=dlq.total,
+        in_flight=in_flight,
+        lost=max(0, missing - dlq.total - in_flight),
+        duplicated=sum(max(0, count - 1) for count in executions.values()),
+    )

@@ -1,0 +1,115 @@
+"""Reading the pipeline from outside, through AWS APIs only: depths, effects, alarms."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from lab.aws import Aws
+from lab.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Approximate message counts of one queue, as SQS reports them."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        return self.visible + self.in_flight + self.delayed
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An order's side effect: how often it ran, and when (epoch milliseconds)."""
+
+    order_id: str
+    executions: int
+    accepted_at: int
+    processed_at: int
+
+    @property
+    def latency_ms(self) -> int:
+        """From acceptance by the API to the committed effect."""
+        return self.processed_at - self.accepted_at
+
+
+class Pipeline:
+    """A deployed pipeline as an operator sees it."""
+
+    def __init__(self, aws: Aws, stack: Stack) -> None:
+        self.aws = aws
+        self.stack = stack
+        self._sqs: SQSClient = aws.client("sqs")
+        self._dynamodb: DynamoDBClient = aws.client("dynamodb")
+        self._cloudwatch: CloudWatchClient = aws.client("cloudwatch")
+        self._ssm: SSMClient = aws.client("ssm")
+
+    def queue(self) -> Depth:
+        """The orders queue."""
+        return self._depth(self.stack.queue_url)
+
+    def dlq(self) -> Depth:
+        """The dead-letter queue."""
+        return self._depth(self.stack.dlq_url)
+
+    def processed(self) -> int:
+        """How many orders have their effect."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.orders_table_name, Select="COUNT", ConsistentRead=True
+        )
+        return sum(page["Count"] for page in pages)
+
+    def effects(self) -> Iterator[Effect]:
+        """Every order's effect."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.orders_table_name, ConsistentRead=True
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield Effect(
+                    order_id=item["orderId"].get("S", ""),
+                    executions=int(item["executions"].get("N", "0")),
+                    accepted_at=int(Decimal(item["acceptedAt"].get("N", "0"))),
+                    processed_at=int(Decimal(item["processedAt"].get("N", "0"))),
+                )
+
+    def alarm_states(self) -> dict[str, str]:
+        """State by alarm, without the deployment's prefix: {"critical-dlq-depth": "OK", ...}."""
+        prefix = f"{self.stack.prefix}-"
+        alarms = self._cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+        return {
+            alarm.get("AlarmName", "").removeprefix(prefix): alarm.get("StateValue", "") for alarm in alarms
+        }
+
+    def failure_mode(self) -> str:
+        """The failure mode in force at the parameter the stack names."""
+        return self._ssm.get_parameter(Name=self.stack.failure_mode_parameter)["Parameter"].get("Value", "")
+
+    def set_failure_mode(self, mode: str) -> None:
+        """Write the failure mode; functions notice it when their cached copy is too old."""
+        self._ssm.put_parameter(Name=self.stack.failure_mode_parameter, Value=mode, Overwrite=True)
+
+    def _depth(self, url: str) -> Depth:
+        counts = self._sqs.get_queue_attributes(
+            QueueUrl=url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        ).get("Attributes", {})
+        return Depth(
+            visible=int(counts.get("ApproximateNumberOfMessages", 0)),
+            in_flight=int(counts.get("ApproximateNumberOfMessagesNotVisible", 0)),
+            delayed=int(counts.get("ApproximateNumberOfMessagesDelayed", 0)),
+        )

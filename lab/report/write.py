@@ -1,0 +1,40 @@
+"""Writes a run's report under `.lab/reports/`."""
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from lab import paths
+from lab.report.run import Run
+
+
+def write(run: Run, alarms: list[str]) -> Path:
+    """Write `NAME-DATE-TIME/report.html` and `report.json`; returns the page's path.
+
+    `alarms` are the alarms whose states the plot shows, without the deployment's prefix.
+    """
+    os.environ.setdefault("MPLCONFIGDIR", str(paths.LAB / "cache" / "matplotlib"))
+    from lab.report.plot import svg  # noqa: PLC0415  matplotlib takes a second to import: only when needed
+
+    started = time.localtime(run.timeline.started)
+    folder = paths.REPORTS / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S', started)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("lab.report", "."), autoescape=True, trim_blocks=True
+    ).get_template("page.html.j2")
+    page = folder / "report.html"
+    page.write_text(
+        template.render(
+            run=run,
+            plot=Markup(svg(run.timeline, alarms)),  # noqa: S704  made by matplotlib from numbers and our own labels
+            started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
+            duration=run.timeline.samples[-1].at if run.timeline.samples else 0.0,
+        )
+    )
+    (folder / "report.json").write_text(json.dumps(asdict(run) | {"passed": run.passed}, indent=2))
+    return page

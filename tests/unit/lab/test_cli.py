@@ -1,0 +1,37 @@
+"""The command line reports errors as what is wrong and how to fix it."""
+
+import pytest
+
+from lab import cli
+from lab.errors import LabError
+
+
+def test_an_error_is_one_line_with_its_fix_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    def command(**_: object) -> None:
+        raise LabError("The tea is cold.", "Boil water.", details="last log line")
+
+    assert cli.run(command) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "last log line",
+        "error: The tea is cold.",
+        "  fix: Boil water.",
+    ]
+
+
+def test_ctrl_c_ends_with_the_code_shells_use(capsys: pytest.CaptureFixture[str]) -> None:
+    def command(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert cli.run(command) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["batchSize", "=5", ""])
+def test_a_setting_that_is_not_key_value_is_refused(given: str) -> None:
+    with pytest.raises(LabError, match="is not key=value") as raised:
+        cli.settings_of([given])
+    assert "-c batchSize=5" in raised.value.fix
+
+
+def test_settings_keep_everything_behind_the_first_equals_sign() -> None:
+    assert cli.settings_of(["alarmEmail=a=b@example.com"]) == {"alarmEmail": "a=b@example.com"}

@@ -1,0 +1,48 @@
+"""Nothing local may reach a real AWS account."""
+
+import pytest
+
+from lab import aws
+from lab.errors import LabError
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"AWS_PROFILE": "production"},
+        {"AWS_SESSION_TOKEN": "token"},
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token"},
+        {"AWS_ACCESS_KEY_ID": "AKIA" + "A" * 16},
+        {"AWS_ACCESS_KEY_ID": "ASIA" + "A" * 16},
+    ],
+    ids=lambda environment: next(iter(environment)),
+)
+def test_real_credentials_in_the_environment_are_refused_by_name(environment: dict[str, str]) -> None:
+    with pytest.raises(LabError) as raised:
+        aws.refuse_real_credentials(environment)
+    name = next(iter(environment))
+    assert name in raised.value.what
+    assert f"-u {name}" in raised.value.fix
+    assert environment[name] not in f"{raised.value.what}{raised.value.fix}"
+
+
+@pytest.mark.parametrize("environment", [{}, {"AWS_ACCESS_KEY_ID": "test"}, {"AWS_REGION": "eu-central-1"}])
+def test_an_environment_without_real_credentials_passes(environment: dict[str, str]) -> None:
+    aws.refuse_real_credentials(environment)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://sqs.us-east-1.amazonaws.com", "http://192.0.2.1:4566", "nonsense"]
+)
+def test_an_endpoint_off_loopback_is_refused(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*aws.REAL_CREDENTIALS, "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("socket.getaddrinfo", lambda host, _port: [(0, 0, 0, "", ("192.0.2.1", 0))])
+    with pytest.raises(LabError, match="not on this machine's loopback"):
+        aws.local(endpoint)
+
+
+def test_nobody_at_the_endpoint_is_one_line_with_the_fix() -> None:
+    with pytest.raises(LabError, match="does not answer") as raised:
+        aws.local("http://127.0.0.1:1")
+    assert raised.value.fix == "Run: make up"

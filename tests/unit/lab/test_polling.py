@@ -1,0 +1,18 @@
+"""Conditions are polled with a deadline."""
+
+import itertools
+
+import pytest
+
+from lab.errors import LabError
+from lab.polling import wait_for
+
+
+def test_what_was_seen_when_the_condition_held_is_returned() -> None:
+    counter = itertools.count()
+    assert wait_for("three", lambda: next(counter), lambda seen: seen == 3, within=5, every=0) == 3
+
+
+def test_a_missed_deadline_names_what_was_awaited_and_what_was_seen_last() -> None:
+    with pytest.raises(LabError, match=r"Waited 0 s for rain; last seen: 'sun'"):
+        wait_for("rain", lambda: "sun", lambda seen: seen == "rain", within=0)
