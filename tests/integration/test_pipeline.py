@@ -1,0 +1,182 @@
+"""One order's way through the deployed pipeline, on parts that really run."""
+
+import json
+import random
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from lab.api import Api
+from lab.observe import Effect, Pipeline
+from lab.orders import order, orders
+from lab.promises import probe
+from lab.tap import tap
+from tests.eventually import eventually
+
+
+def new_order(**changes: Any) -> dict[str, Any]:
+    return order(f"test-{uuid.uuid4().hex[:12]}", random.Random(7)) | changes
+
+
+def effect_of(pipeline: Pipeline, order_id: str) -> Effect | None:
+    return next((effect for effect in pipeline.effects() if effect.order_id == order_id), None)
+
+
+def processed(pipeline: Pipeline, order_id: str, within: float = 20) -> Effect:
+    effect = eventually(lambda: effect_of(pipeline, order_id), within=within)
+    assert effect is not None
+    return effect
+
+
+def dead_letters(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """Look into the DLQ without hiding anything from anybody else."""
+    return (
+        pipeline.aws.client("sqs")
+        .receive_message(
+            QueueUrl=pipeline.stack.dlq_url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        .get("Messages", [])
+    )
+
+
+def dead_letter_of(pipeline: Pipeline, order_id: str) -> dict[str, Any] | None:
+    return next((m for m in dead_letters(pipeline) if order_id in m["Body"]), None)
+
+
+def attribute(message: dict[str, Any], name: str) -> str:
+    return message["MessageAttributes"][name]["StringValue"]
+
+
+def test_every_promise_of_the_deployment_is_kept(pipeline: Pipeline) -> None:
+    assert [promise for promise in probe(pipeline.aws, pipeline.stack) if not promise.kept] == []
+
+
+def test_an_accepted_order_has_its_effect_exactly_once(pipeline: Pipeline, api: Api) -> None:
+    accepted = api.submit(new_order())
+    assert processed(pipeline, accepted.order_id).executions == 1
+
+
+def test_money_arrives_in_the_table_to_the_cent(pipeline: Pipeline, api: Api) -> None:
+    accepted = api.submit({"orderId": f"money-{uuid.uuid4().hex[:8]}", "amount": 1234567.89})
+    processed(pipeline, accepted.order_id)
+    row = pipeline.aws.client("dynamodb").get_item(
+        TableName=pipeline.stack.orders_table_name, Key={"orderId": {"S": accepted.order_id}}
+    )["Item"]
+    assert Decimal(row["amount"]["N"]) == Decimal("1234567.89")
+
+
+def test_a_processed_order_is_announced_on_the_bus_with_its_correlation_id(
+    pipeline: Pipeline, api: Api
+) -> None:
+    with tap(pipeline.aws, pipeline.stack.order_events_topic_arn) as events:
+        accepted = api.submit(new_order())
+        event = eventually(
+            lambda: next(
+                (n for n in events.notifications() if n["detail"].get("orderId") == accepted.order_id), None
+            ),
+            within=20,
+        )
+    assert event is not None
+    assert event["detail-type"] == "OrderProcessed"
+    assert event["detail"]["correlationId"] == accepted.correlation_id
+
+
+def test_a_schema_violation_is_refused_with_its_pointer_and_nothing_is_queued(api: Api) -> None:
+    answer = api.post_order(new_order(amount=-1))
+    problem = answer.json()
+    assert answer.status_code == 422
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert [violation["pointer"] for violation in problem["violations"]] == ["/amount"]
+    assert problem["correlationId"]
+
+
+def test_a_poisoned_order_goes_straight_to_the_dlq_with_its_cause_of_death(
+    pipeline: Pipeline, api: Api
+) -> None:
+    pipeline.set_failure_mode("poison_payload")
+    ids: list[str] = []
+
+    def submit_until_one_died() -> dict[str, Any] | None:
+        ids.append(api.submit(new_order()).order_id)
+        return next(iter(dead_letters(pipeline)), None)
+
+    message = eventually(submit_until_one_died, within=30, every=0.5)
+    assert message is not None
+    assert attribute(message, "errorCategory") == "VALIDATION"
+    assert attribute(message, "receiveCount") == "1"
+    assert json.loads(message["Body"])["orderId"] in ids
+    assert len(message["MessageAttributes"]) <= 10
+
+
+def test_a_message_that_is_no_order_dies_without_delaying_its_neighbours(
+    pipeline: Pipeline, api: Api
+) -> None:
+    marker = uuid.uuid4().hex
+    pipeline.aws.client("sqs").send_message(
+        QueueUrl=pipeline.stack.queue_url, MessageBody=f"not json {marker}"
+    )
+    accepted = api.submit(new_order())
+    assert processed(pipeline, accepted.order_id).executions == 1
+    message = eventually(lambda: dead_letter_of(pipeline, marker), within=20)
+    assert message is not None
+    assert attribute(message, "errorCategory") == "VALIDATION"
+
+
+def test_the_same_order_submitted_twice_has_one_effect(pipeline: Pipeline, api: Api) -> None:
+    again = new_order()
+    first, second = api.submit(again), api.submit(again)
+    assert first.idempotency_key == second.idempotency_key
+    processed(pipeline, first.order_id)
+    eventually(lambda: pipeline.queue().total == 0, within=20)
+    effect = effect_of(pipeline, first.order_id)
+    assert effect is not None
+    assert effect.executions == 1
+
+
+def test_duplicate_submit_mode_has_one_effect_per_order(pipeline: Pipeline, api: Api) -> None:
+    pipeline.set_failure_mode("duplicate_submit")
+    ids = [api.submit(sent).order_id for sent in orders(5, label="duplicate")]
+    for order_id in ids:
+        processed(pipeline, order_id)
+    eventually(lambda: pipeline.queue().total == 0, within=20)
+    executions = {effect.order_id: effect.executions for effect in pipeline.effects()}
+    assert [executions[order_id] for order_id in ids] == [1] * len(ids)
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic dGVzdA=="])
+def test_redrive_is_closed_without_the_token(pipeline: Pipeline, authorization: str | None) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    answer = httpx.get(
+        f"{pipeline.stack.api_url}/redrive/preview", headers=headers, trust_env=False, timeout=15
+    )
+    assert answer.status_code == (403 if authorization else 401)
+
+
+def test_a_redriven_message_is_processed_and_remembers_its_death(pipeline: Pipeline, api: Api) -> None:
+    body = new_order()
+    pipeline.set_failure_mode("poison_payload")
+
+    def submit_until_one_died() -> dict[str, Any] | None:
+        body["orderId"] = f"redriven-{uuid.uuid4().hex[:12]}"
+        api.submit(body)
+        return next(iter(dead_letters(pipeline)), None)
+
+    message = eventually(submit_until_one_died, within=30, every=0.5)
+    assert message is not None
+    order_id = json.loads(message["Body"])["orderId"]
+    pipeline.set_failure_mode("none")
+    eventually(lambda: effect_of(pipeline, api.submit(new_order()).order_id), within=30, every=0.5)
+    operation = api.start_redrive(minAgeSeconds=0, maxMessages=100)
+    row = eventually(
+        lambda: (r := api.redrive(operation))["status"] not in ("PENDING", "RUNNING") and r, within=60
+    )
+    assert row
+    assert row["status"] == "SUCCEEDED"
+    assert processed(pipeline, order_id, within=40).executions == 1
