@@ -1,27 +1,71 @@
 """Runs cdklocal (aws-cdk-local around the CDK CLI) with an environment that knows nothing but the engine."""
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lab import paths
+from lab.aws import LOCAL_ACCOUNT, REGION
 from lab.errors import LabError
 
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "TERM")
+ENVIRONMENT = f"aws://{LOCAL_ACCOUNT}/{REGION}"
 SHOWN_ON_FAILURE = 40  # lines
+INPUTS = (
+    "infra/*.py",
+    "infra/cdk.json",
+    "infra/components/**/*.py",
+    "infra/stacks/**/*.py",
+    "functions/**/*",
+    "requirements/bundle-*.txt",
+    "ops/queries/*",
+)
+APP_ERROR = "error: "  # begins the one line of infra/app.py about a bad setting or bundle
 
 
-def cdklocal(command: str, *arguments: str, endpoint: str, context: Mapping[str, str]) -> str:
-    """Run one cdklocal command in `infra/` and return what it printed.
+def bootstrap(endpoint: str) -> None:
+    """Make what CDK needs once in an account: a bucket and roles. Needs no app, so none is loaded."""
+    elsewhere = paths.LAB / "cdk"
+    elsewhere.mkdir(parents=True, exist_ok=True)
+    _cdklocal("bootstrap", ENVIRONMENT, endpoint=endpoint, folder=elsewhere)
 
-    Raises LabError with the CLI's last lines, or with the one line of a rejected setting.
-    """
+
+def synth(endpoint: str, context: Mapping[str, str]) -> None:
+    """Write templates and assets to `.lab/cdk.out`, unless they are there and the inputs unchanged."""
+    settings = [part for key, value in context.items() for part in ("-c", f"{key}={value}")]
+    made_from = paths.CLOUD_ASSEMBLY / "inputs.sha256"
+    inputs = _digest_of_inputs(settings)
+    if made_from.exists() and made_from.read_text() == inputs:
+        return
+    _cdklocal("synth", "--quiet", *settings, endpoint=endpoint)
+    made_from.write_text(inputs)
+
+
+def deploy(endpoint: str) -> None:
+    """Deploy what was synthesized last."""
+    options = ("--all", "--require-approval=never", "--method=direct", "--concurrency=4")
+    _cdklocal("deploy", "--app", str(paths.CLOUD_ASSEMBLY), *options, endpoint=endpoint)
+
+
+def _digest_of_inputs(settings: Sequence[str]) -> str:
+    """A digest of everything a synth reads: settings, app, function code, their locks and the saved queries."""
+    digest = hashlib.sha256("\0".join(settings).encode())
+    for pattern in INPUTS:
+        for file in sorted(paths.ROOT.glob(pattern)):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"\0{file.relative_to(paths.ROOT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _cdklocal(command: str, *arguments: str, endpoint: str, folder: Path = paths.INFRA) -> None:
+    """Run one cdklocal command. Raises LabError with its last lines or with the app's own one line."""
     node = paths.ENVIRONMENTS / "node" / "bin" / "node"
     wrapper = paths.INFRA / "node_modules" / "aws-cdk-local" / "bin" / "cdklocal"
-    settings = [part for key, value in context.items() for part in ("-c", f"{key}={value}")]
     done = subprocess.run(  # noqa: S603  the lab's own command line
-        [str(node), str(wrapper), command, *arguments, *settings],
-        cwd=paths.INFRA,
+        [str(node), str(wrapper), command, *arguments],
+        cwd=folder,
         env=_environment(endpoint),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -31,7 +75,6 @@ def cdklocal(command: str, *arguments: str, endpoint: str, context: Mapping[str,
     )
     if done.returncode:
         raise _failure(command, done.stdout.splitlines())
-    return done.stdout
 
 
 def _environment(endpoint: str) -> dict[str, str]:
@@ -43,20 +86,21 @@ def _environment(endpoint: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_ENVAR_ALLOWLIST": "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_REGION,AWS_DEFAULT_REGION",
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         "NO_COLOR": "1",
     }
 
 
 def _failure(command: str, output: Sequence[str]) -> LabError:
-    rejected = next((line for line in output if line.startswith("setting ")), None)
-    if rejected:
-        return LabError(f"A setting was rejected: {rejected}", "Correct it, then run the command again.")
+    told = next((line for line in output if line.startswith(APP_ERROR)), None)
+    if told:
+        return LabError(told.removeprefix(APP_ERROR), "Correct it, then run the command again.")
     return LabError(
         f"cdklocal {command} failed.",
         "Read its last lines below; if the engine is at fault, start afresh: make down up deploy-local",

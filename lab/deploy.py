@@ -3,14 +3,14 @@
 import platform
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lab import promises
-from lab.aws import LOCAL_ACCOUNT, REGION, Aws
-from lab.cdk import cdklocal
+from lab import cdk, promises
+from lab.aws import Aws
 from lab.errors import LabError
 from lab.stack import Stack
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-ENVIRONMENT = f"aws://{LOCAL_ACCOUNT}/{REGION}"
-DEPLOY_OPTIONS = ("--require-approval=never", "--method=direct", "--concurrency=4")
 
 
 def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str], None]) -> Stack:
@@ -30,12 +28,15 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     endpoint = aws.endpoint
     if endpoint is None:
         raise LabError("deploy is for local engines.", "Start one: make up")
-    if not _bootstrapped(aws):
-        with _timed("bootstrap", say):
-            cdklocal("bootstrap", ENVIRONMENT, endpoint=endpoint, context={})
     context = {"profile": "local", "envName": env_name, "architecture": architecture()} | settings
+    with ThreadPoolExecutor() as beside:
+        bootstrapped = None if _bootstrapped(aws) else beside.submit(cdk.bootstrap, endpoint)
+        with _timed("synth" if bootstrapped is None else "synth, bootstrap beside it", say):
+            cdk.synth(endpoint, context)
+            if bootstrapped:
+                bootstrapped.result()
     with _timed("deploy", say):
-        cdklocal("deploy", "--all", *DEPLOY_OPTIONS, endpoint=endpoint, context=context)
+        cdk.deploy(endpoint)
     return Stack.read(aws, env_name)
 
 

@@ -7,6 +7,7 @@ INFRA = ROOT / "infra"
 LAB = ROOT / ".lab"
 ENVIRONMENTS = LAB / "env"
 ENGINES = LAB / "engine"
+CLOUD_ASSEMBLY = LAB / "cdk.out"
 REPORTS = LAB / "reports"
 
 ENGINE_PYTHON = ENVIRONMENTS / "engine" / "bin" / "python"
