@@ -50,7 +50,7 @@ def deploy(endpoint: str) -> None:
 
 
 def _digest_of_inputs(settings: Sequence[str]) -> str:
-    """A digest of everything a synth reads: settings, app, function code, their locks and the saved queries."""
+    """A digest of all that a synth reads: settings, app, function code, their locks, saved queries."""
     digest = hashlib.sha256("\0".join(settings).encode())
     for pattern in INPUTS:
         for file in sorted(paths.ROOT.glob(pattern)):

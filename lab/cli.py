@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
+from lab import engines
 from lab.aws import Aws
-from lab.engines import HostEngine
+from lab.engines import Engine
 from lab.errors import LabError
 from lab.stack import Stack, stack_names
 
@@ -39,15 +40,8 @@ def say(line: str) -> None:
 
 @app.command()
 def up(port: Port = 4566) -> None:
-    """Start the engine and wait until it serves."""
-    engine = HostEngine(port)
-    start = time.monotonic()
-    with console.status("starting the engine"):
-        started = engine.up()
-    if started:
-        say(f"engine ready at {engine.endpoint} in {time.monotonic() - start:.1f} s ({engine.kind})")
-    else:
-        say(f"engine already running at {engine.endpoint}")
+    """Start the engine and wait until it serves. ENGINE=docker|host forces one; else the lab chooses."""
+    _up(port)
     say("next: make deploy-local")
 
 
@@ -56,14 +50,14 @@ def down(port: Port = 4566) -> None:
     """Stop the engine and remove its files. What was deployed to it is gone."""
     start = time.monotonic()
     with console.status("stopping the engine"):
-        stopped = HostEngine(port).down()
+        stopped = engines.present(port).down()
     say(f"engine stopped in {time.monotonic() - start:.1f} s" if stopped else "no engine was running")
 
 
 @app.command()
 def status(port: Port = 4566, env: Env = "dev") -> None:
     """Show the engine, what is deployed and what the pipeline holds. Exit code 1 unless both are there."""
-    engine = HostEngine(port)
+    engine = engines.present(port)
     engine.require_running()
     say(f"engine: running at {engine.endpoint} ({engine.kind}, {engine.status().detail})")
     aws = guarded.local(engine.endpoint)
@@ -83,7 +77,7 @@ def status(port: Port = 4566, env: Env = "dev") -> None:
 @app.command()
 def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None:
     """Deploy the four stacks to the local engine and probe every promise."""
-    engine = HostEngine(port)
+    engine = engines.present(port)
     engine.require_running()
     stack = _deploy(guarded.local(engine.endpoint), env, context)
     say(f"\nAPI      {stack.api_url}")
@@ -104,16 +98,40 @@ def demo(port: Port = 4566, env: Env = "dev") -> None:
     from lab.observe import Pipeline  # noqa: PLC0415
 
     guarded.refuse_real_credentials(os.environ)
-    engine = HostEngine(port)
-    with console.status("starting the engine"):
-        started = engine.up()
-    say(f"engine {'ready' if started else 'already running'} at {engine.endpoint}")
+    engine = _up(port)
     aws = guarded.local(engine.endpoint)
     stack = _deploy(aws, env, None)
     run, page = story.play(Pipeline(aws, stack), f"{engine.kind} engine, LocalStack 4.14.0", console)
     story.summary(run, page, console)
     if not run.passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor(port: Port = 4566) -> None:
+    """Show what the lab finds on this machine, and the fix for each problem. Exit code 1 if there is one."""
+    from lab.doctor import examine, table  # noqa: PLC0415
+
+    findings = list(examine(port, engines.wanted()))
+    console.print(table(findings))
+    if any(finding.fix for finding in findings):
+        raise typer.Exit(1)
+
+
+def _up(port: int) -> Engine:
+    """The engine on the port, started if there is none, of the packaging that is wanted or possible."""
+    engine = engines.present(port)
+    if engine.status().state == "running":
+        say(f"engine already running at {engine.endpoint} ({engine.kind})")
+        return engine
+    kind, why = engines.choose(engines.wanted())
+    say(why)
+    engine = engines.start(kind, port)
+    start = time.monotonic()
+    with console.status("starting the engine"):
+        engine.up()
+    say(f"engine ready at {engine.endpoint} in {time.monotonic() - start:.1f} s")
+    return engine
 
 
 def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:

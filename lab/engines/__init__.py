@@ -1,5 +1,9 @@
 """The engines the lab runs on: LocalStack 4.14.0 with the lab extension, in two packagings."""
 
+from lab.engines.choose import choose, present, start, wanted
+from lab.engines.docker import DockerEngine
 from lab.engines.host import HostEngine
 
-__all__ = ["HostEngine"]
+type Engine = DockerEngine | HostEngine
+
+__all__ = ["DockerEngine", "Engine", "HostEngine", "choose", "present", "start", "wanted"]

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,9 +14,9 @@ import httpx
 import psutil
 
 from lab import paths
+from lab.engines import ports
 from lab.errors import LabError
 
-HOST = "127.0.0.1"
 READY_SECONDS = 60.0
 STOP_SECONDS = 8.0
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -44,7 +43,7 @@ class HostEngine:
 
     @property
     def endpoint(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"http://{ports.LOOPBACK}:{self.port}"
 
     def up(self) -> bool:
         """Start the engine and wait until it serves.
@@ -56,7 +55,7 @@ class HostEngine:
             return False
         if not paths.ENGINE_PYTHON.exists():
             raise LabError("The engine's Python environment is missing.", "Run: make setup")
-        self._require_free_port()
+        ports.require_free(self.port)
         self._spawn()
         self._wait_until_ready()
         return True
@@ -115,8 +114,8 @@ class HostEngine:
             "LOCALSTACK_VOLUME_DIR": str(home / "volume"),
             "DOCKER_HOST": f"unix://{home}/no-docker.sock",
             "GATEWAY_SERVER": "lab-loopback",
-            "GATEWAY_LISTEN": f"{HOST}:{self.port}",
-            "LOCALSTACK_HOST": f"{HOST}:{self.port}",
+            "GATEWAY_LISTEN": f"{ports.LOOPBACK}:{self.port}",
+            "LOCALSTACK_HOST": f"{ports.LOOPBACK}:{self.port}",
             "GATEWAY_WORKER_COUNT": "100",
             "SQS_ENDPOINT_STRATEGY": "path",
             "DNS_ADDRESS": "0",
@@ -125,6 +124,7 @@ class HostEngine:
             "LAMBDA_RUNTIME_EXECUTOR": "process",
             "LAB_LAMBDA_RUNTIME": str(paths.LAMBDA_RUNTIME),
             "PROVIDER_OVERRIDE_S3": "lab",
+            "PROVIDER_OVERRIDE_CLOUDFORMATION": "lab",
             "PROVIDER_OVERRIDE_DYNAMODB": "lab",
             "PROVIDER_OVERRIDE_LOGS": "lab",
             "PROVIDER_OVERRIDE_CLOUDWATCH": "lab",
@@ -178,17 +178,6 @@ class HostEngine:
             details=lines,
         )
 
-    def _require_free_port(self) -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, self.port))
-            except OSError as error:
-                raise LabError(
-                    f"Port {self.port} is in use{_owner_of(self.port)}.",
-                    f"Stop that program, or choose another port: make up LAB_PORT={self.port + 1}",
-                ) from error
-
     def _state(self) -> dict[str, Any]:
         try:
             return json.loads(self._state_file.read_text())
@@ -212,15 +201,3 @@ class HostEngine:
     @staticmethod
     def _shown(path: Path) -> Path:
         return path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path
-
-
-def _owner_of(port: int) -> str:
-    """` by NAME (pid N)` of the process that listens on the port; nothing where the system will not say."""
-    try:
-        for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN
-            if listens and getattr(connection.laddr, "port", None) == port and connection.pid:
-                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    except psutil.Error:
-        pass
-    return ""
