@@ -14,11 +14,10 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
     name = "lab-loopback"
 
     def load(self, *_args, **_kwargs):
+        from localstack.runtime.server.twisted import TwistedRuntimeServer
         from rolo.gateway import Gateway
         from rolo.serving.twisted import TwistedGateway
         from twisted.internet import endpoints, reactor
-
-        from localstack.runtime.server.twisted import TwistedRuntimeServer
 
         class LoopbackServer(TwistedRuntimeServer):
             def register(

@@ -1,0 +1,1 @@
+"""CloudFormation resource types for which LocalStack 4.14.0 says CREATE_COMPLETE and makes nothing."""

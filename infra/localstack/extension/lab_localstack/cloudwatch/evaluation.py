@@ -1,0 +1,102 @@
+"""When an alarm is in which state: the documented evaluation of M out of N data points and of missing ones.
+
+Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data". An alarm's periods end
+at the moment of evaluation, so that its newest data point always spans a whole period.
+"""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+type State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+
+EXTRA_PERIODS = 2
+"""How many more periods than EvaluationPeriods are looked at; the guide's examples look at 5 for 3."""
+
+COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {
+    "GreaterThanOrEqualToThreshold": (operator.ge, "greater than or equal to"),
+    "GreaterThanThreshold": (operator.gt, "greater than"),
+    "LessThanThreshold": (operator.lt, "less than"),
+    "LessThanOrEqualToThreshold": (operator.le, "less than or equal to"),
+}
+TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
+_TREATED_AS = {"missing": "Missing", "breaching": "Breaching", "notBreaching": "NonBreaching"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An alarm's condition: M (`datapoints_to_alarm`) out of N (`evaluation_periods`) data points breach."""
+
+    comparison: str
+    threshold: float
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    missing: str = "missing"
+
+    @property
+    def range(self) -> int:
+        """How many periods are looked at."""
+        return self.evaluation_periods + EXTRA_PERIODS
+
+    def breaches(self, value: float) -> bool:
+        """Whether one data point is on the wrong side of the threshold."""
+        return COMPARISONS[self.comparison][0](value, self.threshold)
+
+
+def evaluate(rule: Rule, points: list[float | None]) -> State | None:
+    """The state for these data points, oldest first, None for a missing one; None to keep the state."""
+    real = [(age, rule.breaches(value)) for age, value in enumerate(reversed(points)) if value is not None]
+    if not real:
+        return {"missing": "INSUFFICIENT_DATA", "ignore": None, "breaching": "ALARM", "notBreaching": "OK"}[
+            rule.missing
+        ]  # pyright: ignore[reportReturnType]
+    newest = real[: rule.evaluation_periods]
+    breaching = sum(breaches for _, breaches in newest)
+    to_fill = rule.evaluation_periods - len(newest)
+    if rule.missing == "breaching":
+        breaching += to_fill
+    if breaching >= rule.datapoints_to_alarm:
+        return "ALARM"
+    if to_fill and rule.missing in ("missing", "ignore") and _premature(rule, real):
+        return "ALARM" if rule.missing == "missing" else None
+    return "OK"
+
+
+def _premature(rule: Rule, real: list[tuple[int, bool]]) -> bool:
+    """Whether all known points breach and the oldest is as old as M: AWS then does not wait for more."""
+    return all(breaches for _, breaches in real) and real[-1][0] + 1 >= rule.datapoints_to_alarm
+
+
+def reason(rule: Rule, state: State, old: State, points: list[tuple[float, str]]) -> str:
+    """The StateReason, as AWS words it. `points` are the real values with their times, newest first."""
+    periods = rule.evaluation_periods
+    if not points:
+        if state == "INSUFFICIENT_DATA":
+            return f"Insufficient Data: {periods} datapoint{_s(periods)} {_was(periods)} unknown."
+        return (
+            f"Threshold Crossed: no datapoints were received for {periods} period{_s(periods)} and {periods} "
+            f"missing datapoint{_s(periods)} {_was(periods)} treated as [{_TREATED_AS[rule.missing]}]."
+        )
+    used = points[:periods]
+    breaching = [point for point in used if rule.breaches(point[0])]
+    shown = (
+        breaching if state == "ALARM" and breaching else [p for p in used if not rule.breaches(p[0])] or used
+    )
+    listed = ", ".join(f"{value} ({at})" for value, at in shown)
+    count = len(shown)
+    minimum = rule.datapoints_to_alarm if state == "ALARM" else periods - rule.datapoints_to_alarm + 1
+    verb = _was(count) if state == "ALARM" else f"{_was(count)} not"
+    return (
+        f"Threshold Crossed: {count} out of the last {periods} datapoints [{listed}] {verb} "
+        f"{COMPARISONS[rule.comparison][1]} the threshold ({rule.threshold}) (minimum {minimum} "
+        f"datapoint{_s(minimum)} for {old} -> {state} transition)."
+    )
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

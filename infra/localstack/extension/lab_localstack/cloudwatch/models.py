@@ -1,0 +1,141 @@
+"""What CloudWatch keeps for each account and region besides metric data."""
+
+# pyright: reportAssignmentType=false
+# LocalStack declares store attributes by the type of their value and assigns a descriptor.
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from localstack.services.stores import AccountRegionBundle, BaseStore, CrossRegionAttribute, LocalAttribute
+
+from lab_localstack.cloudwatch.evaluation import Rule, State
+
+HISTORY_KEPT = 5000
+ALARM_FIELDS = (
+    "AlarmName",
+    "AlarmDescription",
+    "ActionsEnabled",
+    "OKActions",
+    "AlarmActions",
+    "InsufficientDataActions",
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "ExtendedStatistic",
+    "Dimensions",
+    "Period",
+    "Unit",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "EvaluateLowSampleCountPercentile",
+    "Metrics",
+)
+_DEFAULTS: dict[str, Any] = {
+    "ActionsEnabled": True,
+    "OKActions": [],
+    "AlarmActions": [],
+    "InsufficientDataActions": [],
+    "Dimensions": [],
+}
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class AlarmState:
+    """A state with its reason; `data` is the reason as JSON, `since` the last change of value."""
+
+    value: State = "INSUFFICIENT_DATA"
+    reason: str = "Unchecked: Initial alarm creation"
+    data: str | None = None
+    updated: datetime = field(default_factory=now)
+    since: datetime = field(default_factory=now)
+
+
+class Alarm:
+    """A metric alarm: what was asked for (`config`) and the state it is in."""
+
+    def __init__(self, arn: str, config: dict[str, Any]) -> None:
+        self.arn = arn
+        self.state = AlarmState()
+        self.not_before = 0.0
+        """Epoch seconds before which it is not evaluated: a state that was set by hand stays that long."""
+        self.mutex = threading.RLock()
+        self.configure(config)
+
+    def configure(self, config: dict[str, Any]) -> None:
+        """Overwrite the whole configuration and keep the state, as PutMetricAlarm does."""
+        self.config = _DEFAULTS | {key: config[key] for key in ALARM_FIELDS if key in config}
+        self.configured = now()
+
+    @property
+    def name(self) -> str:
+        return self.config["AlarmName"]
+
+    @property
+    def account(self) -> str:
+        return self.arn.split(":")[4]
+
+    @property
+    def region(self) -> str:
+        return self.arn.split(":")[3]
+
+    @property
+    def rule(self) -> Rule:
+        """The alarm's condition."""
+        periods = self.config["EvaluationPeriods"]
+        return Rule(
+            self.config["ComparisonOperator"],
+            self.config["Threshold"],
+            periods,
+            self.config.get("DatapointsToAlarm", periods),
+            self.config.get("TreatMissingData", "missing"),
+        )
+
+    def described(self) -> dict[str, Any]:
+        """The alarm as DescribeAlarms shows it."""
+        state = self.state
+        shown = self.config | {
+            "AlarmArn": self.arn,
+            "AlarmConfigurationUpdatedTimestamp": self.configured,
+            "StateValue": state.value,
+            "StateReason": state.reason,
+            "StateUpdatedTimestamp": state.updated,
+            "StateTransitionedTimestamp": state.since,
+        }
+        return shown | ({"StateReasonData": state.data} if state.data else {})
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard: its body is the JSON text as given."""
+
+    name: str
+    arn: str
+    body: str
+    modified: datetime = field(default_factory=now)
+
+
+def _history() -> deque[dict[str, Any]]:
+    return deque(maxlen=HISTORY_KEPT)
+
+
+class CloudWatchStore(BaseStore):
+    """Alarms and dashboards by name, the newest history items first, tags by ARN."""
+
+    alarms: dict[str, Alarm] = LocalAttribute(default=dict)
+    histories: deque[dict[str, Any]] = LocalAttribute(default=_history)
+    dashboards: dict[str, Dashboard] = LocalAttribute(default=dict)
+    TAGS: dict[str, dict[str, str]] = CrossRegionAttribute(default=dict)
+
+
+STORES = AccountRegionBundle("cloudwatch", CloudWatchStore)

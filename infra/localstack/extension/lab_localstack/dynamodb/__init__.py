@@ -1,0 +1,1 @@
+"""DynamoDB on moto: no Java, no download."""

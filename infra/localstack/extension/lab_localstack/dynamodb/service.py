@@ -1,0 +1,153 @@
+"""DynamoDB served by moto in this process: one operation at a time, so that every operation is atomic."""
+
+import json
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from localstack.aws.api import RequestContext
+from localstack.http import Response
+from localstack.services.moto import dispatch_to_moto
+from localstack.services.plugins import ServiceLifecycleHook
+from moto.dynamodb.models import dynamodb_backends
+
+from lab_localstack.dynamodb.capacity import consumed, read_units, size, write_units
+from lab_localstack.dynamodb.errors import ValidationError
+from lab_localstack.dynamodb.locking import LOCK
+from lab_localstack.dynamodb.rows import Row, attributes
+from lab_localstack.dynamodb.transactions import transact_write_items
+from lab_localstack.dynamodb.ttl import delete_expired_items
+from lab_localstack.settings import SETTINGS
+
+type Handler = Callable[[RequestContext, Any], Any]
+
+BATCH_WRITE_LIMIT = 25
+BATCH_GET_LIMIT = 100
+NOT_SERVED = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
+"""PartiQL needs a parser that is not part of the engine."""
+
+
+def dispatch_table(operations: Iterable[str]) -> dict[str, Handler]:
+    """The handler of every operation; those not served are missing and thereby refused."""
+    return {name: _served for name in operations if name not in NOT_SERVED} | {
+        "PutItem": _write_item,
+        "UpdateItem": _write_item,
+        "DeleteItem": _write_item,
+        "GetItem": _read_items,
+        "Query": _read_items,
+        "Scan": _read_items,
+        "BatchWriteItem": _batch_write_item,
+        "BatchGetItem": _batch_get_item,
+        "TransactWriteItems": transact_write_items,
+    }
+
+
+def _served(context: RequestContext, _request: Any) -> Response:
+    """Moto's own response, unparsed: it already has DynamoDB's form."""
+    with LOCK:
+        return dispatch_to_moto(context)
+
+
+def _write_item(context: RequestContext, request: Any) -> Response:
+    """One write. Moto leaves a half-done update behind when an update fails: the row is put back."""
+    detail = request.get("ReturnConsumedCapacity", "NONE")
+    updates = "UpdateExpression" in request or "AttributeUpdates" in request
+    if detail == "NONE" and not updates:
+        return _served(context, request)
+    with LOCK:
+        row = Row.of(dynamodb_backends[context.account_id][context.region], request)
+        if row is None:
+            return _served(context, request)
+        before = row.copy()
+        response = dispatch_to_moto(context)
+        if response.status_code >= 400:
+            row.restore(before)
+        elif detail != "NONE":
+            units = write_units(attributes(before), attributes(row.item))
+            _replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
+    return response
+
+
+def _read_items(context: RequestContext, request: Any) -> Response:
+    """One read. Its capacity is that of the items returned: those a filter left out are not counted."""
+    response = _served(context, request)
+    detail = request.get("ReturnConsumedCapacity", "NONE")
+    if detail != "NONE" and response.status_code < 400:
+        body = json.loads(response.get_data())
+        read = sum(map(size, body.get("Items") or [body.get("Item") or {}]))
+        units = read_units(read, consistent=bool(request.get("ConsistentRead")))
+        _replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
+    return response
+
+
+def _batch_write_item(context: RequestContext, request: Any) -> Response:
+    items = request["RequestItems"]
+    _require_at_most(BATCH_WRITE_LIMIT, sum(map(len, items.values())), "requestItems")
+    response = _served(context, request)
+    if response.status_code < 400:
+        used = {table: sum(map(_request_units, requests)) for table, requests in items.items()}
+        _replace(response, ItemCollectionMetrics=None, ConsumedCapacity=_by_table(used, request))
+    return response
+
+
+def _batch_get_item(context: RequestContext, request: Any) -> Response:
+    items = request["RequestItems"]
+    _require_at_most(
+        BATCH_GET_LIMIT, sum(len(of_table["Keys"]) for of_table in items.values()), "requestItems"
+    )
+    response = _served(context, request)
+    if response.status_code < 400:
+        found = json.loads(response.get_data())["Responses"]
+        used = {
+            table: sum(
+                read_units(size(item), consistent=bool(of_table.get("ConsistentRead")))
+                for item in found.get(table, [])
+            )
+            for table, of_table in items.items()
+        }
+        _replace(response, ConsumedCapacity=_by_table(used, request))
+    return response
+
+
+def _request_units(write: dict[str, Any]) -> int:
+    return write_units(write["PutRequest"]["Item"]) if "PutRequest" in write else 1
+
+
+def _by_table(used: Mapping[str, float], request: Any) -> list[dict[str, Any]] | None:
+    detail = request.get("ReturnConsumedCapacity", "NONE")
+    return None if detail == "NONE" else [consumed(table, units, detail) for table, units in used.items()]
+
+
+def _replace(response: Response, **fields: Any) -> None:
+    """Set fields of a JSON response, or remove those given as None; its checksum follows."""
+    body = json.loads(response.get_data()) | fields
+    response.set_data(json.dumps({key: value for key, value in body.items() if value is not None}))
+    response.headers["x-amz-crc32"] = str(zlib.crc32(response.get_data()))
+
+
+def _require_at_most(limit: int, given: int, name: str) -> None:
+    if given > limit:
+        raise ValidationError(
+            f"1 validation error detected: Value at '{name}' failed to satisfy constraint: Map value must "
+            f"satisfy constraint: [Member must have length less than or equal to {limit}, Member must have "
+            "length greater than or equal to 1]"
+        )
+
+
+class Lifecycle(ServiceLifecycleHook):
+    """Deletes expired items in the background while the service runs."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+
+    def on_before_start(self) -> None:
+        self._stop.clear()
+        threading.Thread(target=self._run, name="dynamodb-ttl", daemon=True).start()
+
+    def on_before_stop(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(SETTINGS.ttl_seconds):
+            delete_expired_items()

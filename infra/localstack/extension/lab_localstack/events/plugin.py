@@ -1,0 +1,15 @@
+"""Selected by `PROVIDER_OVERRIDE_EVENTS=lab`."""
+
+from localstack.services.plugins import Service, aws_provider
+
+
+@aws_provider(api="events", name="lab")
+def events() -> Service:
+    """EventBridge with metrics and targets called in process."""
+    from localstack.services.events.target import TargetSenderFactory
+
+    from lab_localstack.events.provider import LabEventsProvider, SnsSender, SqsSender
+
+    TargetSenderFactory.register_target_sender("sns", SnsSender)
+    TargetSenderFactory.register_target_sender("sqs", SqsSender)
+    return Service.for_provider(LabEventsProvider())

@@ -1,0 +1,73 @@
+"""EventBridge's rules: matched, counted and delivered in process."""
+
+import logging
+from typing import Any
+
+from localstack.services.events.models import FormattedEvent, Rule
+from localstack.services.events.provider import EventsProvider
+from localstack.services.events.target import SnsTargetSender, SqsTargetSender
+from localstack.services.events.utils import is_archive_arn, to_json_str
+from localstack.utils.aws.arns import sqs_queue_url_for_arn
+from localstack.utils.event_matcher import matches_event
+from localstack.utils.xray.trace_header import TraceHeader
+
+from lab_localstack.internal import call
+from lab_localstack.metrics import publish
+
+LOG = logging.getLogger(__name__)
+NAMESPACE = "AWS/Events"
+
+
+class SnsSender(SnsTargetSender):
+    """Publishes to a topic of this engine without HTTP."""
+
+    def send_event(self, event: Any, trace_header: TraceHeader) -> None:
+        message = {"TopicArn": self.target["Arn"], "Message": to_json_str(event)}
+        call("sns", "Publish", message, self.target_account_id, self.target_region)
+
+
+class SqsSender(SqsTargetSender):
+    """Sends to a queue of this engine without HTTP."""
+
+    def send_event(self, event: Any, trace_header: TraceHeader) -> None:
+        message = {"QueueUrl": sqs_queue_url_for_arn(self.target["Arn"]), "MessageBody": to_json_str(event)}
+        if group := (self.target.get("SqsParameters") or {}).get("MessageGroupId"):
+            message["MessageGroupId"] = group
+        call("sqs", "SendMessage", message, self.target_account_id, self.target_region)
+
+
+class LabEventsProvider(EventsProvider):
+    """LocalStack's buses and rules; disabled rules do nothing, and what rules do is counted."""
+
+    def _process_rules(
+        self,
+        rule: Rule,
+        region: str,
+        account_id: str,
+        event_formatted: FormattedEvent,
+        trace_header: TraceHeader,
+    ) -> None:
+        if rule.state == "DISABLED" or not matches_event(rule.event_pattern, event_formatted):
+            return
+        count(rule, "MatchedEvents")
+        count(rule, "TriggeredRules")
+        for identifier, target in list(rule.targets.items()):
+            if is_archive_arn(target["Arn"]):
+                self._put_to_archive(region, account_id, identifier, event_formatted)
+                continue
+            count(rule, "Invocations")
+            try:
+                sender = self._target_sender_store[f"{rule.arn}-{identifier}"]
+                sender.process_event(event_formatted.copy(), trace_header)
+            except Exception as error:  # PutEvents has answered already: a failed target is only counted
+                count(rule, "FailedInvocations")
+                LOG.info("rule %s cannot deliver to target %s: %s", rule.name, identifier, error)
+
+
+def count(rule: Rule, name: str) -> None:
+    """Count one on a metric of the rule; rules of a custom bus are found by bus and rule, too."""
+    by_rule = {"RuleName": rule.name}
+    publish(NAMESPACE, name, 1, "Count", by_rule, rule.account_id, rule.region)
+    if rule.event_bus_name and rule.event_bus_name != "default":
+        by_bus = by_rule | {"EventBusName": rule.event_bus_name}
+        publish(NAMESPACE, name, 1, "Count", by_bus, rule.account_id, rule.region)

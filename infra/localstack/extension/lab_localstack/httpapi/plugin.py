@@ -1,0 +1,26 @@
+"""The entry point of this package."""
+
+from localstack.services.plugins import Service, ServiceLifecycleHook, aws_provider
+
+
+@aws_provider(api="apigatewayv2")
+def apigatewayv2() -> Service:
+    """HTTP APIs; LocalStack 4.14.0 has no provider of this service."""
+    from localstack.aws.skeleton import Skeleton
+    from localstack.aws.spec import load_service
+
+    from lab_localstack.httpapi.control import ControlPlane
+    from lab_localstack.httpapi.gateway import HttpGateway
+
+    control = ControlPlane(HttpGateway())
+
+    class Lifecycle(ServiceLifecycleHook):
+        def on_after_state_reset(self) -> None:
+            control.forget_all()
+
+    model = load_service("apigatewayv2")
+    return Service(
+        name="apigatewayv2",
+        skeleton=Skeleton(model, control.dispatch_table(model.operation_names)),
+        lifecycle_hook=Lifecycle(),
+    )

@@ -1,0 +1,62 @@
+"""The Lambda provider."""
+
+from typing import Any
+
+from localstack.aws.api import RequestContext
+from localstack.aws.api.lambda_ import InvalidParameterValueException
+from localstack.services.lambda_.invocation.models import lambda_stores
+from localstack.services.lambda_.provider import LambdaProvider
+from localstack.utils.aws.arns import parse_arn
+
+from lab_localstack.internal import call
+from lab_localstack.lambda_.service import LabLambdaService
+
+MAXIMUM_CONCURRENCY = range(2, 1001)
+
+
+class LabLambdaProvider(LambdaProvider):
+    """Everything LocalStack does, with this extension's service and stricter event source mappings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.router.lambda_service = self.lambda_service = LabLambdaService()
+
+    def on_after_state_reset(self) -> None:
+        """A new service after everything was deleted."""
+        self.router.lambda_service = self.lambda_service = LabLambdaService()
+
+    def validate_event_source_mapping(self, context: RequestContext, request: Any) -> Any:
+        """Raises InvalidParameterValueException also for what only AWS refuses."""
+        validated = super().validate_event_source_mapping(context, request)
+        concurrency = (request.get("ScalingConfig") or {}).get("MaximumConcurrency")
+        if concurrency is not None and concurrency not in MAXIMUM_CONCURRENCY:
+            raise InvalidParameterValueException(
+                f"MaximumConcurrency {concurrency} is not between 2 and 1000.", Type="User"
+            )
+        source = request.get("EventSourceArn", "")
+        if ":sqs:" in source:
+            queue, function_version = parse_arn(source), validated[3]
+            attributes = call(
+                "sqs",
+                "GetQueueAttributes",
+                {"QueueUrl": queue["resource"], "AttributeNames": ["VisibilityTimeout"]},
+                queue["account"],
+                queue["region"],
+            )["Attributes"]
+            visibility, timeout = int(attributes["VisibilityTimeout"]), function_version.config.timeout
+            if visibility < timeout:
+                raise InvalidParameterValueException(
+                    f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {timeout} seconds",
+                    Type="User",
+                )
+        return validated
+
+    def update_event_source_mapping_v2(self, context: RequestContext, request: Any) -> Any:
+        """LocalStack would keep the request's Enabled as if it were part of the mapping."""
+        mapping = super().update_event_source_mapping_v2(context, request)
+        for kept in (
+            mapping,
+            lambda_stores[context.account_id][context.region].event_source_mappings[request["UUID"]],
+        ):
+            kept.pop("Enabled", None)
+        return mapping

@@ -1,0 +1,1 @@
+"""CloudWatch Logs: filter patterns, metric filters, embedded metrics, queries and their definitions."""

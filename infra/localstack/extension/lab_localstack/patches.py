@@ -1,0 +1,33 @@
+"""Everything this extension changes in LocalStack where that has no plug point, each with its reason."""
+
+
+def use_own_lambda_classes() -> None:
+    """Put subclasses in the place of two classes that LocalStack names where it makes their instances.
+
+    Its version manager starts a thread and makes HTTP calls for the metrics and logs of every invocation, and its
+    event source mappings run one batch at a time; neither can be chosen through a plug point.
+    """
+    from localstack.services.lambda_ import provider
+    from localstack.services.lambda_.invocation import lambda_service
+
+    from lab_localstack.lambda_.event_source_mapping import WorkerFactory
+    from lab_localstack.lambda_.service import VersionManager
+
+    provider.EsmWorkerFactory = WorkerFactory
+    lambda_service.LambdaVersionManager = VersionManager
+
+
+def use_filter_patterns() -> None:
+    """Evaluate the patterns of subscription filters: LocalStack's matcher, made to be replaced, matches everything."""
+    from localstack.services.logs import provider
+
+    from lab_localstack.logs.line import LogLine
+    from lab_localstack.logs.patterns import compile_pattern
+
+    def matcher(pattern: str):
+        matches = compile_pattern(pattern).matches
+        return lambda _pattern, event: matches(
+            LogLine(event["message"] if isinstance(event, dict) else event.message)
+        )
+
+    provider.get_pattern_matcher = matcher

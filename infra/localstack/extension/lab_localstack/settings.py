@@ -1,0 +1,29 @@
+"""The extension's own settings, read once from LAB_* environment variables."""
+
+import os
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each field is the environment variable LAB_<FIELD>; times are in seconds."""
+
+    alarm_seconds: float = 1.0
+    """How often every alarm is evaluated."""
+    queue_metrics_seconds: float = 1.0
+    """How often the depths and ages of all queues are sampled."""
+    ttl_seconds: float = 2.0
+    """How often expired DynamoDB items are deleted."""
+    lambda_runtime: str = ""
+    """Folder with what AWS's managed Python runtime offers a function: boto3 and awslambdaric."""
+    lambda_user: str = ""
+    """The user that functions run as where the engine is root; the engine's own user if empty."""
+
+
+def _read() -> Settings:
+    given = {field: os.environ.get(f"LAB_{field.name.upper()}") for field in fields(Settings)}
+    types = {"float": float, "int": int, "str": str, float: float, int: int, str: str}
+    return Settings(**{field.name: types[field.type](value) for field, value in given.items() if value})
+
+
+SETTINGS = _read()

@@ -1,0 +1,11 @@
+"""Selected by `PROVIDER_OVERRIDE_SQS=lab`."""
+
+from localstack.services.plugins import Service, aws_provider
+
+
+@aws_provider(api="sqs", name="lab")
+def sqs() -> Service:
+    """SQS with this extension's metrics and limits."""
+    from lab_localstack.sqs.provider import LabSqsProvider
+
+    return Service.for_provider(LabSqsProvider())

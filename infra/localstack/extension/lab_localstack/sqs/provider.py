@@ -1,0 +1,122 @@
+"""SQS: LocalStack's provider with metrics off the request path and the limits it does not check."""
+
+# pyright: reportIncompatibleMethodOverride=false
+# The base class spells out every parameter of every operation; these take what they use.
+
+from typing import Any
+
+from localstack.aws.api import RequestContext
+from localstack.services.sqs.models import SqsMessage, SqsQueue
+from localstack.services.sqs.provider import QueueUpdateWorker, SqsProvider
+from localstack.utils.scheduler import Scheduler
+from localstack.utils.threads import start_thread
+
+from lab_localstack.sqs import limits
+from lab_localstack.sqs.metrics import CallMetrics, QueueSampler
+from lab_localstack.sqs.moving import MoveTasks
+
+UPDATE_SECONDS = 0.2
+
+
+class FinerQueueUpdateWorker(QueueUpdateWorker):
+    """Makes messages visible within a fifth of a second of their time.
+
+    LocalStack's whole second shows where visibility timeouts are a few seconds.
+    """
+
+    def start(self) -> None:
+        with self.mutex:
+            if self.thread:
+                return
+            self.scheduler = scheduler = Scheduler()
+            scheduler.schedule(self.do_update_all_queues, period=UPDATE_SECONDS)
+            self.thread = start_thread(lambda *_: scheduler.run(), name="sqs-queue-update-worker")
+
+
+class LabSqsProvider(SqsProvider):
+    """Everything LocalStack does; metrics and limits are this extension's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._message_move_task_manager = MoveTasks()
+        self._queue_update_worker = FinerQueueUpdateWorker()
+
+    def _init_cloudwatch_metrics_reporting(self) -> None:
+        self.cloudwatch_disabled = False
+        self._cloudwatch_publish_worker: Any = QueueSampler()
+        self._cloudwatch_dispatcher: Any = CallMetrics()
+
+    def create_queue(
+        self,
+        context: RequestContext,
+        queue_name: str,
+        attributes: Any = None,
+        tags: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        limits.require_queue_attributes(attributes)
+        return super().create_queue(context, queue_name, attributes, tags, **kwargs)
+
+    def set_queue_attributes(
+        self, context: RequestContext, queue_url: str, attributes: Any, **kwargs: Any
+    ) -> None:
+        limits.require_queue_attributes(attributes)
+        super().set_queue_attributes(context, queue_url, attributes, **kwargs)
+
+    def _put_message(
+        self,
+        queue: SqsQueue,
+        context: RequestContext,
+        message_body: Any,
+        delay_seconds: Any = None,
+        message_attributes: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> SqsMessage:
+        limits.require_message(delay_seconds, message_attributes)
+        return super()._put_message(
+            queue, context, message_body, delay_seconds, message_attributes, *args, **kwargs
+        )
+
+    def send_message_batch(self, context: RequestContext, queue_url: str, entries: Any, **kwargs: Any) -> Any:
+        result: Any = super().send_message_batch(context, queue_url, entries, **kwargs)
+        for failed in result.get("Failed") or ():
+            failed["Code"] = failed["Code"].removesuffix("Exception")
+        return result
+
+    def receive_message(
+        self, context: RequestContext, queue_url: str, visibility_timeout: Any = None, **kwargs: Any
+    ) -> Any:
+        limits.require_visibility(visibility_timeout)
+        return super().receive_message(context, queue_url, visibility_timeout=visibility_timeout, **kwargs)
+
+    def change_message_visibility(
+        self,
+        context: RequestContext,
+        queue_url: str,
+        receipt_handle: str,
+        visibility_timeout: Any,
+        **kwargs: Any,
+    ) -> None:
+        limits.require_visibility(visibility_timeout)
+        super().change_message_visibility(context, queue_url, receipt_handle, visibility_timeout, **kwargs)
+
+    def change_message_visibility_batch(
+        self, context: RequestContext, queue_url: str, entries: Any, **kwargs: Any
+    ) -> Any:
+        for entry in entries:
+            limits.require_visibility(entry.get("VisibilityTimeout"))
+        return super().change_message_visibility_batch(context, queue_url, entries, **kwargs)
+
+    def start_message_move_task(
+        self,
+        context: RequestContext,
+        source_arn: str,
+        destination_arn: Any = None,
+        max_number_of_messages_per_second: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        limits.require_move_rate(max_number_of_messages_per_second)
+        return super().start_message_move_task(
+            context, source_arn, destination_arn, max_number_of_messages_per_second, **kwargs
+        )
