@@ -1,0 +1,68 @@
+"""boto3 clients: one of each, made at first use, that fail fast."""
+
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 5
+MAX_CONNECTIONS = 32
+_making = threading.Lock()
+
+
+def sqs() -> "SQSClient":
+    """Amazon SQS."""
+    return _client("sqs")
+
+
+def dynamodb() -> "DynamoDBClient":
+    """Amazon DynamoDB."""
+    return _client("dynamodb")
+
+
+def events() -> "EventBridgeClient":
+    """Amazon EventBridge."""
+    return _client("events")
+
+
+def ssm() -> "SSMClient":
+    """AWS Systems Manager."""
+    return _client("ssm")
+
+
+def secretsmanager() -> "SecretsManagerClient":
+    """AWS Secrets Manager."""
+    return _client("secretsmanager")
+
+
+def lambda_() -> "LambdaClient":
+    """AWS Lambda."""
+    return _client("lambda")
+
+
+def _client(service: str) -> Any:
+    # Making clients is not thread-safe in boto3, and a cache alone may make two.
+    with _making:
+        return _made(service)
+
+
+@cache
+def _made(service: str) -> Any:
+    import boto3  # noqa: PLC0415  not every function calls AWS in every invocation
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard"},
+        max_pool_connections=MAX_CONNECTIONS,
+    )
+    return boto3.client(service, config=config)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType]

@@ -1,0 +1,161 @@
+"""What can go wrong with an order. An error's category decides where its message goes."""
+
+from enum import StrEnum
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004  botocore's own
+    ConnectTimeoutError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+AWS_ERRORS = (ClientError, BotoCoreError)
+"""What boto3 raises when a call fails, by an answer or without one."""
+
+_TRANSIENT_CODES = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+
+
+class Category(StrEnum):
+    """VALIDATION and PERMANENT can never pass; the others are worth another try."""
+
+    VALIDATION = "VALIDATION"
+    PERMANENT = "PERMANENT"
+    TRANSIENT = "TRANSIENT"
+    TIMEOUT = "TIMEOUT"
+    PROCESSING = "PROCESSING"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another receive may succeed."""
+        return self not in (Category.VALIDATION, Category.PERMANENT)
+
+    @property
+    def worth_repeating(self) -> bool:
+        """Whether the same call may succeed within seconds."""
+        return self in (Category.TRANSIENT, Category.TIMEOUT)
+
+
+class PipelineError(Exception):
+    """An error of the pipeline's own. Subclasses set the category."""
+
+    category = Category.PROCESSING
+
+
+class MalformedJsonError(PipelineError):
+    """Text that is no JSON."""
+
+    category = Category.VALIDATION
+
+
+class SchemaViolationError(PipelineError):
+    """JSON that is no order of its schema version."""
+
+    category = Category.VALIDATION
+
+
+class IdempotencyKeyReusedError(PipelineError):
+    """An idempotency key that came before with another payload."""
+
+    category = Category.VALIDATION
+
+
+class LinesExceedAmountError(PipelineError):
+    """An order whose lines cost more than its amount."""
+
+    category = Category.PERMANENT
+
+
+class OrderIdTakenError(PipelineError):
+    """An order id whose effect exists under another idempotency key."""
+
+    category = Category.PERMANENT
+
+
+class TransientError(PipelineError):
+    """A condition that passes by itself. Before `retry_after` seconds another try is not worth it."""
+
+    category = Category.TRANSIENT
+
+    def __init__(self, message: str, retry_after: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DependencyUnavailableError(TransientError):
+    """A dependency that refused the call."""
+
+
+class CircuitOpenError(TransientError):
+    """A dependency that is not called while its circuit is open."""
+
+
+class InProgressElsewhereError(TransientError):
+    """An idempotency key that another delivery holds at this moment."""
+
+
+class LockLostError(TransientError):
+    """A claim on an idempotency key that expired before the effect could be committed."""
+
+
+class ContentionError(TransientError):
+    """A transaction that collided with another one."""
+
+
+class EventNotPublishedError(TransientError):
+    """An effect that is committed but not yet announced on the event bus."""
+
+
+class OutOfTimeError(TransientError):
+    """A message the worker had no time left for."""
+
+
+class DependencyTimeoutError(PipelineError):
+    """A dependency that did not answer before its deadline."""
+
+    category = Category.TIMEOUT
+
+
+def category_of(error: BaseException) -> Category:
+    """The category of any exception; unexpected ones are PROCESSING."""
+    match error:
+        case PipelineError():
+            return error.category
+        case ClientError():
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            transient = status >= 500 or _code(error) in _TRANSIENT_CODES
+            return Category.TRANSIENT if transient else Category.PROCESSING
+        case ConnectTimeoutError() | ReadTimeoutError():
+            return Category.TIMEOUT
+        case ConnectionError() | HTTPClientError():
+            return Category.TRANSIENT
+        case _:
+            return Category.PROCESSING
+
+
+def type_of(error: BaseException) -> str:
+    """A short, stable name of an error: AWS's code, or the class name without `Error`."""
+    if isinstance(error, ClientError):
+        return _code(error)
+    return type(error).__name__.removesuffix("Error") or type(error).__name__
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "ClientError")

@@ -1,0 +1,56 @@
+"""The functions' one logger and one set of metrics.
+
+Log lines are JSON; `event` is from a closed vocabulary that metric filters and queries go by, and
+`correlation_id` is on every line about an order.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+logger = Logger(use_rfc3339=True)
+metrics = Metrics()
+
+
+def log_event(
+    event: str, *, correlation_id: str | None = None, order_id: str | None = None, **fields: object
+) -> None:
+    """Write one line about an event at level INFO; what is None is left out."""
+    logger.info(event, stacklevel=3, extra=_fields(event, correlation_id, order_id, fields))
+
+
+def log_problem(
+    event: str, *, correlation_id: str | None = None, order_id: str | None = None, **fields: object
+) -> None:
+    """Write one line about an event that is a failure at level WARNING."""
+    logger.warning(event, stacklevel=3, extra=_fields(event, correlation_id, order_id, fields))
+
+
+def count(name: str, value: float = 1) -> None:
+    """Add to a counted metric. Not thread-safe: for the thread of the handler alone."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def milliseconds(name: str, value: float) -> None:
+    """Add a duration. Not thread-safe: for the thread of the handler alone."""
+    metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=value)
+
+
+@contextmanager
+def metrics_of_invocation() -> Generator[None]:
+    """Write the metrics once at the end, whatever happened; nothing if there are none (a health check)."""
+    try:
+        yield
+    finally:
+        if metrics.metric_set:
+            metrics.flush_metrics()
+
+
+def _fields(
+    event: str, correlation_id: str | None, order_id: str | None, fields: dict[str, Any]
+) -> dict[str, Any]:
+    known = {"event": event, "correlation_id": correlation_id, "orderId": order_id, **fields}
+    return {name: value for name, value in known.items() if value is not None}

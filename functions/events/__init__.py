@@ -1,0 +1,1 @@
+"""Outcomes of orders on the event bus."""

@@ -1,0 +1,86 @@
+"""Putting events on the bus: in batches, with what failed resent alone, and every event accounted for."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from functions.common.backoff import full_jitter
+from functions.common.errors import AWS_ERRORS, type_of
+from functions.events.order_events import SOURCE, OrderEvent
+from functions.publish.packing import pack
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef, PutEventsResponseTypeDef
+
+MAX_BYTES = 262_144
+"""Of one PutEvents call: what EventBridge took before January 2026. Events of orders are far smaller."""
+
+ATTEMPTS = 3
+BACKOFF_SECONDS = 0.1
+BACKOFF_CAP_SECONDS = 1.0
+
+
+class PutsEvents(Protocol):
+    """The part of an EventBridge client that announcing needs."""
+
+    def put_events(
+        self,
+        *,
+        Entries: "Sequence[PutEventsRequestEntryTypeDef]",  # noqa: N803  boto3's name
+    ) -> "PutEventsResponseTypeDef": ...
+
+
+class Announcer:
+    """Puts events on one bus."""
+
+    def __init__(
+        self,
+        events: PutsEvents,
+        bus_name: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._events = events
+        self._bus_name = bus_name
+        self._sleep = sleep
+        self._rng = rng or random.Random()  # noqa: S311  jitter, no secret
+
+    def announce(self, events: Sequence[OrderEvent]) -> list[str | None]:
+        """Put all events; the answer has an error code or None for each, in order. No AWS error is raised."""
+        errors: list[str | None] = ["NotSent"] * len(events)
+        packed = pack(range(len(events)), lambda index: events[index].size, max_bytes=MAX_BYTES)
+        for index in packed.oversize:
+            errors[index] = "EventTooLarge"
+        for batch in packed.batches:
+            for index in self._put(batch, events, errors):
+                self._resend(index, events, errors)
+        return errors
+
+    def _resend(self, index: int, events: Sequence[OrderEvent], errors: list[str | None]) -> None:
+        for attempt in range(1, ATTEMPTS):
+            self._sleep(full_jitter(attempt, BACKOFF_SECONDS, BACKOFF_CAP_SECONDS, self._rng))
+            if not self._put([index], events, errors):
+                return
+
+    def _put(self, batch: Sequence[int], events: Sequence[OrderEvent], errors: list[str | None]) -> list[int]:
+        """One call. Returns what failed and is worth another one."""
+        try:
+            answer = self._events.put_events(Entries=[self._entry(events[index]) for index in batch])
+        except AWS_ERRORS as error:
+            for index in batch:
+                errors[index] = type_of(error)
+            # boto3 has repeated the call already; a bus that is out of reach is not asked event by event.
+            return []
+        for index, entry in zip(batch, answer["Entries"], strict=True):
+            errors[index] = entry.get("ErrorCode")
+        return [index for index in batch if errors[index]]
+
+    def _entry(self, event: OrderEvent) -> "PutEventsRequestEntryTypeDef":
+        return {
+            "Source": SOURCE,
+            "DetailType": event.detail_type,
+            "Detail": event.detail,
+            "EventBusName": self._bus_name,
+        }

@@ -1,0 +1,1 @@
+"""Takes orders in: validates them and publishes them to the queue."""

@@ -1,0 +1,140 @@
+"""The ingest function: POST /events, POST /events/batch, GET /health."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.common import aws, settings
+from functions.common.api import Api
+from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
+from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
+from functions.common.problem import ProblemError, Violation
+from functions.common.problem import body as problem_body
+from functions.ingest.intake import Accepted, Intake, order_field
+from functions.publish.publisher import Publisher
+
+MAX_EVENTS = 500
+MAX_BATCH_BODY_BYTES = 4 * 1024 * 1024
+"""Lambda takes 6 MB of request payload, in which the body's quotes are escaped."""
+
+api = Api()
+
+
+@cache
+def _settings() -> settings.IngestSettings:
+    return settings.ingest_settings()
+
+
+@cache
+def _intake() -> Intake:
+    limit = _settings().send_batch_bytes
+    return Intake(Publisher(aws.sqs(), _settings().queue_url, max_bytes=limit), max_message_bytes=limit)
+
+
+@cache
+def _failure_modes() -> FailureModes:
+    configured = _settings()
+    source = SsmParameters(configured.failure_mode_max_age_seconds)
+    return FailureModes(configured.failure_mode_parameters, source)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Serve one request of the HTTP API (payload format 2.0)."""
+    with metrics_of_invocation():
+        return api.resolve(event, context)
+
+
+@api.app.get("/health")
+def health() -> Response[str]:
+    """Tell that the function answers, and which code it runs; no other service is asked."""
+    return api.reply(HTTPStatus.OK, {"status": "ok", "version": _settings().code_version})
+
+
+@api.app.post("/events")
+def post_event() -> Response[str]:
+    """Take one order."""
+    try:
+        order = api.json_body(_settings().send_batch_bytes)
+    except ProblemError as refusal:
+        _log_refusal(refusal, None)
+        raise
+    [verdict] = _take([order], api.header("Idempotency-Key"))
+    if isinstance(verdict, ProblemError):
+        raise verdict
+    return api.reply(HTTPStatus.ACCEPTED, _acceptance(verdict))
+
+
+@api.app.post("/events/batch")
+def post_batch() -> Response[str]:
+    """Take up to 500 orders; every one gets its own answer, and the good ones are published."""
+    try:
+        orders = _events_of(api.json_body(MAX_BATCH_BODY_BYTES))
+    except ProblemError as refusal:
+        _log_refusal(refusal, None)
+        raise
+    verdicts = _take(orders, None)
+    results = [{"index": index, **_result(verdict)} for index, verdict in enumerate(verdicts)]
+    accepted = sum(isinstance(verdict, Accepted) for verdict in verdicts)
+    summary = {"accepted": accepted, "rejected": len(verdicts) - accepted, "results": results}
+    return api.reply(HTTPStatus.MULTI_STATUS, {"correlationId": api.correlation_id, **summary})
+
+
+def _events_of(document: Any) -> list[Any]:
+    events: Any = order_field(document, "events")
+    if not isinstance(events, list):
+        violation = Violation("/events", "must be a list of orders")
+    elif not 1 <= len(events) <= MAX_EVENTS:  # pyright: ignore[reportUnknownArgumentType]
+        violation = Violation("/events", f"must have 1 to {MAX_EVENTS} orders")
+    else:
+        return events  # pyright: ignore[reportUnknownVariableType]
+    raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The batch does not match its schema.", [violation])
+
+
+def _take(orders: list[Any], key: str | None) -> list[Accepted | ProblemError]:
+    duplicated = _failure_modes().current() is FailureMode.DUPLICATE_SUBMIT
+    verdicts = _intake().take(
+        orders, correlation_id=api.correlation_id, key=key, copies=2 if duplicated else 1
+    )
+    for order, verdict in zip(orders, verdicts, strict=True):
+        if isinstance(verdict, Accepted):
+            count("OrdersAccepted")
+            log_event(
+                "order.accepted",
+                order_id=verdict.order_id,
+                messageId=verdict.message_id,
+                idempotencyKey=verdict.idempotency_key,
+            )
+        else:
+            _log_refusal(verdict, order)
+    return verdicts
+
+
+def _log_refusal(refusal: ProblemError, order: Any) -> None:
+    count("OrdersRejected")
+    order_id = order_field(order, "orderId")
+    log_problem(
+        "order.rejected",
+        order_id=order_id[:64] if isinstance(order_id, str) else None,
+        status=refusal.status.value,
+        detail=refusal.detail,
+        pointers=[violation.pointer for violation in refusal.violations],
+    )
+
+
+def _acceptance(accepted: Accepted) -> dict[str, str]:
+    return {
+        "orderId": accepted.order_id,
+        "messageId": accepted.message_id,
+        "idempotencyKey": accepted.idempotency_key,
+        "correlationId": api.correlation_id,
+    }
+
+
+def _result(verdict: Accepted | ProblemError) -> dict[str, Any]:
+    if isinstance(verdict, Accepted):
+        return {"status": HTTPStatus.ACCEPTED.value, **_acceptance(verdict)}
+    return problem_body(verdict, api.correlation_id)

@@ -1,0 +1,1 @@
+"""The business: pricing an order and describing its effect."""

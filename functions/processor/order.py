@@ -1,0 +1,41 @@
+"""An order as the business sees it, whatever schema version it came in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Line:
+    """So many pieces of an article at a price each."""
+
+    sku: str
+    quantity: int
+    unit_price: Decimal
+
+
+@dataclass(frozen=True)
+class Order:
+    """A valid order. `amount` is what the customer agreed to pay."""
+
+    order_id: str
+    amount: Decimal
+    currency: str | None
+    customer_id: str | None
+    lines: tuple[Line, ...]
+
+
+def order_from(document: Mapping[str, Any]) -> Order:
+    """The order of a document that its schema version accepts."""
+    money: Mapping[str, Any] = document.get("total", document)
+    return Order(
+        order_id=document["orderId"],
+        amount=Decimal(money["amount"]),
+        currency=money.get("currency"),
+        customer_id=document.get("customerId"),
+        lines=tuple(
+            Line(line["sku"], int(line["quantity"]), Decimal(line["unitPrice"]))
+            for line in document.get("items", [])
+        ),
+    )

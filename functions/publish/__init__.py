@@ -1,0 +1,1 @@
+"""Orders and other messages to SQS: key, attributes, packing, sending."""

@@ -1,0 +1,18 @@
+"""The idempotency key of an order: what makes two submissions the same one."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from functions.common import codec
+
+
+def idempotency_key(order: Mapping[str, Any]) -> str:
+    """The key the order brings along, else the hash of its content."""
+    return order.get("idempotencyKey") or payload_digest(order)
+
+
+def payload_digest(order: Mapping[str, Any]) -> str:
+    """SHA-256 of what the order says. Layout, the spelling of numbers and the key itself do not count."""
+    content = {name: value for name, value in order.items() if name != "idempotencyKey"}
+    return hashlib.sha256(codec.canonical(content).encode()).hexdigest()

@@ -1,0 +1,62 @@
+"""Messages on their way to SQS, and the attributes an order's message carries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from functions.common import codec
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
+
+MAX_ATTRIBUTES = 10
+"""SQS's limit for one message (SQS quotas)."""
+
+
+@dataclass(frozen=True)
+class OutgoingMessage:
+    """A message to send; it becomes visible after `delay_seconds` (0 to 900)."""
+
+    body: str
+    attributes: "Mapping[str, Attribute]"
+    delay_seconds: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes as SQS counts them: body, and name, type and value of every attribute."""
+        return len(self.body.encode()) + sum(
+            len(name.encode())
+            + len(attribute["DataType"].encode())
+            + len(attribute.get("StringValue", "").encode())
+            + len(attribute.get("BinaryValue", b""))
+            for name, attribute in self.attributes.items()
+        )
+
+
+def text(value: str) -> "Attribute":
+    """A String attribute."""
+    return _attribute("String", value)
+
+
+def number(value: int) -> "Attribute":
+    """A Number attribute."""
+    return _attribute("Number", str(value))
+
+
+def order_message(
+    order: Mapping[str, Any], key: str, *, correlation_id: str, accepted_at: int
+) -> OutgoingMessage:
+    """The message of an accepted order. `accepted_at` is in epoch milliseconds."""
+    lineage: dict[str, Any] = {"acceptedAt": accepted_at, "history": []}
+    return OutgoingMessage(
+        body=codec.dumps(order),
+        attributes={
+            "correlationId": text(correlation_id),
+            "idempotencyKey": text(key),
+            "lineage": text(codec.dumps(lineage)),
+        },
+    )
+
+
+def _attribute(data_type: Literal["String", "Number"], value: str) -> "Attribute":
+    return {"DataType": data_type, "StringValue": value}

@@ -1,0 +1,119 @@
+"""Sending messages to an SQS queue: packed, retried, and accounted for one by one."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from functions.common.backoff import full_jitter
+from functions.common.errors import AWS_ERRORS, category_of, type_of
+from functions.publish.message import OutgoingMessage
+from functions.publish.packing import pack
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef, SendMessageBatchResultTypeDef
+
+ATTEMPTS = 4
+BACKOFF_SECONDS = 0.1
+BACKOFF_CAP_SECONDS = 2.0
+
+
+class SendsBatches(Protocol):
+    """The part of an SQS client that sending needs."""
+
+    def send_message_batch(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803  boto3's names
+        Entries: "Sequence[SendMessageBatchRequestEntryTypeDef]",  # noqa: N803
+    ) -> "SendMessageBatchResultTypeDef": ...
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one message: SQS's id for it, or an error code."""
+
+    message_id: str = ""
+    error: str = ""
+
+    @property
+    def sent(self) -> bool:
+        """Whether SQS has it."""
+        return not self.error
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    index: int
+    message: OutgoingMessage
+
+
+class Publisher:
+    """Sends to one queue. A batch call that fails in part is repeated for the part that failed."""
+
+    def __init__(
+        self,
+        sqs: SendsBatches,
+        queue_url: str,
+        *,
+        max_bytes: int,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._max_bytes = max_bytes
+        self._sleep = sleep
+        self._rng = rng or random.Random()  # noqa: S311  jitter, no secret
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[Delivery]:
+        """Send all messages; the answer has one delivery for each, in order. No AWS error is raised."""
+        deliveries = [Delivery(error="NotSent")] * len(messages)
+        numbered = [_Numbered(index, message) for index, message in enumerate(messages)]
+        packed = pack(numbered, lambda one: one.message.size, max_bytes=self._max_bytes)
+        for one in packed.oversize:
+            deliveries[one.index] = Delivery(error="MessageTooLong")
+        for batch in packed.batches:
+            self._send_batch(batch, deliveries)
+        return deliveries
+
+    def _send_batch(self, batch: list[_Numbered], deliveries: list[Delivery]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            batch = self._try(batch, deliveries)
+            if not batch or attempt == ATTEMPTS:
+                return
+            self._sleep(full_jitter(attempt, BACKOFF_SECONDS, BACKOFF_CAP_SECONDS, self._rng))
+
+    def _try(self, batch: list[_Numbered], deliveries: list[Delivery]) -> list[_Numbered]:
+        """One call. Returns what is worth another one."""
+        try:
+            answer = self._sqs.send_message_batch(
+                QueueUrl=self._queue_url, Entries=[_entry(one) for one in batch]
+            )
+        except AWS_ERRORS as error:
+            for one in batch:
+                deliveries[one.index] = Delivery(error=type_of(error))
+            # Without an answer the call may have succeeded; the idempotency key absorbs the second copy.
+            return batch if category_of(error).worth_repeating else []
+        by_id = {str(one.index): one for one in batch}
+        for success in answer.get("Successful", []):
+            deliveries[by_id[success["Id"]].index] = Delivery(message_id=success["MessageId"])
+        again: list[_Numbered] = []
+        for failure in answer.get("Failed", []):
+            one = by_id[failure["Id"]]
+            deliveries[one.index] = Delivery(error=failure["Code"])
+            if not failure["SenderFault"]:
+                again.append(one)
+        return again
+
+
+def _entry(one: _Numbered) -> "SendMessageBatchRequestEntryTypeDef":
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(one.index),
+        "MessageBody": one.message.body,
+        "MessageAttributes": one.message.attributes,
+    }
+    if one.message.delay_seconds:
+        entry["DelaySeconds"] = one.message.delay_seconds
+    return entry

@@ -1,0 +1,1 @@
+"""Brings dead orders back: preview of the DLQ, filtered and bounded moves, and who may ask for them."""

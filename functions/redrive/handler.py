@@ -1,0 +1,126 @@
+"""The redrive function: the /redrive routes, and operations, which it executes by invoking itself."""
+
+import json
+import time
+import uuid
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.common import aws
+from functions.common.api import Api
+from functions.common.errors import AWS_ERRORS, type_of
+from functions.common.observability import log_event, logger, metrics_of_invocation
+from functions.common.problem import ProblemError, Violation
+from functions.common.settings import SQS_MAX_BYTES, redrive_settings
+from functions.publish.publisher import Publisher
+from functions.redrive.dlq import DeadLetterQueue
+from functions.redrive.mover import Mover
+from functions.redrive.operations import Operations, public
+from functions.redrive.plan import plan_from, typed
+from functions.redrive.preview import preview
+
+OPERATION = "redriveOperation"
+"""The key of the event with which the function calls itself; its value is the operation's id."""
+
+MAX_BODY_BYTES = 16_384
+PREVIEW_SECONDS = 25
+"""An HTTP API waits 30 seconds for its answer (HTTP API quotas)."""
+
+api = Api()
+
+
+@cache
+def _operations() -> Operations:
+    return Operations(aws.dynamodb(), redrive_settings().redrive_table)
+
+
+@cache
+def _dlq() -> DeadLetterQueue:
+    return DeadLetterQueue(aws.sqs(), redrive_settings().dlq_url)
+
+
+@cache
+def _publisher() -> Publisher:
+    return Publisher(aws.sqs(), redrive_settings().queue_url, max_bytes=SQS_MAX_BYTES)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Serve one request of the HTTP API (payload format 2.0), or execute an operation."""
+    with metrics_of_invocation():
+        if OPERATION not in event:
+            return api.resolve(event, context)
+        logger.set_correlation_id(event[OPERATION])
+        mover = Mover(
+            _dlq(), _publisher(), _operations(), go_on=lambda operation: _invoke_self(operation, context)
+        )
+        mover.execute(event[OPERATION], lambda: context.get_remaining_time_in_millis() / 1000)
+        return {}
+
+
+@api.app.get("/redrive/preview")
+def get_preview() -> Response[str]:
+    """Show a sample of the DLQ."""
+    plan = plan_from({"minAgeSeconds": 0} | typed(api.query()))
+    context = api.app.lambda_context
+    answer_by = time.monotonic() + PREVIEW_SECONDS
+
+    def seconds_left() -> float:
+        return min(answer_by - time.monotonic(), context.get_remaining_time_in_millis() / 1000)
+
+    return api.reply(HTTPStatus.OK, preview(_dlq(), plan, seconds_left))
+
+
+@api.app.post("/redrive/start")
+def start() -> Response[str]:
+    """Record an operation and have it executed."""
+    document = api.json_body(MAX_BODY_BYTES)
+    if not isinstance(document, dict):
+        violation = Violation("", "must be an object")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The parameters are not valid.", [violation])
+    operation_id = str(uuid.uuid4())
+    row = _operations().create(operation_id, plan_from(document), _caller())  # pyright: ignore[reportUnknownArgumentType]
+    try:
+        _invoke_self(operation_id, api.app.lambda_context)
+    except AWS_ERRORS as error:
+        _operations().fail(operation_id, type_of(error))
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The operation could not be started.") from error
+    log_event("redrive.requested", operationId=operation_id, plan=row["plan"])
+    return api.reply(HTTPStatus.ACCEPTED, public(row))
+
+
+@api.app.get("/redrive/<operation_id>")
+def show(operation_id: str) -> Response[str]:
+    """Show how far an operation got."""
+    row = _operations().get(operation_id)
+    if row is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such operation.")
+    return api.reply(HTTPStatus.OK, public(row))
+
+
+@api.app.post("/redrive/<operation_id>/cancel")
+def cancel(operation_id: str) -> Response[str]:
+    """Ask an operation to stop after the messages it has at hand."""
+    row = _operations().cancel(operation_id)
+    if row is not None:
+        return api.reply(HTTPStatus.ACCEPTED, public(row))
+    if _operations().get(operation_id) is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such operation.")
+    raise ProblemError(HTTPStatus.CONFLICT, "The operation is finished already.")
+
+
+def _caller() -> str:
+    http: dict[str, str] = api.event.get("requestContext", {}).get("http", {})
+    return f"{http.get('sourceIp', 'unknown')} {http.get('userAgent', '')}".strip()
+
+
+def _invoke_self(operation_id: str, context: LambdaContext) -> None:
+    aws.lambda_().invoke(
+        FunctionName=context.function_name,
+        InvocationType="Event",
+        Payload=json.dumps({OPERATION: operation_id}).encode(),
+    )

@@ -1,0 +1,44 @@
+"""The event bus behind its circuit."""
+
+from collections.abc import Callable, Sequence
+
+from functions.common.errors import CircuitOpenError, TransientError
+from functions.events.announcer import Announcer
+from functions.events.order_events import OrderEvent
+from functions.worker.circuits import Circuits
+
+CIRCUIT = "event-bus"
+FAILURE_THRESHOLD = 3
+"""Calls in a row of which the bus took nothing."""
+
+
+class _NothingTakenError(TransientError):
+    """A call of which the bus took not one event."""
+
+    def __init__(self, codes: Sequence[str | None]) -> None:
+        super().__init__("the event bus took nothing")
+        self.codes = codes
+
+
+def guarded(
+    announcer: Announcer, circuits: Circuits
+) -> Callable[[Sequence[OrderEvent]], Sequence[str | None]]:
+    """Announce through the circuit; while it is open, nothing is sent and every event has an error."""
+
+    def attempt(events: Sequence[OrderEvent]) -> Sequence[str | None]:
+        codes = announcer.announce(events)
+        if all(codes):
+            raise _NothingTakenError(codes)
+        return codes
+
+    call = circuits.guard(CIRCUIT, attempt, failure_threshold=FAILURE_THRESHOLD)
+
+    def announce(events: Sequence[OrderEvent]) -> Sequence[str | None]:
+        try:
+            return call(events)
+        except _NothingTakenError as error:
+            return error.codes
+        except CircuitOpenError:
+            return ["CircuitOpen"] * len(events)
+
+    return announce

@@ -1,0 +1,137 @@
+"""The worker function: a batch of the orders queue, answered with the messages that failed."""
+
+import random
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,  # pyright: ignore[reportUnknownVariableType]
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.common import aws
+from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
+from functions.common.observability import count, logger, metrics_of_invocation
+from functions.common.settings import SQS_MAX_BYTES, WorkerSettings, worker_settings
+from functions.events.announcer import Announcer
+from functions.idempotency import ExactlyOnce, TransactionalStore
+from functions.processor import downstream
+from functions.processor.downstream import PriceService
+from functions.publish.envelope import from_lambda
+from functions.publish.publisher import Publisher
+from functions.worker import bus
+from functions.worker.batch import BatchRunner
+from functions.worker.circuits import Circuits
+from functions.worker.policy import RetryPolicy
+from functions.worker.process import MessageProcessor, poisoned, untouched
+from functions.worker.settlement import Settlement
+
+THREADS = 10
+"""One for each message of the usual batch; they wait for AWS, they do not compute."""
+
+PRICE_CIRCUIT = "price-service"
+PRICE_FAILURE_THRESHOLD = 7
+"""Failures in a row: an outage opens the circuit within a batch of ten, single failures do not."""
+
+SETTLING_SHARE = 4
+"""A quarter of the worker's time is kept for settling the batch."""
+
+
+class UnacknowledgedError(Exception):
+    """Tells Powertools' batch processor that a message is to be delivered again."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The parts of the worker that live as long as its environment."""
+
+    settings: WorkerSettings
+    modes: FailureModes
+    once: ExactlyOnce
+    settlement: Settlement
+    executor: ThreadPoolExecutor
+    price_services: dict[FailureMode, PriceService]
+
+    def handle(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> set[str]:
+        """Process an event's messages. Returns the ids of those to be delivered again."""
+        mode = self.modes.current()
+        processor = MessageProcessor(
+            once=self.once,
+            orders_table=self.settings.orders_table,
+            price_service=self.price_services.get(mode, self.price_services[FailureMode.NONE]),
+            corrupt=poisoned if mode is FailureMode.POISON_PAYLOAD else untouched,
+        )
+        runner = BatchRunner(
+            processor.process, self.executor, claim_seconds=self.settings.in_progress_seconds
+        )
+        return self.settlement.settle(
+            runner.run([from_lambda(record) for record in event["Records"]], seconds_left)
+        )
+
+
+@cache
+def _worker() -> Worker:
+    settings = worker_settings()
+    circuits = Circuits(settings.circuits_table, aws.dynamodb(), settings.recovery_seconds)
+    seed = settings.fault_seed or uuid.uuid4().hex
+
+    def guarded(service: PriceService) -> PriceService:
+        return circuits.guard(PRICE_CIRCUIT, service, failure_threshold=PRICE_FAILURE_THRESHOLD)
+
+    return Worker(
+        settings=settings,
+        modes=FailureModes(
+            settings.failure_mode_parameters, SsmParameters(settings.failure_mode_max_age_seconds)
+        ),
+        once=ExactlyOnce(
+            TransactionalStore(settings.idempotency_table, aws.dynamodb()),
+            ttl_days=settings.ttl_days,
+            in_progress_seconds=settings.in_progress_seconds,
+        ),
+        settlement=Settlement(
+            announce=bus.guarded(Announcer(aws.events(), settings.event_bus_name), circuits),
+            dlq=Publisher(aws.sqs(), settings.dlq_url, max_bytes=SQS_MAX_BYTES),
+            sqs=aws.sqs(),
+            queue_url=settings.queue_url,
+            policy=RetryPolicy(
+                max_receive_count=settings.max_receive_count,
+                base_seconds=settings.retry_base_seconds,
+                cap_seconds=settings.retry_cap_seconds,
+                recovery_seconds=settings.recovery_seconds,
+                strategy=settings.breaker_strategy,
+                rng=random.Random(),  # noqa: S311  jitter, no secret
+            ),
+            code_version=settings.code_version,
+        ),
+        executor=ThreadPoolExecutor(THREADS, thread_name_prefix="message"),
+        price_services={
+            FailureMode.NONE: guarded(downstream.healthy),
+            FailureMode.SLOW_DOWNSTREAM: guarded(downstream.slow(settings.deadline_seconds)),
+            FailureMode.RANDOM_FAIL_P30: guarded(downstream.flaky(seed)),
+        },
+    )
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Process one batch of SQS; the answer is a partial batch response."""
+    worker = _worker()
+    reserve = worker.settings.in_progress_seconds / SETTLING_SHARE
+    with metrics_of_invocation():
+        count("BatchSize", len(event["Records"]))
+        kept = worker.handle(event, lambda: context.get_remaining_time_in_millis() / 1000 - reserve)
+
+    def report(record: SQSRecord) -> None:
+        if record.message_id in kept:
+            raise UnacknowledgedError
+
+    # Failures are retried by visibility timeout: a batch that failed as a whole is no error of the function.
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(event, report, processor, context)

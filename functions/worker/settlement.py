@@ -1,0 +1,143 @@
+"""The end of a batch: outcomes are announced, the dead are buried, the others wait for their next receive.
+
+The order of steps keeps every message accounted for. An order is acknowledged only when its event is on the
+bus, a dead letter only when the DLQ has it. Whatever fails in between is delivered again, and idempotency
+turns the second time into a duplicate.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from functions.common.errors import EventNotPublishedError, category_of, type_of
+from functions.common.observability import count, log_event, log_problem, milliseconds
+from functions.events.order_events import OrderEvent, failed_event
+from functions.publish.death import dead_letter
+from functions.publish.publisher import Publisher
+from functions.publish.visibility import ChangesVisibility, Hidden, hide
+from functions.worker.outcome import Done, Failed, Outcome
+from functions.worker.policy import Bury, Retry, RetryPolicy
+
+type Announce = Callable[[Sequence[OrderEvent]], Sequence[str | None]]
+"""Puts events on the bus; an error code or None for each."""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Settles outcomes. For the thread of the handler alone."""
+
+    announce: Announce
+    dlq: Publisher
+    sqs: ChangesVisibility
+    queue_url: str
+    policy: RetryPolicy
+    code_version: str
+
+    def settle(self, outcomes: Sequence[Outcome]) -> set[str]:
+        """Settle a batch. Returns the ids of the messages that must not be acknowledged."""
+        done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
+        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+        failed += self._announce(done)
+        retries: list[Hidden] = []
+        dying: list[Failed] = []
+        for one in failed:
+            fate = self.policy.decide(one.error, one.envelope.receive_count)
+            _log_failure(one, will_retry=isinstance(fate, Retry))
+            match fate:
+                case Bury():
+                    dying.append(one)
+                case Retry(seconds):
+                    retries.append(Hidden(one.envelope, seconds))
+        kept = {hidden.envelope.message_id for hidden in retries}
+        hide(self.sqs, self.queue_url, retries)
+        return kept | self._bury(dying)
+
+    def _announce(self, done: Sequence[Done]) -> list[Failed]:
+        """Announce what is done. Returns what has to be announced again."""
+        codes = self._put([one.event for one in done])
+        count("OrdersProcessed", sum(not one.duplicate for one in done))
+        count("OrdersDuplicate", sum(one.duplicate for one in done))
+        for one in done:
+            if not one.duplicate:
+                milliseconds("EndToEndLatency", one.latency_ms)
+        return [
+            Failed(one.envelope, one.key, EventNotPublishedError(f"the event was not published: {code}"))
+            for one, code in zip(done, codes, strict=True)
+            if code
+        ]
+
+    def _put(self, events: Sequence[OrderEvent]) -> Sequence[str | None]:
+        return self.announce(events) if events else ()
+
+    def _bury(self, dying: Sequence[Failed]) -> set[str]:
+        """Send to the DLQ. Returns the ids of those it did not take: SQS moves them there in the end."""
+        if not dying:
+            return set()
+        now = datetime.now(UTC)
+        letters = [
+            dead_letter(one.envelope, one.error, key=one.key, failed_at=now, code_version=self.code_version)
+            for one in dying
+        ]
+        unburied: set[str] = set()
+        buried: list[Failed] = []
+        for one, delivery in zip(dying, self.dlq.send(letters), strict=True):
+            if delivery.sent:
+                buried.append(one)
+                _log_burial(one, delivery.message_id)
+            else:
+                unburied.add(one.envelope.message_id)
+                log_problem("order.not_dead_lettered", **_who(one), reason=delivery.error)
+        count("OrdersDeadLettered", len(buried))
+        self._announce_deaths(buried)
+        return unburied
+
+    def _announce_deaths(self, buried: Sequence[Failed]) -> None:
+        """Announce deaths. The DLQ is their record: whatever cannot be announced is not buried twice."""
+        codes = self._put([_death_of(one) for one in buried])
+        for one, code in zip(buried, codes, strict=True):
+            if code:
+                log_problem("order.death_not_announced", **_who(one), reason=code)
+
+
+def _who(failed: Failed) -> dict[str, str | None]:
+    return {"correlation_id": failed.envelope.correlation_id, "order_id": failed.envelope.order_id}
+
+
+def _log_failure(failed: Failed, *, will_retry: bool) -> None:
+    count("OrdersFailed")
+    log_problem(
+        "order.failed",
+        **_who(failed),
+        errorType=type_of(failed.error),
+        errorCategory=category_of(failed.error),
+        errorMessage=str(failed.error)[:256],
+        receiveCount=failed.envelope.receive_count,
+        willRetry=will_retry,
+        messageId=failed.envelope.message_id,
+    )
+
+
+def _log_burial(failed: Failed, dlq_message_id: str) -> None:
+    log_event(
+        "order.dead_lettered",
+        **_who(failed),
+        errorType=type_of(failed.error),
+        errorCategory=category_of(failed.error),
+        receiveCount=failed.envelope.receive_count,
+        redriveCount=failed.envelope.redrive_count,
+        messageId=failed.envelope.message_id,
+        dlqMessageId=dlq_message_id,
+    )
+
+
+def _death_of(failed: Failed) -> OrderEvent:
+    envelope = failed.envelope
+    return failed_event(
+        order_id=envelope.order_id,
+        idempotency_key=failed.key,
+        correlation_id=envelope.correlation_id,
+        error_type=type_of(failed.error),
+        error_category=category_of(failed.error),
+        receive_count=envelope.receive_count,
+        redrive_count=envelope.redrive_count,
+    )
