@@ -1,0 +1,68 @@
+"""What the security checks find and the lab accepts, each with its reason. The tests allow nothing else."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A finding of a cdk-nag rule. `where` is a pattern of construct paths without the environment."""
+
+    rule: str
+    where: str
+    reason: str
+
+
+FINDINGS = (
+    Accepted(
+        "AwsSolutions-SQS3",
+        "queue/UndeliveredEvents/*",
+        "It is itself the dead-letter queue of the event rule's target, which the check does not see.",
+    ),
+    Accepted(
+        "AwsSolutions-SMG4",
+        "queue/RedriveToken/*",
+        "The token opens only the lab's own redrive routes; replacing the stack makes a new one.",
+    ),
+    Accepted(
+        "AwsSolutions-DDB3",
+        "queue/*Table/*",
+        "Local profile only: an engine without persistence has no point in time to go back to.",
+    ),
+    Accepted(
+        "AwsSolutions-L1",
+        "functions/*/Function/*",
+        "The project's Python is 3.13, which Lambda supports until 2029; the bundles' wheels are for it.",
+    ),
+    Accepted(
+        "AwsSolutions-APIG4",
+        "api/Api/*--events/*",
+        "Taking orders is public in the lab; the stage's throttling bounds what strangers can cost.",
+    ),
+    Accepted(
+        "AwsSolutions-APIG4",
+        "api/Api/*--events--batch/*",
+        "As for single orders.",
+    ),
+    Accepted(
+        "AwsSolutions-APIG4",
+        "api/Api/GET--health/*",
+        "Monitoring asks for it without credentials, and it tells only the code version.",
+    ),
+    Accepted(
+        "AwsSolutions-IAM5[Resource::*]",
+        "functions/*/Role/DefaultPolicy/*",
+        "Only the actions in WILDCARD_ACTIONS.",
+    ),
+)
+
+WILDCARD_ACTIONS = {
+    "ec2:AssignPrivateIpAddresses": "Lambda's network interface in the VPC has no name before it exists.",
+    "ec2:CreateNetworkInterface": "As above.",
+    "ec2:DeleteNetworkInterface": "As above.",
+    "ec2:DescribeNetworkInterfaces": "EC2 knows no permission on single resources for describing.",
+    "ec2:DescribeSubnets": "EC2 knows no permission on single resources for describing.",
+    "ec2:UnassignPrivateIpAddresses": "As above.",
+    "xray:PutTelemetryRecords": "X-Ray knows no permission on single resources for writing traces.",
+    "xray:PutTraceSegments": "X-Ray knows no permission on single resources for writing traces.",
+}
+"""The actions that a function's role allows on every resource, and why no single resource can be named."""

@@ -1,0 +1,64 @@
+"""Alarms that say what they mean, where the runbook is, and whom they tell."""
+
+# pyright: reportArgumentType=false
+# CDK's classes name parameters otherwise than their interfaces do, so pyright refuses one for the other. jsii
+# checks the types whenever Python runs without -O, as it does in the tests.
+
+from typing import Literal
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.components.stack import LabStack
+
+WARNING_PERIODS = 3
+WARNING_DATAPOINTS = 2
+"""A warning needs two bad periods of three, so that one peak tells nobody; a critical alarm needs one."""
+
+
+class Alarms(Construct):
+    """Makes an environment's alarms. Each notifies the topic on ALARM and on OK.
+
+    Statistics are simple ones and metrics single ones, without percentiles and metric math: LocalStack's
+    alarms know no others, and the alarms are to be the same everywhere. Missing data is no breach: an idle
+    queue stops emitting after six hours, a function that is not called emits nothing at all.
+    """
+
+    def __init__(self, scope: LabStack, construct_id: str, topic: sns.Topic) -> None:
+        super().__init__(scope, construct_id)
+        self._names = scope.names
+        self._period = cdk.Duration.seconds(scope.settings.alarm_period_seconds)
+        self._action = actions.SnsAction(topic)
+        self.all: list[cloudwatch.Alarm] = []
+
+    def add(
+        self,
+        severity: Literal["critical", "warning"],
+        name: str,
+        metric: cloudwatch.Metric,
+        statistic: str,
+        *,
+        above: float,
+        meaning: str,
+    ) -> None:
+        """Alarm when the metric is above a value in one period (critical) or in two of three (warning)."""
+        critical = severity == "critical"
+        full_name = f"{severity}-{name}"
+        alarm = cloudwatch.Alarm(
+            self,
+            full_name,
+            alarm_name=self._names.of(full_name),
+            alarm_description=f"{meaning} Runbook: ops/runbooks/{full_name}.md",
+            metric=metric.with_(period=self._period, statistic=statistic),
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            threshold=above,
+            evaluation_periods=1 if critical else WARNING_PERIODS,
+            datapoints_to_alarm=1 if critical else WARNING_DATAPOINTS,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(self._action)
+        alarm.add_ok_action(self._action)
+        self.all.append(alarm)

@@ -1,0 +1,179 @@
+"""The dashboard: alarms, queues, functions, API, and the orders themselves."""
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.components.function import PipelineFunction
+from infra.components.log_metrics import FAILURE_CATEGORIES
+from infra.components.names import LOG_METRIC_NAMESPACE, METRIC_NAMESPACE
+from infra.components.stack import LabStack
+from infra.stacks.api import ApiStack
+from infra.stacks.functions import FunctionsStack
+from infra.stacks.queue import QueueStack
+
+_ROW_HEIGHT = 6
+
+
+def emitted(name: str, service: str, statistic: str = "Sum") -> cloudwatch.Metric:
+    """A metric that a function emits itself (EMF). No label: with one, its alarm becomes a metric query."""
+    return cloudwatch.Metric(
+        namespace=METRIC_NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": service},
+        statistic=statistic,
+    )
+
+
+def counted(name: str) -> cloudwatch.Metric:
+    """A metric that a filter counts from the logs."""
+    return cloudwatch.Metric(
+        namespace=LOG_METRIC_NAMESPACE, metric_name=name, statistic="Sum", label=f"{name} (logs)"
+    )
+
+
+class PipelineDashboard(Construct):
+    """One page on which to see that an order went through, or where it is stuck."""
+
+    def __init__(
+        self,
+        scope: LabStack,
+        construct_id: str,
+        *,
+        queue: QueueStack,
+        functions: FunctionsStack,
+        api: ApiStack,
+        alarms: Sequence[cloudwatch.Alarm],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=scope.names.prefix,
+            default_interval=cdk.Duration.hours(1),
+            widgets=[
+                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
+                _queues(queue),
+                _functions([functions.ingest, functions.worker, functions.redrive]),
+                _api(api),
+                _orders(),
+                _failures(),
+            ],
+        )
+
+
+def _graph(
+    title: str, left: list[cloudwatch.Metric], right: list[cloudwatch.Metric] | None = None, *, width: int = 8
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=left,
+        right=right,
+        width=width,
+        height=_ROW_HEIGHT,
+        left_y_axis=cloudwatch.YAxisProps(min=0),
+        right_y_axis=cloudwatch.YAxisProps(min=0),
+    )
+
+
+def _queues(queue: QueueStack) -> list[cloudwatch.IWidget]:
+    def of(source: sqs.Queue, name: str, label: str) -> cloudwatch.Metric:
+        return source.metric(name, statistic="Maximum", label=label)
+
+    return [
+        _graph(
+            "Queue depth",
+            [
+                of(queue.orders, "ApproximateNumberOfMessagesVisible", "waiting"),
+                of(queue.orders, "ApproximateNumberOfMessagesNotVisible", "in flight"),
+                of(queue.orders, "ApproximateNumberOfMessagesDelayed", "delayed"),
+            ],
+        ),
+        _graph(
+            "Dead letters",
+            [
+                of(queue.dlq, "ApproximateNumberOfMessagesVisible", "orders"),
+                of(queue.undelivered_events, "ApproximateNumberOfMessagesVisible", "undelivered events"),
+            ],
+        ),
+        _graph(
+            "Age of the oldest message, s",
+            [
+                of(queue.orders, "ApproximateAgeOfOldestMessage", "queue"),
+                of(queue.dlq, "ApproximateAgeOfOldestMessage", "DLQ (since the move)"),
+            ],
+        ),
+    ]
+
+
+def _functions(functions: list[PipelineFunction]) -> list[cloudwatch.IWidget]:
+    def each(name: str, statistic: str = "Sum") -> list[cloudwatch.Metric]:
+        return [f.function.metric(name, statistic=statistic, label=f.shape.name) for f in functions]
+
+    return [
+        _graph("Invocations", each("Invocations"), width=6),
+        _graph("Function errors", each("Errors"), width=6),
+        _graph("Throttles", each("Throttles"), width=6),
+        _graph("Average duration, ms", each("Duration", "Average"), width=6),
+    ]
+
+
+def _api(api: ApiStack) -> list[cloudwatch.IWidget]:
+    http = api.api
+    return [
+        _graph("Requests", [http.metric_count(statistic="Sum", label="requests")]),
+        _graph(
+            "API errors",
+            [
+                http.metric_client_error(statistic="Sum", label="4xx"),
+                http.metric_server_error(statistic="Sum", label="5xx"),
+            ],
+        ),
+        _graph(
+            "API latency, ms",
+            [
+                http.metric_latency(statistic="Average", label="average"),
+                http.metric_latency(statistic="Maximum", label="maximum"),
+            ],
+        ),
+    ]
+
+
+def _orders() -> list[cloudwatch.IWidget]:
+    return [
+        _graph(
+            "Orders",
+            [
+                emitted("OrdersAccepted", "ingest"),
+                emitted("OrdersRejected", "ingest"),
+                emitted("OrdersProcessed", "worker"),
+                emitted("OrdersDuplicate", "worker"),
+                emitted("OrdersRedriven", "redrive"),
+            ],
+        ),
+        _graph(
+            "From accepted to processed, ms",
+            [
+                emitted("EndToEndLatency", "worker", "Average").with_(label="average"),
+                emitted("EndToEndLatency", "worker", "Maximum").with_(label="maximum"),
+            ],
+        ),
+        _graph("Messages in a batch", [emitted("BatchSize", "worker", "Average")]),
+    ]
+
+
+def _failures() -> list[cloudwatch.IWidget]:
+    return [
+        _graph(
+            "Failures",
+            [emitted("OrdersFailed", "worker"), emitted("OrdersDeadLettered", "worker")],
+        ),
+        _graph(
+            "Failures by category",
+            [counted(f"Failed{category.capitalize()}") for category in FAILURE_CATEGORIES],
+        ),
+        _graph("Circuit breakers", [counted("CircuitsOpened"), counted("CircuitsClosed")]),
+    ]

@@ -1,0 +1,116 @@
+"""One Lambda function of the pipeline with its role, its log group and its bundle."""
+
+# pyright: reportArgumentType=false
+# CDK's classes name parameters otherwise than their interfaces do, so pyright refuses one for the other. jsii
+# checks the types whenever Python runs without -O, as it does in the tests.
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra import bundles
+from infra.components.logs import log_group
+from infra.components.network import PrivateNetwork
+from infra.components.stack import LabStack
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a function is, whatever the environment."""
+
+    name: str
+    handler: str
+    description: str
+    memory_mib: int
+    timeout_seconds: int
+    may_invoke_itself: bool = False
+
+
+class PipelineFunction(Construct):
+    """The function may do what `statements` say, write its own log, and nothing else."""
+
+    def __init__(
+        self,
+        scope: LabStack,
+        construct_id: str,
+        shape: Shape,
+        *,
+        environment: Mapping[str, str],
+        statements: Sequence[iam.PolicyStatement],
+        network: PrivateNetwork | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.shape = shape
+        settings, names = scope.settings, scope.names
+        bundle = bundles.build(shape.name, bundles.Target(settings.bundle_platform, settings.architecture))
+        self.log_group = log_group(
+            self, "Logs", names.function_log_group(shape.name), settings.log_retention_days
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            description=f"What {names.of(shape.name)} may do.",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={
+                "least-privilege": iam.PolicyDocument(statements=[*statements, self._own_log()])
+            },
+        )
+        if network:
+            self.role.add_to_policy(_network_interfaces())
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=names.of(shape.name),
+            description=shape.description,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture={
+                "x86_64": lambda_.Architecture.X86_64,
+                "arm64": lambda_.Architecture.ARM_64,
+            }[settings.architecture],
+            handler=shape.handler,
+            code=lambda_.Code.from_asset(
+                str(bundle.path), asset_hash=bundle.digest, asset_hash_type=cdk.AssetHashType.CUSTOM
+            ),
+            memory_size=shape.memory_mib,
+            timeout=cdk.Duration.seconds(shape.timeout_seconds),
+            role=self.role,
+            log_group=self.log_group,
+            environment={
+                "ENV_NAME": settings.env_name,
+                "CODE_VERSION": bundle.version,
+                "LOG_LEVEL": settings.log_level,
+                "POWERTOOLS_SERVICE_NAME": shape.name,
+                **environment,
+            },
+            tracing=lambda_.Tracing.ACTIVE if settings.enable_tracing else lambda_.Tracing.DISABLED,
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if shape.may_invoke_itself else None,
+            vpc=network.vpc if network else None,
+            security_groups=[network.functions] if network else None,
+        )
+
+    def _own_log(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            sid="OwnLog",
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[self.log_group.log_group_arn],
+        )
+
+
+def _network_interfaces() -> iam.PolicyStatement:
+    """What Lambda needs to put a function into a VPC, in the function's name."""
+    return iam.PolicyStatement(
+        sid="NetworkInterfacesOfTheVpc",
+        actions=[
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:CreateNetworkInterface",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:UnassignPrivateIpAddresses",
+        ],
+        resources=["*"],
+    )

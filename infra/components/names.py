@@ -1,0 +1,53 @@
+"""The physical names. They are explicit, so that people and tools can find everything by name."""
+
+from dataclasses import dataclass
+
+METRIC_NAMESPACE = "Ingestion"
+"""Where the functions' own metrics (EMF) go."""
+
+LOG_METRIC_NAMESPACE = "Ingestion/Logs"
+"""Where the metrics that filters count from the logs go."""
+
+EVENT_SOURCE = "ingestion.orders"
+EVENT_DETAIL_TYPES = ("OrderProcessed", "OrderFailed")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one environment's resources."""
+
+    env_name: str
+
+    @property
+    def prefix(self) -> str:
+        """What every name begins with, SSM's paths excepted."""
+        return f"ingestion-{self.env_name}"
+
+    def of(self, what: str) -> str:
+        """The name of one resource, for example `ingestion-dev-orders`."""
+        return f"{self.prefix}-{what}"
+
+    @property
+    def failure_mode_parameter(self) -> str:
+        """The SSM parameter that holds the environment's failure mode."""
+        return f"/ingestion/{self.env_name}/failure_mode"
+
+    @property
+    def failure_mode_parameters(self) -> tuple[str, ...]:
+        """All parameters the functions look at, in order; `dev` also answers to the one without its name."""
+        plain = ("/ingestion/failure_mode",) if self.env_name == "dev" else ()
+        return (self.failure_mode_parameter, *plain)
+
+    @property
+    def redrive_token_secret(self) -> str:
+        """The Secrets Manager secret with the bearer token of the /redrive routes."""
+        return f"{self.prefix}/redrive-token"
+
+    def function_log_group(self, function: str) -> str:
+        """Where Lambda writes a function's logs."""
+        return f"/aws/lambda/{self.of(function)}"
+
+    @property
+    def access_log_group(self) -> str:
+        """Where the API writes its access log. This prefix keeps the account's log resource policy small."""
+        return f"/aws/vendedlogs/{self.prefix}-api"

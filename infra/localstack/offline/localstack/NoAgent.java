@@ -1,0 +1,3 @@
+public class NoAgent {
+    public static void premain(String options) {}
+}

@@ -1,0 +1,1 @@
+"""The four stacks: queue, functions, api, observability."""

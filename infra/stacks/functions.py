@@ -1,0 +1,261 @@
+"""The Lambda functions, what each may do, and the mapping that feeds the worker."""
+
+# pyright: reportArgumentType=false
+# CDK's classes name parameters otherwise than their interfaces do, so pyright refuses one for the other. jsii
+# checks the types whenever Python runs without -O, as it does in the tests.
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.components.function import PipelineFunction, Shape
+from infra.components.names import METRIC_NAMESPACE
+from infra.components.network import PrivateNetwork
+from infra.components.stack import LabStack
+from infra.settings import LOCAL_TIME_DIVISOR, Settings
+from infra.stacks.queue import QueueStack
+
+REDRIVE_TIMEOUT_SECONDS = 120
+"""One invocation's share of a redrive operation; a longer operation goes on in the next invocation."""
+
+LARGEST_UNWINDOWED_BATCH = 10
+BATCHING_WINDOW = cdk.Duration.seconds(1)
+"""SQS needs a window for batches above 10; the shortest that AWS accepts delays a lone message least."""
+
+
+class FunctionsStack(LabStack):
+    """The code of the pipeline."""
+
+    def __init__(self, scope: Construct, settings: Settings, env: cdk.Environment, queue: QueueStack) -> None:
+        super().__init__(
+            scope, "functions", settings, env, "Ingestion lab: ingest, worker, redrive, authorizer."
+        )
+        self._queue = queue
+        self._network = PrivateNetwork(self, "Network") if settings.enable_vpc_endpoints else None
+        self.ingest = self._ingest()
+        self.worker = self._worker()
+        self.redrive = self._redrive()
+        self.authorizer = self._authorizer()
+        self.mapping = lambda_.EventSourceMapping(
+            self,
+            "WorkerMapping",
+            target=self.worker.function,
+            event_source_arn=queue.orders.queue_arn,
+            batch_size=settings.batch_size,
+            max_batching_window=BATCHING_WINDOW if settings.batch_size > LARGEST_UNWINDOWED_BATCH else None,
+            max_concurrency=settings.worker_max_concurrency,
+            report_batch_item_failures=True,
+        )
+        self.output("IngestFunctionName", self.ingest.function.function_name, "Accepts orders.")
+        self.output("WorkerFunctionName", self.worker.function.function_name, "Processes orders.")
+        self.output("RedriveFunctionName", self.redrive.function.function_name, "Brings dead orders back.")
+        self.output(
+            "WorkerEventSourceMappingId",
+            self.mapping.event_source_mapping_id,
+            "Feeds the worker from the queue.",
+        )
+
+    def _ingest(self) -> PipelineFunction:
+        queue = self._queue
+        return self._function(
+            "Ingest",
+            Shape(
+                "ingest",
+                "functions.ingest.handler.lambda_handler",
+                "Validates and publishes orders.",
+                512,
+                20,
+            ),
+            environment={
+                "QUEUE_URL": queue.orders.queue_url,
+                "SEND_BATCH_BYTES": str(self.settings.send_batch_bytes),
+            },
+            statements=[
+                self._read_failure_mode(),
+                _allow("PublishOrders", [queue.orders.queue_arn], "sqs:SendMessage"),
+                *self._use_key("sqs", actions=("kms:Decrypt", "kms:GenerateDataKey")),
+            ],
+        )
+
+    def _worker(self) -> PipelineFunction:
+        queue, settings = self._queue, self.settings
+        environment = {
+            "QUEUE_URL": queue.orders.queue_url,
+            "DLQ_URL": queue.dlq.queue_url,
+            "ORDERS_TABLE": queue.orders_table.table_name,
+            "IDEMPOTENCY_TABLE": queue.idempotency_table.table_name,
+            "CIRCUITS_TABLE": queue.circuits_table.table_name,
+            "EVENT_BUS_NAME": queue.bus.event_bus_name,
+            "MAX_RECEIVE_COUNT": str(settings.max_receive_count),
+            "RETRY_BASE_SECONDS": str(settings.retry_base_seconds),
+            "RETRY_CAP_SECONDS": str(settings.retry_cap_seconds),
+            "TTL_DAYS": str(settings.ttl_days),
+            "BREAKER_STRATEGY": settings.breaker_strategy,
+            "IDEMPOTENCY_IN_PROGRESS_SECONDS": str(settings.worker_timeout_seconds),
+        }
+        if settings.fault_seed is not None:
+            environment["FAULT_SEED"] = str(settings.fault_seed)
+        tables = [queue.idempotency_table, queue.orders_table, queue.circuits_table]
+        return self._function(
+            "Worker",
+            Shape(
+                "worker",
+                "functions.worker.handler.lambda_handler",
+                "Processes orders exactly once and sends what can never pass to the DLQ.",
+                512,
+                settings.worker_timeout_seconds,
+            ),
+            environment=environment,
+            statements=[
+                self._read_failure_mode(),
+                _allow(
+                    "ReceiveOrders",
+                    [queue.orders.queue_arn],
+                    "sqs:ChangeMessageVisibility",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                    "sqs:ReceiveMessage",
+                ),
+                _allow("BuryOrders", [queue.dlq.queue_arn], "sqs:SendMessage"),
+                _allow(
+                    "RememberAndStoreOrders",
+                    [table.table_arn for table in tables],
+                    "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ),
+                _allow("PublishOutcomes", [queue.bus.event_bus_arn], "events:PutEvents"),
+                *self._use_key("sqs", "dynamodb"),
+            ],
+        )
+
+    def _redrive(self) -> PipelineFunction:
+        queue = self._queue
+        divisor = LOCAL_TIME_DIVISOR if self.settings.is_local else 1
+        itself = self.arn(
+            "lambda",
+            "function",
+            resource_name=self.names.of("redrive"),
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return self._function(
+            "Redrive",
+            Shape(
+                "redrive",
+                "functions.redrive.handler.lambda_handler",
+                "Previews the DLQ and moves chosen messages back to the queue.",
+                512,
+                REDRIVE_TIMEOUT_SECONDS // divisor,
+                # An operation is bounded by its own row, so many invocations of one are no runaway loop;
+                # Lambda's recursion detection would stop it after about 16.
+                may_invoke_itself=True,
+            ),
+            environment={
+                "QUEUE_URL": queue.orders.queue_url,
+                "DLQ_URL": queue.dlq.queue_url,
+                "REDRIVE_TABLE": queue.redrive_table.table_name,
+                "CIRCUITS_TABLE": queue.circuits_table.table_name,
+            },
+            statements=[
+                _allow(
+                    "TakeFromDlq",
+                    [queue.dlq.queue_arn],
+                    "sqs:ChangeMessageVisibility",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                    "sqs:ReceiveMessage",
+                ),
+                _allow("SendBack", [queue.orders.queue_arn], "sqs:SendMessage"),
+                _allow(
+                    "RecordOperations",
+                    [queue.redrive_table.table_arn],
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ),
+                _allow(
+                    "WatchCircuits", [queue.circuits_table.table_arn], "dynamodb:GetItem", "dynamodb:Scan"
+                ),
+                _allow("ContinueInTheNextInvocation", [itself], "lambda:InvokeFunction"),
+                *self._use_key("sqs", "dynamodb"),
+            ],
+        )
+
+    def _authorizer(self) -> PipelineFunction:
+        secret = self._queue.redrive_token
+        return self._function(
+            "Authorizer",
+            Shape(
+                "authorizer",
+                "functions.redrive.authorizer.lambda_handler",
+                "Checks the bearer token of the /redrive routes.",
+                256,
+                5,
+            ),
+            environment={"REDRIVE_TOKEN_SECRET": secret.secret_name},
+            statements=[
+                _allow("ReadToken", [secret.secret_arn], "secretsmanager:GetSecretValue"),
+                *self._use_key("secretsmanager", actions=("kms:Decrypt",)),
+            ],
+        )
+
+    def _function(
+        self,
+        construct_id: str,
+        shape: Shape,
+        *,
+        environment: dict[str, str],
+        statements: list[iam.PolicyStatement],
+    ) -> PipelineFunction:
+        everywhere = {
+            "POWERTOOLS_METRICS_NAMESPACE": METRIC_NAMESPACE,
+            "FAILURE_MODE_PARAMETERS": ",".join(self.names.failure_mode_parameters),
+            "FAILURE_MODE_MAX_AGE_SECONDS": str(self.settings.failure_mode_max_age_seconds),
+        }
+        return PipelineFunction(
+            self,
+            construct_id,
+            shape,
+            environment=everywhere | environment,
+            statements=statements,
+            network=self._network,
+        )
+
+    def _read_failure_mode(self) -> iam.PolicyStatement:
+        arns = [parameter.parameter_arn for parameter in self._queue.failure_mode_parameters]
+        return _allow("ReadFailureMode", arns, "ssm:GetParameter", "ssm:GetParameters")
+
+    def _use_key(
+        self,
+        *services: str,
+        actions: tuple[str, ...] = (
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        ),
+    ) -> list[iam.PolicyStatement]:
+        """Use of the customer managed key, if there is one, through the named services only.
+
+        SQS's producers need GenerateDataKey and Decrypt, its consumers Decrypt, DynamoDB's callers all of
+        these (SQS guide "Key management", DynamoDB guide "Usage notes for encryption at rest").
+        """
+        if self._queue.key is None:
+            return []
+        endpoints = [f"{service}.{self.region}.{self.url_suffix}" for service in services]
+        return [
+            iam.PolicyStatement(
+                sid="UseKey",
+                actions=list(actions),
+                resources=[self._queue.key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": endpoints}},
+            )
+        ]
+
+
+def _allow(sid: str, resources: list[str], *actions: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(sid=sid, actions=list(actions), resources=resources)

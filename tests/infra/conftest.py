@@ -1,0 +1,40 @@
+"""One synth for each set of settings and session."""
+
+import pytest
+
+from tests.infra.templates import Templates
+
+
+@pytest.fixture(scope="session")
+def local() -> Templates:
+    """The local profile with its defaults."""
+    return Templates({"profile": "local"})
+
+
+@pytest.fixture(scope="session")
+def aws() -> Templates:
+    """AWS with the defaults."""
+    return Templates({})
+
+
+@pytest.fixture(scope="session")
+def secured() -> Templates:
+    """AWS with everything switched on that is off by default."""
+    return Templates(
+        {
+            "envName": "prod",
+            "useKmsCmk": "true",
+            "enableTracing": "true",
+            "enableVpcEndpoints": "true",
+            "architecture": "arm64",
+            "batchSize": "100",
+            "workerMaxConcurrency": "20",
+            "faultSeed": "7",
+        }
+    )
+
+
+@pytest.fixture(params=["local", "aws", "secured"])
+def templates(request: pytest.FixtureRequest) -> Templates:
+    """Each of the three in turn."""
+    return request.getfixturevalue(request.param)

@@ -1,0 +1,133 @@
+"""The functions stack: what each function is told, how the worker is fed, where the code runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.common import settings as function_settings
+from infra.components.names import METRIC_NAMESPACE
+from tests.infra.templates import Templates
+
+FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer")
+
+
+def environment(templates: Templates, function: str) -> dict[str, str]:
+    """The variables a function is deployed with."""
+    return templates.one("AWS::Lambda::Function", f"{function}/Function").properties["Environment"][
+        "Variables"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "reader"),
+    [
+        ("Ingest", function_settings.ingest_settings),
+        ("Worker", function_settings.worker_settings),
+        ("Redrive", function_settings.redrive_settings),
+        ("Authorizer", function_settings.authorizer_settings),
+    ],
+)
+def test_a_function_understands_the_variables_it_gets(
+    templates: Templates, function: str, reader: Callable[[dict[str, str]], function_settings.Settings]
+) -> None:
+    variables = environment(templates, function)
+    read = reader(variables)
+    assert read.env_name == templates.settings.env_name
+    assert read.code_version == variables["CODE_VERSION"]
+    assert read.failure_mode_parameters[0] == f"/ingestion/{read.env_name}/failure_mode"
+    assert variables["POWERTOOLS_SERVICE_NAME"] == function.lower()
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRIC_NAMESPACE
+
+
+def test_the_worker_holds_an_idempotency_key_for_as_long_as_it_may_run(templates: Templates) -> None:
+    timeout = templates.one("AWS::Lambda::Function", "Worker/Function").properties["Timeout"]
+    assert int(environment(templates, "Worker")["IDEMPOTENCY_IN_PROGRESS_SECONDS"]) >= timeout
+
+
+def test_the_worker_knows_how_many_receives_the_queue_grants(templates: Templates) -> None:
+    queue = templates.one("AWS::SQS::Queue", "Orders").properties
+    granted = queue["RedrivePolicy"]["maxReceiveCount"]
+    assert environment(templates, "Worker")["MAX_RECEIVE_COUNT"] == str(granted)
+
+
+def test_a_seed_reaches_the_worker_only_if_there_is_one(aws: Templates, secured: Templates) -> None:
+    assert "FAULT_SEED" not in environment(aws, "Worker")
+    assert environment(secured, "Worker")["FAULT_SEED"] == "7"
+
+
+def _mapping(templates: Templates) -> dict[str, Any]:
+    (mapping,) = templates.all("AWS::Lambda::EventSourceMapping")
+    return dict(mapping.properties)
+
+
+def test_the_worker_is_fed_by_the_queue_and_reports_single_failures(templates: Templates) -> None:
+    mapping = _mapping(templates)
+    assert mapping["EventSourceArn"] == "queue/Orders.Arn"
+    assert mapping["FunctionName"] == "functions/Worker/Function"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] == templates.settings.batch_size
+
+
+def test_only_a_batch_above_ten_waits_for_a_window(aws: Templates, secured: Templates) -> None:
+    assert "MaximumBatchingWindowInSeconds" not in _mapping(aws)
+    assert _mapping(secured)["MaximumBatchingWindowInSeconds"] == 1
+
+
+def test_concurrency_is_bounded_only_on_request(aws: Templates, secured: Templates) -> None:
+    assert "ScalingConfig" not in _mapping(aws)
+    assert _mapping(secured)["ScalingConfig"] == {"MaximumConcurrency": 20}
+
+
+def test_functions_run_python_3_13_on_the_chosen_processor(templates: Templates) -> None:
+    functions = list(templates.all("AWS::Lambda::Function"))
+    assert len(functions) == len(FUNCTIONS)
+    for function in functions:
+        assert function.properties["Runtime"] == "python3.13"
+        assert function.properties["Architectures"] == [templates.settings.architecture]
+
+
+def test_the_api_never_waits_longer_for_a_function_than_api_gateway_does(templates: Templates) -> None:
+    assert templates.one("AWS::Lambda::Function", "Ingest/Function").properties["Timeout"] < 30
+
+
+def test_each_function_writes_to_a_log_group_of_its_own_with_a_retention(templates: Templates) -> None:
+    for name in FUNCTIONS:
+        group = templates.one("AWS::Logs::LogGroup", f"{name}/Logs").properties
+        assert group["LogGroupName"] == f"/aws/lambda/{templates.prefix}-{name.lower()}"
+        assert group["RetentionInDays"] == templates.settings.log_retention_days
+        function = templates.one("AWS::Lambda::Function", f"{name}/Function").properties
+        assert function["LoggingConfig"] == {"LogGroup": f"functions/{name}/Logs"}
+
+
+def test_only_the_redrive_function_may_loop_through_itself(aws: Templates) -> None:
+    loops = {f.path: f.properties.get("RecursiveLoop") for f in aws.all("AWS::Lambda::Function")}
+    assert loops.pop("Redrive/Function") == "Allow"
+    assert set(loops.values()) == {None}
+
+
+def test_tracing_is_a_setting(aws: Templates, secured: Templates) -> None:
+    assert {f.properties.get("TracingConfig", {}).get("Mode") for f in aws.all("AWS::Lambda::Function")} == {
+        None
+    }
+    traced = {f.properties["TracingConfig"]["Mode"] for f in secured.all("AWS::Lambda::Function")}
+    assert traced == {"Active"}
+
+
+def test_without_the_setting_nothing_of_a_network_is_made(aws: Templates) -> None:
+    assert not [resource.path for resource in aws.all() if resource.type.startswith("AWS::EC2::")]
+
+
+def test_in_the_vpc_functions_reach_aws_through_endpoints_and_nothing_else(secured: Templates) -> None:
+    kinds = {resource.type for resource in secured.all()}
+    assert not kinds & {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"}
+    endpoints = {e.properties["ServiceName"].rsplit(".", 1)[1] for e in secured.all("AWS::EC2::VPCEndpoint")}
+    assert endpoints == {"dynamodb", "sqs", "events", "ssm", "secretsmanager", "lambda"}
+    for function in secured.all("AWS::Lambda::Function"):
+        vpc = function.properties["VpcConfig"]
+        assert vpc["SecurityGroupIds"] == ["functions/Network/Functions.GroupId"]
+        assert len(vpc["SubnetIds"]) == 2
+    (group,) = [g for g in secured.all("AWS::EC2::SecurityGroup") if g.path == "Network/Functions"]
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in group.properties["SecurityGroupEgress"]] == [
+        (443, 443)
+    ]

@@ -1,0 +1,107 @@
+"""The queue stack: where messages wait, where they die, and how long either is kept."""
+
+import pytest
+
+from tests.infra.templates import Templates
+
+DAY = 86_400
+
+
+def test_a_message_that_fails_too_often_goes_to_the_dlq(templates: Templates) -> None:
+    queue = templates.one("AWS::SQS::Queue", "Orders")
+    assert queue.properties["RedrivePolicy"] == {
+        "deadLetterTargetArn": "queue/OrdersDlq.Arn",
+        "maxReceiveCount": templates.settings.max_receive_count,
+    }
+
+
+def test_the_dlq_takes_dead_letters_of_the_orders_queue_only(aws: Templates) -> None:
+    dlq = aws.one("AWS::SQS::Queue", "OrdersDlq")
+    allowed = dlq.properties["RedriveAllowPolicy"]
+    assert allowed["redrivePermission"] == "byQueue"
+    assert [arn.rsplit(":", 1)[1] for arn in allowed["sourceQueueArns"]] == ["ingestion-dev-orders"]
+
+
+def test_the_dlq_keeps_messages_longer_than_the_queue_because_their_age_counts_from_the_first_send(
+    templates: Templates,
+) -> None:
+    kept = {q.path: q.properties["MessageRetentionPeriod"] for q in templates.all("AWS::SQS::Queue")}
+    assert kept == {"Orders": 4 * DAY, "OrdersDlq": 14 * DAY, "UndeliveredEvents": 14 * DAY}
+
+
+def test_the_visibility_timeout_leaves_the_worker_its_time(templates: Templates) -> None:
+    worker = templates.one("AWS::Lambda::Function", "Worker/Function").properties["Timeout"]
+    visibility = templates.one("AWS::SQS::Queue", "Orders").properties["VisibilityTimeout"]
+    margin = 5 if templates.settings.is_local else 30
+    assert visibility >= max(6 * worker, worker + margin)
+
+
+def test_queues_and_topics_refuse_unencrypted_connections(templates: Templates) -> None:
+    policies = [*templates.all("AWS::SQS::QueuePolicy"), *templates.all("AWS::SNS::TopicPolicy")]
+    assert len(policies) == 5
+    for policy in policies:
+        refused = [
+            statement
+            for statement in policy.properties["PolicyDocument"]["Statement"]
+            if statement["Effect"] == "Deny"
+            and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        ]
+        assert len(refused) == 1, policy.path
+
+
+def test_an_event_that_cannot_reach_its_topic_is_kept(aws: Templates) -> None:
+    rule = aws.one("AWS::Events::Rule", "OrderEventsRule")
+    (target,) = rule.properties["Targets"]
+    assert target["Arn"] == "queue/OrderEvents"
+    assert target["DeadLetterConfig"] == {"Arn": "queue/UndeliveredEvents.Arn"}
+    assert rule.properties["EventPattern"] == {
+        "source": ["ingestion.orders"],
+        "detail-type": ["OrderProcessed", "OrderFailed"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "ttl"),
+    [
+        ("OrdersTable", "orderId", None),
+        ("IdempotencyTable", "id", "expiration"),
+        ("CircuitsTable", "id", "expiration"),
+        ("RedriveTable", "id", None),
+    ],
+)
+def test_a_table_has_the_key_and_the_expiry_that_its_users_expect(
+    aws: Templates, table: str, key: str, ttl: str | None
+) -> None:
+    properties = aws.one("AWS::DynamoDB::Table", table).properties
+    assert properties["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties.get("TimeToLiveSpecification", {}).get("AttributeName") == ttl
+
+
+def test_data_and_key_outlive_the_stack_except_in_disposable_environments(
+    local: Templates, aws: Templates, secured: Templates
+) -> None:
+    def policies(templates: Templates) -> set[str]:
+        kinds = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
+        return {resource.raw["DeletionPolicy"] for kind in kinds for resource in templates.all(kind)}
+
+    assert policies(local) == policies(aws) == {"Delete"}
+    assert policies(secured) == {"Retain"}
+
+
+def test_the_development_environment_alone_answers_to_the_plain_failure_mode_parameter(
+    aws: Templates, secured: Templates
+) -> None:
+    def names(templates: Templates) -> list[str]:
+        return [parameter.properties["Name"] for parameter in templates.all("AWS::SSM::Parameter")]
+
+    assert names(aws) == ["/ingestion/dev/failure_mode", "/ingestion/failure_mode"]
+    assert names(secured) == ["/ingestion/prod/failure_mode"]
+    assert {parameter.properties["Value"] for parameter in aws.all("AWS::SSM::Parameter")} == {"none"}
+
+
+def test_the_redrive_token_is_generated_and_nowhere_written_down(aws: Templates) -> None:
+    (secret,) = aws.all("AWS::SecretsManager::Secret")
+    assert secret.properties["Name"] == "ingestion-dev/redrive-token"
+    assert secret.properties["GenerateSecretString"]["PasswordLength"] == 48
+    assert "SecretString" not in secret.properties
