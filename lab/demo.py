@@ -130,7 +130,10 @@ def poison(story: Story) -> None:
             lambda visible: visible >= POISONED,
         )
         preview = story.api.preview(minAgeSeconds=0, maxMessages=POISONED)
-        saw(f"{depth} in the DLQ, causes of death {preview['statistics']['byErrorType']}")
+        causes = ", ".join(
+            f"{count} x {cause}" for cause, count in preview["statistics"]["byErrorType"].items()
+        )
+        saw(f"{depth} in the DLQ, causes of death: {causes}")
     with story.step("alarm", "the DLQ alarm goes to ALARM and its SNS notification arrives") as saw:
         wait_for("ALARM", pipeline.alarm_states, lambda states: states.get(ALARM) == "ALARM", within=60)
         name = f"{pipeline.stack.prefix}-{ALARM}"

@@ -69,7 +69,9 @@ def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timel
 
     def sample() -> None:
         already = pipeline.processed()
-        while not finished.wait(every):
+        last = False
+        while not last:
+            last = finished.wait(every)  # one more sample after the end, so that the end is seen
             try:
                 timeline.samples.append(_sample(pipeline, timeline.now, already))
             except (BotoCoreError, ClientError):

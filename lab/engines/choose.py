@@ -39,7 +39,7 @@ def start(kind: Kind, port: int) -> DockerEngine | HostEngine:
 
 
 def present(port: int) -> DockerEngine | HostEngine:
-    """The engine that is on the port, running or crashed; the host packaging where there is none."""
+    """The engine that is on the port, running, crashed or stopped by hand; the host packaging if there is none."""
     host = HostEngine(port)
     if host.status().state != "stopped":
         return host
@@ -48,7 +48,7 @@ def present(port: int) -> DockerEngine | HostEngine:
     except LabError:
         return host
     docker = DockerEngine(port)
-    return docker if docker.status().state != "stopped" else host
+    return docker if docker.exists() else host
 
 
 def wanted() -> str | None:

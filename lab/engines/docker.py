@@ -97,6 +97,10 @@ class DockerEngine:
         self._clear()
         return running
 
+    def exists(self) -> bool:
+        """Whether the engine's container is there, running or not."""
+        return docker_cli.inspect("container", self.container) is not None
+
     def status(self) -> Status:
         """Look at the engine's container and, where it ended, at how it ended."""
         container = docker_cli.inspect("container", self.container)

@@ -66,11 +66,10 @@ def _draw_alarms(axes: "Axes", timeline: Timeline, alarms: list[str]) -> None:
         for sample, after in zip(timeline.samples, timeline.samples[1:], strict=False):
             state = sample.alarms.get(alarm, "INSUFFICIENT_DATA")
             width = after.at - sample.at
-            axes.barh(row, width, left=sample.at, height=0.7, color=STATES.get(state, "#999999"))
+            axes.barh(row, width, left=sample.at, height=0.7, color=STATES.get(state, "#999999"), linewidth=0)
     axes.set_yticks(range(len(alarms)), alarms)
     axes.set_ylim(-0.6, len(alarms) - 0.4)
     handles: list[Any] = [Rectangle((0, 0), 1, 1, color=colour) for colour in STATES.values()]
-    axes.legend(
-        handles, ["OK", "ALARM", "no data"], loc="upper left", ncols=3, frameon=False, fontsize="small"
-    )
+    below = {"loc": "upper right", "bbox_to_anchor": (1, -0.55), "ncols": 3, "frameon": False}
+    axes.legend(handles, ["OK", "ALARM", "no data"], fontsize="small", **below)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -1,0 +1,71 @@
+"""Locust as docker-compose.yml packages it: a master with its web UI, workers, load over loopback."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from lab import paths
+from lab.engines import docker_cli
+from lab.engines.docker import DockerEngine
+from tests.conftest import free_port
+from tests.eventually import eventually
+
+WORKERS = 2
+
+
+@pytest.fixture
+def load(engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """A client of the web UI; the locustfile is the one beside this file."""
+    override = tmp_path / "locustfile.yml"
+    mount = f"volumes: ['{Path(__file__).parent}:/project/loadtests:ro']"
+    override.write_text(f"services:\n  locust:\n    {mount}\n  locust-worker:\n    {mount}\n")
+    port = free_port()
+    monkeypatch.setenv("LOCUST_PORT", str(port))
+    engine.up()
+    files = ["--file", str(paths.ROOT / "docker-compose.yml"), "--file", str(override)]
+    scale = ["--scale", f"locust-worker={WORKERS}"]
+    options = ["--project-name", engine.project, "--profile", "load", *files]
+    docker_cli.follow(
+        *["compose", *options, "up", "--detach", "--wait", *scale],
+        environment=engine.environment(os.environ),
+        shown=False,
+    )
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+        yield client
+
+
+def stats(client: httpx.Client) -> dict[str, Any]:
+    return client.get("/stats/requests").json()
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_workers_drive_load_that_the_web_ui_shows(load: httpx.Client, engine: DockerEngine) -> None:
+    eventually(lambda: answers(load), within=30)
+    eventually(lambda: len(stats(load).get("workers", [])) == WORKERS, within=30)
+    load.post("/swarm", data={"user_count": 4, "spawn_rate": 4}).raise_for_status()
+    total = eventually(lambda: [row for row in stats(load)["stats"] if row["num_requests"]], within=30)
+    assert all(row["num_failures"] == 0 for row in total)
+    engine.down()
+    label = f"label=com.docker.compose.project={engine.project}"
+    assert docker_cli.run("ps", "--all", "--quiet", "--filter", label) == ""
+
+
+def test_starting_the_load_leaves_the_running_engine_as_it_is(
+    engine: DockerEngine, load: httpx.Client
+) -> None:
+    container = docker_cli.inspect("container", engine.container)
+    locust = docker_cli.inspect("container", f"{engine.project}-locust-1")
+    assert container is not None
+    assert locust is not None
+    assert container["State"]["StartedAt"] < locust["State"]["StartedAt"]
+    assert locust["HostConfig"]["NetworkMode"] == f"container:{container['Id']}"
