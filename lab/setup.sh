@@ -50,7 +50,7 @@ done
 
 step "Lambda runtime"
 rm -rf "$env/runtime.new"
-"$uv" pip install --quiet --python "$python" --target "$env/runtime.new" --require-hashes -r requirements/runtime.txt
+"$uv" pip install --quiet --compile-bytecode --python "$python" --target "$env/runtime.new" --require-hashes -r requirements/runtime.txt
 rm -rf "$env/runtime"
 mv "$env/runtime.new" "$env/runtime"
 

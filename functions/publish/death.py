@@ -68,6 +68,7 @@ def resurrected(envelope: Envelope, delay_seconds: int) -> OutgoingMessage:
         body=envelope.body,
         attributes={
             **kept,
+            "correlationId": text(envelope.correlation_id),
             "lineage": text(codec.dumps(lineage)),
             REDRIVE_COUNT: number(envelope.redrive_count + 1),
         },

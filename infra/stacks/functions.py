@@ -96,7 +96,6 @@ class FunctionsStack(LabStack):
         }
         if settings.fault_seed is not None:
             environment["FAULT_SEED"] = str(settings.fault_seed)
-        tables = [queue.idempotency_table, queue.orders_table, queue.circuits_table]
         return self._function(
             "Worker",
             Shape(
@@ -119,9 +118,17 @@ class FunctionsStack(LabStack):
                 ),
                 _allow("BuryOrders", [queue.dlq.queue_arn], "sqs:SendMessage"),
                 _allow(
-                    "RememberAndStoreOrders",
-                    [table.table_arn for table in tables],
+                    "HoldIdempotencyKeys",
+                    [queue.idempotency_table.table_arn],
                     "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ),
+                _allow("StoreOrders", [queue.orders_table.table_arn], "dynamodb:UpdateItem"),
+                _allow(
+                    "ShareCircuits",
+                    [queue.circuits_table.table_arn],
                     "dynamodb:GetItem",
                     "dynamodb:PutItem",
                     "dynamodb:UpdateItem",

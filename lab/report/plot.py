@@ -70,6 +70,13 @@ def _draw_alarms(axes: "Axes", timeline: Timeline, alarms: list[str]) -> None:
     axes.set_yticks(range(len(alarms)), alarms)
     axes.set_ylim(-0.6, len(alarms) - 0.4)
     handles: list[Any] = [Rectangle((0, 0), 1, 1, color=colour) for colour in STATES.values()]
-    below = {"loc": "upper right", "bbox_to_anchor": (1, -0.55), "ncols": 3, "frameon": False}
-    axes.legend(handles, ["OK", "ALARM", "no data"], fontsize="small", **below)
+    axes.legend(
+        handles,
+        ["OK", "ALARM", "no data"],
+        loc="upper right",
+        bbox_to_anchor=(1, -0.55),
+        ncols=3,
+        frameon=False,
+        fontsize="small",
+    )
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -9,6 +9,7 @@ from lab.api import Api
 from lab.aws import Aws
 from lab.deploy import deploy
 from lab.observe import Pipeline
+from lab.orders import orders
 from lab.stack import Stack
 from tests.eventually import eventually
 
@@ -35,10 +36,19 @@ def api(local: Aws, stack: Stack) -> Iterator[Api]:
 
 
 @pytest.fixture(autouse=True)
-def steady(pipeline: Pipeline) -> Iterator[None]:
-    """Begin with empty queues and no failure mode, and end so."""
+def steady(pipeline: Pipeline, api: Api) -> Iterator[None]:
+    """End with empty queues, and with no failure mode in force or remembered by any function."""
     yield
-    pipeline.set_failure_mode("none")
+    if pipeline.failure_mode() != "none":
+        pipeline.set_failure_mode("none")
+        supply = orders(100, label="canary")
+        sent: set[str] = set()
+
+        def one_comes_through() -> bool:
+            sent.add(api.submit(next(supply)).order_id)
+            return any(effect.order_id in sent for effect in pipeline.effects())
+
+        eventually(one_comes_through, within=40, every=0.5)
     sqs = pipeline.aws.client("sqs")
     sqs.purge_queue(QueueUrl=pipeline.stack.queue_url)
     sqs.purge_queue(QueueUrl=pipeline.stack.dlq_url)

@@ -31,3 +31,17 @@ def use_filter_patterns() -> None:
         )
 
     provider.get_pattern_matcher = matcher
+
+
+def remember_parsing() -> None:
+    """Let moto compute once what it computes anew in every call: its handlers' method names, and update expressions.
+
+    Together a third of the time of a DynamoDB call. A parsed expression can be shared: its validator copies it.
+    """
+    from functools import cache, lru_cache
+
+    from moto.core import responses
+    from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+
+    responses.method_names_from_class = cache(responses.method_names_from_class)
+    UpdateExpressionParser.make = staticmethod(lru_cache(maxsize=1024)(UpdateExpressionParser.make))

@@ -190,7 +190,7 @@ class Init:
         for line in runtime.process.stdout or ():
             self.log(line.decode("utf-8", "replace"))
         code = runtime.process.wait()
-        how = f"exit status {code}" if code >= 0 else f"signal: {signal.Signals(-code).name}"
+        how = f"exit status {code}" if code >= 0 else f"signal: {(signal.strsignal(-code) or str(-code)).lower()}"
         message = f"RequestId: {uuid.uuid4()} Error: Runtime exited with error: {how}"
         runtime.outcomes.put(error_outcome("Runtime.ExitError", message, kind="exit"))
 

@@ -11,8 +11,10 @@ def dynamodb() -> Service:
     from localstack.aws.skeleton import Skeleton
     from localstack.aws.spec import load_service
 
+    from lab_localstack import patches
     from lab_localstack.dynamodb.service import Lifecycle, dispatch_table
 
+    patches.remember_parsing()
     model = load_service("dynamodb")
     operations: Any = model.operation_names
     return Service(

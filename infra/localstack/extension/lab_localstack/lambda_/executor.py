@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from localstack import config
 from localstack.aws.api.lambda_ import LogFormat
@@ -66,7 +67,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._sandbox = Sandbox()
         self._scratch = Path(tempfile.mkdtemp(prefix="lambda-"))
         self._in_use = threading.Lock()
-        self._code = _code(function_version).get_unzipped_code_location()
+        self._code = Path(cast("Path", _code(function_version).get_unzipped_code_location()))
         self._user = SETTINGS.lambda_user if SETTINGS.lambda_user and os.geteuid() == 0 else None
         self._environment: dict[str, str] = {}
         self._ready = False

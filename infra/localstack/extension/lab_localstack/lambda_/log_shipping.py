@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ class LogShipper:
                 gathered[stream] += events
             for stream, events in gathered.items():
                 try:
-                    put(stream, sorted(events, key=lambda event: event.timestamp))
+                    put(stream, events)
                 except Exception as error:
                     LOG.warning("Log events of %s were lost: %s", stream.group, error)
 
@@ -92,7 +93,7 @@ def _create(stream: Stream) -> None:
 def _calls(events: list[LogEvent]) -> Iterator[list[LogEvent]]:
     part: list[LogEvent] = []
     size = 0
-    for event in events:
+    for event in chain.from_iterable(map(_pieces, events)):
         cost = len(event.message.encode()) + EVENT_OVERHEAD
         if part and (len(part) == CALL_EVENTS or size + cost > CALL_BYTES):
             yield part
@@ -101,6 +102,17 @@ def _calls(events: list[LogEvent]) -> Iterator[list[LogEvent]]:
         size += cost
     if part:
         yield part
+
+
+def _pieces(event: LogEvent) -> Iterator[LogEvent]:
+    """The event, or several where one would be more than a call takes."""
+    limit = CALL_BYTES - EVENT_OVERHEAD
+    if len(event.message) * 4 <= limit:
+        yield event
+        return
+    raw = event.message.encode()
+    for start in range(0, len(raw), limit):
+        yield event._replace(message=raw[start : start + limit].decode("utf-8", "ignore"))
 
 
 SHIPPER = LogShipper()

@@ -34,6 +34,7 @@ class OutputParser:
         self._raw = b""
         self._line = b""
         self._events: list[LogEvent] = []
+        self._last = 0
 
     def feed(self, data: bytes) -> None:
         """Take in what the process wrote up to now."""
@@ -55,7 +56,8 @@ class OutputParser:
 
     def add(self, messages: Iterable[str]) -> None:
         """Add messages of this moment that the process did not write itself."""
-        self._events += map(LogEvent.now, messages)
+        for message in messages:
+            self._append(LogEvent.now(message))
 
     def take(self) -> list[LogEvent]:
         """The events since the last call; a line without an end counts as one."""
@@ -84,4 +86,9 @@ class OutputParser:
         text = message.decode("utf-8", "replace")
         if text.strip():
             event = LogEvent.now(text)
-            self._events.append(event if timestamp is None else event._replace(timestamp=timestamp))
+            self._append(event if timestamp is None else event._replace(timestamp=timestamp))
+
+    def _append(self, event: LogEvent) -> None:
+        # a framed record has the time it was written, a line the time it was read: their order is what counts
+        self._last = max(self._last, event.timestamp)
+        self._events.append(event._replace(timestamp=self._last))

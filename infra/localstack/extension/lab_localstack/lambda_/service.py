@@ -146,6 +146,8 @@ class Environments(AssignmentService):
         self, version_manager_id: str, function_version: FunctionVersion
     ) -> ExecutionEnvironment:
         """A new environment, after its init phase."""
+        if function_version.config.capacity_provider_config:
+            return super().start_environment(version_manager_id, function_version)
         environment = Environment(
             function_version, InitializationType.on_demand, self.on_timeout, version_manager_id
         )
@@ -184,9 +186,10 @@ class Environments(AssignmentService):
         except BaseException:
             self.stop_environment(environment)
             raise
-        if environment.id in self._retired:
-            self._retired.discard(environment.id)
-            self.stop_environment(environment)
+        finally:
+            if environment.id in self._retired:
+                self._retired.discard(environment.id)
+                self.stop_environment(environment)
 
     def _reserve_idle(
         self, version_manager_id: str, provisioning_type: InitializationType

@@ -1,0 +1,40 @@
+"""What the extension's patches rely on in LocalStack. A failure here means: the base changed, look at the patch again."""
+
+import subprocess
+
+from lab import paths
+
+
+def in_engine(code: str) -> str:
+    """What the code prints when it runs in the engine's own environment."""
+    done = subprocess.run(
+        [paths.ENGINE_PYTHON, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def test_localstack_makes_its_version_managers_and_mapping_workers_by_their_names() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.services.lambda_ import provider
+from localstack.services.lambda_.invocation import lambda_service
+assert "LambdaVersionManager(" in inspect.getsource(lambda_service.LambdaService.create_function_version)
+assert "LambdaVersionManager(" in inspect.getsource(lambda_service.LambdaService.publish_version)
+for name in ("create_event_source_mapping_v2", "update_event_source_mapping_v2"):
+    assert "EsmWorkerFactory(" in inspect.getsource(getattr(provider.LambdaProvider, name))
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_lambda_service_of_the_engine_uses_the_replacements() -> None:
+    assert in_engine(
+        """
+from lab_localstack import patches
+from localstack.services.lambda_ import provider
+from localstack.services.lambda_.invocation import lambda_service
+patches.use_own_lambda_classes()
+print(provider.EsmWorkerFactory.__module__, lambda_service.LambdaVersionManager.__module__)
+"""
+    ).endswith("lab_localstack.lambda_.event_source_mapping lab_localstack.lambda_.service")

@@ -1,0 +1,104 @@
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from botocore.exceptions import EndpointConnectionError
+
+from functions.common import codec
+from functions.events.announcer import ATTEMPTS, Announcer
+from functions.events.order_events import OrderEvent, event_id, failed_event, processed_event
+
+RESPONSE = {
+    "orderId": "o",
+    "amount": "12.50",
+    "total": "12.50",
+    "currency": None,
+    "acceptedAt": 1,
+    "processedAt": 2,
+}
+
+
+class FakeBus:
+    """`refuse` says for an event's detail at its n-th try whether the bus takes it."""
+
+    def __init__(self, refuse: Callable[[str, int], bool] = lambda _detail, _attempt: False) -> None:
+        self.calls: list[int] = []
+        self.taken: list[str] = []
+        self._refuse = refuse
+        self._tries: dict[str, int] = {}
+
+    def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: N803
+        self.calls.append(len(Entries))
+        answers: list[dict[str, str]] = []
+        for entry in Entries:
+            detail = entry["Detail"]
+            self._tries[detail] = self._tries.get(detail, 0) + 1
+            if self._refuse(detail, self._tries[detail]):
+                answers.append({"ErrorCode": "ThrottlingException"})
+            else:
+                self.taken.append(detail)
+                answers.append({"EventId": "e"})
+        return {"FailedEntryCount": len(Entries) - len(self.taken), "Entries": answers}
+
+
+def announcer(bus: Any) -> Announcer:
+    return Announcer(bus, "bus", sleep=lambda _seconds: None, rng=random.Random(1))
+
+
+def events(count: int) -> list[OrderEvent]:
+    return [OrderEvent("OrderProcessed", f'{{"n":{number}}}') for number in range(count)]
+
+
+def test_events_go_in_batches_of_ten() -> None:
+    bus = FakeBus()
+    assert announcer(bus).announce(events(23)) == [None] * 23
+    assert bus.calls == [10, 10, 3]
+
+
+def test_only_the_failed_event_is_resent_and_alone() -> None:
+    bus = FakeBus(lambda detail, attempt: detail == '{"n":2}' and attempt == 1)
+    assert announcer(bus).announce(events(5)) == [None] * 5
+    assert bus.calls == [5, 1]
+    assert sorted(bus.taken) == sorted(event.detail for event in events(5))
+
+
+def test_an_event_that_keeps_failing_is_reported_and_no_other() -> None:
+    bus = FakeBus(lambda detail, _attempt: detail == '{"n":0}')
+    assert announcer(bus).announce(events(2)) == ["ThrottlingException", None]
+    assert bus.calls == [2] + [1] * (ATTEMPTS - 1)
+
+
+def test_a_bus_out_of_reach_is_reported_for_every_event_after_one_call() -> None:
+    class Unreachable(FakeBus):
+        def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: N803
+            self.calls.append(len(Entries))
+            raise EndpointConnectionError(endpoint_url="http://bus")
+
+    bus = Unreachable()
+    assert announcer(bus).announce(events(2)) == ["EndpointConnection"] * 2
+    assert bus.calls == [2]
+
+
+def test_an_order_is_announced_with_exact_money_and_a_stable_id() -> None:
+    first = processed_event(RESPONSE, idempotency_key="key", correlation_id="c")
+    again = processed_event(RESPONSE, idempotency_key="key", correlation_id="c")
+    assert first == again
+    assert '"amount":12.50' in first.detail
+    assert "currency" not in codec.loads(first.detail)
+    assert codec.loads(first.detail)["eventId"] == event_id("key", "OrderProcessed")
+
+
+def test_each_death_has_its_own_event_id() -> None:
+    def death(redrives: int) -> str:
+        event = failed_event(
+            order_id=None,
+            idempotency_key="key",
+            correlation_id="c",
+            error_type="E",
+            error_category="PERMANENT",
+            receive_count=1,
+            redrive_count=redrives,
+        )
+        return codec.loads(event.detail)["eventId"]
+
+    assert death(0) == death(0) != death(1)
