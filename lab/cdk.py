@@ -33,13 +33,13 @@ def bootstrap(endpoint: str) -> None:
 
 
 def synth(endpoint: str, context: Mapping[str, str]) -> None:
-    """Write templates and assets to `.lab/cdk.out`, unless they are there and the inputs unchanged."""
+    """Write templates and assets to `.lab/cdk.local`, unless they are there and the inputs unchanged."""
     settings = [part for key, value in context.items() for part in ("-c", f"{key}={value}")]
     made_from = paths.CLOUD_ASSEMBLY / "inputs.sha256"
     inputs = _digest_of_inputs(settings)
     if made_from.exists() and made_from.read_text() == inputs:
         return
-    _cdklocal("synth", "--quiet", *settings, endpoint=endpoint)
+    _cdklocal("synth", "--quiet", "--output", str(paths.CLOUD_ASSEMBLY), *settings, endpoint=endpoint)
     made_from.write_text(inputs)
 
 
@@ -93,6 +93,7 @@ def _environment(endpoint: str) -> dict[str, str]:
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CDK_DISABLE_VERSION_CHECK": "true",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
         "NO_COLOR": "1",
     }
 

@@ -7,7 +7,7 @@ INFRA = ROOT / "infra"
 LAB = ROOT / ".lab"
 ENVIRONMENTS = LAB / "env"
 ENGINES = LAB / "engine"
-CLOUD_ASSEMBLY = LAB / "cdk.out"
+CLOUD_ASSEMBLY = LAB / "cdk.local"
 REPORTS = LAB / "reports"
 
 ENGINE_PYTHON = ENVIRONMENTS / "engine" / "bin" / "python"

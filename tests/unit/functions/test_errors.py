@@ -50,4 +50,4 @@ def test_only_validation_and_permanent_errors_are_hopeless() -> None:
 def test_errors_are_named_as_aws_names_them_or_by_their_class() -> None:
     assert type_of(aws("ThrottlingException")) == "ThrottlingException"
     assert type_of(SchemaViolationError("x")) == "SchemaViolation"
-    assert type_of(KeyError("x")) == "Key"
+    assert type_of(KeyError("x")) == "KeyError"

@@ -75,7 +75,7 @@ def test_a_bus_out_of_reach_is_reported_for_every_event_after_one_call() -> None
             raise EndpointConnectionError(endpoint_url="http://bus")
 
     bus = Unreachable()
-    assert announcer(bus).announce(events(2)) == ["EndpointConnection"] * 2
+    assert announcer(bus).announce(events(2)) == ["EndpointConnectionError"] * 2
     assert bus.calls == [2]
 
 

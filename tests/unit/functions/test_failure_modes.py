@@ -1,4 +1,3 @@
-import json
 from collections.abc import Iterable, Mapping
 
 import pytest
@@ -40,7 +39,7 @@ def test_an_unknown_value_is_no_mode() -> None:
 
 
 def test_a_change_is_logged_once_and_an_unknown_mode_counts_as_none(
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     source = Parameters(first="none")
     modes = FailureModes(NAMES, source)
@@ -49,7 +48,7 @@ def test_a_change_is_logged_once_and_an_unknown_mode_counts_as_none(
         source.current[NAMES[0]] = value
         seen.append(modes.current())
     assert seen == ["none", "poison_payload", "poison_payload", "none", "none", "none"]
-    events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    events = [record.message for record in caplog.records]
     assert events == ["failure_mode.active", "failure_mode.unknown", "failure_mode.active"]
 
 

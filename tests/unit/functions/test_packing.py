@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +31,7 @@ def test_every_batch_is_within_both_limits(given_sizes: list[int]) -> None:
 def test_no_batch_could_have_taken_the_next_thing(given_sizes: list[int]) -> None:
     """Property: a batch ends only when the next thing does not fit, so that calls are as few as can be."""
     batches = pack(given_sizes, lambda size: size, max_bytes=LIMIT).batches
-    for batch, following in zip(batches, batches[1:], strict=False):
+    for batch, following in itertools.pairwise(batches):
         assert len(batch) == MAX_ENTRIES or sum(batch) + following[0] > LIMIT
 
 

@@ -72,7 +72,7 @@ def test_a_call_without_an_answer_is_repeated_and_then_reported() -> None:
     sqs = _Unreachable(EndpointConnectionError(endpoint_url="http://q"))
     [delivery] = publisher(sqs).send(messages(1))
     assert len(sqs.calls) == ATTEMPTS
-    assert delivery.error == "EndpointConnection"
+    assert delivery.error == "EndpointConnectionError"
 
 
 def test_a_call_that_is_denied_is_not_repeated() -> None:
