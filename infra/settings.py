@@ -229,12 +229,12 @@ class Settings:
         ),
     ]
     breaker_strategy: Annotated[
-        Literal["none", "defer", "pause"],
+        Literal["none", "defer"],
         Setting(
             "defer",
-            one_of("none", "defer", "pause"),
-            "What the worker does with messages while a dependency's circuit is open: fail them, hide them "
-            "until the circuit may close, or pause the event source mapping.",
+            one_of("none", "defer"),
+            "What the worker does with messages while a dependency's circuit is open: fail them or hide them "
+            "until the circuit may close.",
         ),
     ]
     failure_mode_max_age_seconds: Annotated[

@@ -18,14 +18,18 @@ from lab.errors import LabError
 from lab.stack import Stack, stack_names
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
-HIGHEST_PORT = 65535
+MISUSED = 2
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name
 
 app = typer.Typer(
     name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 console = Console()
 
-Port = Annotated[int, typer.Option("--port", envvar="LAB_PORT", help="The engine's port on 127.0.0.1.")]
+Port = Annotated[
+    int,
+    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
+]
 Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
 Context = Annotated[
     list[str] | None,
@@ -187,4 +191,8 @@ def run(command: Callable[..., object]) -> int:
         return INTERRUPTED
     except typer.Exit as leave:
         return leave.exit_code
+    except UsageError as error:
+        errors.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        errors.print("  fix: see --help", highlight=False)
+        return MISUSED
     return 0

@@ -25,6 +25,7 @@ from lab.tap import Tap, tap
 from lab.timeline import record
 
 HAPPY = 20
+ALONE = 10
 POISONED = 5
 ALARM = "critical-dlq-depth"
 SETTLED = "none"
@@ -107,14 +108,18 @@ def happy_path(story: Story) -> None:
         sent = [story.api.submit(order) for order in orders(HAPPY, label="happy")]
         story.accepted += sent
         _wait_until_processed(story, sent)
-        latencies = _latencies(story, sent)
-        saw(f"{HAPPY} of {HAPPY} processed, p50 {statistics.median(latencies):.0f} ms from POST to effect")
-    one = next(iter(orders(1, label="idle", seed=2)))
-    with story.step("one order alone", "an idle pipeline processes it at once") as saw:
-        sent = [story.api.submit(one)]
-        story.accepted += sent
-        _wait_until_processed(story, sent)
-        saw(f"{_latencies(story, sent)[0]} ms from POST to effect")
+        saw(
+            f"{HAPPY} of {HAPPY} processed, the slowest in {max(_latencies(story, sent)) / 1000:.1f} s (cold starts)"
+        )
+    with story.step("one at a time", f"an idle pipeline processes each of {ALONE} orders at once") as saw:
+        sent = []
+        for order in orders(ALONE, label="alone", seed=2):
+            sent.append(story.api.submit(order))
+            story.accepted.append(sent[-1])
+            _wait_until_processed(story, sent)
+        median = statistics.median(_latencies(story, sent))
+        story.run.figures["POST to processed, p50 on an idle pipeline"] = f"{median:.0f} ms"
+        saw(f"p50 {median:.0f} ms from POST to effect")
 
 
 def poison(story: Story) -> None:

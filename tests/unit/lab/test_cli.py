@@ -35,3 +35,13 @@ def test_a_setting_that_is_not_key_value_is_refused(given: str) -> None:
 
 def test_settings_keep_everything_behind_the_first_equals_sign() -> None:
     assert cli.settings_of(["alarmEmail=a=b@example.com"]) == {"alarmEmail": "a=b@example.com"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["up", "--nonsense"], ["up", "--port", "abc"], ["up", "--port", "1"]]
+)
+def test_misuse_is_one_line_without_a_traceback_and_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(lambda **options: cli.app(arguments, **options)) == 2
+    assert capsys.readouterr().err.startswith("error: ")

@@ -15,7 +15,6 @@ from localstack.http import Request
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.xray.trace_header import TraceHeader
 
-
 _REQUEST = Request(headers={"User-Agent": "lab-internal"})
 """Nobody changes it, and it is costly to make."""
 

@@ -8,10 +8,12 @@ runtime API on 127.0.0.1:9001, with /var/runtime/bootstrap as its client. Extens
 not served.
 """
 
+import codecs
 import contextlib
 import json
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -20,14 +22,14 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 RUNTIME_API = ("127.0.0.1", 9001)
 SANDBOX_UID, SANDBOX_GID = 993, 990
-LOG_DRAIN_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,40 @@ class Outcome:
     request_id: str | None = None
 
 
+class Output:
+    """What a runtime writes. All it wrote before it answered is logged once `drain` has returned."""
+
+    def __init__(self, stream: IO[bytes], log: Callable[[str], None]) -> None:
+        self.stream = stream
+        self.log = log
+        self.mutex = threading.Lock()
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        os.set_blocking(stream.fileno(), False)
+
+    def drain(self) -> bool:
+        """Log what is there; False at the end of the output."""
+        with self.mutex:
+            while True:
+                try:
+                    chunk = os.read(self.stream.fileno(), 65536)
+                except BlockingIOError:
+                    return True
+                if not chunk:
+                    return False
+                self.log(self.decoder.decode(chunk))
+
+    def follow(self) -> None:
+        """Log everything until the end."""
+        while self.drain():
+            select.select([self.stream], [], [])
+
+
 @dataclass
 class Runtime:
     """One process of /var/runtime/bootstrap, with what is queued for it and what came back from it."""
 
     process: subprocess.Popen[bytes]
+    output: Output
     ready: threading.Event = field(default_factory=threading.Event)
     events: queue.Queue[tuple[dict[str, Any], float]] = field(default_factory=queue.Queue)
     outcomes: queue.Queue[Outcome] = field(default_factory=queue.Queue)
@@ -89,7 +120,7 @@ class Init:
     def __init__(self, settings: Settings, environ: dict[str, str]) -> None:
         self.settings = settings
         self.environ = runtime_environment(environ)
-        self.log_lines: list[str] = []
+        self.log_parts: list[str] = []
         self.one_at_a_time = threading.Lock()
         self.runtime = self.start_runtime()
 
@@ -102,8 +133,11 @@ class Init:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self.runtime = Runtime(process)
-        threading.Thread(target=self._follow, args=(self.runtime,), daemon=True).start()
+        if process.stdout is None:
+            raise AssertionError("its output is a pipe")
+        self.runtime = Runtime(process, Output(process.stdout, self.log))
+        threading.Thread(target=self.runtime.output.follow, daemon=True).start()
+        threading.Thread(target=self._await_exit, args=(self.runtime,), daemon=True).start()
         return self.runtime
 
     def report_status(self) -> None:
@@ -122,7 +156,6 @@ class Init:
         """Run one invocation to its end and send logs and result to LocalStack."""
         request_id = invocation["invoke-id"]
         with self.one_at_a_time:
-            self.log_lines.clear()
             started = time.time()
             self.log(f"START RequestId: {request_id} Version: {self.settings.version}\n")
             if self.runtime.process.poll() is not None:
@@ -137,13 +170,13 @@ class Init:
                 f"Billed Duration: {int(milliseconds) + 1} ms\tMemory Size: {self.settings.memory} MB\t"
                 f"Max Memory Used: {self.settings.memory} MB\t\n"
             )
-            logs = json.dumps({"logs": "".join(self.log_lines)}).encode()
-            self.post(f"invocations/{request_id}/logs", logs)
+            parts, self.log_parts = self.log_parts, []
+            self.post(f"invocations/{request_id}/logs", json.dumps({"logs": "".join(parts)}).encode())
             kind = "response" if outcome.kind == "response" else "error"
             self.post(f"invocations/{request_id}/{kind}", outcome.body)
 
     def log(self, text: str) -> None:
-        self.log_lines.append(text)
+        self.log_parts.append(text)
         sys.stdout.write(text)
 
     def post(self, path: str, body: bytes) -> None:
@@ -168,30 +201,34 @@ class Init:
                 return self._time_out(request_id)
             if outcome.request_id not in (None, request_id):
                 continue
+            runtime.output.drain()
             if outcome.kind == "response" and len(outcome.body) > self.settings.response_limit:
                 return error_outcome(
                     "Function.ResponseSizeTooLarge",
                     "Response payload size exceeded maximum allowed payload size "
                     f"({self.settings.response_limit} bytes).",
                 )
-            time.sleep(LOG_DRAIN_SECONDS)
             return outcome
 
     def _time_out(self, request_id: str) -> Outcome:
         self.runtime.kill()
         self.runtime.process.wait()
+        self.runtime.output.drain()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         message = f"{stamp} {request_id} Task timed out after {self.settings.timeout:.2f} seconds"
         self.log(f"{message}\n")
         return Outcome("error", json.dumps({"errorMessage": message}).encode())
 
-    def _follow(self, runtime: Runtime) -> None:
-        """Pass the runtime's output on and, when it ends, say how it ended."""
-        for line in runtime.process.stdout or ():
-            self.log(line.decode("utf-8", "replace"))
+    def _await_exit(self, runtime: Runtime) -> None:
+        """When the runtime ends, say how it ended."""
         code = runtime.process.wait()
-        how = f"exit status {code}" if code >= 0 else f"signal: {(signal.strsignal(-code) or str(-code)).lower()}"
-        message = f"RequestId: {uuid.uuid4()} Error: Runtime exited with error: {how}"
+        if code == 0:
+            how = "Runtime exited without providing a reason"
+        elif code > 0:
+            how = f"Runtime exited with error: exit status {code}"
+        else:
+            how = f"Runtime exited with error: signal: {(signal.strsignal(-code) or str(-code)).lower()}"
+        message = f"RequestId: {uuid.uuid4()} Error: {how}"
         runtime.outcomes.put(error_outcome("Runtime.ExitError", message, kind="exit"))
 
 

@@ -124,7 +124,7 @@ def _apply(backend: DynamoDBBackend, actions: list[_Action]) -> list[Cancellatio
             _write(backend, action)
         except (JsonRESTError, ValueError, TypeError) as error:
             for row, before in reversed(undo):
-                pass
+                row.restore(before)
             message = getattr(error, "message", None) or str(error)
             reasons[number] = CancellationReason(Code="ValidationError", Message=message)
             return reasons

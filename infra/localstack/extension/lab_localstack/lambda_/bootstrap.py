@@ -26,7 +26,7 @@ def main() -> None:
     # printed share one pipe, which keeps their order.
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
     try:
-        import runtime_client  # type: ignore[import-not-found]  # noqa: F401, PLC0415
+        import runtime_client  # type: ignore[import-not-found]  # noqa: F401
     except ImportError:
         here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
         sys.path.append(os.path.join(here, "native_fallback"))  # noqa: PTH118

@@ -144,8 +144,8 @@ class _Connection:
                 case h11.Data():
                     self._body += event.data
                 case h11.EndOfMessage():
-                    assert self._request is not None
-                    self._dispatch(self, self._request, bytes(self._body))
+                    if self._request is not None:
+                        self._dispatch(self, self._request, bytes(self._body))
                 case _:
                     return
 

@@ -1,5 +1,6 @@
 """One function's process with its Runtime API and its output: what AWS calls an execution environment."""
 
+import contextlib
 import os
 import selectors
 import signal
@@ -204,7 +205,6 @@ class Sandbox:
 
 
 def _kill_group(leader: int) -> None:
-    try:
+    # macOS refuses a group of nothing but zombies
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS refuses a group of nothing but zombies
-        pass
