@@ -112,7 +112,7 @@ def happy_path(story: Story) -> None:
             f"{HAPPY} of {HAPPY} processed, the slowest in {max(_latencies(story, sent)) / 1000:.1f} s (cold starts)"
         )
     with story.step("one at a time", f"an idle pipeline processes each of {ALONE} orders at once") as saw:
-        sent = []
+        sent: list[Accepted] = []
         for order in orders(ALONE, label="alone", seed=2):
             sent.append(story.api.submit(order))
             story.accepted.append(sent[-1])

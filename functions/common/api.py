@@ -76,7 +76,7 @@ class Api:
         return self.problem(ProblemError(HTTPStatus.NOT_FOUND, "There is no such route."))
 
     def _unexpected(self, error: Exception) -> Response[str]:
-        logger.error("request.failed", exc_info=error)
+        logger.error("request.failed", exc_info=error, extra={"event": "request.failed"})
         return self.problem(
             ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "An unexpected error; the log says more.")
         )

@@ -1,0 +1,109 @@
+import base64
+import json
+from http import HTTPStatus
+from typing import Any, cast
+
+import pytest
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.common.api import Api
+from functions.common.problem import ProblemError, Violation
+
+api = Api()
+CONTEXT = cast(LambdaContext, None)
+
+
+@api.app.post("/echo")
+def echo() -> Response[str]:
+    return api.reply(HTTPStatus.OK, {"got": api.json_body(100)})
+
+
+@api.app.get("/broken")
+def broken() -> Response[str]:
+    raise ZeroDivisionError("secret internals")
+
+
+@api.app.get("/invalid")
+def invalid() -> Response[str]:
+    raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "Wrong.", [Violation("/a", "is wrong")])
+
+
+def request(method: str, path: str, body: str | None = None, **headers: str) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    return api.resolve(event, CONTEXT)
+
+
+def problem(answer: dict[str, Any]) -> dict[str, Any]:
+    document = json.loads(answer["body"])
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    assert document["status"] == answer["statusCode"]
+    assert document["correlationId"] == answer["headers"]["X-Correlation-Id"]
+    assert {"type", "title", "detail"} <= document.keys()
+    return document
+
+
+JSON = {"content_type": "application/json"}
+
+
+def test_money_goes_through_unchanged() -> None:
+    answer = request("POST", "/echo", '{"a":1.10}', content_type="application/json; charset=utf-8")
+    assert answer["body"] == '{"got":{"a":1.10}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ("{", JSON, 400),
+        ("", JSON, 400),
+        ('{"a":NaN}', JSON, 400),
+        ('"' + "x" * 100 + '"', JSON, 413),
+        ("{}", {}, 415),
+        ("{}", {"content_type": "text/plain"}, 415),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_a_problem(body: str, headers: dict[str, str], status: int) -> None:
+    assert problem(request("POST", "/echo", body, **headers))["status"] == status
+
+
+def test_the_limit_counts_bytes_and_holds_for_base64_bodies_too() -> None:
+    assert request("POST", "/echo", '"' + "ä" * 49 + '"', **JSON)["statusCode"] == 200
+    assert request("POST", "/echo", '"' + "ä" * 50 + '"', **JSON)["statusCode"] == 413
+    event = {
+        "rawPath": "/echo",
+        "headers": {"content-type": "application/json"},
+        "requestContext": {"http": {"method": "POST", "path": "/echo"}, "stage": "$default"},
+        "body": base64.b64encode(b"[1]").decode(),
+        "isBase64Encoded": True,
+    }
+    assert api.resolve(event, CONTEXT)["body"] == '{"got":[1]}'
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("GET", "/echo")])
+def test_an_unknown_route_is_a_problem(method: str, path: str) -> None:
+    assert problem(request(method, path))["status"] == 404
+
+
+def test_an_unexpected_error_shows_nothing_of_itself() -> None:
+    answer = request("GET", "/broken")
+    assert problem(answer)["status"] == 500
+    assert "secret" not in answer["body"]
+    assert "Traceback" not in answer["body"]
+
+
+def test_violations_are_listed_with_their_pointers() -> None:
+    assert problem(request("GET", "/invalid"))["violations"] == [{"pointer": "/a", "reason": "is wrong"}]
+
+
+def test_a_safe_correlation_id_is_kept_and_any_other_replaced() -> None:
+    kept = request("GET", "/nowhere", x_correlation_id="mine-1")
+    assert problem(kept)["correlationId"] == "mine-1"
+    for unsafe in ("two words", "", "x" * 129, "line\nbreak"):
+        assert problem(request("GET", "/nowhere", x_correlation_id=unsafe))["correlationId"] != unsafe

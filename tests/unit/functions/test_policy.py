@@ -1,0 +1,67 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.common.errors import (
+    CircuitOpenError,
+    DependencyTimeoutError,
+    InProgressElsewhereError,
+    LinesExceedAmountError,
+    SchemaViolationError,
+)
+from functions.common.settings import BreakerStrategy, ConfigurationError
+from functions.worker.policy import MAX_DELAY_SECONDS, Bury, Retry, RetryPolicy
+
+BASE, CAP, RECOVERY = 6, 300, 30
+
+
+def policy(strategy: BreakerStrategy = "defer", max_receive_count: int = 5, seed: int = 1) -> RetryPolicy:
+    return RetryPolicy(max_receive_count, BASE, CAP, RECOVERY, strategy, random.Random(seed))
+
+
+def delay(error: Exception, receive_count: int, of: RetryPolicy | None = None) -> int:
+    fate = (of or policy(max_receive_count=1000)).decide(error, receive_count)
+    assert isinstance(fate, Retry)
+    return fate.seconds
+
+
+@pytest.mark.parametrize("error", [SchemaViolationError("x"), LinesExceedAmountError("x")], ids=repr)
+def test_what_can_never_pass_is_not_tried_again(error: Exception) -> None:
+    assert policy().decide(error, receive_count=1) == Bury()
+
+
+@pytest.mark.parametrize(
+    "error", [DependencyTimeoutError("x"), CircuitOpenError("x"), KeyError("x")], ids=repr
+)
+def test_the_last_receive_ends_in_the_dlq_with_its_cause(error: Exception) -> None:
+    assert isinstance(policy().decide(error, receive_count=4), Retry)
+    assert policy().decide(error, receive_count=5) == Bury()
+
+
+@given(st.integers(min_value=1, max_value=200), st.integers())
+def test_a_retry_waits_within_its_bounds(receive_count: int, seed: int) -> None:
+    """Property: exponential backoff with full jitter, never above the cap."""
+    seconds = delay(DependencyTimeoutError("x"), receive_count, policy(max_receive_count=1000, seed=seed))
+    assert 0 <= seconds <= min(CAP, BASE * 2 ** (receive_count - 1))
+
+
+def test_a_key_held_elsewhere_is_not_tried_before_its_claim_expires() -> None:
+    assert delay(InProgressElsewhereError("x", retry_after=30), 1) >= 30
+
+
+@given(st.integers(min_value=1, max_value=200))
+def test_defer_hides_a_message_for_the_recovery_time_at_least(receive_count: int) -> None:
+    """Property: and no longer than SQS can."""
+    seconds = delay(CircuitOpenError("x"), receive_count)
+    assert min(RECOVERY * 2 ** (receive_count - 1), MAX_DELAY_SECONDS) <= seconds <= MAX_DELAY_SECONDS
+
+
+def test_without_a_strategy_an_open_circuit_is_retried_like_any_failure() -> None:
+    assert delay(CircuitOpenError("x"), 1, policy("none")) <= BASE
+
+
+def test_a_strategy_the_deployment_cannot_keep_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="BREAKER_STRATEGY=pause"):
+        policy("pause")

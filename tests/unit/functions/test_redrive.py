@@ -1,0 +1,283 @@
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.common import codec
+from functions.common.problem import ProblemError
+from functions.publish.envelope import Envelope
+from functions.publish.publisher import Publisher
+from functions.redrive.authorizer import is_bearer
+from functions.redrive.mover import Mover
+from functions.redrive.operations import Counts, Status
+from functions.redrive.plan import UNATTRIBUTED, Plan, plan_from, typed
+from functions.redrive.preview import preview
+from functions.redrive.selection import Verdict, judge
+from functions.redrive.triage import describe
+from tests.unit.functions.builders import FakeSqs, envelope
+
+DIED = datetime(2026, 11, 1, tzinfo=UTC)
+DIED_MS = round(DIED.timestamp() * 1000)
+NOW = DIED_MS + 600_000
+
+
+def dead(message_id: str = "m-1", **more: Any) -> Envelope:
+    cause = {"errorType": "SchemaViolation", "errorCategory": "VALIDATION", "failedAt": DIED.isoformat()}
+    return envelope(message_id, **(cause | more))
+
+
+@pytest.mark.parametrize(
+    ("plan", "verdict"),
+    [
+        (Plan(), Verdict.SELECTED),
+        (Plan(error_type="SchemaViolation", error_category="VALIDATION"), Verdict.SELECTED),
+        (Plan(error_type="Timeout"), Verdict.FILTERED),
+        (Plan(error_category="TIMEOUT"), Verdict.FILTERED),
+        (Plan(correlation_id="other"), Verdict.FILTERED),
+        (Plan(correlation_id="m-1"), Verdict.SELECTED),
+        (Plan(body_contains="order-1"), Verdict.SELECTED),
+        (Plan(body_contains="order-2"), Verdict.FILTERED),
+        (Plan(min_age_seconds=600), Verdict.SELECTED),
+        (Plan(min_age_seconds=601), Verdict.TOO_YOUNG),
+    ],
+)
+def test_every_filter_must_match(plan: Plan, verdict: Verdict) -> None:
+    assert judge(plan, dead(), NOW) is verdict
+
+
+def test_a_message_that_died_twice_is_skipped_unless_forced() -> None:
+    twice = dead(redriveCount=1)
+    assert judge(Plan(), twice, NOW) is Verdict.SECOND_DEATH
+    assert judge(Plan(force=True), twice, NOW) is Verdict.SELECTED
+
+
+def test_what_dies_during_an_operation_is_no_part_of_it() -> None:
+    assert judge(Plan(force=True), dead(), NOW, requested_at=DIED_MS - 1) is Verdict.NEW_DEATH
+
+
+def test_a_message_without_a_cause_can_be_found_as_such() -> None:
+    native = envelope("native", body="no json", sent_at=DIED_MS)
+    assert judge(Plan(error_category=UNATTRIBUTED), native, NOW) is Verdict.SELECTED
+    assert judge(Plan(error_category="VALIDATION"), native, NOW) is Verdict.FILTERED
+    assert describe(native, Verdict.SELECTED)["triage"]["bodyValid"] is False
+    assert describe(envelope(), Verdict.SELECTED)["triage"]["bodyValid"] is True
+
+
+values = (
+    st.integers(min_value=-5, max_value=1500) | st.booleans() | st.sampled_from(["VALIDATION", "", "text"])
+)
+
+
+@given(st.dictionaries(st.sampled_from(["maxMessages", "force", "errorCategory", "x"]), values))
+def test_parameters_are_valid_or_every_fault_is_named(document: dict[str, Any]) -> None:
+    """Property: a plan is within its limits, or the problem has a violation for each bad parameter."""
+    limit = document.get("maxMessages", 1)
+    good = {
+        "maxMessages": type(limit) is int and 1 <= limit <= 1000,
+        "force": isinstance(document.get("force"), bool),
+        "errorCategory": document.get("errorCategory") == "VALIDATION",
+        "x": False,
+    }
+    faulty = {name for name in document if not good[name]}
+    if not faulty:
+        plan_from(document)
+        return
+    with pytest.raises(ProblemError) as refusal:
+        plan_from(document)
+    assert {violation.pointer[1:] for violation in refusal.value.violations} == faulty
+
+
+def test_query_parameters_get_their_types() -> None:
+    plan = plan_from(typed({"maxMessages": "5", "minAgeSeconds": "0", "force": "true", "errorType": "7"}))
+    assert (plan.max_messages, plan.min_age_seconds, plan.force, plan.error_type) == (5, 0, True, "7")
+    with pytest.raises(ProblemError):
+        plan_from(typed({"maxMessages": "-5"}))
+
+
+def test_equal_plans_have_equal_digests() -> None:
+    assert Plan(max_messages=5).digest == plan_from({"maxMessages": 5}).digest != Plan().digest
+
+
+class FakeDlq:
+    """A queue whose received messages are hidden until they are released or deleted."""
+
+    def __init__(self, envelopes: Sequence[Envelope]) -> None:
+        self.visible = list(envelopes)
+        self.hidden: list[Envelope] = []
+        self.released: list[str] = []
+        self.received: list[str] = []
+
+    def receive(self, visibility_seconds: int) -> list[Envelope]:
+        taken, self.visible = self.visible[:10], self.visible[10:]
+        self.hidden += taken
+        self.received += [one.message_id for one in taken]
+        return taken
+
+    def release(self, envelopes: Sequence[Envelope]) -> None:
+        self.visible += envelopes
+        self.released += [one.message_id for one in envelopes]
+
+    def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
+        self.hidden = [one for one in self.hidden if one not in envelopes]
+        return []
+
+
+class FakeOperations:
+    """One operation's row; cancelled after so many recordings of progress."""
+
+    def __init__(self, plan: Plan, cancel_after: int | None = None) -> None:
+        self.row = {
+            "id": "op",
+            "plan": plan.as_json(),
+            "requestedAt": NOW,
+            "cancelRequested": cancel_after == 0,
+            "moved": 0,
+            "notSent": 0,
+            "notDeleted": 0,
+            "byCategory": {},
+        }
+        self.ended: tuple[Status, Counts] | None = None
+        self.claimed = False
+        self._cancel_after = cancel_after
+        self._recorded = 0
+
+    def claim(self, operation_id: str, lease_ms: int) -> dict[str, Any] | None:
+        was, self.claimed = self.claimed, True
+        return None if was else self.row
+
+    def progress(self, operation_id: str, counts: Counts) -> dict[str, Any]:
+        self._recorded += 1
+        return {"cancelRequested": self._cancel_after == self._recorded}
+
+    def pass_on(self, operation_id: str, counts: Counts) -> None:
+        self.ended = (Status.PENDING, counts)
+
+    def finish(self, operation_id: str, status: Status, counts: Counts, failure: str | None = None) -> None:
+        self.ended = (status, counts)
+
+
+def execute(
+    dlq: FakeDlq,
+    plan: Plan,
+    *,
+    sqs: FakeSqs | None = None,
+    cancel_after: int | None = None,
+    seconds: Sequence[float] = (),
+) -> tuple[Status, Counts, FakeSqs, list[str]]:
+    sqs = sqs or FakeSqs()
+    operations = FakeOperations(plan, cancel_after)
+    passed_on: list[str] = []
+    publisher = Publisher(sqs, "queue", max_bytes=10_000, sleep=lambda _seconds: None)
+    clock = iter(seconds)
+    mover = Mover(dlq, publisher, operations, passed_on.append, random.Random(1))  # type: ignore[arg-type]
+    mover.execute("op", lambda: next(clock, 100.0))
+    assert operations.ended is not None
+    return *operations.ended, sqs, passed_on
+
+
+def many(count: int, **more: Any) -> list[Envelope]:
+    return [dead(f"m-{number}", body=f'{{"orderId":"o-{number}"}}', **more) for number in range(count)]
+
+
+def test_every_selected_message_moves_and_leaves_the_dlq() -> None:
+    dlq = FakeDlq(many(25))
+    status, counts, sqs, _ = execute(dlq, Plan(max_messages=100))
+    assert (status, counts.moved, counts.by_category) == (Status.SUCCEEDED, 25, {"VALIDATION": 25})
+    assert len(sqs.taken) == 25
+    assert dlq.visible == dlq.hidden == []
+
+
+def test_the_limit_is_kept_and_the_rest_becomes_visible_again_once() -> None:
+    dlq = FakeDlq(many(25))
+    _, counts, sqs, _ = execute(dlq, Plan(max_messages=13))
+    assert counts.moved == len(sqs.taken) == 13
+    assert len(dlq.visible) == 12
+    assert sorted(dlq.released) == sorted(set(dlq.released))
+
+
+def test_what_is_not_selected_is_received_and_released_once() -> None:
+    others = [dead(f"other-{number}", errorType="Other") for number in range(12)]
+    dlq = FakeDlq([*others, *many(3)])
+    _, counts, _, _ = execute(dlq, Plan(error_type="SchemaViolation"))
+    assert counts.moved == 3
+    assert counts.skipped == {"filtered": 12}
+    assert len(dlq.received) == len(set(dlq.received))
+    assert sorted(dlq.released) == sorted(one.message_id for one in others)
+
+
+def test_a_message_that_was_not_sent_is_not_deleted() -> None:
+    dlq = FakeDlq(many(3))
+    sqs = FakeSqs(lambda entry, _attempt: ("Bad", True) if "o-1" in entry["MessageBody"] else None)
+    _, counts, _, _ = execute(dlq, Plan(), sqs=sqs)
+    assert (counts.moved, counts.not_sent) == (2, 1)
+    assert [one.message_id for one in dlq.visible] == ["m-1"]
+
+
+def test_a_cancelled_operation_stops_after_the_messages_at_hand() -> None:
+    dlq = FakeDlq(many(25))
+    status, counts, _, _ = execute(dlq, Plan(), cancel_after=1)
+    assert (status, counts.moved) == (Status.CANCELLED, 10)
+    assert len(dlq.visible) == 15
+
+
+def test_an_operation_cancelled_before_it_began_moves_nothing() -> None:
+    dlq = FakeDlq(many(3))
+    status, counts, _, _ = execute(dlq, Plan(), cancel_after=0)
+    assert (status, counts.moved, len(dlq.visible)) == (Status.CANCELLED, 0, 3)
+
+
+def test_an_operation_without_time_goes_on_in_the_next_invocation() -> None:
+    dlq = FakeDlq(many(25))
+    status, counts, _, passed_on = execute(dlq, Plan(), seconds=[100, 100, 100, 1])
+    assert (status, counts.moved, passed_on) == (Status.PENDING, 10, ["op"])
+
+
+def test_messages_are_delayed_within_the_jitter() -> None:
+    _, _, sqs, _ = execute(FakeDlq(many(20)), Plan(per_message_delay_jitter=900))
+    delays = [entry.get("DelaySeconds", 0) for entry in sqs.taken]
+    assert all(0 <= delay <= 900 for delay in delays)
+    assert len(set(delays)) > 10
+
+
+def test_a_preview_shows_and_counts_and_puts_everything_back() -> None:
+    dlq = FakeDlq([*many(12), dead("twice", redriveCount=1), envelope("native")])
+    shown = preview(dlq, Plan(min_age_seconds=0), lambda: 100.0)
+    assert len(dlq.received) == len(dlq.visible) == 14
+    assert (shown["sampled"], shown["complete"], shown["eligible"]) == (14, True, 13)
+    assert codec.loads(codec.dumps(shown["statistics"])) == {
+        "total": 14,
+        "byErrorType": {"SchemaViolation": 13, UNATTRIBUTED: 1},
+        "byErrorCategory": {"VALIDATION": 13, UNATTRIBUTED: 1},
+    }
+
+
+def test_a_preview_stops_at_its_limit() -> None:
+    shown = preview(FakeDlq(many(40)), Plan(max_messages=7, min_age_seconds=0), lambda: 100.0)
+    assert len(shown["messages"]) == 7
+    assert not shown["complete"]
+
+
+@pytest.mark.parametrize(
+    ("authorization", "allowed"),
+    [
+        ("Bearer token", True),
+        ("bearer token", True),
+        ("Bearer  token ", True),
+        ("Bearer wrong", False),
+        ("Bearer tökén", False),
+        ("Basic token", False),
+        ("token", False),
+        ("", False),
+        ("Bearer ", False),
+    ],
+)
+def test_only_the_bearer_token_opens_the_door(authorization: str, allowed: bool) -> None:
+    assert is_bearer(authorization, "token") is allowed
+
+
+def test_an_empty_secret_opens_nothing() -> None:
+    assert not is_bearer("Bearer ", "")
