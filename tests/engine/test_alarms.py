@@ -89,6 +89,8 @@ DOCUMENTED = [
     ("0-X--", 2, ("OK", "OK", "ALARM", "OK")),
     ("----0", 2, ("OK", "OK", "ALARM", "OK")),
     ("---X-", 2, ("ALARM", KEPT, "ALARM", "OK")),
+    # from "Avoiding premature transitions to alarm state": one new breaching point is not enough
+    ("----X", 3, ("OK", KEPT, "ALARM", "OK")),
 ]
 
 
@@ -302,8 +304,11 @@ def test_a_state_set_by_hand_holds_until_the_next_evaluation(cloudwatch: Any, pu
     name = put_alarm()
     eventually(lambda: state(cloudwatch, name) == "OK", within=5)
 
-    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="game day")
+    for _ in range(2):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="game day")
 
+    updates = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")
+    assert len(updates["AlarmHistoryItems"]) == 2
     alarm = described(cloudwatch, name)
     assert (alarm["StateValue"], alarm["StateReason"]) == ("ALARM", "game day")
     eventually(lambda: state(cloudwatch, name) == "OK", within=15)

@@ -51,19 +51,20 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 def test_of_many_concurrent_conditional_puts_exactly_one_succeeds(dynamodb: Any, table: str) -> None:
     item = key()
+    wide = {f"attribute{number}": {"N": "1"} for number in range(2000)}  # takes a while to store
 
     def put(number: int) -> bool:
         try:
             dynamodb.put_item(
                 TableName=table,
-                Item=item | {"by": {"N": str(number)}},
+                Item=item | wide | {"by": {"N": str(number)}},
                 ConditionExpression="attribute_not_exists(id)",
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    won = [number for number, success in enumerate(in_threads(64, put)) if success]
+    won = [number for number, success in enumerate(in_threads(32, put)) if success]
 
     assert len(won) == 1
     stored = dynamodb.get_item(TableName=table, Key=item, ConsistentRead=True)["Item"]

@@ -431,6 +431,7 @@ def test_a_batch_that_stays_throttled_returns_after_the_visibility_timeout(
     eventually(lambda: _received(aws, pipeline.queue) >= 2)
     client.delete_function_concurrency(FunctionName=pipeline.function.name)
     assert int(pipeline.handled("patient")[0]["receives"][0]) >= 2
+    _stays(lambda: len(pipeline.function.said()), 1)
 
 
 # the mapping's life

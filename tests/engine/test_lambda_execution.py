@@ -407,6 +407,13 @@ def test_a_function_sees_nothing_of_the_engine(shared: Function) -> None:
     assert shared.invoke(do="importable", names=["localstack", "moto", "lab_localstack"]).payload == []
 
 
+@pytest.mark.usefixtures("process_executor")
+def test_a_function_sees_nothing_that_happens_to_be_installed_beside_the_interpreter(
+    shared: Function,
+) -> None:
+    assert shared.invoke(do="importable", names=["pip"]).payload == []
+
+
 def test_a_function_has_what_the_managed_runtime_offers(shared: Function) -> None:
     assert shared.invoke(do="importable", names=["boto3", "botocore"]).payload == ["boto3", "botocore"]
 

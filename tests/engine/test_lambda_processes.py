@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,8 @@ def _busy(engine: EngineWith, count: int) -> list[psutil.Process]:
     before = set(psutil.pids())
 
     def invoke() -> None:
-        try:
+        with suppress(ClientError, BotoCoreError):  # the engine ends under it
             function.invoke(seconds=50)
-        except (ClientError, BotoCoreError):  # the engine ends under it
-            pass
 
     for _ in range(count):
         threading.Thread(target=invoke, daemon=True).start()

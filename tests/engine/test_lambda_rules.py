@@ -1,4 +1,4 @@
-"""The rules of Lambda's logs and of SQS batches that need no engine: how output becomes events, how answers are read."""
+"""The rules of Lambda's logs and of SQS batches, which need no engine."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the extension's patches rely on in LocalStack. A failure here means: the base changed, look at the patch again."""
+"""What the extension's patches rely on in LocalStack: a failure means that the base changed."""
 
 import subprocess
 

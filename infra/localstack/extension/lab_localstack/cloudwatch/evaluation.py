@@ -58,14 +58,13 @@ def evaluate(rule: Rule, points: list[float | None]) -> State | None:
         breaching += to_fill
     if breaching >= rule.datapoints_to_alarm:
         return "ALARM"
-    if to_fill and rule.missing in ("missing", "ignore") and _premature(rule, real):
-        return "ALARM" if rule.missing == "missing" else None
+    if to_fill and all(breaches for _, breaches in real):
+        if rule.missing == "ignore":
+            return None
+        # AWS does not wait for more points once the oldest is at least as old as M
+        if rule.missing == "missing" and real[-1][0] + 1 >= rule.datapoints_to_alarm:
+            return "ALARM"
     return "OK"
-
-
-def _premature(rule: Rule, real: list[tuple[int, bool]]) -> bool:
-    """Whether all known points breach and the oldest is as old as M: AWS then does not wait for more."""
-    return all(breaches for _, breaches in real) and real[-1][0] + 1 >= rule.datapoints_to_alarm
 
 
 def reason(rule: Rule, state: State, old: State, points: list[tuple[float, str]]) -> str:

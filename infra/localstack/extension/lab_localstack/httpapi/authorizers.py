@@ -3,137 +3,114 @@
 Source: API Gateway guide, "Control access to HTTP APIs with AWS Lambda authorizers".
 """
 
-import fnmatch
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from lab_localstack.httpapi import policy
+from lab_localstack.httpapi.errors import AuthorizerFailedError, ForbiddenError, UnauthorizedError
 from lab_localstack.httpapi.payload import Call, authorizer_event
 
 LOG = logging.getLogger(__name__)
-CACHED_AT_MOST = 1000
+DEFAULT_TTL = 300
+"""Seconds that a result is reused where the authorizer says nothing."""
+CACHED_AT_MOST = 10_000
 
 type Invoke = Callable[[str, Mapping[str, Any]], bytes]
-
-
-class UnauthorizedError(Exception):
-    """An identity source is missing: 401, the function is not asked."""
-
-
-class ForbiddenError(Exception):
-    """The function said no: 403."""
-
-
-class AuthorizerFailedError(Exception):
-    """The function failed or answered nonsense: 500."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What an authorizer said, and what it passes on to the integration."""
-
-    allowed: bool
-    context: dict[str, Any]
+"""Runs the function of an authorizer's URI with an event and returns its result."""
 
 
 class Authorizers:
-    """Asks authorizers and remembers their verdicts for the time they allow."""
+    """Asks authorizers and remembers their answers for the time they allow."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[tuple[str, ...], tuple[float, Verdict]] = {}
+        self._answers: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
     def authorize(self, authorizer: Any, call: Call, invoke: Invoke) -> dict[str, Any]:
-        """The context for the integration.
+        """What the authorizer passes on to the integration. `authorizer` is moto's.
 
-        `authorizer` is moto's. Raises UnauthorizedError, ForbiddenError or AuthorizerFailedError.
+        Raises UnauthorizedError when an identity source is missing (the function is not asked then),
+        ForbiddenError or AuthorizerFailedError. An answer is remembered by the values of the identity sources,
+        for all routes of the stage: a simple answer as it is, a policy is evaluated for each request.
         """
-        sources = authorizer.identity_source or []
-        sources = [sources] if isinstance(sources, str) else list(sources)
-        identity = [_identity(source, call) for source in sources]
+        identity = [_identity(source, call) for source in authorizer.identity_source or []]
         if not all(identity):
             raise UnauthorizedError
-        key = (call.api_id, call.stage, authorizer.id, *map(str, identity))
-        ttl = (
-            int(300 if authorizer.auth_result_ttl is None else authorizer.auth_result_ttl) if identity else 0
+        values = [str(value) for value in identity]
+        key = (call.api_id, call.stage, authorizer.id, *values)
+        ttl = DEFAULT_TTL if authorizer.auth_result_ttl is None else int(authorizer.auth_result_ttl)
+        remembers = bool(ttl and values)
+        answer = self._remembered(key) if remembers else None
+        route_arn = (
+            f"arn:aws:execute-api:{call.region}:{call.account}:{call.api_id}"
+            f"/{call.stage}/{call.request.method}{call.path}"
         )
-        verdict = self._remembered(key) if ttl else None
-        if verdict is None:
-            verdict = _ask(authorizer, call, [str(value) for value in identity], invoke)
-            if ttl:
-                self._remember(key, ttl, verdict)
-        if not verdict.allowed:
+        known = answer is not None
+        if answer is None:
+            answer = _ask(authorizer, authorizer_event(call, route_arn, values), invoke)
+        allowed = _allowed(authorizer, answer, route_arn)
+        if remembers and not known:
+            self._remember(key, ttl, answer)
+        if not allowed:
             raise ForbiddenError
-        return verdict.context
+        return answer.get("context") or {}
 
-    def forget(self, api_id: str) -> None:
-        """Drop the verdicts of a changed or deleted API."""
+    def forget(self, api_id: str, stage: str | None = None) -> None:
+        """Drop the answers for an API, or for one of its stages."""
         with self._lock:
-            self._verdicts = {key: kept for key, kept in self._verdicts.items() if key[0] != api_id}
+            self._answers = {
+                key: kept
+                for key, kept in self._answers.items()
+                if key[0] != api_id or stage not in (None, key[1])
+            }
 
-    def _remembered(self, key: tuple[str, ...]) -> Verdict | None:
+    def _remembered(self, key: tuple[str, ...]) -> dict[str, Any] | None:
         with self._lock:
-            until, verdict = self._verdicts.get(key, (0.0, None))
-        return verdict if time.monotonic() < until else None
+            until, answer = self._answers.get(key, (0.0, None))
+        return answer if time.monotonic() < until else None
 
-    def _remember(self, key: tuple[str, ...], ttl: int, verdict: Verdict) -> None:
+    def _remember(self, key: tuple[str, ...], ttl: int, answer: dict[str, Any]) -> None:
         now = time.monotonic()
         with self._lock:
-            if len(self._verdicts) >= CACHED_AT_MOST:
-                self._verdicts = {key: kept for key, kept in self._verdicts.items() if kept[0] > now}
-            if len(self._verdicts) < CACHED_AT_MOST:
-                self._verdicts[key] = (now + ttl, verdict)
+            if len(self._answers) >= CACHED_AT_MOST:
+                self._answers = {key: kept for key, kept in self._answers.items() if kept[0] > now}
+            if len(self._answers) < CACHED_AT_MOST:
+                self._answers[key] = (now + ttl, answer)
 
 
 def _identity(source: str, call: Call) -> str | None:
+    """The value that an identity source such as `$request.header.Authorization` has in a request."""
     kind, _, name = source.removeprefix("$").partition(".")
     if kind == "request":
         place, _, name = name.partition(".")
-        return {"header": call.headers, "querystring": call.query}.get(place, {}).get(
-            name.lower() if place == "header" else name
-        )
+        return call.headers.get(name.lower()) if place == "header" else call.query.get(name)
     if kind == "stageVariables":
         return call.stage_variables.get(name)
-    value: Any = call.context
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value if kind == "context" else None
+    context = call.context
+    flat = context | context["http"] | {"httpMethod": context["http"]["method"]}
+    flat |= {f"identity.{key}": context["http"][key] for key in ("sourceIp", "userAgent")}
+    return flat.get(name)
 
 
-def _ask(authorizer: Any, call: Call, identity: list[str], invoke: Invoke) -> Verdict:
-    method = call.request.method
-    route_arn = (
-        f"arn:aws:execute-api:{call.region}:{call.account}:{call.api_id}/{call.stage}/{method}{call.path}"
-    )
+def _ask(authorizer: Any, event: Mapping[str, Any], invoke: Invoke) -> dict[str, Any]:
+    result = invoke(authorizer.authorizer_uri, event)
     try:
-        answer = json.loads(invoke(authorizer.authorizer_uri, authorizer_event(call, route_arn, identity)))
-        if authorizer.enable_simple_response:
-            allowed = answer["isAuthorized"]
-            if not isinstance(allowed, bool):
-                raise TypeError("isAuthorized is not a boolean")
-        else:
-            allowed = _policy_allows(answer["policyDocument"], route_arn)
-        return Verdict(allowed, answer.get("context") or {})
-    except Exception as error:  # whatever the function did: the client sees 500
-        LOG.warning("authorizer %s of API %s failed: %r", authorizer.name, call.api_id, error)
-        raise AuthorizerFailedError from error
+        answer = json.loads(result)
+        if authorizer.enable_simple_response and not isinstance(answer["isAuthorized"], bool):
+            raise TypeError("isAuthorized is not a boolean")
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuthorizerFailedError(f"The authorizer's answer is malformed: {error!r}.") from error
+    return answer
 
 
-def _policy_allows(document: Mapping[str, Any], route_arn: str) -> bool:
-    """Whether an IAM policy allows execute-api:Invoke on the route; a Deny wins."""
-    effects: set[str] = set()
-    for statement in _listed(document["Statement"]):
-        actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
-        if any(fnmatch.fnmatchcase("execute-api:Invoke", action) for action in actions) and any(
-            fnmatch.fnmatchcase(route_arn, resource) for resource in resources
-        ):
-            effects.add(statement["Effect"])
-    return effects == {"Allow"}
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _allowed(authorizer: Any, answer: Mapping[str, Any], route_arn: str) -> bool:
+    if authorizer.enable_simple_response:
+        return answer["isAuthorized"]
+    try:
+        return policy.allows(answer["policyDocument"], route_arn)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AuthorizerFailedError(f"The authorizer's policy is malformed: {error!r}.") from error

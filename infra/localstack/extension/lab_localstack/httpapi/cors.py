@@ -1,13 +1,10 @@
 """CORS of an HTTP API: API Gateway answers preflight requests itself and owns the headers of all answers.
 
-Source: API Gateway guide, "Configure CORS for HTTP APIs".
+Source: API Gateway guide, "Configure CORS for HTTP APIs". No AWS here.
 """
 
 from collections.abc import Mapping
 from typing import Any
-
-from localstack.http import Response
-from werkzeug.datastructures import Headers
 
 HEADERS = (
     "access-control-allow-origin",
@@ -17,36 +14,37 @@ HEADERS = (
     "access-control-expose-headers",
     "access-control-max-age",
 )
+ANY_OF_SCHEME = ("http://*", "https://*")
 
 
-def is_preflight(method: str, headers: Headers) -> bool:
+def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
     """Whether a request is a browser's question before a cross-origin request."""
     return method == "OPTIONS" and "Origin" in headers and "Access-Control-Request-Method" in headers
 
 
-def apply(
-    configuration: Mapping[str, Any], response: Response, origin: str | None, *, preflight: bool
-) -> None:
-    """Replace the response's CORS headers by those of the API's configuration."""
-    for name in HEADERS:
-        response.headers.pop(name, None)
+def headers(configuration: Mapping[str, Any], origin: str | None, *, preflight: bool) -> dict[str, str]:
+    """The CORS headers of an answer, which take the place of the integration's own.
+
+    `configuration` has the API's names with a small first letter. There are none without an origin, or with one
+    that is not allowed: the browser refuses the answer.
+    """
     allowed = _allowed_origin(configuration.get("allowOrigins") or [], origin)
     if allowed is None:
-        return
-    response.headers["access-control-allow-origin"] = allowed
+        return {}
+    found = {"access-control-allow-origin": allowed}
     if configuration.get("allowCredentials"):
-        response.headers["access-control-allow-credentials"] = "true"
-    listed = {"access-control-expose-headers": "exposeHeaders"}
+        found["access-control-allow-credentials"] = "true"
+    lists = {"access-control-expose-headers": "exposeHeaders"}
     if preflight:
-        listed |= {
+        lists |= {
             "access-control-allow-headers": "allowHeaders",
             "access-control-allow-methods": "allowMethods",
         }
         if configuration.get("maxAge") is not None:
-            response.headers["access-control-max-age"] = str(configuration["maxAge"])
-    for header, key in listed.items():
-        if configuration.get(key):
-            response.headers[header] = ",".join(configuration[key])
+            found["access-control-max-age"] = str(configuration["maxAge"])
+    return found | {
+        header: ",".join(configuration[key]) for header, key in lists.items() if configuration.get(key)
+    }
 
 
 def _allowed_origin(allowed: list[str], origin: str | None) -> str | None:
@@ -56,7 +54,7 @@ def _allowed_origin(allowed: list[str], origin: str | None) -> str | None:
         return "*"
     fits = (
         origin.lower() == entry.lower()
-        or (entry in ("http://*", "https://*") and origin.lower().startswith(entry[:-1]))
+        or (entry in ANY_OF_SCHEME and origin.lower().startswith(entry.removesuffix("*")))
         for entry in allowed
     )
     return origin if any(fits) else None

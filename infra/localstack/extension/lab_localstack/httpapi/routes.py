@@ -1,19 +1,26 @@
 """Which route of an HTTP API serves a request. No AWS here.
 
 Priority as documented (API Gateway guide, "Create routes for HTTP APIs"): a full match before a greedy path
-variable before `$default`; a static segment before a variable; a named method before ANY.
+variable before `$default`. Of several full matches the one with the static segments further left is the more
+specific; of several greedy ones the one with the longer prefix; of two routes with one path a named method comes
+before ANY.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from itertools import chain
 
 DEFAULT = "$default"
 ANY = "ANY"
-_VARIABLE = re.compile(r"\{([^}+]+)(\+?)\}")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_VARIABLE = re.compile(r"\{([A-Za-z0-9._-]+)(\+?)\}")
+_STATIC, _SINGLE, _GREEDY = range(3)
 
-type Rank = tuple[int, ...]
+
+class RouteKeyError(ValueError):
+    """What is no valid route key; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -24,41 +31,67 @@ class Match:
     path_parameters: Mapping[str, str]
 
 
-def find(route_keys: Iterable[str], method: str, path: str) -> Match | None:
-    """The best of these routes for a method and a decoded path without its stage; None where none fits."""
-    best: tuple[Rank, Match] | None = None
-    for key in route_keys:
-        fit = _fit(key, method, path)
-        if fit and (best is None or fit[0] > best[0]):
-            best = fit
-    return best[1] if best else None
+@dataclass(frozen=True)
+class _Route:
+    key: str
+    method: str
+    path: re.Pattern[str]
+    variables: tuple[str, ...]
+    rank: tuple[int, ...]
 
 
-def _fit(route_key: str, method: str, path: str) -> tuple[Rank, Match] | None:
+def check(route_key: str) -> None:
+    """Raise RouteKeyError unless this is `$default`, or a method and a path as API Gateway takes them."""
     if route_key == DEFAULT:
-        return (-1,), Match(route_key, {})
-    wanted, _, pattern = route_key.partition(" ")
-    if wanted not in (ANY, method):
-        return None
-    expression, rank = _compiled(pattern)
-    found = expression.fullmatch(path)
-    if not found:
-        return None
-    names = [name for name, _ in _VARIABLE.findall(pattern)]
-    return (*rank, int(wanted != ANY)), Match(route_key, dict(zip(names, found.groups(), strict=True)))
+        return
+    method, _, path = route_key.partition(" ")
+    if method not in (ANY, *METHODS):
+        raise RouteKeyError(f"{method!r} is no method; use ANY, {', '.join(METHODS)} or the route {DEFAULT}")
+    if not path.startswith("/"):
+        raise RouteKeyError("the path does not begin with '/'")
+    segments = path[1:].split("/")
+    names: set[str] = set()
+    for index, segment in enumerate(segments):
+        variable = _VARIABLE.fullmatch(segment)
+        if variable is None:
+            if "{" in segment or "}" in segment:
+                raise RouteKeyError(f"{segment!r}: a path variable is a whole segment such as {{id}} or {{proxy+}}")
+            if not segment and path != "/":
+                raise RouteKeyError("the path has an empty segment")
+            continue
+        if variable[2] and index < len(segments) - 1:
+            raise RouteKeyError(f"{segment!r}: a greedy path variable is the last segment")
+        if variable[1] in names:
+            raise RouteKeyError(f"the path variable {variable[1]!r} occurs twice")
+        names.add(variable[1])
 
 
-@cache
-def _compiled(pattern: str) -> tuple[re.Pattern[str], Rank]:
-    """The expression of a route's path, and how specific it is: not greedy, static segments, length."""
-    parts: list[str] = []
-    end = 0
-    greedy = False
-    for variable in _VARIABLE.finditer(pattern):
-        parts += [re.escape(pattern[end : variable.start()]), "(.+)" if variable[2] else "([^/]+)"]
-        greedy = greedy or bool(variable[2])
-        end = variable.end()
-    parts.append(re.escape(pattern[end:]))
-    segments = pattern.strip("/").split("/")
-    static = sum(1 for segment in segments if not _VARIABLE.fullmatch(segment))
-    return re.compile("".join(parts), re.DOTALL), (int(not greedy), static, len(segments))
+def find(route_keys: tuple[str, ...], method: str, path: str) -> Match | None:
+    """The best of these routes for a method and a decoded path without its stage; None where none fits."""
+    for route in _by_rank(route_keys):
+        if route.method in (ANY, method) and (found := route.path.fullmatch(path)):
+            return Match(route.key, dict(zip(route.variables, found.groups(), strict=True)))
+    return Match(DEFAULT, {}) if DEFAULT in route_keys else None
+
+
+@lru_cache(maxsize=256)
+def _by_rank(route_keys: tuple[str, ...]) -> tuple[_Route, ...]:
+    routes = (_compiled(key) for key in route_keys if key != DEFAULT)
+    return tuple(sorted(routes, key=lambda route: route.rank))
+
+
+def _compiled(key: str) -> _Route:
+    method, _, path = key.partition(" ")
+    kinds: list[int] = []
+    variables: list[str] = []
+    expression = ""
+    for segment in path[1:].split("/"):
+        variable = _VARIABLE.fullmatch(segment)
+        if variable is None:
+            kinds.append(_STATIC)
+        else:
+            kinds.append(_GREEDY if variable[2] else _SINGLE)
+            variables.append(variable[1])
+        expression += "/" + (re.escape(segment), "([^/]+)", "(.+)")[kinds[-1]]
+    rank = (int(_GREEDY in kinds), *kinds, int(method == ANY))
+    return _Route(key, method, re.compile(expression, re.DOTALL), tuple(variables), rank)
