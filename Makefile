@@ -51,12 +51,18 @@ engine-test: setup ## What the engine promises, through boto3
 integration: setup ## The deployed pipeline
 	@$(pytest) tests/integration
 
+.PHONY: test-docker images-offline
+test-docker: setup ## The engine's tests and the pipeline's in containers, and the compose file (needs Docker)
+	@$(pytest) tests/docker
+images-offline: setup ## Build stand-ins for the official images where these cannot be pulled (needs Debian, root)
+	@infra/localstack/offline/build.sh
+
 .PHONY: format lock clean
 format: setup ## Let ruff rewrite the code
 	@.lab/env/lab/bin/ruff check --fix .
 	@.lab/env/lab/bin/ruff format .
 lock: setup ## Write the lock files anew from requirements/*.in
-	@for name in $(basename $(notdir $(wildcard requirements/*.in))); do \
+	@for name in functions $(filter-out functions,$(basename $(notdir $(wildcard requirements/*.in)))); do \
 	  .lab/env/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
 	    --no-emit-index-url --no-header --output-file requirements/$$name.txt requirements/$$name.in || exit 1; done
 clean: ## Stop the engine and remove everything the lab has made
