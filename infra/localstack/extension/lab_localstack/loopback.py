@@ -4,6 +4,8 @@ LocalStack 4.14.0's own server ignores the IPv4 host and binds every interface, 
 unauthenticated code execution to the whole network.
 """
 
+from typing import Any
+
 from localstack import config
 from localstack.runtime.server.plugins import RuntimeServerPlugin
 
@@ -34,5 +36,11 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
                         else endpoints.TCP4ServerEndpoint
                     )
                     endpoint(reactor, address.port, interface=address.host).listen(site)
+
+            def shutdown(self):
+                if self.thread_pool:
+                    self.thread_pool.stop(timeout=10)
+                running: Any = reactor
+                running.callFromThread(running.stop)  # from another thread a plain stop would not wake it
 
         return LoopbackServer()

@@ -4,19 +4,14 @@ The CDK CLI asks at once after it has started a deployment and then every five s
 most of a deployment's time would be the CLI's sleep. A slow answer to the first question spares it.
 """
 
+# pyright: reportIncompatibleMethodOverride=false
+# The base class spells out every parameter of every operation; these pass on what they do not use.
+
 import time
 from collections.abc import Callable
+from typing import Any
 
 from localstack.aws.api import RequestContext
-from localstack.aws.api.cloudformation import (
-    ChangeSetNameOrId,
-    DescribeChangeSetOutput,
-    DescribeStacksOutput,
-    IncludePropertyValues,
-    NextToken,
-    StackName,
-    StackNameOrId,
-)
 from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
 from localstack.services.plugins import Service, aws_provider
 
@@ -30,41 +25,25 @@ SETTLED_ENOUGH = (
 class PatientCloudFormation(CloudformationProviderV2):
     """LocalStack's own CloudFormation, with patience in two reads."""
 
-    def describe_stacks(
-        self,
-        context: RequestContext,
-        stack_name: StackName | None = None,
-        next_token: NextToken | None = None,
-        **kwargs,
-    ) -> DescribeStacksOutput:
+    def describe_stacks(self, context: RequestContext, stack_name: Any = None, **kwargs: Any) -> Any:
         """One stack: when it has settled. All stacks: at once."""
 
-        def ask() -> DescribeStacksOutput:
+        def ask() -> Any:
             return super(PatientCloudFormation, self).describe_stacks(
-                context, stack_name=stack_name, next_token=next_token, **kwargs
+                context, stack_name=stack_name, **kwargs
             )
 
-        def settled(answer: DescribeStacksOutput) -> bool:
+        def settled(answer: Any) -> bool:
             status = answer["Stacks"][0]["StackStatus"]
             return status == SETTLED_ENOUGH or not status.endswith("_IN_PROGRESS")
 
         return _ask_until(settled, ask) if stack_name else ask()
 
-    def describe_change_set(
-        self,
-        context: RequestContext,
-        change_set_name: ChangeSetNameOrId,
-        stack_name: StackNameOrId | None = None,
-        next_token: NextToken | None = None,
-        include_property_values: IncludePropertyValues | None = None,
-        **kwargs,
-    ) -> DescribeChangeSetOutput:
+    def describe_change_set(self, context: RequestContext, change_set_name: Any, **kwargs: Any) -> Any:
         """A change set when it has been created or has failed."""
 
-        def ask() -> DescribeChangeSetOutput:
-            return super(PatientCloudFormation, self).describe_change_set(
-                context, change_set_name, stack_name, next_token, include_property_values, **kwargs
-            )
+        def ask() -> Any:
+            return super(PatientCloudFormation, self).describe_change_set(context, change_set_name, **kwargs)
 
         return _ask_until(lambda answer: not answer["Status"].endswith(("_PENDING", "_IN_PROGRESS")), ask)
 
