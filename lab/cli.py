@@ -122,6 +122,34 @@ def doctor(port: Port = 4566) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def probe(
+    port: Port = 4566,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write them to docs/parity.md.")] = False,
+) -> None:
+    """Ask the engine for what the lab relies on and compare with what AWS documents."""
+    import json  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from lab.parity import Answer  # noqa: PLC0415
+    from lab.parity import run as ask_all  # noqa: PLC0415
+    from lab.parity.page import remember  # noqa: PLC0415
+
+    engine = engines.present(port)
+    engine.require_running()
+    answers: list[Answer] = []
+    for answer in ask_all(guarded.local(engine.endpoint)):
+        answers.append(answer)
+        if not as_json:
+            mark = "[green]as AWS[/]" if answer.as_documented else "[yellow]differs[/]"
+            say(f"{mark}  {answer.area}: {answer.name}: {answer.answered}")
+    if as_json:
+        print(json.dumps([asdict(answer) for answer in answers], indent=2))  # noqa: T201  for other programs
+    if write:
+        say(f"written: {remember(engine.packaging, engine.image, time.strftime('%Y-%m-%d'), answers)}")
+
+
 def _up(port: int) -> Engine:
     """The engine on the port, started if there is none, of the packaging that is wanted or possible."""
     engine = engines.present(port)

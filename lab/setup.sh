@@ -48,6 +48,7 @@ for name in lab engine; do
     || die "The $name environment could not be installed." "Check that PyPI can be reached, then run: make setup"
 done
 "$uv" pip install --quiet --python "$env/engine/bin/python" --no-deps --editable infra/localstack/extension
+rm -rf .lab/engine/cache/plux  # LocalStack's cache of entry points does not notice two installs within two minutes
 
 step "Lambda runtime"
 rm -rf "$env/runtime.new"

@@ -34,6 +34,8 @@ class HostEngine:
     """One engine on one port. All its files, S3 bodies and Lambda code too, lie under `.lab/engine/PORT/`."""
 
     kind = "host"
+    packaging = "host"
+    image = ""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -125,6 +127,7 @@ class HostEngine:
             "LAB_LAMBDA_RUNTIME": str(paths.LAMBDA_RUNTIME),
             "PROVIDER_OVERRIDE_S3": "lab",
             "PROVIDER_OVERRIDE_CLOUDFORMATION": "lab",
+            "CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES": "0",
             "PROVIDER_OVERRIDE_DYNAMODB": "lab",
             "PROVIDER_OVERRIDE_LOGS": "lab",
             "PROVIDER_OVERRIDE_CLOUDWATCH": "lab",
@@ -132,7 +135,6 @@ class HostEngine:
             "PROVIDER_OVERRIDE_EVENTS": "lab",
             "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.05",
             "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",
-            "SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL": "2",
         }
 
     def _spawn(self) -> None:

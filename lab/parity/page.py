@@ -1,0 +1,56 @@
+"""docs/parity.md: what each packaging answered when it was last asked."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lab import paths
+from lab.parity.probe import Answer
+
+PAGE = paths.ROOT / "docs" / "parity.md"
+MEASURED = paths.ROOT / "docs" / "parity.json"
+PACKAGINGS = ("host", "docker", "docker-process")
+HEAD = """# Parity
+
+What this lab relies on, asked of each packaging of the engine, beside what AWS documents. Made by `lab probe --write`
+from the answers themselves: run it on each packaging to measure anew. Where an answer is not AWS's, what depends on
+it cannot be shown on that packaging.
+
+- `host`: LocalStack 4.14.0 on this machine, functions as processes, DynamoDB on moto
+- `docker`: the image of docker-compose.yml, functions in containers, DynamoDB Local
+- `docker-process`: the same with `LAMBDA_RUNTIME_EXECUTOR=process`: functions as processes in the engine's container
+"""
+
+
+def remember(packaging: str, image: str, date: str, answers: Sequence[Answer]) -> Path:
+    """Store one packaging's answers and write the page anew. Returns the page's path."""
+    known: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    known[packaging] = {"date": date, "image": image, "answers": [asdict(answer) for answer in answers]}
+    MEASURED.parent.mkdir(exist_ok=True)
+    MEASURED.write_text(json.dumps(known, indent=1) + "\n")
+    PAGE.write_text(_page(known))
+    return PAGE
+
+
+def _page(known: dict[str, dict[str, Any]]) -> str:
+    columns = [name for name in PACKAGINGS if name in known]
+    given = {name: [Answer(**answer) for answer in known[name]["answers"]] for name in columns}
+    lines = [HEAD]
+    for name in columns:
+        image = f", image {known[name]['image']}" if known[name]["image"] else ""
+        lines.append(f"- `{name}` was asked on {known[name]['date']}{image}")
+    lines += ["", f"| area | asked | AWS documents | {' | '.join(columns)} |"]
+    lines.append("| --- " * (3 + len(columns)) + "|")
+    for asked in given[columns[0]]:
+        cells = [_cell(asked, given[name]) for name in columns]
+        lines.append(f"| {asked.area} | {asked.name} | {asked.documented} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(asked: Answer, answers: Sequence[Answer]) -> str:
+    answer = next((one for one in answers if one.name == asked.name), None)
+    if answer is None:
+        return "not asked"
+    return "the same" if answer.as_documented else f"**{answer.answered}**"

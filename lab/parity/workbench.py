@@ -1,0 +1,150 @@
+"""Things to ask with: queues, functions, tables of the probe's own, removed when it ends."""
+
+import io
+import json
+import textwrap
+import uuid
+import zipfile
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lab.aws import Aws
+from lab.polling import wait_for
+
+ROLE = "arn:aws:iam::000000000000:role/lab-probe"
+
+
+class Workbench:
+    """Makes resources with unique names and removes them all on `close`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._undo = ExitStack()
+
+    def client(self, service: str) -> Any:
+        """A client of the engine."""
+        return self._aws.client(service)
+
+    def name(self) -> str:
+        """A name nobody else uses."""
+        return f"lab-probe-{uuid.uuid4().hex[:10]}"
+
+    def afterwards(self, undo: Callable[..., Any], **parameters: Any) -> None:
+        """Call something when the probe is over, in reverse order; what is gone already is no error."""
+
+        def quietly() -> None:
+            with suppress(ClientError):
+                undo(**parameters)
+
+        self._undo.callback(quietly)
+
+    def queue(self, **attributes: str) -> tuple[str, str]:
+        """A queue: URL and ARN."""
+        sqs = self.client("sqs")
+        url = sqs.create_queue(QueueName=self.name(), Attributes=attributes)["QueueUrl"]
+        self.afterwards(sqs.delete_queue, QueueUrl=url)
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        return url, arn
+
+    def function(self, code: str, **configuration: Any) -> str:
+        """An active function made of a module with a `handler`; returns its name."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as package:
+            package.writestr("probe.py", textwrap.dedent(code))
+        lambda_, name = self.client("lambda"), self.name()
+        settings = {"Runtime": "python3.13", "Handler": "probe.handler", "Timeout": 5, **configuration}
+        lambda_.create_function(FunctionName=name, Role=ROLE, Code={"ZipFile": packed.getvalue()}, **settings)
+        self.afterwards(lambda_.delete_function, FunctionName=name)
+        wait_for(
+            f"the function {name}",
+            lambda: lambda_.get_function_configuration(FunctionName=name)["State"],
+            lambda state: state != "Pending",
+            within=60,
+        )
+        return name
+
+    def invoke(self, function: str, event: Any = None) -> tuple[Any, bool]:
+        """A function's result and whether it failed."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+        return json.load(answer["Payload"]), "FunctionError" in answer
+
+    def log_group(self) -> tuple[str, str]:
+        """A log group with one stream: the names of both."""
+        logs, group = self.client("logs"), self.name()
+        logs.create_log_group(logGroupName=group)
+        self.afterwards(logs.delete_log_group, logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName="probe")
+        return group, "probe"
+
+    def table(self, **settings: Any) -> str:
+        """An active table with the string key `id`."""
+        dynamodb, name = self.client("dynamodb"), self.name()
+        dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            **settings,
+        )
+        self.afterwards(dynamodb.delete_table, TableName=name)
+        return name
+
+    def http_api(
+        self, code: str, *, authorizer: str | None = None, throttle: dict[str, Any] | None = None
+    ) -> str:
+        """An HTTP API whose GET /probe runs a function, guarded by an authorizer's code if given: the route's URL."""
+        api, lambda_ = self.client("apigatewayv2"), self.client("lambda")
+
+        def arn(function: str) -> str:
+            return lambda_.get_function_configuration(FunctionName=function)["FunctionArn"]
+
+        made = api.create_api(Name=self.name(), ProtocolType="HTTP")
+        api_id = made["ApiId"]
+        self.afterwards(api.delete_api, ApiId=api_id)
+        integration = api.create_integration(
+            ApiId=api_id,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=arn(self.function(code)),
+            PayloadFormatVersion="2.0",
+        )["IntegrationId"]
+        route: dict[str, Any] = {"RouteKey": "GET /probe", "Target": f"integrations/{integration}"}
+        if authorizer:
+            route["AuthorizationType"] = "CUSTOM"
+            route["AuthorizerId"] = api.create_authorizer(
+                ApiId=api_id,
+                Name="probe",
+                AuthorizerType="REQUEST",
+                AuthorizerPayloadFormatVersion="2.0",
+                EnableSimpleResponses=True,
+                IdentitySource=["$request.header.Authorization"],
+                AuthorizerUri=arn(self.function(authorizer)),
+            )["AuthorizerId"]
+        api.create_route(ApiId=api_id, **route)
+        settings = {"DefaultRouteSettings": throttle} if throttle else {}
+        api.create_stage(ApiId=api_id, StageName="$default", AutoDeploy=True, **settings)
+        return f"{made['ApiEndpoint']}/probe"
+
+    def refused(self, ask: Callable[..., Any], **parameters: Any) -> str:
+        """The code of the error that a call answers with, or `accepted`."""
+        try:
+            ask(**parameters)
+        except ClientError as error:
+            return error.response.get("Error", {}).get("Code", "")
+        return "accepted"
+
+    def close(self) -> None:
+        """Remove everything that was made."""
+        self._undo.close()
+
+
+@contextmanager
+def workbench(aws: Aws) -> Generator[Workbench]:
+    """A workbench for the duration of a `with` block."""
+    bench = Workbench(aws)
+    try:
+        yield bench
+    finally:
+        bench.close()
