@@ -102,10 +102,7 @@ class Mapping:
     def state(self) -> str:
         """The state as GetEventSourceMapping and ListEventSourceMappings agree on it."""
         got: str = self._client.get_event_source_mapping(UUID=self.uuid)["State"]
-        listed = {
-            m["UUID"]: m["State"] for m in self._client.list_event_source_mappings()["EventSourceMappings"]
-        }
-        assert listed[self.uuid] == got
+        assert self.listed()[self.uuid] == got
         return got
 
     def update(self, **parameters: Any) -> str:
@@ -121,9 +118,11 @@ class Mapping:
             return
         eventually(lambda: self.uuid not in self.listed())
 
-    def listed(self) -> list[str]:
-        """The ids of all mappings."""
-        return [m["UUID"] for m in self._client.list_event_source_mappings()["EventSourceMappings"]]
+    def listed(self) -> dict[str, str]:
+        """The states of all mappings by their ids."""
+        return {
+            m["UUID"]: m["State"] for m in self._client.list_event_source_mappings()["EventSourceMappings"]
+        }
 
 
 class Pipeline:
@@ -460,6 +459,7 @@ def test_a_batch_at_work_finishes_when_its_mapping_is_disabled(make: Callable[..
 def test_a_changed_batch_size_takes_hold(make: Callable[..., Pipeline]) -> None:
     pipeline = make(BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
     assert pipeline.mapping.update(BatchSize=10) == "Updating"
+    assert pipeline.mapping.listed()[pipeline.mapping.uuid] in {"Updating", "Enabled"}
     eventually(lambda: pipeline.mapping.state() == "Enabled", within=2)
     pipeline.queue.send(*"abcdefghij")
     assert max(len(said["bodies"]) for said in pipeline.handled(*"abcdefghij")) > 1

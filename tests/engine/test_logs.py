@@ -247,7 +247,8 @@ def test_a_metric_filter_takes_value_dimensions_and_unit_from_the_event(
     )
 
     a, b = (metric(cloudwatch, namespace, "Matched", Type=name) for name in ("A", "B"))
-    assert a and b
+    assert a
+    assert b
     assert (a["Sum"], a["Maximum"], a["Unit"], b["Sum"]) == (50.5, 30.5, "Milliseconds", 7)
     assert len(cloudwatch.list_metrics(Namespace=namespace)["Metrics"]) == 2
 
@@ -319,7 +320,7 @@ def test_metric_filters_are_replaced_listed_and_deleted_by_name(
         {"metricValue": "one"},
         {"dimensions": {"A": "$.a"}, "defaultValue": 0},
         {"dimensions": {"A": "literal"}},
-        {"dimensions": {name: "$.a" for name in "ABCD"}},
+        {"dimensions": dict.fromkeys("ABCD", "$.a")},
     ],
     ids=str,
 )
@@ -356,7 +357,8 @@ def test_embedded_metrics_are_published_for_every_dimension_set(
     by_service = metric(cloudwatch, namespace, "BatchSize", service="worker")
     by_both = metric(cloudwatch, namespace, "BatchSize", service="worker", stage="dev")
 
-    assert by_service and by_both
+    assert by_service
+    assert by_both
     assert [by_service[key] for key in ("Sum", "SampleCount", "Maximum", "Unit")] == [16, 4, 10, "Count"]
     assert by_both["Sum"] == 16
     assert len(cloudwatch.list_metrics(Namespace=namespace)["Metrics"]) == 2

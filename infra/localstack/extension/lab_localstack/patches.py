@@ -43,5 +43,7 @@ def remember_parsing() -> None:
     from moto.core import responses
     from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
-    responses.method_names_from_class = cache(responses.method_names_from_class)
+    responses.method_names_from_class = cache(  # pyright: ignore[reportPrivateImportUsage]
+        responses.method_names_from_class  # pyright: ignore[reportPrivateImportUsage]
+    )
     UpdateExpressionParser.make = staticmethod(lru_cache(maxsize=1024)(UpdateExpressionParser.make))

@@ -169,7 +169,7 @@ class AlarmEvaluator:
                     InvocationType="Event",
                     Payload=notifications.lambda_event(config, alarm.arn, previous, state).encode(),
                 )
-        except Exception as failure:  # noqa: BLE001  recorded in the alarm's history
+        except Exception as failure:  # recorded in the alarm's history
             error = str(failure)
             LOG.warning("action %s of alarm %s failed: %s", action, alarm.name, error)
         outcome = "Failed to execute" if error else "Successfully executed"

@@ -21,16 +21,16 @@ NAMESPACE = "AWS/Events"
 class SnsSender(SnsTargetSender):
     """Publishes to a topic of this engine without HTTP."""
 
-    def send_event(self, event: Any, trace_header: TraceHeader) -> None:
-        message = {"TopicArn": self.target["Arn"], "Message": to_json_str(event)}
+    def send_event(self, event: Any, trace_header: TraceHeader) -> None:  # noqa: ARG002
+        message = {"TopicArn": self.arn, "Message": to_json_str(event)}
         call("sns", "Publish", message, self.target_account_id, self.target_region)
 
 
 class SqsSender(SqsTargetSender):
     """Sends to a queue of this engine without HTTP."""
 
-    def send_event(self, event: Any, trace_header: TraceHeader) -> None:
-        message = {"QueueUrl": sqs_queue_url_for_arn(self.target["Arn"]), "MessageBody": to_json_str(event)}
+    def send_event(self, event: Any, trace_header: TraceHeader) -> None:  # noqa: ARG002
+        message = {"QueueUrl": sqs_queue_url_for_arn(self.arn), "MessageBody": to_json_str(event)}
         if group := (self.target.get("SqsParameters") or {}).get("MessageGroupId"):
             message["MessageGroupId"] = group
         call("sqs", "SendMessage", message, self.target_account_id, self.target_region)
@@ -47,18 +47,19 @@ class LabEventsProvider(EventsProvider):
         event_formatted: FormattedEvent,
         trace_header: TraceHeader,
     ) -> None:
-        if rule.state == "DISABLED" or not matches_event(rule.event_pattern, event_formatted):
+        event: Any = event_formatted
+        if rule.state == "DISABLED" or not matches_event(rule.event_pattern, event):
             return
         count(rule, "MatchedEvents")
         count(rule, "TriggeredRules")
         for identifier, target in list(rule.targets.items()):
-            if is_archive_arn(target["Arn"]):
-                self._put_to_archive(region, account_id, identifier, event_formatted)
+            if is_archive_arn(target.get("Arn", "")):
+                self._put_to_archive(region, account_id, identifier, event)
                 continue
             count(rule, "Invocations")
             try:
                 sender = self._target_sender_store[f"{rule.arn}-{identifier}"]
-                sender.process_event(event_formatted.copy(), trace_header)
+                sender.process_event(event.copy(), trace_header)
             except Exception as error:  # PutEvents has answered already: a failed target is only counted
                 count(rule, "FailedInvocations")
                 LOG.info("rule %s cannot deliver to target %s: %s", rule.name, identifier, error)

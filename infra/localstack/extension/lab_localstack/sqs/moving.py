@@ -24,7 +24,7 @@ class MoveTasks(MessageMoveTaskManager):
             while not move_task.cancel_event.is_set() and self._move_one(move_task):
                 if rate := move_task.max_number_of_messages_per_second:
                     move_task.cancel_event.wait(1 / rate)
-        except Exception as error:  # noqa: BLE001  whatever it is belongs into the task's FailureReason
+        except Exception as error:  # whatever it is belongs into the task's FailureReason
             self._fail_task(move_task, error)
             return
         canceled = move_task.cancel_event.is_set()
