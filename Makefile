@@ -17,7 +17,7 @@ help: ## List the targets
 setup: ## Make or refresh the environments under .lab/env (every other target does it when needed)
 	@lab/setup.sh
 
-.PHONY: up down status doctor
+.PHONY: up down status doctor probe
 up: setup ## Start the engine (ENGINE=docker|host forces one)
 	@$(lab) up
 down: setup ## Stop the engine and remove its files
@@ -26,6 +26,9 @@ status: setup ## Show what runs and what is deployed
 	@$(lab) status
 doctor: setup ## Show what the lab finds on this machine, and the fix for each problem
 	@$(lab) doctor
+
+probe: setup ## Compare what the engine answers with what AWS documents
+	@$(lab) probe
 
 .PHONY: deploy-local demo
 deploy-local: setup ## Deploy the four stacks to the engine and probe every promise
