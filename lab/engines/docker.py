@@ -1,8 +1,11 @@
 """The Docker packaging: LocalStack's image with the lab extension, run by docker-compose.yml."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+import httpx
 
 from lab import paths
 from lab.engines import docker_cli, ports
@@ -13,16 +16,11 @@ from lab.errors import LabError
 BUILT_IMAGE = "ingestion-lab/localstack:4.14.0"
 BASE_IMAGE = "localstack/localstack:4.14.0"
 TOKEN_IMAGE = "localstack/localstack:2026.09.0"  # noqa: S105  an image that wants a token, not a token
-RUNTIME = "python3.13"
 VARIANTS = paths.INFRA / "localstack" / "docker"
+READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
 
-RUNTIME_IMAGE_COMMAND = (
-    "/opt/code/localstack/.venv/bin/python",
-    "-c",
-    "from localstack.services.lambda_.invocation.docker_runtime_executor import resolver;"
-    f"print(resolver.get_image_for_runtime('{RUNTIME}'))",
-)
+RUNTIME_IMAGE_COMMAND = ("cat", "/opt/lab/runtime-image")
 """Prints, inside the built image, the name of the image that functions run in."""
 
 
@@ -39,6 +37,18 @@ class DockerEngine:
     @property
     def endpoint(self) -> str:
         return f"http://{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def packaging(self) -> str:
+        """`docker`, or `docker-process` where functions run inside the engine's container."""
+        container = docker_cli.inspect("container", self.container) or {}
+        environment = container.get("Config", {}).get("Env", [])
+        return "docker-process" if "LAMBDA_RUNTIME_EXECUTOR=process" in environment else "docker"
+
+    @property
+    def image(self) -> str:
+        """The image that the engine's own is built from."""
+        return base_image()
 
     def up(self) -> bool:
         """Build the image if it changed, start the engine and wait until it serves.
@@ -57,7 +67,8 @@ class DockerEngine:
         if not with_token:
             self.build()
         try:
-            self._follow("up", "--detach", "--wait", environment=environment, shown=with_token)
+            self._follow("up", "--detach", environment=environment, shown=with_token)
+            self._wait_until_ready()
         except DockerCommandError as error:
             log = self.last_log_lines()
             self._clear()
@@ -157,6 +168,21 @@ class DockerEngine:
         options = ("--progress", "plain", "--project-name", self.project, "--profile", "*")
         profile = options if command[0] != "up" else options[:-2]
         docker_cli.follow("compose", *profile, *files, *command, environment=environment, shown=shown)
+
+    def _wait_until_ready(self) -> None:
+        """Ask the engine itself, which is sooner than its container's health check, run every few seconds."""
+        deadline = time.monotonic() + READY_SECONDS
+        with httpx.Client(base_url=self.endpoint, timeout=2, trust_env=False) as http:
+            while time.monotonic() < deadline:
+                try:
+                    if http.get("/_localstack/health").is_success:
+                        return
+                except httpx.TransportError:
+                    pass
+                if (status := self.status()).state != "running":
+                    raise DockerCommandError(f"the container ended: {status.detail}")
+                time.sleep(0.1)
+        raise DockerCommandError(f"the engine did not answer within {READY_SECONDS:g} s")
 
     def _clear(self) -> None:
         """Remove what is there of the project. LocalStack is stopped first, as it removes its functions."""

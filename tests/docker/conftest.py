@@ -19,7 +19,8 @@ def handler(event, context):
     sqs = boto3.client("sqs")
     if "queue" in event:
         sqs.send_message(QueueUrl=event["queue"], MessageBody=event["body"])
-    return {"endpoint": os.environ["AWS_ENDPOINT_URL"], "runtime": os.environ["AWS_EXECUTION_ENV"]}
+    return {"endpoint": os.environ["AWS_ENDPOINT_URL"], "runtime": os.environ["AWS_EXECUTION_ENV"],
+            "user": os.getuid()}
 """
 
 type Client = Callable[[str], Any]

@@ -11,19 +11,24 @@ import pytest
 from lab import paths
 from lab.engines import HostEngine, docker_cli, present
 from lab.engines.docker import BUILT_IMAGE, TOKEN_IMAGE, DockerEngine
+from lab.engines.host import PASSED_ON
 from lab.errors import LabError
 from tests.conftest import free_port
 from tests.docker.conftest import clients, create_function, invoke
 from tests.eventually import eventually
 
-PACKAGING_ONLY = {
-    "GATEWAY_LISTEN",
-    "GATEWAY_SERVER",
-    "LOCALSTACK_HOST",
-    "LAMBDA_RUNTIME_EXECUTOR",
+HOST_ONLY = {
+    *PASSED_ON,
+    *("HOME", "TMPDIR", "XDG_CACHE_HOME", "FILESYSTEM_ROOT", "LOCALSTACK_VOLUME_DIR"),  # its own folder
+    *(
+        "OVERRIDE_IN_DOCKER",
+        "DOCKER_HOST",
+        "GATEWAY_SERVER",
+    ),  # not in a container, no Docker, no published port
+    *("GATEWAY_LISTEN", "LOCALSTACK_HOST", "LAMBDA_RUNTIME_EXECUTOR"),  # set in docker-compose.yml
     "LAB_LAMBDA_RUNTIME",
     "PROVIDER_OVERRIDE_DYNAMODB",  # the image has DynamoDB Local
-    "PROVIDER_OVERRIDE_S3",  # one engine in a container shares no temporary folder
+    "PROVIDER_OVERRIDE_S3",  # an engine alone in its container shares no temporary folder
 }
 
 
@@ -106,7 +111,8 @@ def test_without_the_socket_functions_run_as_processes(
     assert not [mount for mount in container_of(engine)["Mounts"] if "docker.sock" in mount["Destination"]]
     client = clients(engine.endpoint)
     queue = client("sqs").create_queue(QueueName="some-queue")["QueueUrl"]
-    invoke(client, create_function(client), {"queue": queue, "body": "from a process"})
+    answer = invoke(client, create_function(client), {"queue": queue, "body": "from a process"})
+    assert answer["user"] != 0, "functions do not run as root"
     assert eventually(lambda: client("sqs").receive_message(QueueUrl=queue).get("Messages"))
     assert left_of(engine)["functions"] == []
     engine.down()
@@ -176,12 +182,7 @@ def test_both_packagings_tune_the_engine_alike() -> None:
     assert image is not None
     built_in = dict(entry.split("=", 1) for entry in image["Config"]["Env"])
     host = HostEngine(free_port()).environment()
-    tuning = {
-        name: value
-        for name, value in host.items()
-        if name.startswith(("PROVIDER_", "LAMBDA_", "LAB_", "SQS_", "GATEWAY_", "DNS_", "SKIP_", "DISABLE_"))
-        and name not in PACKAGING_ONLY
-    }
+    tuning = {name: value for name, value in host.items() if name not in HOST_ONLY}
     assert {name: built_in.get(name) for name in tuning} == tuning
 
 

@@ -17,6 +17,18 @@ def use_own_lambda_classes() -> None:
     lambda_service.LambdaVersionManager = VersionManager
 
 
+def use_own_deployments() -> None:
+    """Put a subclass in the place of what carries out the changes of a stack.
+
+    LocalStack's calls every update and every deletion complete, also where resources failed, and cannot be chosen.
+    """
+    from localstack.services.cloudformation.v2 import provider
+
+    from lab_localstack.cloudformation.deployment import Deployment
+
+    provider.ChangeSetModelExecutor = Deployment
+
+
 def use_filter_patterns() -> None:
     """Evaluate the patterns of subscription filters: LocalStack's matcher, made to be replaced, matches everything."""
     from localstack.services.logs import provider

@@ -15,6 +15,8 @@ from localstack.aws.api import RequestContext
 from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
 from localstack.services.plugins import Service, aws_provider
 
+from lab_localstack import patches
+
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.05
 SETTLED_ENOUGH = (
@@ -58,4 +60,5 @@ def _ask_until[T](enough: Callable[[T], bool], ask: Callable[[], T]) -> T:
 @aws_provider(api="cloudformation", name="lab")
 def cloudformation() -> Service:
     """Selected by `PROVIDER_OVERRIDE_CLOUDFORMATION=lab`."""
+    patches.use_own_deployments()
     return Service.for_provider(PatientCloudFormation())

@@ -122,9 +122,10 @@ class Init:
         self.environ = runtime_environment(environ)
         self.log_parts: list[str] = []
         self.one_at_a_time = threading.Lock()
-        self.runtime = self.start_runtime()
+        self.runtime: Runtime
 
-    def start_runtime(self) -> Runtime:
+    def start_runtime(self) -> None:
+        """Start a new runtime, for which the runtime API must be served already."""
         process = subprocess.Popen(
             ["/var/runtime/bootstrap"],
             cwd="/var/task",
@@ -138,7 +139,6 @@ class Init:
         self.runtime = Runtime(process, Output(process.stdout, self.log))
         threading.Thread(target=self.runtime.output.follow, daemon=True).start()
         threading.Thread(target=self._await_exit, args=(self.runtime,), daemon=True).start()
-        return self.runtime
 
     def report_status(self) -> None:
         """Tell LocalStack that the runtime asks for its first event, or why it never will."""
@@ -353,9 +353,10 @@ def main() -> None:
         init.runtime.kill()
         os._exit(0)
 
-    signal.signal(signal.SIGTERM, stop)
     serve(RUNTIME_API, RuntimeApi)
     serve(("0.0.0.0", settings.port), Invocations)  # noqa: S104  LocalStack calls from its own container
+    init.start_runtime()
+    signal.signal(signal.SIGTERM, stop)
     init.report_status()
     while True:
         signal.pause()

@@ -6,9 +6,8 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from localstack.services.cloudformation.provider_utils import generate_default_name
-from localstack.services.cloudformation.resource_provider import ResourceRequest
 
-from lab_localstack.cloudformation.base import Model, SynchronousProvider, plugin
+from lab_localstack.cloudformation.base import Model, Request, SynchronousProvider, plugin
 
 
 class PutProvider(SynchronousProvider):
@@ -17,39 +16,44 @@ class PutProvider(SynchronousProvider):
     NAME: ClassVar[str]
 
     @abstractmethod
-    def put(self, request: ResourceRequest[Model], model: Model) -> dict[str, Any]:
+    def put(self, request: Request, model: Model) -> Model:
         """Make or replace it; returns the attributes that AWS chose."""
 
-    def make(self, request: ResourceRequest[Model], model: Model) -> dict[str, Any]:
+    def make(self, request: Request, model: Model) -> Model:
         name = model.get(self.NAME) or generate_default_name(request.stack_name, request.logical_resource_id)
         return {self.NAME: name} | self.put(request, model | {self.NAME: name})
 
-    def change(self, request: ResourceRequest[Model], model: Model) -> dict[str, Any]:
-        name = model.get(self.NAME) or (request.previous_state or {})[self.NAME]
+    def change(self, request: Request, model: Model, before: Model) -> Model:
+        name = model.get(self.NAME) or before[self.NAME]
         return {self.NAME: name} | self.put(request, model | {self.NAME: name})
 
 
 class DashboardProvider(PutProvider):
+    """Its tags are known to CloudFormation alone: here CloudWatch has tags for alarms."""
+
     TYPE, ID, NAME = "AWS::CloudWatch::Dashboard", "DashboardName", "DashboardName"
     CREATE_ONLY = ("DashboardName",)
+    PROPERTIES = ("DashboardName", "DashboardBody", "Tags")
 
-    def put(self, request: ResourceRequest[Model], model: Model) -> dict[str, Any]:
-        request.aws_client_factory.cloudwatch.put_dashboard(
-            DashboardName=model["DashboardName"], DashboardBody=model["DashboardBody"]
-        )
+    def put(self, request: Request, model: Model) -> Model:
+        cloudwatch: Any = request.aws_client_factory.cloudwatch
+        cloudwatch.put_dashboard(DashboardName=model["DashboardName"], DashboardBody=model["DashboardBody"])
         return {}
 
-    def remove(self, request: ResourceRequest[Model], model: Model) -> None:
+    def remove(self, request: Request, model: Model) -> None:
         cloudwatch: Any = request.aws_client_factory.cloudwatch
         with suppress(cloudwatch.exceptions.DashboardNotFoundError):
             cloudwatch.delete_dashboards(DashboardNames=[model["DashboardName"]])
 
 
 class MetricFilterProvider(PutProvider):
+    """Ref is the filter's name, although the type's primary identifier has the log group too."""
+
     TYPE, ID, NAME = "AWS::Logs::MetricFilter", "FilterName", "FilterName"
     CREATE_ONLY = ("FilterName", "LogGroupName")
+    PROPERTIES = ("FilterName", "FilterPattern", "LogGroupName", "MetricTransformations")
 
-    def put(self, request: ResourceRequest[Model], model: Model) -> dict[str, Any]:
+    def put(self, request: Request, model: Model) -> Model:
         request.aws_client_factory.logs.put_metric_filter(
             logGroupName=model["LogGroupName"],
             filterName=model["FilterName"],
@@ -58,7 +62,7 @@ class MetricFilterProvider(PutProvider):
         )
         return {}
 
-    def remove(self, request: ResourceRequest[Model], model: Model) -> None:
+    def remove(self, request: Request, model: Model) -> None:
         logs: Any = request.aws_client_factory.logs
         with suppress(logs.exceptions.ResourceNotFoundException):
             logs.delete_metric_filter(logGroupName=model["LogGroupName"], filterName=model["FilterName"])
@@ -67,8 +71,9 @@ class MetricFilterProvider(PutProvider):
 class QueryDefinitionProvider(PutProvider):
     TYPE, ID, NAME = "AWS::Logs::QueryDefinition", "QueryDefinitionId", "Name"
     READ_ONLY = ("QueryDefinitionId",)
+    PROPERTIES = ("Name", "QueryString", "LogGroupNames")
 
-    def put(self, request: ResourceRequest[Model], model: Model) -> dict[str, Any]:
+    def put(self, request: Request, model: Model) -> Model:
         known = {"queryDefinitionId": model["QueryDefinitionId"]} if "QueryDefinitionId" in model else {}
         answer = request.aws_client_factory.logs.put_query_definition(
             name=model["Name"],
@@ -78,7 +83,7 @@ class QueryDefinitionProvider(PutProvider):
         )
         return {"QueryDefinitionId": answer["queryDefinitionId"]}
 
-    def remove(self, request: ResourceRequest[Model], model: Model) -> None:
+    def remove(self, request: Request, model: Model) -> None:
         logs: Any = request.aws_client_factory.logs
         with suppress(logs.exceptions.ResourceNotFoundException):
             logs.delete_query_definition(queryDefinitionId=model["QueryDefinitionId"])

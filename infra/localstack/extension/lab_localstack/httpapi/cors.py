@@ -3,7 +3,7 @@
 Source: API Gateway guide, "Configure CORS for HTTP APIs". No AWS here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 HEADERS = (
@@ -17,7 +17,7 @@ HEADERS = (
 ANY_OF_SCHEME = ("http://*", "https://*")
 
 
-def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
+def is_preflight(method: str, headers: Container[str]) -> bool:
     """Whether a request is a browser's question before a cross-origin request."""
     return method == "OPTIONS" and "Origin" in headers and "Access-Control-Request-Method" in headers
 

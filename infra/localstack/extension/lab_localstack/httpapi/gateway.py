@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from localstack.aws.api import ServiceException
@@ -32,10 +32,12 @@ from lab_localstack.internal import call as operation
 
 LOG = logging.getLogger(__name__)
 BODY_LIMIT = 10 * 1024 * 1024
+PAYLOAD_LIMIT = 6 * 1024 * 1024
+"""Quotas in bytes: of a request to API Gateway, of an event to Lambda."""
 INTEGRATION_SECONDS = 30.0
 AUTHORIZER_SECONDS = 10.0
 ACCOUNT_RATE, ACCOUNT_BURST = 10_000, 5_000
-"""Quotas for HTTP APIs; the last two hold where a stage sets nothing."""
+"""Quotas of HTTP APIs; the last two hold where a stage sets nothing."""
 PARALLEL_INVOCATIONS = 500
 _FUNCTION_ARN = re.compile(r"arn:aws:lambda:[^/]+")
 
@@ -47,6 +49,11 @@ class HttpGateway:
         self.throttle = Throttle()
         self.authorizers = Authorizers()
         self._invocations = ThreadPoolExecutor(PARALLEL_INVOCATIONS, thread_name_prefix="http-api")
+
+    def forget(self, api_id: str) -> None:
+        """Drop what is remembered of an API that was deleted."""
+        self.throttle.forget(api_id)
+        self.authorizers.forget(api_id)
 
     def serve(self, request: Request, account: str, region: str, api_id: str, raw_path: str) -> Response:
         """Answer a request. `raw_path` is the path behind the API's address as the client sent it."""
@@ -68,8 +75,8 @@ class HttpGateway:
             LOG.exception("HTTP API %s could not answer %s %s", api_id, request.method, path)
             observation.error = GatewayError(repr(error))
             response = refusal(observation.error)
-        if api.cors_configuration:
-            _apply_cors(api.cors_configuration, request, response)
+        if configuration := cast("Mapping[str, Any] | None", api.cors_configuration):
+            _apply_cors(configuration, request, response)
         response.headers["Apigw-Requestid"] = call.request_id
         observation.tell(call, stage, response)
         return response
@@ -128,32 +135,29 @@ class HttpGateway:
 
     def _integrate(self, integration: Any, call: Call, observation: Observation) -> Response:
         event = integration_event(call)
-        began = time.perf_counter()
         limit = min((integration.timeout_in_millis or 30_000) / 1000, INTEGRATION_SECONDS)
+        began = time.perf_counter()
+        observation.integration_status = 200
         try:
-            observation.integration_status = 200
             response = response_of(self._invoke(integration.integration_uri, event, call, limit))
-            observation.function_status = response.status_code
-            return response
         except GatewayError as error:
-            match error.__cause__:
-                case ServiceException() as refused:
-                    observation.integration_status = refused.status_code
-                case TimeoutError():
-                    observation.integration_status = None
-                case _:
-                    pass
+            if isinstance(error.__cause__, ServiceException):
+                observation.integration_status = error.__cause__.status_code
+            elif isinstance(error.__cause__, TimeoutError):
+                observation.integration_status = None
             raise
         finally:
             observation.integration_milliseconds = (time.perf_counter() - began) * 1000
+        observation.function_status = response.status_code
+        return response
 
     def _invoke(self, uri: str, event: Mapping[str, Any], call: Call, limit: float) -> bytes:
-        """A function's result. Raises IntegrationFailedError or ServiceUnavailableError."""
+        """A function's result. Raises BodyTooLargeError, IntegrationFailedError or ServiceUnavailableError."""
         arn = _FUNCTION_ARN.search(uri)
-        parameters = {
-            "FunctionName": arn[0] if arn else uri,
-            "Payload": io.BytesIO(json.dumps(event).encode()),
-        }
+        payload = json.dumps(event).encode()
+        if len(payload) > PAYLOAD_LIMIT:
+            raise BodyTooLargeError("The event is larger than Lambda takes.")
+        parameters = {"FunctionName": arn[0] if arn else uri, "Payload": io.BytesIO(payload)}
         pending = self._invocations.submit(
             operation, "lambda", "Invoke", parameters, call.account, call.region
         )
@@ -164,13 +168,11 @@ class HttpGateway:
         except ServiceException as error:
             if error.code == "TooManyRequestsException":
                 raise ServiceUnavailableError("Lambda throttled the invocation.") from error
-            if error.code == "RequestTooLargeException" or error.status_code == 413:
-                raise BodyTooLargeError(error.message) from error
             raise IntegrationFailedError(error.message) from error
-        payload = result.get("Payload") or b""
+        returned = result.get("Payload") or b""
         if result.get("FunctionError"):
-            raise IntegrationFailedError(_error_message(payload))
-        return payload
+            raise IntegrationFailedError(_error_message(returned))
+        return returned
 
 
 def _stage_of(api: Api, path: str) -> tuple[Stage, str] | None:

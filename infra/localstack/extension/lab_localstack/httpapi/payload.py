@@ -186,7 +186,9 @@ def response_of(returned: bytes) -> Response:
         raise IntegrationFailedError("The body of the function's response is not text.")
     try:
         status = int(result["statusCode"])
-        content = base64.b64decode(body or "") if result.get("isBase64Encoded") else (body or "").encode()
+        content = (body or "").encode()
+        if result.get("isBase64Encoded"):
+            content = base64.b64decode(content, validate=True)
         headers = {name: _header(value) for name, value in (result.get("headers") or {}).items()}
         cookies = [str(cookie) for cookie in result.get("cookies") or []]
     except (TypeError, ValueError, AttributeError, binascii.Error) as error:

@@ -18,9 +18,8 @@ def apigatewayv2() -> Service:
         def on_after_state_reset(self) -> None:
             control.forget_all()
 
-    model = load_service("apigatewayv2")
     return Service(
         name="apigatewayv2",
-        skeleton=Skeleton(model, control.dispatch_table(model.operation_names)),
+        skeleton=Skeleton(load_service("apigatewayv2"), control.dispatch_table()),
         lifecycle_hook=Lifecycle(),
     )

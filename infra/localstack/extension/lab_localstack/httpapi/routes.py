@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 
 DEFAULT = "$default"
 ANY = "ANY"
@@ -55,7 +54,9 @@ def check(route_key: str) -> None:
         variable = _VARIABLE.fullmatch(segment)
         if variable is None:
             if "{" in segment or "}" in segment:
-                raise RouteKeyError(f"{segment!r}: a path variable is a whole segment such as {{id}} or {{proxy+}}")
+                raise RouteKeyError(
+                    f"{segment!r}: a path variable is a whole segment such as {{id}} or {{proxy+}}"
+                )
             if not segment and path != "/":
                 raise RouteKeyError("the path has an empty segment")
             continue
