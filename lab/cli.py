@@ -13,6 +13,7 @@ from rich.table import Table
 from lab import aws as guarded
 from lab import engines
 from lab.aws import Aws
+from lab.dlq.cli import dlq
 from lab.engines import Engine
 from lab.errors import LabError
 from lab.stack import Stack, stack_names
@@ -24,6 +25,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not ex
 app = typer.Typer(
     name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+app.add_typer(dlq, name="dlq")
 console = Console()
 
 Port = Annotated[
