@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # Powertools' CircuitState has these values; the redrive function does not carry that package's store.
-_NOT_CLOSED = ("open", "half_open")
+_NOT_CLOSED = ("OPEN", "HALF_OPEN")
 
 
 class Guards:
@@ -34,8 +34,8 @@ class Guards:
         # One item for each dependency: the table is never larger than a page.
         for item in self._dynamodb.scan(TableName=self._circuits_table)["Items"]:
             state = item.get("state", {}).get("S", "")
-            if state.lower() in _NOT_CLOSED:
-                return f"the circuit {item['id'].get('S')} is {state.lower()}"
+            if state in _NOT_CLOSED:
+                return f"the circuit {item['id'].get('S')} is {state}"
         return None
 
     def _alarm(self) -> str | None:

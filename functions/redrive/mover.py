@@ -50,6 +50,9 @@ MAX_INVOCATIONS = 100
 MARGIN_SECONDS = 5
 """How much longer than its invocation a message stays hidden."""
 
+ROUNDING_SECONDS = 2
+"""Visibility timeouts are whole seconds and begin when SQS gets the call."""
+
 CONCURRENCY = 8
 FIRST_STEP = MAX_ENTRIES
 LARGEST_STEP = CONCURRENCY * MAX_ENTRIES
@@ -158,7 +161,7 @@ def _claim(
     while (row := parts.operations.get(operation_id)) and not Status(row["status"]).final:
         lease_left = int(row.get("leaseUntil", 0)) / 1000 - parts.clock()
         if row["status"] == Status.PENDING or lease_left < 0:
-            hidden_until = parts.clock() + seconds_left() + MARGIN_SECONDS
+            hidden_until = parts.clock() + seconds_left() + MARGIN_SECONDS + ROUNDING_SECONDS
             return parts.operations.claim(row, owner, parts.lease_seconds, hidden_until)
         # A lease that grows while one waits for its end is that of an invocation which is alive.
         alive = renewed not in (0, int(row["leaseUntil"]))
@@ -284,7 +287,7 @@ class _Run:
     def _exhausted(self) -> bool:
         if len(self._held) >= MAX_HELD:
             return True
-        return self._empty >= EMPTY_RECEIVES and self._parts.clock() >= self._await_until
+        return self._empty >= EMPTY_RECEIVES
 
     def _receive(self, calls: int, wait_seconds: int = WAIT_SECONDS) -> int:
         """Receive with so many calls at once; returns how many messages were new."""
@@ -293,11 +296,14 @@ class _Run:
         # Hidden for longer than this invocation can last: nothing is seen twice.
         visibility = round(self._seconds_left()) + MARGIN_SECONDS
 
+        began = self._parts.clock()
+
         def receive(_call: int) -> list[Envelope]:
             return self._parts.dlq.receive(visibility, wait_seconds)
 
         received = [one for some in self._threads.map(receive, range(calls)) for one in some]
-        if wait_seconds:
+        # An empty receive proves nothing while messages of a dead invocation are still hidden.
+        if wait_seconds and began >= self._await_until:
             self._empty = 0 if received else self._empty + 1
         now_ms = round(self._parts.clock() * 1000)
         fresh = [one for one in received if one.message_id not in self._seen]

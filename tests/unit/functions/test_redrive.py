@@ -385,7 +385,7 @@ def test_whoever_takes_over_waits_for_the_messages_that_the_dead_invocation_hid(
     class Returning(FakeDlq):
         def _receive(self) -> list[Envelope]:
             clock.now += 1
-            if clock.now > NOW / 1000 + 15 and not self.received:
+            if clock.now >= NOW / 1000 + 20 and not self.received:
                 self.visible = many(3)
             return super()._receive()
 
