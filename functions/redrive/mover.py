@@ -21,7 +21,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from functools import partial
@@ -53,7 +53,7 @@ MARGIN_SECONDS = 5
 ROUNDING_SECONDS = 2
 """Visibility timeouts are whole seconds and begin when SQS gets the call."""
 
-CONCURRENCY = 8
+CONCURRENCY = 16
 FIRST_STEP = MAX_ENTRIES
 LARGEST_STEP = CONCURRENCY * MAX_ENTRIES
 """The ramp doubles from the first step to the largest; each step is one round of concurrent batch calls."""
@@ -195,6 +195,7 @@ class _Run:
         self._died: list[Envelope] = []
         self._ready: deque[Envelope] = deque()
         self._held: list[Envelope] = []
+        self._deleting: list[Future[list[Envelope]]] = []
         self._undeleted: list[Envelope] = []
         self._seen: set[str] = set()
         self._empty = 0
@@ -206,6 +207,7 @@ class _Run:
         try:
             return self._canary() or self._watch() or self._ramp()
         finally:
+            self._collect_deletes()
             self.counts.not_deleted += len(self._delete(self._undeleted))
             left = [*self._held, *self._ready]
             list(self._threads.map(self._parts.dlq.release, _tens(left)))
@@ -339,10 +341,18 @@ class _Run:
         self._parts.crash.reached(Step.SENT, self._invocation)
         end = self._record()
         self._parts.crash.reached(Step.RECORDED, self._invocation)
-        # Also when the lease is lost or the operation cancelled: these messages are on their way.
-        self._undeleted += self._delete(sent)
-        self._parts.crash.reached(Step.DELETED, self._invocation)
+        # Also when the lease is lost or the operation cancelled: these messages are on their way. Deleting goes
+        # on beside the next receives.
+        self._collect_deletes()
+        self._deleting = [self._threads.submit(self._parts.dlq.delete, tens) for tens in _tens(sent)]
         return end
+
+    def _collect_deletes(self) -> None:
+        for deleting in self._deleting:
+            self._undeleted += deleting.result()
+        if self._deleting:
+            self._parts.crash.reached(Step.DELETED, self._invocation)
+        self._deleting = []
 
     def _send(self, chosen: Sequence[Envelope], *, delayed: bool) -> list[tuple[Envelope, Delivery]]:
         letters = [resurrected(one, self._jitter() if delayed else 0) for one in chosen]
