@@ -181,7 +181,8 @@ def run(command: Callable[..., object]) -> int:
     """Run a command and return its exit code; errors go to standard error."""
     errors = Console(stderr=True)
     try:
-        command(standalone_mode=False)
+        # Outside its standalone mode typer hands the code of typer.Exit back as the result.
+        code = command(standalone_mode=False)
     except LabError as error:
         if error.details:
             errors.print(error.details, markup=False, highlight=False, style="dim")
@@ -197,4 +198,4 @@ def run(command: Callable[..., object]) -> int:
         errors.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         errors.print("  fix: see --help", highlight=False)
         return MISUSED
-    return 0
+    return code if isinstance(code, int) else 0
