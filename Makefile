@@ -36,6 +36,16 @@ deploy-local: setup ## Deploy the four stacks to the engine and probe every prom
 demo: setup ## From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report
 	@$(lab) demo
 
+.PHONY: dlq-ls dlq-stats dlq-redrive dlq-export
+dlq-ls: setup ## List dead letters; more in: .lab/env/lab/bin/python -m lab dlq --help
+	@$(lab) dlq ls
+dlq-stats: setup ## Count dead letters by cause of death
+	@$(lab) dlq stats
+dlq-redrive: setup ## Move dead letters back to the queue: plan, confirmation, canaries, ramp
+	@$(lab) dlq redrive
+dlq-export: setup ## Write dead letters to dlq.jsonl; nothing is removed
+	@$(lab) dlq export dlq.jsonl
+
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 

@@ -67,6 +67,10 @@ class Api:
         """GET /redrive/{id}: progress and result."""
         return self._redrive("GET", f"/redrive/{operation_id}")
 
+    def cancel_redrive(self, operation_id: str) -> dict[str, Any]:
+        """POST /redrive/{id}/cancel: ask it to stop; returns the operation."""
+        return self._redrive("POST", f"/redrive/{operation_id}/cancel")
+
     def _redrive(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         answer = self._http.request(
             method, path, headers={"Authorization": f"Bearer {self._redrive_token()}"}, **request

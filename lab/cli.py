@@ -13,6 +13,7 @@ from rich.table import Table
 from lab import aws as guarded
 from lab import engines
 from lab.aws import Aws
+from lab.dlq.cli import dlq
 from lab.engines import Engine
 from lab.errors import LabError
 from lab.stack import Stack, stack_names
@@ -24,6 +25,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not ex
 app = typer.Typer(
     name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+app.add_typer(dlq, name="dlq")
 console = Console()
 
 Port = Annotated[
@@ -207,7 +209,8 @@ def run(command: Callable[..., object]) -> int:
     """Run a command and return its exit code; errors go to standard error."""
     errors = Console(stderr=True)
     try:
-        command(standalone_mode=False)
+        # Outside its standalone mode typer hands the code of typer.Exit back as the result.
+        code = command(standalone_mode=False)
     except LabError as error:
         if error.details:
             errors.print(error.details, markup=False, highlight=False, style="dim")
@@ -223,4 +226,4 @@ def run(command: Callable[..., object]) -> int:
         errors.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         errors.print("  fix: see --help", highlight=False)
         return MISUSED
-    return 0
+    return code if isinstance(code, int) else 0

@@ -198,7 +198,7 @@ def account(story: Story) -> None:
     """Settle the ledger from what AWS APIs say now."""
     pipeline = story.pipeline
     ids = [accepted.order_id for accepted in story.accepted]
-    story.run.ledger = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq())
+    story.run.ledger = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
 
 
 def summary(run: Run, page: Path, console: Console) -> None:
@@ -206,13 +206,23 @@ def summary(run: Run, page: Path, console: Console) -> None:
     table = Table(title="Ledger", title_justify="left")
     ledger = run.ledger
     if ledger:
-        for name in ("accepted", "succeeded", "in DLQ", "in flight", "lost", "duplicated", "unaccounted"):
+        for name in (
+            "accepted",
+            "succeeded",
+            "in DLQ",
+            "in flight",
+            "discarded",
+            "lost",
+            "duplicated",
+            "unaccounted",
+        ):
             table.add_column(name, justify="right")
         figures = (
             ledger.accepted,
             ledger.succeeded,
             ledger.in_dlq,
             ledger.in_flight,
+            ledger.discarded,
             ledger.lost,
             ledger.duplicated,
             ledger.unaccounted,

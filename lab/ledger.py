@@ -1,6 +1,7 @@
 """The ledger: no message is ever unaccounted for.
 
-accepted = succeeded + in the DLQ + in flight, and every accepted order has its effect exactly once
+accepted = succeeded + in the DLQ + in flight + discarded (with an audit row), and every accepted order that is
+processed has its effect exactly once
 """
 
 from collections.abc import Iterable
@@ -19,11 +20,12 @@ class Ledger:
     in_flight: int
     lost: int
     duplicated: int
+    discarded: int = 0
 
     @property
     def unaccounted(self) -> int:
         """What the equation leaves over: above zero orders are missing, below zero some are counted twice."""
-        return self.accepted - self.succeeded - self.in_dlq - self.in_flight
+        return self.accepted - self.succeeded - self.in_dlq - self.in_flight - self.discarded
 
     @property
     def balanced(self) -> bool:
@@ -31,17 +33,25 @@ class Ledger:
         return self.lost == 0 and self.duplicated == 0 and self.unaccounted == 0
 
 
-def settle(accepted: Iterable[str], effects: Iterable[Effect], queue: Depth, dlq: Depth) -> Ledger:
+def settle(
+    accepted: Iterable[str],
+    effects: Iterable[Effect],
+    queue: Depth,
+    dlq: Depth,
+    discarded: Iterable[str] = (),
+) -> Ledger:
     """Account for the accepted order ids of a run that began with both queues empty.
 
-    An order is lost when it has no effect and the queues hold too few messages for it to be there still.
+    `discarded` are the order ids of audit rows (`Pipeline.discarded`). An order is lost when it has no effect
+    and no audit row, and the queues hold too few messages for it to be there still.
     A duplicate is an execution beyond an order's first.
     """
     wanted = set(accepted)
     executions = {effect.order_id: effect.executions for effect in effects if effect.order_id in wanted}
     succeeded = sum(1 for count in executions.values() if count > 0)
     in_flight = queue.total
-    missing = len(wanted) - succeeded
+    given_up = len(wanted & set(discarded))
+    missing = len(wanted) - succeeded - given_up
     return Ledger(
         accepted=len(wanted),
         succeeded=succeeded,
@@ -49,4 +59,5 @@ def settle(accepted: Iterable[str], effects: Iterable[Effect], queue: Depth, dlq
         in_flight=in_flight,
         lost=max(0, missing - dlq.total - in_flight),
         duplicated=sum(max(0, count - 1) for count in executions.values()),
+        discarded=given_up,
     )

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
+DISCARD_KIND = "discard"
+"""The `kind` of audit rows in the redrive table, which also holds operations."""
+
 
 @dataclass(frozen=True)
 class Depth:
@@ -82,6 +85,16 @@ class Pipeline:
                     accepted_at=int(Decimal(item["acceptedAt"].get("N", "0"))),
                     processed_at=int(Decimal(item["processedAt"].get("N", "0"))),
                 )
+
+    def discarded(self) -> set[str]:
+        """The order ids that somebody gave up, as the audit rows say."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.redrive_table_name,
+            ConsistentRead=True,
+            FilterExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": DISCARD_KIND}},
+        )
+        return {item["orderId"].get("S", "") for page in pages for item in page["Items"] if "orderId" in item}
 
     def alarm_states(self) -> dict[str, str]:
         """State by alarm, without the deployment's prefix: {"critical-dlq-depth": "OK", ...}."""

@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
@@ -41,6 +42,11 @@ def ssm() -> "SSMClient":
 def secretsmanager() -> "SecretsManagerClient":
     """AWS Secrets Manager."""
     return _client("secretsmanager")
+
+
+def cloudwatch() -> "CloudWatchClient":
+    """Amazon CloudWatch."""
+    return _client("cloudwatch")
 
 
 def lambda_() -> "LambdaClient":

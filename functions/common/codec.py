@@ -25,6 +25,11 @@ def dumps(value: Any) -> str:
     return simplejson.dumps(value, use_decimal=True, separators=(",", ":"), allow_nan=False)
 
 
+def pretty(value: Any) -> str:
+    """JSON for people, indented."""
+    return simplejson.dumps(value, use_decimal=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def canonical(value: Any) -> str:
     """The one text of a JSON value: keys sorted, numbers without trailing zeros (12.10 is 12.1)."""
     return simplejson.dumps(

@@ -66,12 +66,22 @@ class WorkerSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class RedriveSettings(Settings):
-    """The queues between which messages move, and where operations and circuits are recorded."""
+    """The queues between which messages move, where operations are recorded, and what stops them.
+
+    `lease_seconds` is how long an operation belongs to an invocation that gives no sign of life,
+    `canary_seconds` how long canaries may take to be processed. `crash_at` is for tests alone
+    (functions.redrive.crash).
+    """
 
     queue_url: str
     dlq_url: str
     redrive_table: str
     circuits_table: str
+    orders_table: str
+    halt_alarms: tuple[str, ...]
+    lease_seconds: int
+    canary_seconds: int
+    crash_at: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +181,11 @@ def redrive_settings(variables: Mapping[str, str] = os.environ) -> RedriveSettin
         dlq_url=env.text("DLQ_URL"),
         redrive_table=env.text("REDRIVE_TABLE"),
         circuits_table=env.text("CIRCUITS_TABLE"),
+        orders_table=env.text("ORDERS_TABLE"),
+        halt_alarms=env.names("HALT_ALARMS"),
+        lease_seconds=env.number("LEASE_SECONDS", 1, 900),
+        canary_seconds=env.number("CANARY_SECONDS", 1, 900),
+        crash_at=env.optional("REDRIVE_CRASH_AT"),
     )
 
 

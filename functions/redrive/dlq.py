@@ -29,13 +29,13 @@ class DeadLetterQueue:
         self._sqs = sqs
         self._url = url
 
-    def receive(self, visibility_seconds: int) -> list[Envelope]:
+    def receive(self, visibility_seconds: int, wait_seconds: int = WAIT_SECONDS) -> list[Envelope]:
         """Up to ten messages, hidden from everybody else for that time."""
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MAX_ENTRIES,
             VisibilityTimeout=visibility_seconds,
-            WaitTimeSeconds=WAIT_SECONDS,
+            WaitTimeSeconds=wait_seconds,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["All"],
         )

@@ -1,6 +1,7 @@
 """The redrive function: the /redrive routes, and operations, which it executes by invoking itself."""
 
 import json
+import random
 import time
 import uuid
 from functools import cache
@@ -13,12 +14,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.common import aws
 from functions.common.api import Api
 from functions.common.errors import AWS_ERRORS, type_of
-from functions.common.observability import log_event, logger, metrics_of_invocation
+from functions.common.observability import log_event, log_problem, logger, metrics_of_invocation
 from functions.common.problem import ProblemError, Violation
 from functions.common.settings import SQS_MAX_BYTES, redrive_settings
 from functions.publish.publisher import Publisher
+from functions.redrive.canary import OrdersTable
+from functions.redrive.crash import CrashPoint
 from functions.redrive.dlq import DeadLetterQueue
-from functions.redrive.mover import Mover
+from functions.redrive.guards import Guards
+from functions.redrive.mover import Parts, execute
 from functions.redrive.operations import Operations, public
 from functions.redrive.plan import plan_from, typed
 from functions.redrive.preview import preview
@@ -55,11 +59,29 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         if OPERATION not in event:
             return api.resolve(event, context)
         logger.set_correlation_id(event[OPERATION])
-        mover = Mover(
-            _dlq(), _publisher(), _operations(), go_on=lambda operation: _invoke_self(operation, context)
+        execute(
+            _parts(context),
+            event[OPERATION],
+            owner=f"{context.aws_request_id} {uuid.uuid4()}",  # a repeated invocation has the same request id
+            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         )
-        mover.execute(event[OPERATION], lambda: context.get_remaining_time_in_millis() / 1000)
         return {}
+
+
+def _parts(context: LambdaContext) -> Parts:
+    settings = redrive_settings()
+    return Parts(
+        dlq=_dlq(),
+        publisher=_publisher(),
+        operations=_operations(),
+        guards=Guards(aws.dynamodb(), settings.circuits_table, aws.cloudwatch(), settings.halt_alarms),
+        effects=OrdersTable(aws.dynamodb(), settings.orders_table),
+        go_on=lambda operation: _invoke_self(operation, context),
+        lease_seconds=settings.lease_seconds,
+        canary_seconds=settings.canary_seconds,
+        crash=CrashPoint(settings.crash_at),
+        rng=random.Random(),  # noqa: S311  jitter, no secret
+    )
 
 
 @api.app.get("/redrive/preview")
@@ -77,13 +99,21 @@ def get_preview() -> Response[str]:
 
 @api.app.post("/redrive/start")
 def start() -> Response[str]:
-    """Record an operation and have it executed."""
+    """Record an operation and have it executed.
+
+    With `planDigest` it begins only if the plan is the one with that digest: what a person has confirmed.
+    """
     document = api.json_body(MAX_BODY_BYTES)
     if not isinstance(document, dict):
         violation = Violation("", "must be an object")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The parameters are not valid.", [violation])
+    parameters: dict[str, Any] = dict(document)  # pyright: ignore[reportUnknownArgumentType]
+    digest = parameters.pop("planDigest", None)
+    plan = plan_from(parameters)
+    if digest not in (None, plan.digest):
+        raise ProblemError(HTTPStatus.CONFLICT, f"The plan is another one: its digest is {plan.digest}.")
     operation_id = str(uuid.uuid4())
-    row = _operations().create(operation_id, plan_from(document), _caller())  # pyright: ignore[reportUnknownArgumentType]
+    row = _operations().create(operation_id, plan, _caller())
     try:
         _invoke_self(operation_id, api.app.lambda_context)
     except AWS_ERRORS as error:
@@ -95,10 +125,13 @@ def start() -> Response[str]:
 
 @api.app.get("/redrive/<operation_id>")
 def show(operation_id: str) -> Response[str]:
-    """Show how far an operation got."""
+    """Show how far an operation got; one that nobody works on any more is taken up again."""
     row = _operations().get(operation_id)
     if row is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such operation.")
+    if _operations().nudge(row):
+        log_problem("redrive.nudged", operationId=operation_id, status=row["status"])
+        _invoke_self(operation_id, api.app.lambda_context)
     return api.reply(HTTPStatus.OK, public(row))
 
 

@@ -1,17 +1,42 @@
-"""Moving dead letters back to the queue: first send, then delete, so that a crash loses nothing."""
+"""Executes redrive operations: canaries, then a ramp, in as many invocations as it takes.
+
+Nothing is lost: a message is sent before it is recorded, and recorded before it is deleted. What a crash
+leaves undeleted is sent a second time, and idempotency turns that into a duplicate without effect.
+
+One invocation at a time: an operation's row holds a lease, which every recording of progress renews. Whoever
+finds the lease run out takes the operation over, waits for the messages that the dead invocation had hidden,
+and goes on. A recording by anybody but the lease's owner fails, and ends that invocation.
+
+Longer than one invocation: before its time is up, an invocation leaves the operation to another one, which it
+starts itself. Lambda's recursion detection ends such a chain after about 16 invocations of the same function
+(Lambda guide, "Use Lambda recursive loop detection"), so the function is deployed with `RecursiveLoop: Allow`.
+That takes the safety net away from this function alone, and three bounds of the operation take its place: at
+most 1,000 messages, at most MAX_INVOCATIONS invocations, and no message that died after the operation was
+requested. The worker keeps its detection: what is moved passes it once for each move, and nothing sends
+messages from the DLQ back by itself. An invocation that dies is repeated by Lambda (asynchronous invocations
+are retried twice), or by the next look at the operation's progress, whichever is first.
+"""
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from enum import Enum, auto
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from functools import partial
+from itertools import batched
 from typing import Any, Protocol
 
 from functions.common.observability import count, log_event, log_problem
 from functions.publish.death import resurrected
 from functions.publish.envelope import Envelope
-from functions.publish.publisher import Publisher
-from functions.redrive.dlq import EMPTY_RECEIVES
-from functions.redrive.operations import Counts, Operations, Status, counts_of
+from functions.publish.packing import MAX_ENTRIES
+from functions.publish.publisher import Delivery, Publisher
+from functions.redrive.canary import Canary, Effects, choose
+from functions.redrive.crash import CrashPoint, Step
+from functions.redrive.dlq import EMPTY_RECEIVES, WAIT_SECONDS
+from functions.redrive.operations import Counts, Operations, Phase, Status, counts_of
 from functions.redrive.plan import Plan, plan_from
 from functions.redrive.selection import Verdict, error_category, error_type, judge
 
@@ -21,13 +46,34 @@ RESERVE_SECONDS = 4.0
 MAX_HELD = 10_000
 """Messages that are not selected stay hidden until the end; so many of them end the search."""
 
+MAX_INVOCATIONS = 100
+MARGIN_SECONDS = 5
+"""How much longer than its invocation a message stays hidden."""
+
+ROUNDING_SECONDS = 2
+"""Visibility timeouts are whole seconds and begin when SQS gets the call."""
+
+CONCURRENCY = 16
+FIRST_STEP = MAX_ENTRIES
+LARGEST_STEP = CONCURRENCY * MAX_ENTRIES
+"""The ramp doubles from the first step to the largest; each step is one round of concurrent batch calls."""
+
+GUARD_SECONDS = 1.0
+WATCH_SECONDS = 0.1
+
 
 class Queue(Protocol):
     """The DLQ as the mover needs it."""
 
-    def receive(self, visibility_seconds: int) -> list[Envelope]: ...
+    def receive(self, visibility_seconds: int, wait_seconds: int = WAIT_SECONDS) -> list[Envelope]: ...
     def release(self, envelopes: Sequence[Envelope]) -> None: ...
     def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]: ...
+
+
+class Objects(Protocol):
+    """Says why nothing more should be moved, if there is a reason."""
+
+    def objection(self) -> str | None: ...
 
 
 class End(Enum):
@@ -35,102 +81,330 @@ class End(Enum):
 
     DONE = auto()
     CANCELLED = auto()
+    HALTED = auto()
     OUT_OF_TIME = auto()
+    LEASE_LOST = auto()
 
 
-class Mover:
-    """Executes operations. `go_on` starts the next invocation of one that is not finished."""
+class HaltReason(StrEnum):
+    """The kinds of reasons for which an operation stops by itself."""
+
+    CANARY_DIED = "a canary died again"
+    CANARY_UNSEEN = "the canaries were not seen to be processed in time"
+    GUARD = "the pipeline is not well"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a mover works with. Times in seconds; `go_on` starts an operation's next invocation."""
+
+    dlq: Queue
+    publisher: Publisher
+    operations: Operations
+    guards: Objects
+    effects: Effects
+    go_on: Callable[[str], None]
+    lease_seconds: int
+    canary_seconds: int
+    crash: CrashPoint
+    rng: random.Random
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
+def execute(parts: Parts, operation_id: str, owner: str, seconds_left: Callable[[], float]) -> None:
+    """Run an operation, or its next part, within this invocation's time. `owner` names the invocation."""
+    row = _claim(parts, operation_id, owner, seconds_left)
+    if row is None:
+        log_problem("redrive.not_claimed", operationId=operation_id)
+        return
+    parts.crash.reached(Step.CLAIMED, int(row["invocations"]))
+    run = _Run(parts, row, owner, seconds_left)
+    log_event("redrive.started", operationId=operation_id, plan=run.plan.as_json(), moved=run.counts.moved)
+    try:
+        end = run.until_the_end()
+    except Exception as error:
+        # Lambda repeats the invocation; the operation waits for that one, or has failed for good.
+        parts.operations.falter(operation_id, owner, run.counts, type(error).__name__)
+        raise
+    match end:
+        case End.LEASE_LOST:
+            log_problem("redrive.lease_lost", operationId=operation_id)
+        case End.OUT_OF_TIME if int(row["invocations"]) < MAX_INVOCATIONS:
+            parts.operations.pass_on(operation_id, owner, run.counts)
+            parts.go_on(operation_id)
+        case _:
+            status, why = _verdict(end, run.halt_reason)
+            parts.operations.finish(operation_id, owner, status, run.counts, **why)
+            log_event(
+                "redrive.finished", operationId=operation_id, status=status, moved=run.counts.moved, **why
+            )
+
+
+def _verdict(end: End, halt_reason: str) -> tuple[Status, dict[str, str]]:
+    match end:
+        case End.DONE:
+            return Status.SUCCEEDED, {}
+        case End.CANCELLED:
+            return Status.CANCELLED, {}
+        case End.HALTED:
+            return Status.HALTED, {"haltReason": halt_reason}
+        case _:
+            return Status.FAILED, {"failure": f"not finished after {MAX_INVOCATIONS} invocations"}
+
+
+def _claim(
+    parts: Parts, operation_id: str, owner: str, seconds_left: Callable[[], float]
+) -> dict[str, Any] | None:
+    """The operation's row, if this invocation may have it: at once, or when its dead owner's lease runs out."""
+    renewed = 0
+    while (row := parts.operations.get(operation_id)) and not Status(row["status"]).final:
+        lease_left = int(row.get("leaseUntil", 0)) / 1000 - parts.clock()
+        if row["status"] == Status.PENDING or lease_left < 0:
+            hidden_until = parts.clock() + seconds_left() + MARGIN_SECONDS + ROUNDING_SECONDS
+            return parts.operations.claim(row, owner, parts.lease_seconds, hidden_until)
+        # A lease that grows while one waits for its end is that of an invocation which is alive.
+        alive = renewed not in (0, int(row["leaseUntil"]))
+        renewed = int(row["leaseUntil"])
+        if alive or seconds_left() < lease_left + RESERVE_SECONDS:
+            return None
+        parts.sleep(lease_left + 0.05)
+    return None
+
+
+class _Run:
+    """One invocation's work on one operation."""
 
     def __init__(
-        self,
-        dlq: Queue,
-        publisher: Publisher,
-        operations: Operations,
-        go_on: Callable[[str], None],
-        rng: random.Random | None = None,
+        self, parts: Parts, row: dict[str, Any], owner: str, seconds_left: Callable[[], float]
     ) -> None:
-        self._dlq = dlq
-        self._publisher = publisher
-        self._operations = operations
-        self._go_on = go_on
-        self._rng = rng or random.Random()  # noqa: S311  jitter, no secret
+        self.plan: Plan = plan_from(_plain(row["plan"]))
+        self.counts: Counts = counts_of(row)
+        self.halt_reason = ""
+        self._parts = parts
+        self._id: str = row["id"]
+        self._owner = owner
+        self._seconds_left = seconds_left
+        self._requested_at = int(row["requestedAt"])
+        self._invocation = int(row["invocations"])
+        self._phase = Phase(row["phase"])
+        self._cancelled: bool = row["cancelRequested"]
+        self._await_until = int(row.get("awaitUntil", 0)) / 1000
+        self._canaries = [Canary.from_row(one) for one in row.get("canaries", [])]
+        self._canary_deadline = int(row.get("canaryDeadline", 0)) / 1000
+        self._died: list[Envelope] = []
+        self._ready: deque[Envelope] = deque()
+        self._held: list[Envelope] = []
+        self._deleting: list[Future[list[Envelope]]] = []
+        self._undeleted: list[Envelope] = []
+        self._seen: set[str] = set()
+        self._empty = 0
+        self._guarded_at = float("-inf")
+        self._threads = ThreadPoolExecutor(CONCURRENCY)
 
-    def execute(self, operation_id: str, seconds_left: Callable[[], float]) -> None:
-        """Run an operation, or its next part, within this invocation's time."""
-        row = self._operations.claim(operation_id, lease_ms=round(seconds_left() * 1000))
-        if row is None:
-            log_problem("redrive.not_claimed", operationId=operation_id)
-            return
-        plan = plan_from(_plain(row["plan"]))
-        counts = counts_of(row)
-        before = counts.moved
-        log_event("redrive.started", operationId=operation_id, plan=plan.as_json(), moved=before)
+    def until_the_end(self) -> End:
+        """Move until there is a reason to stop; then everything that was not moved is visible again."""
         try:
-            end = End.CANCELLED if row["cancelRequested"] else self._move_all(row, plan, counts, seconds_left)
-        except Exception as error:
-            self._operations.finish(operation_id, Status.FAILED, counts, type(error).__name__)
-            _log_end(operation_id, Status.FAILED, counts)
-            raise
-        if end is End.OUT_OF_TIME and counts.moved > before:
-            self._operations.pass_on(operation_id, counts)
-            self._go_on(operation_id)
-            return
-        status = Status.CANCELLED if end is End.CANCELLED else Status.SUCCEEDED
-        self._operations.finish(operation_id, status, counts)
-        _log_end(operation_id, status, counts)
-
-    def _move_all(
-        self, row: dict[str, Any], plan: Plan, counts: Counts, seconds_left: Callable[[], float]
-    ) -> End:
-        held: list[Envelope] = []
-        seen: set[str] = set()
-        empty = 0
-        try:
-            while counts.moved < plan.max_messages and empty < EMPTY_RECEIVES and len(held) < MAX_HELD:
-                if seconds_left() < RESERVE_SECONDS:
-                    return End.OUT_OF_TIME
-                # Hidden for longer than this invocation can last: nothing is seen twice.
-                received = self._dlq.receive(visibility_seconds=round(seconds_left()) + 30)
-                empty = 0 if received else empty + 1
-                fresh = [one for one in received if one.message_id not in seen]
-                seen.update(one.message_id for one in fresh)
-                if fresh:
-                    held += self._move(row, plan, fresh, counts)
-                    if self._operations.progress(row["id"], counts).get("cancelRequested"):
-                        return End.CANCELLED
-            return End.DONE
+            return self._canary() or self._watch() or self._ramp()
         finally:
-            self._dlq.release(held)
+            self._collect_deletes()
+            self.counts.not_deleted += len(self._delete(self._undeleted))
+            left = [*self._held, *self._ready]
+            list(self._threads.map(self._parts.dlq.release, _tens(left)))
+            self._threads.shutdown()
 
-    def _move(self, row: dict[str, Any], plan: Plan, fresh: list[Envelope], counts: Counts) -> list[Envelope]:
-        """Move what is selected. Returns what stays in the DLQ."""
-        now = time.time_ns() // 1_000_000
-        room = plan.max_messages - counts.moved
-        chosen: list[Envelope] = []
-        left: list[Envelope] = []
+    # the three phases
+
+    def _canary(self) -> End | None:
+        if self._phase is not Phase.CANARY:
+            return None
+        if end := self._checkpoint():
+            return end
+        wanted = min(self.plan.canary_messages, self._room)
+        if end := self._gather(wanted):
+            return end
+        chosen = choose(list(self._ready), wanted)
+        self._ready = deque(one for one in self._ready if one not in chosen)
+        if not chosen:
+            self._phase = Phase.RAMP
+            return None
+        self._canaries = [Canary.of(one) for one in chosen]
+        self._canary_deadline = self._parts.clock() + self._parts.canary_seconds
+        self._phase = Phase.WATCHING
+        return self._move(chosen, delayed=False)
+
+    def _watch(self) -> End | None:
+        if self._phase is not Phase.WATCHING:
+            return None
+        self._parts.crash.reached(Step.WATCHING, self._invocation)
+        waiting = list(self._canaries)
+        while True:
+            if self._died:
+                return self._halt(
+                    f"{HaltReason.CANARY_DIED}: order {self._died[0].order_id}, {error_type(self._died[0])}"
+                )
+            waiting = [one for one in waiting if not self._parts.effects.has(one)]
+            if not waiting:
+                self._phase = Phase.RAMP
+                return self._checkpoint()
+            if self._parts.clock() > self._canary_deadline:
+                return self._halt(f"{HaltReason.CANARY_UNSEEN}: order {waiting[0].order_id}")
+            if end := self._checkpoint():
+                return end
+            # Searching goes on meanwhile: a canary that died again is somewhere among the dead letters.
+            if not self._receive(1, wait_seconds=0):
+                self._parts.sleep(WATCH_SECONDS)
+
+    def _ramp(self) -> End:
+        step = FIRST_STEP
+        began, before = self._parts.clock(), self.counts.moved
+        while self._room > 0:
+            step_now = min(step, self._room, self.plan.rate_per_second or step)
+            if end := self._gather(step_now) or self._checkpoint():
+                return end
+            chosen = [self._ready.popleft() for _ in range(min(step_now, len(self._ready)))]
+            if not chosen:
+                return End.DONE
+            if end := self._move(chosen, delayed=True):
+                return end
+            step = min(2 * step, LARGEST_STEP)
+            if self.plan.rate_per_second and self._room > 0:
+                due = began + (self.counts.moved - before) / self.plan.rate_per_second
+                self._parts.sleep(max(0.0, due - self._parts.clock()))
+        return End.DONE
+
+    # receiving
+
+    def _gather(self, wanted: int) -> End | None:
+        """Receive until so many are ready, or the queue is exhausted."""
+        while len(self._ready) < wanted and not self._exhausted:
+            missing = wanted - len(self._ready)
+            self._receive(min(CONCURRENCY, -(-missing // MAX_ENTRIES)))
+            if end := self._checkpoint_if_due():
+                return end
+        self._parts.crash.reached(Step.RECEIVED, self._invocation)
+        return None
+
+    @property
+    def _exhausted(self) -> bool:
+        if len(self._held) >= MAX_HELD:
+            return True
+        return self._empty >= EMPTY_RECEIVES
+
+    def _receive(self, calls: int, wait_seconds: int = WAIT_SECONDS) -> int:
+        """Receive with so many calls at once; returns how many messages were new."""
+        if len(self._held) + len(self._ready) >= MAX_HELD:
+            return 0
+        # Hidden for longer than this invocation can last: nothing is seen twice.
+        visibility = round(self._seconds_left()) + MARGIN_SECONDS
+
+        began = self._parts.clock()
+
+        def receive(_call: int) -> list[Envelope]:
+            return self._parts.dlq.receive(visibility, wait_seconds)
+
+        received = [one for some in self._threads.map(receive, range(calls)) for one in some]
+        # An empty receive proves nothing while messages of a dead invocation are still hidden.
+        if wait_seconds and began >= self._await_until:
+            self._empty = 0 if received else self._empty + 1
+        now_ms = round(self._parts.clock() * 1000)
+        fresh = [one for one in received if one.message_id not in self._seen]
         for envelope in fresh:
-            verdict = judge(plan, envelope, now, int(row["requestedAt"]))
-            if verdict is Verdict.SELECTED and len(chosen) < room:
-                chosen.append(envelope)
+            self._seen.add(envelope.message_id)
+            verdict = judge(self.plan, envelope, now_ms, self._requested_at)
+            if any(canary.died_as(envelope) for canary in self._canaries):
+                self._died.append(envelope)
+            if verdict is Verdict.SELECTED:
+                self._ready.append(envelope)
             else:
-                left.append(envelope)
-                if verdict is not Verdict.SELECTED:
-                    counts.skipped[verdict.value] = counts.skipped.get(verdict, 0) + 1
-        letters = [resurrected(one, self._delay(plan)) for one in chosen]
+                self._held.append(envelope)
+                self.counts.skipped[verdict.value] = self.counts.skipped.get(verdict, 0) + 1
+        return len(fresh)
+
+    # moving
+
+    @property
+    def _room(self) -> int:
+        return self.plan.max_messages - self.counts.moved
+
+    def _move(self, chosen: Sequence[Envelope], *, delayed: bool) -> End | None:
         sent: list[Envelope] = []
-        for envelope, delivery in zip(chosen, self._publisher.send(letters), strict=True):
+        pairs = self._threads.map(partial(self._send, delayed=delayed), _tens(chosen))
+        for envelope, delivery in (pair for tens in pairs for pair in tens):
             if delivery.sent:
                 sent.append(envelope)
-                _count_moved(row["id"], envelope, delivery.message_id, counts)
+                _count_moved(self._id, envelope, delivery.message_id, self.counts)
             else:
-                left.append(envelope)
-                counts.not_sent += 1
+                self._held.append(envelope)
+                self.counts.not_sent += 1
                 log_problem("redrive.not_sent", correlation_id=envelope.correlation_id, reason=delivery.error)
-        counts.not_deleted += len(self._dlq.delete(sent))
-        return left
+        self._parts.crash.reached(Step.SENT, self._invocation)
+        end = self._record()
+        self._parts.crash.reached(Step.RECORDED, self._invocation)
+        # Also when the lease is lost or the operation cancelled: these messages are on their way. Deleting goes
+        # on beside the next receives.
+        self._collect_deletes()
+        self._deleting = [self._threads.submit(self._parts.dlq.delete, tens) for tens in _tens(sent)]
+        return end
 
-    def _delay(self, plan: Plan) -> int:
-        return self._rng.randint(0, plan.per_message_delay_jitter)
+    def _collect_deletes(self) -> None:
+        for deleting in self._deleting:
+            self._undeleted += deleting.result()
+        if self._deleting:
+            self._parts.crash.reached(Step.DELETED, self._invocation)
+        self._deleting = []
+
+    def _send(self, chosen: Sequence[Envelope], *, delayed: bool) -> list[tuple[Envelope, Delivery]]:
+        letters = [resurrected(one, self._jitter() if delayed else 0) for one in chosen]
+        return list(zip(chosen, self._parts.publisher.send(letters), strict=True))
+
+    def _delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
+        """Delete; returns what could not be deleted."""
+        return [one for some in self._threads.map(self._parts.dlq.delete, _tens(envelopes)) for one in some]
+
+    def _jitter(self) -> int:
+        return self._parts.rng.randint(0, self.plan.per_message_delay_jitter)
+
+    # reasons to stop
+
+    def _checkpoint(self) -> End | None:
+        """Look at everything that may stop an operation, and renew the lease."""
+        if self._seconds_left() < RESERVE_SECONDS:
+            return End.OUT_OF_TIME
+        if self._parts.clock() - self._guarded_at >= GUARD_SECONDS:
+            self._guarded_at = self._parts.clock()
+            if objection := self._parts.guards.objection():
+                return self._halt(f"{HaltReason.GUARD}: {objection}")
+            return self._record()
+        return End.CANCELLED if self._cancelled else None
+
+    def _checkpoint_if_due(self) -> End | None:
+        due = self._parts.clock() - self._guarded_at >= GUARD_SECONDS
+        return self._checkpoint() if due or self._seconds_left() < RESERVE_SECONDS else None
+
+    def _record(self) -> End | None:
+        row = self._parts.operations.progress(
+            self._id,
+            self._owner,
+            self.counts,
+            lease_seconds=self._parts.lease_seconds,
+            phase=self._phase,
+            canaries=[one.as_row() for one in self._canaries],
+            canaryDeadline=round(self._canary_deadline * 1000),
+        )
+        if row is None:
+            return End.LEASE_LOST
+        self._cancelled = bool(row.get("cancelRequested"))
+        return End.CANCELLED if self._cancelled else None
+
+    def _halt(self, reason: str) -> End:
+        self.halt_reason = reason
+        log_problem("redrive.halted", operationId=self._id, reason=reason)
+        return End.HALTED
+
+
+def _tens(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
+    return list(batched(envelopes, MAX_ENTRIES, strict=False))
 
 
 def _count_moved(operation_id: str, envelope: Envelope, message_id: str, counts: Counts) -> None:
@@ -149,10 +423,6 @@ def _count_moved(operation_id: str, envelope: Envelope, message_id: str, counts:
         messageId=message_id,
         dlqMessageId=envelope.message_id,
     )
-
-
-def _log_end(operation_id: str, status: Status, counts: Counts) -> None:
-    log_event("redrive.finished", operationId=operation_id, status=status, moved=counts.moved)
 
 
 def _plain(plan: dict[str, Any]) -> dict[str, Any]:

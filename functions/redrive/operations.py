@@ -14,15 +14,41 @@ if TYPE_CHECKING:
 
 KIND = "operation"
 
+MAX_FAILURES = 3
+"""Lambda invokes a function three times for an asynchronous event whose handler fails."""
+
+START_MS = 10_000
+"""How long an operation may wait for its first invocation before somebody starts another one."""
+
+NUDGE_MS = 10_000
+
+_INTERNAL = frozenset(
+    {"id", "kind", "leaseOwner", "leaseUntil", "hiddenUntil", "awaitUntil", "nudgedAt", "canaryDeadline"}
+)
+
 
 class Status(StrEnum):
-    """The life of an operation; the last three are final."""
+    """The life of an operation; the last four are final."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     CANCELLED = "CANCELLED"
     FAILED = "FAILED"
+    HALTED = "HALTED"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more happens."""
+        return self not in (Status.PENDING, Status.RUNNING)
+
+
+class Phase(StrEnum):
+    """How far a running operation is: before its canaries, waiting for them, moving the others."""
+
+    CANARY = "canary"
+    WATCHING = "watching"
+    RAMP = "ramp"
 
 
 @dataclass
@@ -54,6 +80,10 @@ class Operations:
             "requestedBy": requested_by,
             "requestedAt": _now(),
             "cancelRequested": False,
+            "phase": Phase.CANARY.value,
+            "leaseOwner": "",
+            "leaseUntil": _now() + START_MS,
+            "invocations": 0,
             **_as_row(Counts()),
         }
         self._dynamodb.put_item(TableName=self._table, Item=_serialized(row))
@@ -67,31 +97,74 @@ class Operations:
         row = _deserialized(answer["Item"]) if "Item" in answer else {}
         return row if row.get("kind") == KIND else None
 
-    def claim(self, operation_id: str, lease_ms: int) -> dict[str, Any] | None:
-        """Take an operation that waits, or whose executor's lease ran out; None if somebody has it."""
+    def claim(
+        self, row: dict[str, Any], owner: str, lease_seconds: int, hidden_until: float
+    ) -> dict[str, Any] | None:
+        """Take an operation as it was read, for an invocation; None if somebody was faster.
+
+        `hidden_until` (epoch seconds) is when messages that this invocation receives are visible again if it
+        dies. Where it takes over from a dead one, `awaitUntil` says when that one's are.
+        """
+        died = row["status"] == Status.RUNNING
+        awaited = max(int(row.get("awaitUntil", 0)), int(row.get("hiddenUntil", 0)) if died else 0)
         return self._update(
-            operation_id,
-            {"status": Status.RUNNING.value, "leaseUntil": _now() + lease_ms, "startedAt": _now()},
-            condition="#status = :pending OR (#status = :running AND #leaseUntil < :now)",
-            values={":pending": Status.PENDING.value, ":running": Status.RUNNING.value, ":now": _now()},
+            row["id"],
+            {
+                "status": Status.RUNNING.value,
+                "leaseOwner": owner,
+                "leaseUntil": _now() + lease_seconds * 1000,
+                "startedAt": int(row.get("startedAt", 0)) or _now(),
+                "hiddenUntil": round(hidden_until * 1000),
+                "awaitUntil": awaited,
+                "invocations": int(row["invocations"]) + 1,
+            },
+            condition="#leaseOwner = :previous AND #status = :status",
+            values={":previous": row["leaseOwner"], ":status": row["status"]},
         )
 
-    def progress(self, operation_id: str, counts: Counts) -> dict[str, Any]:
-        """Record how far it got. The answer is the row, which says whether to stop."""
-        return self._update(operation_id, _as_row(counts)) or {}
+    def progress(
+        self, operation_id: str, owner: str, counts: Counts, *, lease_seconds: int, **more: Any
+    ) -> dict[str, Any] | None:
+        """Record how far it got and renew the lease.
 
-    def pass_on(self, operation_id: str, counts: Counts) -> None:
+        The answer is the row, which says whether to stop; None if the lease is somebody else's.
+        """
+        changes = {**_as_row(counts), **more, "leaseUntil": _now() + lease_seconds * 1000}
+        return self._update_as(owner, operation_id, changes)
+
+    def pass_on(self, operation_id: str, owner: str, counts: Counts) -> None:
         """Leave the operation to the next invocation."""
-        self._update(operation_id, {**_as_row(counts), "status": Status.PENDING.value})
+        self._update_as(owner, operation_id, {**_as_row(counts), "status": Status.PENDING.value})
 
-    def finish(self, operation_id: str, status: Status, counts: Counts, failure: str | None = None) -> None:
-        """Record the end."""
-        ending = {"status": status.value, "finishedAt": _now(), **_as_row(counts)}
-        self._update(operation_id, ending | ({"failure": failure} if failure else {}))
+    def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: str) -> None:
+        """Record the end, and why it is one."""
+        ending = {"status": status.value, "finishedAt": _now(), **_as_row(counts), **why}
+        self._update_as(owner, operation_id, ending)
+
+    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str) -> None:
+        """Record that an invocation failed. After MAX_FAILURES of them the operation has failed."""
+        row = self.get(operation_id) or {}
+        failures = int(row.get("failures", 0)) + 1
+        changes: dict[str, Any] = {**_as_row(counts), "failures": failures, "failure": failure}
+        if failures < MAX_FAILURES:
+            changes["status"] = Status.PENDING.value
+        else:
+            changes |= {"status": Status.FAILED.value, "finishedAt": _now()}
+        self._update_as(owner, operation_id, changes)
 
     def fail(self, operation_id: str, failure: str) -> None:
-        """Record that it could not go on; the counts stay as last recorded."""
+        """Record that it could not begin."""
         self._update(operation_id, {"status": Status.FAILED.value, "finishedAt": _now(), "failure": failure})
+
+    def nudge(self, row: dict[str, Any]) -> bool:
+        """Whether an operation has nobody who works on it and the asker, alone, should start an invocation."""
+        abandoned_at = max(int(row.get("leaseUntil", 0)), int(row.get("nudgedAt", 0)) + NUDGE_MS)
+        if Status(row["status"]).final or _now() < abandoned_at:
+            return False
+        condition, values = "attribute_not_exists(#nudgedAt)", dict[str, Any]()
+        if "nudgedAt" in row:
+            condition, values = "#nudgedAt = :seen", {":seen": row["nudgedAt"]}
+        return self._update(row["id"], {"nudgedAt": _now()}, condition, values) is not None
 
     def cancel(self, operation_id: str) -> dict[str, Any] | None:
         """Ask a running operation to stop; None if it does not run."""
@@ -102,6 +175,9 @@ class Operations:
             values={":pending": Status.PENDING.value, ":running": Status.RUNNING.value},
         )
 
+    def _update_as(self, owner: str, operation_id: str, changes: dict[str, Any]) -> dict[str, Any] | None:
+        return self._update(operation_id, changes, "#leaseOwner = :owner", {":owner": owner})
+
     def _update(
         self,
         operation_id: str,
@@ -110,7 +186,7 @@ class Operations:
         values: dict[str, Any] | None = None,
     ) -> dict[str, Any] | None:
         assignments = ", ".join(f"#{name} = :new_{name}" for name in changes)
-        used = {name for name in ("id", "status", "leaseUntil") if f"#{name}" in condition}
+        used = {name for name in ("id", "status", "leaseOwner", "nudgedAt") if f"#{name}" in condition}
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
@@ -130,7 +206,7 @@ class Operations:
 
 def public(row: dict[str, Any]) -> dict[str, Any]:
     """A row as the API shows it."""
-    shown = {name: value for name, value in row.items() if name not in ("id", "kind", "leaseUntil")}
+    shown = {name: value for name, value in row.items() if name not in _INTERNAL}
     return {"operationId": row["id"], **shown}
 
 
@@ -150,7 +226,7 @@ def counts_of(row: dict[str, Any]) -> Counts:
         moved=int(row["moved"]),
         not_sent=int(row["notSent"]),
         not_deleted=int(row["notDeleted"]),
-        skipped={},
+        skipped={name: int(value) for name, value in row["skipped"].items()},
         by_category={name: int(value) for name, value in row["byCategory"].items()},
     )
 

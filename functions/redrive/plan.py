@@ -16,6 +16,10 @@ MAX_JITTER_SECONDS = 900
 MAX_AGE_SECONDS = 14 * 86_400
 DEFAULT_MESSAGES = 100
 DEFAULT_MIN_AGE_SECONDS = 300
+MAX_RATE = 500
+"""Messages a second; SQS's own move task has the same limit."""
+MAX_CANARIES = 10
+DEFAULT_CANARIES = 3
 
 UNATTRIBUTED = "UNATTRIBUTED"
 """The category, and the error type, of a message that SQS itself moved: it has no cause of death."""
@@ -23,7 +27,10 @@ UNATTRIBUTED = "UNATTRIBUTED"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Which dead letters to take, and how. Filters that are None let everything pass. Times in seconds."""
+    """Which dead letters to take, and how. Filters that are None let everything pass. Times in seconds.
+
+    `canary_messages` are moved first, and the others when these were seen to be processed; 0 moves all at once.
+    """
 
     max_messages: int = DEFAULT_MESSAGES
     error_type: str | None = None
@@ -33,6 +40,8 @@ class Plan:
     body_contains: str | None = None
     per_message_delay_jitter: int = 0
     force: bool = False
+    rate_per_second: int | None = None
+    canary_messages: int = DEFAULT_CANARIES
 
     def as_json(self) -> dict[str, Any]:
         """The plan in the API's names."""
@@ -53,6 +62,8 @@ _API_NAMES = {
     "body_contains": "bodyContains",
     "per_message_delay_jitter": "perMessageDelayJitter",
     "force": "force",
+    "rate_per_second": "ratePerSecond",
+    "canary_messages": "canaryMessages",
 }
 
 
@@ -85,6 +96,8 @@ _RULES: Mapping[str, _Rule] = {
     "correlation_id": _text(256),
     "body_contains": _text(1024),
     "per_message_delay_jitter": _whole(0, MAX_JITTER_SECONDS),
+    "rate_per_second": _whole(1, MAX_RATE),
+    "canary_messages": _whole(0, MAX_CANARIES),
     "force": _Rule("must be true or false", lambda value: isinstance(value, bool)),
 }
 _FIELDS = {api: field for field, api in _API_NAMES.items()}
@@ -109,7 +122,7 @@ def plan_from(document: Mapping[str, Any]) -> Plan:
 
 def typed(query: Mapping[str, str]) -> dict[str, Any]:
     """Query parameters, which are all text, with numbers and truth values where they look like it."""
-    numbers = {"maxMessages", "minAgeSeconds", "perMessageDelayJitter"}
+    numbers = {"maxMessages", "minAgeSeconds", "perMessageDelayJitter", "ratePerSecond", "canaryMessages"}
     return {
         name: int(value)
         if name in numbers and value.isascii() and value.isdigit() and len(value) < 10

@@ -7,6 +7,7 @@ from infra.components.logs import log_group
 from infra.components.stack import LabStack
 
 _INTERFACE_ENDPOINTS = {
+    "CloudWatch": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
     "Sqs": ec2.InterfaceVpcEndpointAwsService.SQS,
     "EventBridge": ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE,
     "Ssm": ec2.InterfaceVpcEndpointAwsService.SSM,

@@ -19,6 +19,12 @@ from infra.stacks.queue import QueueStack
 REDRIVE_TIMEOUT_SECONDS = 120
 """One invocation's share of a redrive operation; a longer operation goes on in the next invocation."""
 
+REDRIVE_LEASE_SECONDS = 30
+"""After this time without a sign of life another invocation may take an operation over."""
+
+REDRIVE_CANARY_SECONDS = 180
+"""How long an operation's first messages may take to be processed, retries included."""
+
 LARGEST_UNWINDOWED_BATCH = 10
 BATCHING_WINDOW = cdk.Duration.seconds(1)
 """SQS needs a window for batches above 10; the shortest that AWS accepts delays a lone message least."""
@@ -147,6 +153,12 @@ class FunctionsStack(LabStack):
             resource_name=self.names.of("redrive"),
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
+        # Not the DLQ's own alarm, which is in ALARM whenever there is something to redrive. By name: the
+        # observability stack comes later and refers to this one.
+        worker_errors = self.names.of("critical-worker-errors")
+        alarm = self.arn(
+            "cloudwatch", "alarm", resource_name=worker_errors, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+        )
         return self._function(
             "Redrive",
             Shape(
@@ -164,6 +176,10 @@ class FunctionsStack(LabStack):
                 "DLQ_URL": queue.dlq.queue_url,
                 "REDRIVE_TABLE": queue.redrive_table.table_name,
                 "CIRCUITS_TABLE": queue.circuits_table.table_name,
+                "ORDERS_TABLE": queue.orders_table.table_name,
+                "HALT_ALARMS": worker_errors,
+                "LEASE_SECONDS": str(REDRIVE_LEASE_SECONDS // divisor),
+                "CANARY_SECONDS": str(REDRIVE_CANARY_SECONDS // divisor),
             },
             statements=[
                 _allow(
@@ -185,6 +201,8 @@ class FunctionsStack(LabStack):
                 _allow(
                     "WatchCircuits", [queue.circuits_table.table_arn], "dynamodb:GetItem", "dynamodb:Scan"
                 ),
+                _allow("SeeCanariesPass", [queue.orders_table.table_arn], "dynamodb:GetItem"),
+                _allow("WatchAlarms", [alarm], "cloudwatch:DescribeAlarms"),
                 _allow("ContinueInTheNextInvocation", [itself], "lambda:InvokeFunction"),
                 *self._use_key("sqs", "dynamodb"),
             ],

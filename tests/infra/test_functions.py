@@ -122,7 +122,7 @@ def test_in_the_vpc_functions_reach_aws_through_endpoints_and_nothing_else(secur
     kinds = {resource.type for resource in secured.all()}
     assert not kinds & {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"}
     endpoints = {e.properties["ServiceName"].rsplit(".", 1)[1] for e in secured.all("AWS::EC2::VPCEndpoint")}
-    assert endpoints == {"dynamodb", "sqs", "events", "ssm", "secretsmanager", "lambda"}
+    assert endpoints == {"dynamodb", "sqs", "events", "ssm", "secretsmanager", "lambda", "monitoring"}
     for function in secured.all("AWS::Lambda::Function"):
         vpc = function.properties["VpcConfig"]
         assert vpc["SecurityGroupIds"] == ["functions/Network/Functions.GroupId"]

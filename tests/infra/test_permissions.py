@@ -21,6 +21,8 @@ WHO_MAY = [
     ("sqs:ChangeMessageVisibility", "queue/OrdersDlq.Arn", {"Redrive"}),
     ("sqs:PurgeQueue", "queue/OrdersDlq.Arn", set[str]()),
     ("dynamodb:UpdateItem", "queue/OrdersTable.Arn", {"Worker"}),
+    ("dynamodb:GetItem", "queue/OrdersTable.Arn", {"Redrive"}),
+    ("cloudwatch:DescribeAlarms", "-critical-worker-errors", {"Redrive"}),
     ("dynamodb:PutItem", "queue/OrdersTable.Arn", set[str]()),
     ("dynamodb:DeleteItem", "queue/OrdersTable.Arn", set[str]()),
     ("dynamodb:DeleteItem", "queue/IdempotencyTable.Arn", {"Worker"}),

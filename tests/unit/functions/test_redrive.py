@@ -1,4 +1,5 @@
 import random
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +13,11 @@ from functions.common.problem import ProblemError
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Publisher
 from functions.redrive.authorizer import is_bearer
-from functions.redrive.mover import Mover
-from functions.redrive.operations import Counts, Status
+from functions.redrive.canary import Canary, choose
+from functions.redrive.crash import CrashPoint
+from functions.redrive.mover import Parts
+from functions.redrive.mover import execute as execute_operation
+from functions.redrive.operations import Counts, Phase, Status
 from functions.redrive.plan import UNATTRIBUTED, Plan, plan_from, typed
 from functions.redrive.preview import preview
 from functions.redrive.selection import Verdict, judge
@@ -110,54 +114,109 @@ class FakeDlq:
         self.hidden: list[Envelope] = []
         self.released: list[str] = []
         self.received: list[str] = []
+        self._lock = threading.Lock()
 
-    def receive(self, visibility_seconds: int) -> list[Envelope]:
+    def receive(self, visibility_seconds: int, wait_seconds: int = 1) -> list[Envelope]:
+        with self._lock:
+            return self._receive()
+
+    def _receive(self) -> list[Envelope]:
         taken, self.visible = self.visible[:10], self.visible[10:]
         self.hidden += taken
         self.received += [one.message_id for one in taken]
         return taken
 
     def release(self, envelopes: Sequence[Envelope]) -> None:
-        self.visible += envelopes
-        self.released += [one.message_id for one in envelopes]
+        with self._lock:
+            self.visible += envelopes
+            self.released += [one.message_id for one in envelopes]
 
     def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
-        self.hidden = [one for one in self.hidden if one not in envelopes]
+        with self._lock:
+            self.hidden = [one for one in self.hidden if one not in envelopes]
         return []
 
 
 class FakeOperations:
-    """One operation's row; cancelled after so many recordings of progress."""
+    """One operation's row; cancelled after so many recordings of progress, lost to another after so many."""
 
-    def __init__(self, plan: Plan, cancel_after: int | None = None) -> None:
-        self.row = {
+    def __init__(self, plan: Plan, cancel_after: int | None = None, lost_after: int | None = None) -> None:
+        self.row: dict[str, Any] = {
             "id": "op",
+            "status": "PENDING",
+            "phase": Phase.CANARY.value,
             "plan": plan.as_json(),
             "requestedAt": NOW,
             "cancelRequested": cancel_after == 0,
+            "invocations": 0,
             "moved": 0,
             "notSent": 0,
             "notDeleted": 0,
+            "skipped": {},
             "byCategory": {},
         }
         self.ended: tuple[Status, Counts] | None = None
-        self.claimed = False
+        self.why: dict[str, str] = {}
         self._cancel_after = cancel_after
+        self._lost_after = lost_after
         self._recorded = 0
 
-    def claim(self, operation_id: str, lease_ms: int) -> dict[str, Any] | None:
-        was, self.claimed = self.claimed, True
-        return None if was else self.row
+    def get(self, operation_id: str) -> dict[str, Any]:
+        return self.row
 
-    def progress(self, operation_id: str, counts: Counts) -> dict[str, Any]:
+    def claim(
+        self, row: dict[str, Any], owner: str, lease_seconds: int, hidden_until: float
+    ) -> dict[str, Any]:
+        self.row |= {"status": "RUNNING", "invocations": row["invocations"] + 1}
+        return dict(self.row)
+
+    def progress(
+        self, operation_id: str, owner: str, counts: Counts, *, lease_seconds: int, **more: Any
+    ) -> dict[str, Any] | None:
         self._recorded += 1
-        return {"cancelRequested": self._cancel_after == self._recorded}
+        self.row |= more | {"cancelRequested": self._recorded >= (self._cancel_after or 1_000_000)}
+        return None if self._recorded >= (self._lost_after or 1_000_000) else self.row
 
-    def pass_on(self, operation_id: str, counts: Counts) -> None:
+    def pass_on(self, operation_id: str, owner: str, counts: Counts) -> None:
         self.ended = (Status.PENDING, counts)
 
-    def finish(self, operation_id: str, status: Status, counts: Counts, failure: str | None = None) -> None:
-        self.ended = (status, counts)
+    def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: str) -> None:
+        self.ended, self.why = (status, counts), why
+
+    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str) -> None:
+        self.ended, self.why = (Status.PENDING, counts), {"failure": failure}
+
+
+class Clock:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = NOW / 1000
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Pipeline:
+    """What an operation sees of the pipeline: whether canaries pass, and what is wrong."""
+
+    def __init__(self, *, passes: bool = True, objections: Sequence[str | None] = ()) -> None:
+        self._passes = passes
+        self._objections = iter(objections)
+        self.asked: list[Canary] = []
+
+    def has(self, canary: Canary) -> bool:
+        self.asked.append(canary)
+        return self._passes
+
+    def objection(self) -> str | None:
+        return next(self._objections, None)
+
+
+AT_ONCE = {"canary_messages": 0}
 
 
 def execute(
@@ -165,18 +224,32 @@ def execute(
     plan: Plan,
     *,
     sqs: FakeSqs | None = None,
-    cancel_after: int | None = None,
+    operations: FakeOperations | None = None,
+    pipeline: Pipeline | None = None,
+    clock: Clock | None = None,
     seconds: Sequence[float] = (),
-) -> tuple[Status, Counts, FakeSqs, list[str]]:
-    sqs = sqs or FakeSqs()
-    operations = FakeOperations(plan, cancel_after)
+) -> tuple[Status | None, Counts, FakeSqs, list[str]]:
+    sqs, clock = sqs or FakeSqs(), clock or Clock()
+    operations, pipeline = operations or FakeOperations(plan), pipeline or Pipeline()
     passed_on: list[str] = []
-    publisher = Publisher(sqs, "queue", max_bytes=10_000, sleep=lambda _seconds: None)
-    clock = iter(seconds)
-    mover = Mover(dlq, publisher, operations, passed_on.append, random.Random(1))  # type: ignore[arg-type]
-    mover.execute("op", lambda: next(clock, 100.0))
-    assert operations.ended is not None
-    return *operations.ended, sqs, passed_on
+    remaining = iter(seconds)
+    parts = Parts(
+        dlq=dlq,
+        publisher=Publisher(sqs, "queue", max_bytes=10_000, sleep=lambda _seconds: None),
+        operations=operations,  # type: ignore[arg-type]
+        guards=pipeline,
+        effects=pipeline,
+        go_on=passed_on.append,
+        lease_seconds=5,
+        canary_seconds=30,
+        crash=CrashPoint(),
+        rng=random.Random(1),
+        clock=clock,
+        sleep=clock.sleep,
+    )
+    execute_operation(parts, "op", "owner", lambda: next(remaining, 100.0))
+    status, counts = operations.ended or (None, Counts())
+    return status, counts, sqs, passed_on
 
 
 def many(count: int, **more: Any) -> list[Envelope]:
@@ -218,27 +291,122 @@ def test_a_message_that_was_not_sent_is_not_deleted() -> None:
 
 
 def test_a_cancelled_operation_stops_after_the_messages_at_hand() -> None:
-    dlq = FakeDlq(many(25))
-    status, counts, _, _ = execute(dlq, Plan(), cancel_after=1)
+    dlq, plan = FakeDlq(many(25)), Plan(**AT_ONCE)
+    status, counts, _, _ = execute(dlq, plan, operations=FakeOperations(plan, cancel_after=2))
     assert (status, counts.moved) == (Status.CANCELLED, 10)
     assert len(dlq.visible) == 15
 
 
 def test_an_operation_cancelled_before_it_began_moves_nothing() -> None:
-    dlq = FakeDlq(many(3))
-    status, counts, _, _ = execute(dlq, Plan(), cancel_after=0)
+    dlq, plan = FakeDlq(many(3)), Plan()
+    status, counts, _, _ = execute(dlq, plan, operations=FakeOperations(plan, cancel_after=1))
     assert (status, counts.moved, len(dlq.visible)) == (Status.CANCELLED, 0, 3)
 
 
 def test_an_operation_without_time_goes_on_in_the_next_invocation() -> None:
     dlq = FakeDlq(many(25))
-    status, counts, _, passed_on = execute(dlq, Plan(), seconds=[100, 100, 100, 1])
-    assert (status, counts.moved, passed_on) == (Status.PENDING, 10, ["op"])
+    status, counts, _, passed_on = execute(dlq, Plan(**AT_ONCE), seconds=[*[100.0] * 8, *[1.0] * 50])
+    assert (status, passed_on) == (Status.PENDING, ["op"])
+    assert counts.moved + len(dlq.visible) == 25
 
 
-def test_messages_are_delayed_within_the_jitter() -> None:
-    _, _, sqs, _ = execute(FakeDlq(many(20)), Plan(per_message_delay_jitter=900))
+def test_whoever_lost_the_lease_moves_nothing_more_and_records_no_end() -> None:
+    dlq, plan = FakeDlq(many(40)), Plan(**AT_ONCE)
+    operations = FakeOperations(plan, lost_after=2)
+    execute(dlq, plan, operations=operations)
+    assert operations.ended is None
+    assert len(dlq.visible) == 30
+
+
+def test_the_canaries_go_first_one_of_each_error_type() -> None:
+    letters = [*many(5), dead("other", errorType="Other"), envelope("native")]
+    assert [one.message_id for one in choose(letters, 3)] == ["m-0", "other", "native"]
+    assert [one.message_id for one in choose(letters, 4)] == ["m-0", "other", "native", "m-1"]
+    assert choose(letters, 0) == []
+
+
+def test_the_others_follow_when_the_canaries_have_passed() -> None:
+    pipeline = Pipeline()
+    _, counts, sqs, _ = execute(FakeDlq(many(25)), Plan(canary_messages=2), pipeline=pipeline)
+    assert [canary.order_id for canary in pipeline.asked] == ["o-0", "o-1"]
+    assert [len(call) for call in sqs.calls][:2] == [2, 10]
+    assert counts.moved == 25
+
+
+def test_canaries_that_are_not_seen_to_pass_halt_the_operation() -> None:
+    dlq, plan, clock = FakeDlq(many(25)), Plan(canary_messages=2), Clock()
+    operations = FakeOperations(plan)
+    status, counts, _, _ = execute(
+        dlq, plan, operations=operations, pipeline=Pipeline(passes=False), clock=clock
+    )
+    assert (status, counts.moved, len(dlq.visible)) == (Status.HALTED, 2, 23)
+    assert "not seen" in operations.why["haltReason"]
+    assert 30 <= clock.now - NOW / 1000 < 32
+
+
+def test_a_canary_that_died_again_halts_the_operation_at_once() -> None:
+    again = dead("m-0-again", body='{"orderId":"o-0"}', correlationId="m-0", redriveCount=1)
+    dlq, plan, clock = FakeDlq([*many(10), again]), Plan(canary_messages=1), Clock()
+    operations = FakeOperations(plan)
+    status, _, _, _ = execute(dlq, plan, operations=operations, pipeline=Pipeline(passes=False), clock=clock)
+    assert status is Status.HALTED
+    assert operations.why["haltReason"].startswith("a canary died again: order o-0")
+    assert clock.now - NOW / 1000 < 1
+    assert again in dlq.visible
+
+
+def test_an_objection_of_the_pipeline_halts_before_anything_moves() -> None:
+    dlq, plan = FakeDlq(many(5)), Plan()
+    operations = FakeOperations(plan)
+    status, counts, _, _ = execute(
+        dlq, plan, operations=operations, pipeline=Pipeline(objections=["the circuit orders is open"])
+    )
+    assert (status, counts.moved, len(dlq.visible)) == (Status.HALTED, 0, 5)
+    assert "the circuit orders is open" in operations.why["haltReason"]
+
+
+def test_an_objection_halts_the_ramp() -> None:
+    dlq, plan = FakeDlq(many(100)), Plan(rate_per_second=10, **AT_ONCE)
+    status, counts, _, _ = execute(dlq, plan, pipeline=Pipeline(objections=[None, None, "alarm"]))
+    assert (status, counts.moved, len(dlq.visible)) == (Status.HALTED, 20, 80)
+
+
+def test_the_rate_is_kept() -> None:
+    clock = Clock()
+    execute(FakeDlq(many(50)), Plan(rate_per_second=10, **AT_ONCE), clock=clock)
+    assert 4 <= clock.now - NOW / 1000 <= 5.1
+
+
+def test_whoever_takes_over_waits_for_the_messages_that_the_dead_invocation_hid() -> None:
+    plan, clock = Plan(**AT_ONCE), Clock()
+    operations = FakeOperations(plan)
+    operations.row["awaitUntil"] = NOW + 20_000
+
+    class Returning(FakeDlq):
+        def _receive(self) -> list[Envelope]:
+            clock.now += 1
+            if clock.now >= NOW / 1000 + 20 and not self.received:
+                self.visible = many(3)
+            return super()._receive()
+
+    dlq = Returning([])
+    _, counts, _, _ = execute(dlq, plan, operations=operations, clock=clock)
+    assert counts.moved == 3
+
+
+def test_what_could_not_be_deleted_is_tried_again_and_counted() -> None:
+    class Stubborn(FakeDlq):
+        def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
+            return list(envelopes)
+
+    _, counts, sqs, _ = execute(Stubborn(many(3)), Plan())
+    assert (counts.moved, counts.not_deleted, len(sqs.taken)) == (3, 3, 3)
+
+
+def test_messages_are_delayed_within_the_jitter_but_canaries_are_not() -> None:
+    _, _, sqs, _ = execute(FakeDlq(many(23)), Plan(per_message_delay_jitter=900))
     delays = [entry.get("DelaySeconds", 0) for entry in sqs.taken]
+    assert delays[:3] == [0, 0, 0]
     assert all(0 <= delay <= 900 for delay in delays)
     assert len(set(delays)) > 10
 

@@ -1,6 +1,7 @@
 """The command line reports errors as what is wrong and how to fix it."""
 
 import pytest
+import typer
 
 from lab import cli
 from lab.errors import LabError
@@ -45,3 +46,13 @@ def test_misuse_is_one_line_without_a_traceback_and_exit_code_2(
 ) -> None:
     assert cli.run(lambda **options: cli.app(arguments, **options)) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_the_exit_code_of_a_command_is_the_programs() -> None:
+    program = typer.Typer()
+
+    @program.command()
+    def _fails() -> None:
+        raise typer.Exit(3)
+
+    assert cli.run(lambda **options: program([], **options)) == 3

@@ -39,3 +39,14 @@ def test_a_message_left_over_beside_its_effect_is_unaccounted_for() -> None:
 
 def test_effects_of_other_runs_do_not_count() -> None:
     assert settle(["a"], [effect("a"), effect("other")], EMPTY, EMPTY).succeeded == 1
+
+
+def test_an_order_with_an_audit_row_is_discarded_and_not_lost() -> None:
+    ledger = settle(["a", "b"], [effect("a")], EMPTY, EMPTY, discarded=["b", "of another run"])
+    assert (ledger.discarded, ledger.lost, ledger.unaccounted) == (1, 0, 0)
+    assert ledger.balanced
+
+
+def test_a_discarded_order_that_still_lies_in_the_dlq_is_counted_twice() -> None:
+    ledger = settle(["a"], [], EMPTY, Depth(1, 0, 0), discarded=["a"])
+    assert (ledger.unaccounted, ledger.balanced) == (-1, False)

@@ -1,0 +1,86 @@
+"""The first messages of a redrive: the others follow when these were seen to pass."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from functions.publish.envelope import Envelope
+from functions.redrive.selection import error_type
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A message that was sent ahead. `redrive_count` is what it was sent with."""
+
+    order_id: str | None
+    idempotency_key: str | None
+    correlation_id: str
+    redrive_count: int
+
+    @classmethod
+    def of(cls, envelope: Envelope) -> "Canary":
+        """The canary that a dead letter becomes."""
+        return cls(
+            order_id=envelope.order_id,
+            idempotency_key=envelope.text("idempotencyKey"),
+            correlation_id=envelope.correlation_id,
+            redrive_count=envelope.redrive_count + 1,
+        )
+
+    @classmethod
+    def from_row(cls, values: dict[str, Any]) -> "Canary":
+        """A canary that an earlier invocation recorded."""
+        return cls(
+            order_id=values["order_id"],
+            idempotency_key=values["idempotency_key"],
+            correlation_id=values["correlation_id"],
+            redrive_count=int(values["redrive_count"]),
+        )
+
+    def as_row(self) -> dict[str, Any]:
+        """What the operation's row keeps of it."""
+        return asdict(self)
+
+    def died_as(self, envelope: Envelope) -> bool:
+        """Whether a dead letter is this canary, dead again."""
+        return (envelope.correlation_id, envelope.order_id) == (
+            self.correlation_id,
+            self.order_id,
+        ) and envelope.redrive_count >= self.redrive_count
+
+
+class Effects(Protocol):
+    """Tells whether an order has its effect."""
+
+    def has(self, canary: Canary) -> bool: ...
+
+
+class OrdersTable:
+    """The effects as rows of the table of orders."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def has(self, canary: Canary) -> bool:
+        """Whether the order was processed, under the canary's idempotency key where that is known."""
+        if canary.order_id is None:
+            return False
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key={"orderId": {"S": canary.order_id}}, ConsistentRead=True
+        )
+        if "Item" not in answer:
+            return False
+        key = answer["Item"].get("idempotencyKey", {}).get("S")
+        return canary.idempotency_key in (None, key)
+
+
+def choose(envelopes: Sequence[Envelope], number: int) -> list[Envelope]:
+    """The canaries among messages: one of each error type first, since types fail for different reasons."""
+    first_of_type = {error_type(one): one for one in reversed(envelopes)}
+    pioneers = list(first_of_type.values())[::-1]
+    others = [one for one in envelopes if one not in pioneers]
+    return [*pioneers, *others][:number]

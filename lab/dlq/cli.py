@@ -1,0 +1,446 @@
+"""The commands of `lab dlq`."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from functions.redrive.plan import Plan
+    from lab.api import Api
+    from lab.dlq.look import Looker
+    from lab.observe import Pipeline
+
+dlq = typer.Typer(
+    help="The dead-letter queue: look, redrive, repair, discard. Nothing is changed without a confirmation.",
+    no_args_is_help=True,
+)
+console = Console()
+
+FINAL = ("SUCCEEDED", "CANCELLED", "FAILED", "HALTED")
+POLL_SECONDS = 0.5
+DIGEST_SHOWN = 8
+
+Port = Annotated[
+    int,
+    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
+]
+Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="See this many messages at most.")]
+Name = Annotated[
+    str, typer.Argument(help="Message id (6 characters are enough), order id or correlation id.")
+]
+Type = Annotated[str | None, typer.Option("--error-type", help="Only this error type.")]
+Category = Annotated[str | None, typer.Option("--category", help="Only this category, or UNATTRIBUTED.")]
+MinAge = Annotated[int, typer.Option("--min-age", min=0, help="Only what died so many seconds ago.")]
+Correlation = Annotated[str | None, typer.Option("--correlation-id", help="Only this correlation id.")]
+Contains = Annotated[str | None, typer.Option("--contains", help="Only bodies that hold this text.")]
+
+
+@dlq.command()
+def ls(
+    *,
+    error_type: Type = None,
+    category: Category = None,
+    min_age: MinAge = 0,
+    correlation_id: Correlation = None,
+    contains: Contains = None,
+    limit: Limit = 1000,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """List dead letters and what they died of. Costs each one receive and hides none for longer than that."""
+    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
+    from lab.dlq import show  # noqa: PLC0415
+
+    plan = _plan(error_type, category, min_age, correlation_id, contains, force=True)
+    seen = _looker(_pipeline(port, env)).look(limit)
+    found = [one for one in seen.envelopes if judge(plan, one, show.now_ms()) is Verdict.SELECTED]
+    if json:
+        for one in found:
+            _write(show.document(one, plan))
+        return
+    console.print(show.letters(found, complete=seen.complete))
+
+
+@dlq.command()
+def show(name: Name, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
+    """Show all that is known about one dead letter."""
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    with _looker(_pipeline(port, env)).take(name) as envelope:
+        known = view.document(envelope, _plan(min_age=0))
+    if json:
+        _write(known)
+    else:
+        console.print(view.letter(known))
+
+
+@dlq.command()
+def stats(limit: Limit = 10_000, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
+    """Count dead letters by category and error type."""
+    from functions.redrive.triage import statistics  # noqa: PLC0415
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    seen = _looker(_pipeline(port, env)).look(limit)
+    if json:
+        _write(statistics(seen.envelopes) | {"complete": seen.complete})
+    else:
+        console.print(view.counts(seen.envelopes))
+
+
+@dlq.command()
+def redrive(
+    *,
+    error_type: Type = None,
+    category: Category = None,
+    min_age: MinAge = 300,
+    correlation_id: Correlation = None,
+    contains: Contains = None,
+    max_messages: Annotated[
+        int, typer.Option("--max", min=1, max=1000, help="Move this many at most.")
+    ] = 100,
+    jitter: Annotated[int, typer.Option(min=0, max=900, help="Delay each by 0 to this many seconds.")] = 0,
+    rate: Annotated[int | None, typer.Option(min=1, max=500, help="Messages a second at most.")] = None,
+    canaries: Annotated[int, typer.Option(min=0, max=10, help="Move so many first and see them pass.")] = 3,
+    force: Annotated[bool, typer.Option("--force", help="Also what died again after a redrive.")] = False,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Move dead letters back to the queue: plan, confirmation, canaries, ramp. Exit code 1 unless it succeeds.
+
+    Ctrl-C leaves the operation running; see `watch` and `cancel`.
+    """
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    plan = _plan(
+        error_type,
+        category,
+        min_age,
+        correlation_id,
+        contains,
+        force=force,
+        max_messages=max_messages,
+        per_message_delay_jitter=jitter,
+        rate_per_second=rate,
+        canary_messages=canaries,
+    )
+    with _api(_pipeline(port, env)) as api:
+        filters = {
+            name: str(value).lower() if value is True else value for name, value in plan.as_json().items()
+        }
+        seen = api.preview(**{name: value for name, value in filters.items() if value is not False})
+        if not json:
+            console.print(view.plan(plan, seen))
+        if not yes:
+            _confirm(plan.digest[:DIGEST_SHOWN], "the first 8 characters of the plan's digest")
+        operation = api.start_redrive(**plan.as_json(), planDigest=plan.digest)
+        _follow(api, operation, json=json, total=seen["eligible"])
+
+
+@dlq.command()
+def watch(
+    operation: Annotated[str, typer.Argument(help="The operation's id.")],
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Follow a redrive operation to its end. One whose invocation died is taken up again by being watched."""
+    with _api(_pipeline(port, env)) as api:
+        _follow(api, operation, json=json)
+
+
+@dlq.command()
+def cancel(
+    operation: Annotated[str, typer.Argument(help="The operation's id.")],
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Ask a redrive operation to stop. What it has not moved stays in the DLQ."""
+    with _api(_pipeline(port, env)) as api:
+        api.cancel_redrive(operation)
+    _say("asked to stop; it stops after the messages at hand")
+
+
+@dlq.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; - is standard output.", allow_dash=True)],
+    limit: Limit = 10_000,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Write dead letters as JSON lines, whole bodies and all attributes; nothing is removed."""
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    seen = _looker(_pipeline(port, env)).look(limit)
+    lines = [view.as_json(view.document(one, _plan(min_age=0))) for one in seen.envelopes]
+    text = "".join(f"{line}\n" for line in lines)
+    if str(file) == "-":
+        typer.echo(text, nl=False)
+    else:
+        unfinished = file.with_name(f".{file.name}.unfinished")
+        try:
+            unfinished.write_text(text)
+            unfinished.replace(file)
+        except OSError as error:
+            raise LabError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+        _say(f"{len(lines)} dead letters written to {file}")
+    if not seen.complete:
+        raise LabError("The queue holds more than was exported.", "Raise --limit.")
+
+
+@dlq.command()
+def edit(
+    name: Name,
+    *,
+    body: Annotated[Path | None, typer.Option(help="A file with the new body, instead of $EDITOR.")] = None,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Fix a dead letter's body, validate it, send it back to the queue, and delete the original.
+
+    The message is hidden while you edit, for 15 minutes at most, and back as it was if you give up.
+    """
+    from lab.dlq.repair import repaired, send_repaired  # noqa: PLC0415
+
+    pipeline = _pipeline(port, env)
+    looker = _looker(pipeline)
+    with looker.take(name) as envelope:
+        new = _read(body) if body else _edited(envelope.body)
+        repaired(envelope, new, at=0, by="")  # refuses before anybody has to confirm
+        if not yes:
+            _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
+        sent = send_repaired(pipeline, looker, envelope, new)
+    if json:
+        _write({"orderId": sent.order_id, "messageId": sent.message_id, "replaced": sent.replaced_message_id})
+    else:
+        _say(f"sent as {sent.message_id}; the dead letter {sent.replaced_message_id} is deleted")
+
+
+@dlq.command()
+def discard(
+    name: Name,
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit row.")],
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Give a dead letter up: an audit row keeps its body and your reason, then it is deleted."""
+    from lab.dlq.repair import discard as give_up  # noqa: PLC0415
+
+    pipeline = _pipeline(port, env)
+    looker = _looker(pipeline)
+    with looker.take(name) as envelope:
+        _say(f"order {envelope.order_id or '(none)'}, message {envelope.message_id}", quiet=json)
+        if not yes:
+            _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
+        row = give_up(pipeline, looker, envelope, reason)
+    if json:
+        _write(row)
+    else:
+        _say(f"discarded; audit row {row['id']} in {pipeline.stack.redrive_table_name}")
+
+
+@dlq.command("move-native")
+def move_native(
+    rate: Annotated[int | None, typer.Option(min=1, max=500, help="Messages a second at most.")] = None,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Move everything with SQS's own move task, for comparison: no filter, no canary. Ctrl-C cancels it."""
+    from lab.dlq.native import FINAL as ENDED  # noqa: PLC0415
+    from lab.dlq.native import MoveTask  # noqa: PLC0415
+
+    pipeline = _pipeline(port, env)
+    depth = pipeline.dlq().visible
+    if not yes:
+        _confirm(str(depth), f"the number of messages, {depth}: all of them will be moved")
+    started = time.monotonic()
+    task = MoveTask(pipeline, rate)
+    try:
+        with _bar(depth, quiet=json) as advance:
+            status, moved = task.progress()
+            while status not in ENDED:
+                advance(moved, status)
+                time.sleep(POLL_SECONDS)
+                status, moved = task.progress()
+    except KeyboardInterrupt:
+        task.cancel()
+        raise
+    seconds = time.monotonic() - started
+    if json:
+        _write({"status": status, "moved": moved, "seconds": round(seconds, 3)})
+    else:
+        _say(f"{status}: {moved} moved in {seconds:.1f} s")
+    if status != "COMPLETED":
+        raise typer.Exit(1)
+
+
+def _pipeline(port: int, env: str) -> "Pipeline":
+    from lab import aws as guarded  # noqa: PLC0415
+    from lab import engines  # noqa: PLC0415
+    from lab.observe import Pipeline  # noqa: PLC0415
+    from lab.stack import Stack  # noqa: PLC0415
+
+    engine = engines.present(port)
+    engine.require_running()
+    aws = guarded.local(engine.endpoint)
+    return Pipeline(aws, Stack.read(aws, env))
+
+
+def _looker(pipeline: "Pipeline") -> "Looker":
+    from lab.dlq.look import Looker  # noqa: PLC0415
+
+    return Looker(pipeline)
+
+
+def _api(pipeline: "Pipeline") -> "Api":
+    from lab.api import Api  # noqa: PLC0415
+
+    return Api(pipeline.aws, pipeline.stack)
+
+
+def _plan(
+    error_type: str | None = None,
+    error_category: str | None = None,
+    min_age: int = 0,
+    correlation_id: str | None = None,
+    body_contains: str | None = None,
+    **more: Any,
+) -> "Plan":
+    """A plan, checked by the rules of the API. Raises LabError."""
+    from functions.common.problem import ProblemError  # noqa: PLC0415
+    from functions.redrive.plan import Plan, plan_from  # noqa: PLC0415
+
+    plan = Plan(
+        error_type=error_type,
+        error_category=error_category,
+        min_age_seconds=min_age,
+        correlation_id=correlation_id,
+        body_contains=body_contains,
+        **more,
+    )
+    try:
+        return plan_from(plan.as_json())
+    except ProblemError as error:
+        wrong = "; ".join(f"{one.pointer[1:]} {one.reason}" for one in error.violations)
+        raise LabError(f"The plan is not valid: {wrong}.", "See: lab dlq redrive --help") from error
+
+
+def _confirm(expected: str, what: str) -> None:
+    """Have a person type something on purpose. Raises LabError where nobody can, or typed something else."""
+    if not sys.stdin.isatty():
+        raise LabError("This needs a confirmation and nobody is there to give it.", "Add --yes in scripts.")
+    if typer.prompt(f"To confirm, type {what} ({expected})").strip() != expected:
+        raise LabError("That was something else: nothing was done.", "Run the command again.")
+
+
+def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None) -> None:
+    """Show an operation's progress until it ends. Raises typer.Exit(1) unless it succeeded."""
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    row = api.redrive(operation)
+    try:
+        with _bar(total or row["plan"]["maxMessages"], quiet=json) as advance:
+            while row["status"] not in FINAL:
+                advance(row["moved"], f"{row['status']} {row.get('phase', '')}")
+                time.sleep(POLL_SECONDS)
+                row = api.redrive(operation)
+            advance(row["moved"], row["status"])
+    except KeyboardInterrupt:
+        hint = f"it goes on without you: lab dlq watch {operation}, lab dlq cancel {operation}"
+        Console(stderr=True).print(hint, soft_wrap=True, highlight=False)
+        raise
+    if json:
+        _write(row)
+    else:
+        console.print(view.operation(row))
+    if row["status"] != "SUCCEEDED":
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar(total: int, *, quiet: bool) -> Generator[Any]:
+    """A progress bar; the block is given a function that takes the count so far and a word for the state."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=quiet,
+    )
+    task = bar.add_task("starting", total=total)
+
+    def advance(moved: int, state: str) -> None:
+        bar.update(task, completed=moved, description=state)
+
+    with bar:
+        yield advance
+
+
+def _edited(body: str) -> str:
+    """The body after a person changed it in $EDITOR. Raises LabError if it was left as it is."""
+    from functions.common import codec  # noqa: PLC0415
+    from functions.common.errors import MalformedJsonError  # noqa: PLC0415
+
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor:
+        raise LabError("There is no editor: EDITOR is not set.", "Set it, or give the new body: --body FILE")
+    shown = body
+    with suppress(MalformedJsonError):
+        shown = codec.pretty(codec.loads(body))
+    with TemporaryDirectory(prefix="dlq-") as folder:
+        file = Path(folder) / "body.json"
+        file.write_text(shown)
+        try:
+            subprocess.run([*shlex.split(editor), str(file)], check=True)  # noqa: S603  the user's own editor
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise LabError(
+                f"{editor} failed: {error}.", "Give the new body in a file: --body FILE"
+            ) from error
+        new = file.read_text()
+    if new.strip() == shown.strip():
+        raise LabError("The body was not changed: nothing was done.", "Change it, or use: lab dlq redrive")
+    return new
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{file} cannot be read: {error}.", "Name a file with the new body.") from error
+
+
+def _write(value: Any) -> None:
+    from lab.dlq.show import as_json  # noqa: PLC0415
+
+    typer.echo(as_json(value))
+
+
+def _say(line: str, *, quiet: bool = False) -> None:
+    if not quiet:
+        console.print(line, highlight=False, soft_wrap=True)

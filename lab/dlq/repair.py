@@ -1,0 +1,141 @@
+"""Repairing and discarding single dead letters. Nothing leaves the DLQ before its next place has it."""
+
+import getpass
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from functions.common import codec
+from functions.common.errors import MalformedJsonError
+from functions.common.settings import SQS_MAX_BYTES
+from functions.publish.death import resurrected
+from functions.publish.envelope import Envelope
+from functions.publish.key import idempotency_key, payload_digest
+from functions.publish.message import OutgoingMessage, text
+from functions.publish.publisher import Publisher
+from functions.redrive.selection import error_category, error_type
+from functions.validate import violations
+from lab.dlq.look import Looker
+from lab.dlq.show import now_ms
+from lab.errors import LabError
+from lab.observe import DISCARD_KIND, Pipeline
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_BODY_IN_ROW = 300_000
+"""A DynamoDB item holds 400 KB; a longer body is recorded by its digest alone."""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A message that was sent in place of a dead letter."""
+
+    order_id: str | None
+    message_id: str
+    replaced_message_id: str
+
+
+def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMessage:
+    """The message with a new body: history and attributes as in a redrive, and who changed what in its lineage.
+
+    Raises LabError if the body is no valid order, or the order of another id: an accepted order must stay
+    the one that was accepted.
+    """
+    try:
+        order = codec.loads(body)
+    except MalformedJsonError as error:
+        raise LabError(f"The new body is no JSON: {error}.", "Correct it and try again.") from error
+    found = violations(order)
+    if found:
+        wrong = "; ".join(f"{one.pointer or '(root)'} {one.reason}" for one in found[:5])
+        raise LabError(f"The new body is no valid order: {wrong}.", "Correct it and try again.")
+    if envelope.order_id not in (None, order["orderId"]):
+        raise LabError(
+            f"The new body is of order {order['orderId']}, the dead letter of {envelope.order_id}.",
+            "Keep the orderId; submit a new order through the API.",
+        )
+    message = resurrected(envelope, 0)
+    lineage = codec.loads(message.attributes["lineage"].get("StringValue", ""))
+    edit = {
+        "at": at,
+        "by": by,
+        "replacedMessageId": envelope.message_id,
+        "oldBodySha256": digest(envelope.body),
+    }
+    lineage["edited"] = [*lineage.get("edited", []), edit]
+    attributes = {
+        **message.attributes,
+        "lineage": text(codec.dumps(lineage)),
+        "idempotencyKey": text(_key(envelope, order)),
+    }
+    return replace(message, body=codec.dumps(order), attributes=attributes)
+
+
+def send_repaired(pipeline: Pipeline, looker: Looker, envelope: Envelope, body: str) -> Repaired:
+    """Send the repaired message, then delete the dead letter. Raises LabError if SQS refuses either."""
+    message = repaired(envelope, body, at=now_ms(), by=getpass.getuser())
+    sqs = pipeline.aws.client("sqs")
+    (delivery,) = Publisher(sqs, pipeline.stack.queue_url, max_bytes=SQS_MAX_BYTES).send([message])
+    if not delivery.sent:
+        raise LabError(f"SQS did not take the message: {delivery.error}.", "Nothing was changed; try again.")
+    looker.delete(envelope)
+    return Repaired(codec.loads(message.body)["orderId"], delivery.message_id, envelope.message_id)
+
+
+def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str) -> dict[str, Any]:
+    """Write the audit row, then delete the dead letter. Returns the row.
+
+    The row keeps the body, so that a discarded order can be submitted again. A crash in between leaves both;
+    discarding again finishes it. Raises LabError if the message cannot be deleted.
+    """
+    row: dict[str, Any] = {
+        "id": f"{DISCARD_KIND}#{envelope.message_id}",
+        "kind": DISCARD_KIND,
+        "messageId": envelope.message_id,
+        "correlationId": envelope.correlation_id,
+        "errorType": error_type(envelope),
+        "errorCategory": error_category(envelope),
+        "bodySha256": digest(envelope.body),
+        "discardedBy": getpass.getuser(),
+        "reason": reason,
+    }
+    if envelope.order_id is not None:
+        row["orderId"] = envelope.order_id
+    if len(envelope.body.encode()) <= MAX_BODY_IN_ROW:
+        row["body"] = envelope.body
+    item: Any = {name: {"S": value} for name, value in row.items()}
+    dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
+    try:
+        dynamodb.put_item(
+            TableName=pipeline.stack.redrive_table_name,
+            Item=item | {"discardedAt": {"N": str(now_ms())}},
+            ConditionExpression="attribute_not_exists(id)",
+        )
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+            raise
+    looker.delete(envelope)
+    return row
+
+
+def digest(body: str) -> str:
+    """SHA-256 of a body, which tells versions of it apart."""
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _key(envelope: Envelope, order: dict[str, Any]) -> str:
+    """The idempotency key of the repaired order.
+
+    A key that was made from the old content is made anew from the new one; one that the client chose stays,
+    so that the client's own repetition is still recognised.
+    """
+    old = envelope.text("idempotencyKey")
+    try:
+        content: Any = codec.loads(envelope.body)
+    except MalformedJsonError:
+        content = None
+    derived = isinstance(content, dict) and old == payload_digest(content)  # pyright: ignore[reportUnknownArgumentType]
+    return idempotency_key(order) if old is None or derived or content is None else old

@@ -1,0 +1,137 @@
+"""Dead letters as tables, and as JSON for scripts."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from rich.table import Table
+
+from functions.common import codec
+from functions.publish.envelope import Envelope
+from functions.redrive.plan import Plan
+from functions.redrive.selection import died_at, error_category, error_type, is_attributed, judge
+from functions.redrive.triage import describe, statistics
+
+ID_LENGTH = 8
+MS = 1000
+
+
+def now_ms() -> int:
+    """The time in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def document(envelope: Envelope, plan: Plan) -> dict[str, Any]:
+    """Everything that is known about a dead letter, with the whole body and all attributes."""
+    return describe(envelope, judge(plan, envelope, now_ms())) | {
+        "ageSeconds": age_seconds(envelope),
+        "receives": envelope.receive_count,
+        "body": envelope.body,
+        "attributes": {
+            name: {kind: value if isinstance(value, str) else repr(value) for kind, value in given.items()}
+            for name, given in envelope.attributes.items()
+        },
+    }
+
+
+def age_seconds(envelope: Envelope) -> int:
+    """Seconds since death; for a message without a cause of death, since it was first sent."""
+    return max(0, now_ms() - died_at(envelope)) // MS
+
+
+def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
+    """One line for each dead letter."""
+    table = Table(
+        title="Dead letters" if complete else "Dead letters (the queue holds more)", title_justify="left"
+    )
+    table.add_column("message", no_wrap=True)
+    for name in ("order", "category", "died of"):
+        table.add_column(name, overflow="fold")
+    for name in ("age s", "receives", "redrives"):
+        table.add_column(name, justify="right")
+    for one in envelopes:
+        attributed = is_attributed(one)
+        cause = error_type(one) if attributed else f"[italic]inferred:[/] {_inferred(one)}"
+        table.add_row(
+            one.message_id[:ID_LENGTH],
+            one.order_id or "-",
+            error_category(one),
+            cause,
+            str(age_seconds(one)) if attributed else f"<= {age_seconds(one)}",
+            str(one.receive_count),
+            str(one.redrive_count),
+        )
+    return table
+
+
+def letter(known: dict[str, Any]) -> Table:
+    """One dead letter, a line for each thing that is known about it."""
+    table = Table(show_header=False, title=f"Dead letter {known['messageId']}", title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in known.items():
+        if name != "attributes":
+            table.add_row(name, value if isinstance(value, str) else codec.dumps(value))
+    return table
+
+
+def counts(envelopes: Iterable[Envelope]) -> Table:
+    """How many died of what."""
+    found = statistics(envelopes)
+    table = Table(title=f"{found['total']} dead letters", title_justify="left")
+    table.add_column("by")
+    table.add_column("cause")
+    table.add_column("messages", justify="right")
+    for title, key in (("category", "byErrorCategory"), ("error type", "byErrorType")):
+        for cause, number in sorted(found[key].items(), key=lambda item: -item[1]):
+            table.add_row(title, cause, str(number))
+    return table
+
+
+def plan(given: Plan, preview: dict[str, Any]) -> Table:
+    """What a redrive would do, before anybody confirms it."""
+    table = Table(show_header=False, title="Plan", title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in given.as_json().items():
+        table.add_row(name, str(value))
+    table.add_row("digest", given.digest)
+    table.add_row("matches the filters", f"{preview['statistics']['total']} of {preview['sampled']} seen")
+    table.add_row("would be moved", str(preview["eligible"]))
+    for cause, number in preview["statistics"]["byErrorType"].items():
+        table.add_row(f"  {cause}", str(number))
+    return table
+
+
+def operation(row: dict[str, Any]) -> Table:
+    """How far a redrive operation got."""
+    table = Table(show_header=False, title=f"Redrive {row['operationId']}", title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    shown = (
+        "status",
+        "phase",
+        "haltReason",
+        "failure",
+        "moved",
+        "byCategory",
+        "skipped",
+        "notSent",
+        "notDeleted",
+    )
+    for name in (*shown, "invocations", "requestedBy", "planDigest"):
+        if name in row:
+            value = row[name]
+            table.add_row(name, value if isinstance(value, str) else codec.dumps(value))
+    return table
+
+
+def as_json(value: Any) -> str:
+    """One line of JSON."""
+    return codec.dumps(asdict(value) if hasattr(value, "__dataclass_fields__") else value)
+
+
+def _inferred(envelope: Envelope) -> str:
+    triage = describe(envelope, judge(Plan(min_age_seconds=0), envelope, now_ms()))["triage"]
+    return str(triage["inferred"])

@@ -1,0 +1,100 @@
+"""`lab dlq` against the deployed pipeline, as a script uses it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from functions.common import codec
+from lab import cli
+from lab.dlq.seed import bury
+from lab.ledger import settle
+from lab.observe import Pipeline
+from lab.orders import orders
+from tests.eventually import eventually
+
+type Lab = Callable[..., tuple[int, list[Any]]]
+
+
+@pytest.fixture
+def lab(engine_endpoint: str, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> Lab:
+    """Run `lab dlq ...`: its exit code and the JSON of its output lines."""
+
+    def run(*arguments: str) -> tuple[int, list[Any]]:
+        where = ["--port", str(urlsplit(engine_endpoint).port)]
+        capsys.readouterr()
+        code = cli.run(lambda **options: cli.app(["dlq", *arguments, *where], **options))
+        out = capsys.readouterr().out
+        return code, [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    return run
+
+
+def supply(count: int, **changes: Any) -> list[dict[str, Any]]:
+    return [order | changes for order in orders(count, label="tool")]
+
+
+def processed(pipeline: Pipeline, ids: list[str]) -> bool:
+    found = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
+    return found.balanced and found.succeeded + found.discarded == len(ids)
+
+
+def test_looking_costs_one_receive_each_and_hides_nothing(
+    pipeline: Pipeline, lab: Lab, tmp_path: Path
+) -> None:
+    ids = bury(pipeline, supply(23))
+    for look, (code, lines) in enumerate([lab("ls", "--json"), lab("ls", "--json")], start=1):
+        assert code == 0
+        assert sorted(line["orderId"] for line in lines) == sorted(ids)
+        assert {line["receives"] for line in lines} == {look}
+        assert pipeline.dlq().visible == 23
+    file = tmp_path / "letters.jsonl"
+    assert lab("export", str(file))[0] == 0
+    exported = [codec.loads(line) for line in file.read_text().splitlines()]
+    assert sorted(one["orderId"] for one in exported) == sorted(ids)
+    assert all(len(one["attributes"]) == 10 for one in exported)
+    _, (counted,) = lab("stats", "--json")
+    assert counted["byErrorType"] == {"LinesExceedAmount": 23}
+    assert pipeline.dlq().visible == 23
+
+
+def test_a_repaired_order_is_processed_and_leaves_the_dlq(
+    pipeline: Pipeline, lab: Lab, tmp_path: Path
+) -> None:
+    (good,) = supply(1)
+    ids = bury(pipeline, [good | {"amount": 0.01}])
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps(good | {"amount": -1}))
+    assert lab("edit", ids[0], "--body", str(body), "--yes")[0] == 1
+    assert pipeline.dlq().visible == 1
+    body.write_text(json.dumps(good))
+    code, (sent,) = lab("edit", ids[0], "--body", str(body), "--yes", "--json")
+    assert (code, sent["orderId"]) == (0, ids[0])
+    eventually(lambda: processed(pipeline, ids), within=20)
+
+
+def test_a_discarded_order_has_an_audit_row_and_the_ledger_stays_whole(pipeline: Pipeline, lab: Lab) -> None:
+    ids = bury(pipeline, supply(2))
+    assert lab("discard", ids[0], "--reason", "test")[0] == 1, "nobody confirmed"
+    assert pipeline.dlq().visible == 2
+    code, (row,) = lab("discard", ids[0], "--reason", "test", "--yes", "--json")
+    assert (code, row["orderId"], row["reason"]) == (0, ids[0], "test")
+    code, (operation,) = lab("redrive", "--yes", "--json")
+    assert (code, operation["status"], operation["moved"]) == (0, "SUCCEEDED", 1)
+    eventually(lambda: processed(pipeline, ids), within=20)
+
+
+def test_a_halted_redrive_is_a_failure_for_scripts(pipeline: Pipeline, lab: Lab) -> None:
+    bury(pipeline, supply(2, amount=0.01))
+    code, (operation,) = lab("redrive", "--yes", "--json")
+    assert (code, operation["status"]) == (1, "HALTED")
+
+
+def test_the_native_move_task_moves_everything(pipeline: Pipeline, lab: Lab) -> None:
+    ids = bury(pipeline, supply(12))
+    code, (task,) = lab("move-native", "--yes", "--json")
+    assert (code, task["status"], task["moved"]) == (0, "COMPLETED", 12)
+    eventually(lambda: processed(pipeline, ids), within=20)
