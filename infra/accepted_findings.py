@@ -49,6 +49,11 @@ FINDINGS = (
         "Monitoring asks for it without credentials, and it tells only the code version.",
     ),
     Accepted(
+        "AwsSolutions-APIG4",
+        "api/Api/GET--openapi.json/*",
+        "The description of the API is in the repository for everybody to read.",
+    ),
+    Accepted(
         "AwsSolutions-IAM5[Resource::*]",
         "functions/*/Role/DefaultPolicy/*",
         "Only the actions in WILDCARD_ACTIONS.",
