@@ -19,6 +19,11 @@ FINDINGS = (
         "It is itself the dead-letter queue of the event rule's target, which the check does not see.",
     ),
     Accepted(
+        "AwsSolutions-SQS3",
+        "queue/Valve/*",
+        "A reminder is delivered until the mapping is enabled; in a DLQ it could not enable it any more.",
+    ),
+    Accepted(
         "AwsSolutions-SMG4",
         "queue/RedriveToken/*",
         "The token opens only the lab's own redrive routes; replacing the stack makes a new one.",
