@@ -66,13 +66,13 @@ class Aws:
         *,
         Item: dict[str, Any],  # noqa: N803  boto3's names
         ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803
-        **_: Any,
+        **condition: Any,
     ) -> Any:
         def effect() -> None:
             key = Item["id"]["S"]
             now_ms = int(ExpressionAttributeValues[":now_in_millis"]["N"]) + self.ahead_ms
             found = self.claims.get(key)
-            if found and not _expired(found, now_ms):
+            if "ConditionExpression" in condition and found and not _expired(found, now_ms):
                 raise failure("PutItem", "ConditionalCheckFailedException", Item=found.item)
             self.claims[key] = Claimed(dict(Item), self.ahead_ms)
 
@@ -83,12 +83,12 @@ class Aws:
             completion, row = (item["Update"] for item in TransactItems)
             key = completion["Key"]["id"]["S"]
             values = completion["ExpressionAttributeValues"]
-            if not self._holds(key, values):
+            if "ConditionExpression" in completion and not self._holds(key, values):
                 reasons = [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
                 raise failure(
                     "TransactWriteItems", "TransactionCanceledException", CancellationReasons=reasons
                 )
-            self.claims[key].item |= {
+            self.claims.setdefault(key, Claimed({}, self.ahead_ms)).item |= {
                 "status": values[":completed"],
                 "expiration": values[":expiry"],
                 "data": values[":data"],
@@ -98,12 +98,12 @@ class Aws:
 
         return self.faults.call("TransactWriteItems", effect)
 
-    def delete_item(self, *, Key: Any, ExpressionAttributeValues: Any, **_: Any) -> Any:  # noqa: N803
+    def delete_item(self, *, Key: Any, ExpressionAttributeValues: Any, **condition: Any) -> Any:  # noqa: N803
         def effect() -> None:
             key = Key["id"]["S"]
-            if not self._holds(key, ExpressionAttributeValues):
+            if "ConditionExpression" in condition and not self._holds(key, ExpressionAttributeValues):
                 raise failure("DeleteItem", "ConditionalCheckFailedException")
-            del self.claims[key]
+            self.claims.pop(key, None)
 
         return self.faults.call("DeleteItem", effect)
 

@@ -92,7 +92,7 @@ class WorkerAndQueue(RuleBasedStateMachine):
             order_id = data.draw(st.sampled_from(sorted(self.accepted)))
             self._send(order_id, self.accepted[order_id], f"k-{order_id}")
 
-    @rule(data=st.data(), at=st.integers(0, 12), mode=st.sampled_from(MODES), faulty=st.booleans())
+    @rule(data=st.data(), at=st.integers(0, 8), mode=st.sampled_from(MODES), faulty=st.booleans())
     def deliver(self, data: st.DataObject, at: int, mode: Mode, faulty: bool) -> None:
         batch = self._receive(data)
         self.aws.faults = Faults(at if faulty else None, mode)
@@ -135,7 +135,9 @@ class WorkerAndQueue(RuleBasedStateMachine):
         if not self.queue:
             return []
         numbers = [message.number for message in self.queue]
-        chosen = data.draw(st.lists(st.sampled_from(numbers), unique=True, max_size=10), "received")
+        chosen = data.draw(
+            st.lists(st.sampled_from(numbers), unique=True, min_size=1, max_size=10), "received"
+        )
         by_number = {message.number: message for message in self.queue}
         batch: list[Message] = []
         for number in chosen:
@@ -194,4 +196,16 @@ class WorkerAndQueue(RuleBasedStateMachine):
 
 
 TestWorkerAndQueue = WorkerAndQueue.TestCase
-TestWorkerAndQueue.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestWorkerAndQueue.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
+
+
+def test_when_nothing_fails_every_order_is_processed_and_announced_at_its_first_receive() -> None:
+    aws = Aws()
+    batch = [
+        Message(number, f"o-{number}", f'{{"orderId":"o-{number}","amount":5.10}}', f"k-{number}", receives=1)
+        for number in range(10)
+    ]
+    assert Worker(aws).handle(batch) == set()
+    assert aws.executions == {message.order_id: 1 for message in batch}
+    assert sorted(event["orderId"] for event in aws.announced) == sorted(aws.executions)
+    assert aws.dlq == []
