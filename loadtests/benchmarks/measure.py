@@ -34,11 +34,13 @@ WORKER_OPERATIONS = re.compile(
 
 @dataclass(frozen=True)
 class Measurement:
-    """`calls` by operation for `messages` processed; `rate` in orders per second, from first POST to last effect."""
+    """`calls` by operation for `messages` processed, and orders per second: `rate` from the first POST to the
+    last effect, `accepted_rate` to the last 202 alone, which no end-to-end rate can exceed."""
 
     messages: int
     calls: Mapping[str, int]
     rate: float
+    accepted_rate: float
 
     @property
     def calls_per_message(self) -> float:
@@ -50,7 +52,7 @@ def measure(pipeline: Pipeline, log: Path, messages: int, posts: int, threads: i
     """Measure what is deployed, warm. Raises LabError if orders do not come through."""
     rate_of(pipeline, 4 * threads, threads)
     calls = count_calls(pipeline, log, messages)
-    return Measurement(messages, calls, rate_of(pipeline, posts, threads))
+    return Measurement(messages, calls, *rate_of(pipeline, posts, threads))
 
 
 def count_calls(pipeline: Pipeline, log: Path, messages: int) -> dict[str, int]:
@@ -69,8 +71,8 @@ def count_calls(pipeline: Pipeline, log: Path, messages: int) -> dict[str, int]:
     return {name: count for name, count in seen.items() if WORKER_OPERATIONS.fullmatch(name)}
 
 
-def rate_of(pipeline: Pipeline, posts: int, threads: int) -> float:
-    """Orders per second over `threads` clients that POST one order after the other."""
+def rate_of(pipeline: Pipeline, posts: int, threads: int) -> tuple[float, float]:
+    """Orders per second, processed and accepted, of `threads` clients that POST one order after the other."""
     before = pipeline.processed()
     supply = list(orders(posts, label="rate"))
     shares = [supply[start::threads] for start in range(threads)]
@@ -83,8 +85,9 @@ def rate_of(pipeline: Pipeline, posts: int, threads: int) -> float:
     began = time.perf_counter()
     with ThreadPoolExecutor(threads) as clients:
         list(clients.map(post, shares))
+    accepted = time.perf_counter()
     _wait_for_effects(pipeline, before + posts)
-    return posts / (time.perf_counter() - began)
+    return posts / (time.perf_counter() - began), posts / (accepted - began)
 
 
 def _wait_for_effects(pipeline: Pipeline, count: int) -> None:
