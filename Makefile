@@ -51,6 +51,12 @@ engine-test: setup ## What the engine promises, through boto3
 integration: setup ## The deployed pipeline
 	@$(pytest) tests/integration
 
+.PHONY: benchmark openapi
+benchmark: setup ## Calls per message and rate against a plain baseline, on the running host engine
+	@.lab/env/lab/bin/python -m loadtests.benchmarks
+openapi: setup ## Write the API's OpenAPI document anew from the routes
+	@$(lab) openapi
+
 .PHONY: format lock clean
 format: setup ## Let ruff rewrite the code
 	@.lab/env/lab/bin/ruff check --fix .
