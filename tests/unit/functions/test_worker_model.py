@@ -209,3 +209,13 @@ def test_when_nothing_fails_every_order_is_processed_and_announced_at_its_first_
     assert aws.executions == {message.order_id: 1 for message in batch}
     assert sorted(event["orderId"] for event in aws.announced) == sorted(aws.executions)
     assert aws.dlq == []
+
+
+def test_a_commit_that_failed_gives_the_key_up_for_the_next_delivery() -> None:
+    """Only a crash leaves a claim behind, which then has to expire."""
+    aws = Aws(faults=Faults(at=1, mode="error before"))
+    message = Message(1, "o-1", '{"orderId":"o-1","amount":5.10}', "k-1", receives=1)
+    assert Worker(aws).handle([message]) == {"1"}
+    assert aws.claims == {}
+    assert Worker(aws).handle([message]) == set()
+    assert aws.executions == {"o-1": 1}
