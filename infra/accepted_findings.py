@@ -19,6 +19,11 @@ FINDINGS = (
         "It is itself the dead-letter queue of the event rule's target, which the check does not see.",
     ),
     Accepted(
+        "AwsSolutions-SQS3",
+        "queue/Valve/*",
+        "A reminder is delivered until the mapping is enabled; in a DLQ it could not enable it any more.",
+    ),
+    Accepted(
         "AwsSolutions-SMG4",
         "queue/RedriveToken/*",
         "The token opens only the lab's own redrive routes; replacing the stack makes a new one.",
@@ -47,6 +52,11 @@ FINDINGS = (
         "AwsSolutions-APIG4",
         "api/Api/GET--health/*",
         "Monitoring asks for it without credentials, and it tells only the code version.",
+    ),
+    Accepted(
+        "AwsSolutions-APIG4",
+        "api/Api/GET--openapi.json/*",
+        "The description of the API is in the repository for everybody to read.",
     ),
     Accepted(
         "AwsSolutions-IAM5[Resource::*]",

@@ -53,7 +53,19 @@ class Content:
 
 MANIFEST: Mapping[str, Content] = {
     "ingest": Content(("common", "validate", "publish", "ingest")),
-    "worker": Content(("common", "validate", "publish", "idempotency", "processor", "events", "worker")),
+    "worker": Content(
+        (
+            "common",
+            "validate",
+            "publish",
+            "idempotency",
+            "processor",
+            "events",
+            "worker",
+            "valve.reminder",
+        )
+    ),
+    "valve": Content(("common", "valve")),
     "redrive": Content(("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)),
     "authorizer": Content(("common", "redrive.authorizer")),
 }

@@ -229,12 +229,13 @@ class Settings:
         ),
     ]
     breaker_strategy: Annotated[
-        Literal["none", "defer"],
+        Literal["none", "defer", "pause"],
         Setting(
             "defer",
-            one_of("none", "defer"),
-            "What the worker does with messages while a dependency's circuit is open: fail them or hide them "
-            "until the circuit may close.",
+            one_of("none", "defer", "pause"),
+            "What happens to messages while a dependency's circuit is open: the worker fails them (none), "
+            "hides them until the circuit may close (defer), or that and the event source mapping is paused "
+            "(pause).",
         ),
     ]
     failure_mode_max_age_seconds: Annotated[

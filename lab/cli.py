@@ -16,6 +16,7 @@ from lab.aws import Aws
 from lab.dlq.cli import dlq
 from lab.engines import Engine
 from lab.errors import LabError
+from lab.paths import ROOT
 from lab.stack import Stack, stack_names
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
@@ -111,6 +112,17 @@ def demo(port: Port = 4566, env: Env = "dev") -> None:
     story.summary(run, page, console)
     if not run.passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def openapi() -> None:
+    """Write the API's OpenAPI document anew from the routes. No engine is needed."""
+    os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Ingestion")
+    os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "lab")
+    from lab import openapi as generator  # noqa: PLC0415  imports the functions
+
+    generator.DOCUMENT.write_text(generator.text())
+    say(f"wrote {generator.DOCUMENT.relative_to(ROOT)}")
 
 
 @app.command()

@@ -37,7 +37,10 @@ class IngestSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings(Settings):
-    """Times in seconds. `in_progress_seconds` is how long a claimed idempotency key stays claimed."""
+    """Times in seconds. `in_progress_seconds` is how long a claimed idempotency key stays claimed.
+
+    `valve_queue_url`, where pauses are asked for, is there with the breaker strategy `pause`.
+    """
 
     queue_url: str
     dlq_url: str
@@ -52,6 +55,7 @@ class WorkerSettings(Settings):
     breaker_strategy: BreakerStrategy
     in_progress_seconds: int
     fault_seed: str | None
+    valve_queue_url: str | None
 
     @property
     def recovery_seconds(self) -> int:
@@ -82,6 +86,14 @@ class RedriveSettings(Settings):
     lease_seconds: int
     canary_seconds: int
     crash_at: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValveSettings(Settings):
+    """The queue of reminders, and the event source mapping that they are about."""
+
+    queue_url: str
+    mapping_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +166,7 @@ def ingest_settings(variables: Mapping[str, str] = os.environ) -> IngestSettings
 def worker_settings(variables: Mapping[str, str] = os.environ) -> WorkerSettings:
     """The worker's settings. Raises ConfigurationError."""
     env = _Environment(variables)
+    pauses = env.strategy("BREAKER_STRATEGY") == "pause"
     return WorkerSettings(
         **_shared(env),
         queue_url=env.text("QUEUE_URL"),
@@ -169,6 +182,15 @@ def worker_settings(variables: Mapping[str, str] = os.environ) -> WorkerSettings
         breaker_strategy=env.strategy("BREAKER_STRATEGY"),
         in_progress_seconds=env.number("IDEMPOTENCY_IN_PROGRESS_SECONDS", 1, SQS_MAX_VISIBILITY_SECONDS),
         fault_seed=env.optional("FAULT_SEED"),
+        valve_queue_url=env.text("VALVE_QUEUE_URL") if pauses else None,
+    )
+
+
+def valve_settings(variables: Mapping[str, str] = os.environ) -> ValveSettings:
+    """The valve's settings. Raises ConfigurationError."""
+    env = _Environment(variables)
+    return ValveSettings(
+        **_shared(env), queue_url=env.text("VALVE_QUEUE_URL"), mapping_id=env.text("MAPPING_ID")
     )
 
 

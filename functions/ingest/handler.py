@@ -1,13 +1,14 @@
-"""The ingest function: POST /events, POST /events/batch, GET /health."""
+"""The ingest function: POST /events, POST /events/batch, GET /health, GET /openapi.json."""
 
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.common import aws, settings
+from functions.common import aws, codec, settings
 from functions.common.api import Api
 from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
@@ -19,6 +20,9 @@ from functions.publish.publisher import Publisher
 MAX_EVENTS = 500
 MAX_BATCH_BODY_BYTES = 4 * 1024 * 1024
 """Lambda takes 6 MB of request payload, in which the body's quotes are escaped."""
+
+DOCUMENT = Path(__file__).with_name("openapi.json")
+"""The API's description; `python -m lab openapi` writes it."""
 
 api = Api()
 
@@ -52,6 +56,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def health() -> Response[str]:
     """Tell that the function answers, and which code it runs; no other service is asked."""
     return api.reply(HTTPStatus.OK, {"status": "ok", "version": _settings().code_version})
+
+
+@api.app.get("/openapi.json")
+def openapi() -> Response[str]:
+    """Describe the whole API, the /redrive routes included, as OpenAPI 3.1."""
+    return api.reply(HTTPStatus.OK, _document())
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return codec.loads(DOCUMENT.read_bytes())
 
 
 @api.app.post("/events")

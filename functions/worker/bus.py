@@ -6,6 +6,7 @@ from functions.common.errors import CircuitOpenError, TransientError
 from functions.events.announcer import Announcer
 from functions.events.order_events import OrderEvent
 from functions.worker.circuits import Circuits
+from functions.worker.settlement import CIRCUIT_OPEN
 
 CIRCUIT = "event-bus"
 FAILURE_THRESHOLD = 3
@@ -39,6 +40,6 @@ def guarded(
         except _NothingTakenError as error:
             return error.codes
         except CircuitOpenError:
-            return ["CircuitOpen"] * len(events)
+            return [CIRCUIT_OPEN] * len(events)
 
     return announce

@@ -29,6 +29,7 @@ from functions.publish.publisher import Publisher
 from functions.worker import bus
 from functions.worker.batch import BatchRunner
 from functions.worker.circuits import Circuits
+from functions.worker.pausing import PauseRequests, follow, spared
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor, poisoned, untouched
 from functions.worker.settlement import Settlement
@@ -57,6 +58,8 @@ class Worker:
     once: ExactlyOnce
     settlement: Settlement
     executor: ThreadPoolExecutor
+    circuits: Circuits
+    pauses: PauseRequests | None
     price_services: dict[FailureMode, PriceService]
 
     def handle(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> set[str]:
@@ -71,9 +74,11 @@ class Worker:
         runner = BatchRunner(
             processor.process, self.executor, claim_seconds=self.settings.in_progress_seconds
         )
-        return self.settlement.settle(
-            runner.run([from_lambda(record) for record in event["Records"]], seconds_left)
-        )
+        outcomes = runner.run([from_lambda(record) for record in event["Records"]], seconds_left)
+        outcomes = spared(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
+        kept = self.settlement.settle(outcomes)
+        follow(self.circuits.take_transitions(), self.pauses)
+        return kept
 
 
 @cache
@@ -111,6 +116,10 @@ def _worker() -> Worker:
             code_version=settings.code_version,
         ),
         executor=ThreadPoolExecutor(THREADS, thread_name_prefix="message"),
+        circuits=circuits,
+        pauses=PauseRequests(aws.sqs(), settings.valve_queue_url, settings.recovery_seconds)
+        if settings.valve_queue_url
+        else None,
         price_services={
             FailureMode.NONE: guarded(downstream.healthy),
             FailureMode.SLOW_DOWNSTREAM: guarded(downstream.slow(settings.deadline_seconds)),

@@ -9,7 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from functions.common.errors import EventNotPublishedError, category_of, type_of
+from functions.common.errors import (
+    CircuitOpenError,
+    EventNotPublishedError,
+    TransientError,
+    category_of,
+    type_of,
+)
 from functions.common.observability import count, log_event, log_problem, milliseconds
 from functions.events.order_events import OrderEvent, failed_event
 from functions.publish.death import dead_letter
@@ -17,6 +23,9 @@ from functions.publish.publisher import Publisher
 from functions.publish.visibility import ChangesVisibility, Hidden, hide
 from functions.worker.outcome import Done, Failed, Outcome
 from functions.worker.policy import Bury, Retry, RetryPolicy
+
+CIRCUIT_OPEN = "CircuitOpen"
+"""The code of an event that was not put because the bus's circuit is open."""
 
 type Announce = Callable[[Sequence[OrderEvent]], Sequence[str | None]]
 """Puts events on the bus; an error code or None for each."""
@@ -61,7 +70,7 @@ class Settlement:
             if not one.duplicate:
                 milliseconds("EndToEndLatency", one.latency_ms)
         return [
-            Failed(one.envelope, one.key, EventNotPublishedError(f"the event was not published: {code}"))
+            Failed(one.envelope, one.key, _unannounced(code))
             for one, code in zip(done, codes, strict=True)
             if code
         ]
@@ -97,6 +106,11 @@ class Settlement:
         for one, code in zip(buried, codes, strict=True):
             if code:
                 log_problem("order.death_not_announced", **_who(one), reason=code)
+
+
+def _unannounced(code: str) -> TransientError:
+    text = f"the event was not published: {code}"
+    return CircuitOpenError(text) if code == CIRCUIT_OPEN else EventNotPublishedError(text)
 
 
 def _who(failed: Failed) -> dict[str, str | None]:

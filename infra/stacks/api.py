@@ -18,7 +18,12 @@ from infra.components.stack import LabStack
 from infra.settings import Settings
 from infra.stacks.functions import FunctionsStack
 
-PUBLIC_ROUTES = (("POST", "/events"), ("POST", "/events/batch"), ("GET", "/health"))
+PUBLIC_ROUTES = (
+    ("POST", "/events"),
+    ("POST", "/events/batch"),
+    ("GET", "/health"),
+    ("GET", "/openapi.json"),
+)
 REDRIVE_ROUTES = (
     ("GET", "/redrive/preview"),
     ("POST", "/redrive/start"),

@@ -7,6 +7,7 @@
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.components.function import PipelineFunction, Shape
@@ -53,6 +54,7 @@ class FunctionsStack(LabStack):
             max_concurrency=settings.worker_max_concurrency,
             report_batch_item_failures=True,
         )
+        self.valve = self._valve(queue.valve, self.mapping) if queue.valve else None
         self.output("IngestFunctionName", self.ingest.function.function_name, "Accepts orders.")
         self.output("WorkerFunctionName", self.worker.function.function_name, "Processes orders.")
         self.output("RedriveFunctionName", self.redrive.function.function_name, "Brings dead orders back.")
@@ -100,6 +102,8 @@ class FunctionsStack(LabStack):
             "BREAKER_STRATEGY": settings.breaker_strategy,
             "IDEMPOTENCY_IN_PROGRESS_SECONDS": str(settings.worker_timeout_seconds),
         }
+        if queue.valve:
+            environment["VALVE_QUEUE_URL"] = queue.valve.queue_url
         if settings.fault_seed is not None:
             environment["FAULT_SEED"] = str(settings.fault_seed)
         return self._function(
@@ -123,6 +127,7 @@ class FunctionsStack(LabStack):
                     "sqs:ReceiveMessage",
                 ),
                 _allow("BuryOrders", [queue.dlq.queue_arn], "sqs:SendMessage"),
+                *([_allow("AskForPause", [queue.valve.queue_arn], "sqs:SendMessage")] if queue.valve else []),
                 _allow(
                     "HoldIdempotencyKeys",
                     [queue.idempotency_table.table_arn],
@@ -207,6 +212,46 @@ class FunctionsStack(LabStack):
                 *self._use_key("sqs", "dynamodb"),
             ],
         )
+
+    def _valve(self, reminders: sqs.Queue, mapping: lambda_.EventSourceMapping) -> PipelineFunction:
+        """What pauses and resumes the worker's mapping. Its role names that one mapping."""
+        valve = self._function(
+            "Valve",
+            Shape(
+                "valve",
+                "functions.valve.handler.lambda_handler",
+                "Pauses the worker's event source mapping while a circuit is open.",
+                256,
+                self.settings.worker_timeout_seconds,
+            ),
+            environment={
+                "VALVE_QUEUE_URL": reminders.queue_url,
+                "MAPPING_ID": mapping.event_source_mapping_id,
+            },
+            statements=[
+                _allow(
+                    "SwitchMapping", [mapping.event_source_mapping_arn], "lambda:UpdateEventSourceMapping"
+                ),
+                _allow(
+                    "ReceiveReminders",
+                    [reminders.queue_arn],
+                    "sqs:ChangeMessageVisibility",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                    "sqs:ReceiveMessage",
+                ),
+                *self._use_key("sqs"),
+            ],
+        )
+        lambda_.EventSourceMapping(
+            self,
+            "ValveMapping",
+            target=valve.function,
+            event_source_arn=reminders.queue_arn,
+            batch_size=1,
+            report_batch_item_failures=True,
+        )
+        return valve
 
     def _authorizer(self) -> PipelineFunction:
         secret = self._queue.redrive_token

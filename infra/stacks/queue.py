@@ -42,6 +42,9 @@ class QueueStack(LabStack):
                 queue=self.dlq, max_receive_count=settings.max_receive_count
             ),
         )
+        self.valve = (
+            self._queue("Valve", "valve", DLQ_RETENTION) if settings.breaker_strategy == "pause" else None
+        )
         self.orders_table = self._table("OrdersTable", "orders", key="orderId")
         self.idempotency_table = self._table("IdempotencyTable", "idempotency", ttl="expiration")
         self.circuits_table = self._table("CircuitsTable", "circuits", ttl="expiration")

@@ -22,6 +22,13 @@ def require_free(port: int) -> None:
             ) from error
 
 
+def free() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
 def owner(port: int) -> str:
     """` by NAME (pid N)` of the process that listens on the port, or nothing if the system will not say."""
     try:

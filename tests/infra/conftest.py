@@ -34,6 +34,12 @@ def secured() -> Templates:
     )
 
 
+@pytest.fixture(scope="session")
+def paused() -> Templates:
+    """The local profile with the breaker strategy that needs a function of its own."""
+    return Templates({"profile": "local", "breakerStrategy": "pause"})
+
+
 @pytest.fixture(params=["local", "aws", "secured"])
 def templates(request: pytest.FixtureRequest) -> Templates:
     """Each of the three in turn."""

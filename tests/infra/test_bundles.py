@@ -20,6 +20,7 @@ HANDLERS = {
     "worker": "functions.worker.handler",
     "redrive": "functions.redrive.handler",
     "authorizer": "functions.redrive.authorizer",
+    "valve": "functions.valve.handler",
 }
 HOST = Target("host", host_architecture())
 RUNTIME = ROOT / ".lab" / "env" / "runtime"
@@ -38,10 +39,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("function", MANIFEST)
 def test_a_handler_loads_from_its_bundle_and_the_runtime_alone(
-    function: str, unpacked: dict[str, Path], local: Templates
+    function: str, unpacked: dict[str, Path], paused: Templates
 ) -> None:
     """Isolated Python, without site-packages: an import that the bundle lacks fails."""
-    template = local.one("AWS::Lambda::Function", f"{function.capitalize()}/Function")
+    template = paused.one("AWS::Lambda::Function", f"{function.capitalize()}/Function")
     variables = template.properties["Environment"]["Variables"]
     script = (
         "import sys, importlib; sys.path[:0] = sys.argv[2:]\n"
@@ -146,9 +147,9 @@ def test_what_exists_is_not_made_again() -> None:
     assert first.path.stat().st_mtime_ns == written
 
 
-def test_the_function_reports_the_version_of_its_bundle(local: Templates) -> None:
+def test_the_function_reports_the_version_of_its_bundle(paused: Templates) -> None:
     for function in MANIFEST:
-        template = local.one("AWS::Lambda::Function", f"{function.capitalize()}/Function")
+        template = paused.one("AWS::Lambda::Function", f"{function.capitalize()}/Function")
         version = template.properties["Environment"]["Variables"]["CODE_VERSION"]
         assert len(version) == 12
         assert list(bundles.CACHE.glob(f"{function}-{version}*.zip"))

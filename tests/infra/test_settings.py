@@ -110,7 +110,7 @@ def test_the_visibility_timeout_must_cover_six_worker_timeouts_and_the_margin(
         ({"useKmsCmk": "yes"}, "useKmsCmk=yes: must be true or false. Example: -c useKmsCmk=false"),
         ({"alarmEmail": "nobody"}, "alarmEmail=nobody: must be an e-mail address"),
         ({"ttlDays": "0"}, "ttlDays=0: must be a whole number from 1 to 365"),
-        ({"breakerStrategy": "panic"}, "breakerStrategy=panic: must be none or defer"),
+        ({"breakerStrategy": "panic"}, "breakerStrategy=panic: must be none, defer or pause"),
         ({"architecture": "sparc"}, "architecture=sparc: must be x86_64 or arm64"),
         ({"logRetentionDays": "8"}, "logRetentionDays=8: must be one of 1, 3, 5, 7, 14"),
         ({"alarmPeriodSeconds": "45"}, "alarmPeriodSeconds=45: must be 10, 30 or a multiple of 60"),

@@ -11,8 +11,9 @@ from functions.common.errors import (
     LinesExceedAmountError,
     SchemaViolationError,
 )
-from functions.common.settings import BreakerStrategy, ConfigurationError
+from functions.common.settings import BreakerStrategy
 from functions.worker.policy import MAX_DELAY_SECONDS, Bury, Retry, RetryPolicy
+from infra.settings import Settings
 
 BASE, CAP, RECOVERY = 6, 300, 30
 
@@ -55,13 +56,23 @@ def test_a_key_held_elsewhere_is_not_tried_before_its_claim_expires() -> None:
 def test_defer_hides_a_message_for_the_recovery_time_at_least(receive_count: int) -> None:
     """Property: and no longer than SQS can."""
     seconds = delay(CircuitOpenError("x"), receive_count)
-    assert min(RECOVERY * 2 ** (receive_count - 1), MAX_DELAY_SECONDS) <= seconds <= MAX_DELAY_SECONDS
+    assert min(RECOVERY * 3 ** (receive_count - 1), MAX_DELAY_SECONDS) <= seconds <= MAX_DELAY_SECONDS
 
 
 def test_without_a_strategy_an_open_circuit_is_retried_like_any_failure() -> None:
     assert delay(CircuitOpenError("x"), 1, policy("none")) <= BASE
 
 
-def test_a_strategy_the_deployment_cannot_keep_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="BREAKER_STRATEGY=pause"):
-        policy("pause")
+@pytest.mark.parametrize("profile", ["aws", "local"])
+@pytest.mark.parametrize("strategy", ["defer", "pause"])
+def test_the_default_settings_bridge_an_outage_of_all_receives(
+    profile: str, strategy: BreakerStrategy
+) -> None:
+    """Even for a message whose first receive was spent on a failure before the circuit opened."""
+    settings = Settings.from_context({"profile": profile})
+    recovery = 5 * settings.retry_base_seconds
+    of = RetryPolicy(settings.max_receive_count, 0, 0, recovery, strategy, random.Random(1))
+    bridged = sum(
+        delay(CircuitOpenError("x"), receive, of) for receive in range(2, settings.max_receive_count)
+    )
+    assert bridged > settings.max_receive_count * settings.queue_visibility_seconds

@@ -1,0 +1,1 @@
+"""Pauses the worker's event source mapping while a circuit is open, and resumes it."""

@@ -1,0 +1,93 @@
+"""The valve function: it owns the state of the worker's event source mapping while circuits open and close."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.common import aws
+from functions.common.errors import AWS_ERRORS, type_of
+from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
+from functions.common.settings import valve_settings
+from functions.valve.reminder import Reminder
+
+RETRY_SECONDS = 2
+"""Until a mapping that is just changing, or an AWS API that failed, is asked again."""
+
+
+class SwitchesMappings(Protocol):
+    """The part of a Lambda client that the valve needs."""
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> Any: ...  # noqa: N803  boto3's names
+
+
+class HidesMessages(Protocol):
+    """The part of an SQS client that the valve needs."""
+
+    def change_message_visibility(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803  boto3's names
+        ReceiptHandle: str,  # noqa: N803
+        VisibilityTimeout: int,  # noqa: N803
+    ) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Valve:
+    """Applies reminders to one mapping. `now` is the time in epoch seconds."""
+
+    mappings: SwitchesMappings
+    sqs: HidesMessages
+    mapping_id: str
+    queue_url: str
+    now: Callable[[], float] = time.time
+
+    def apply(self, body: str, receipt_handle: str) -> bool:
+        """Pause, or resume once the reminder is due. Returns whether the reminder has served its purpose.
+
+        A reminder that is delivered twice, late or after a crash does the same again: before its time it
+        pauses and hides itself until then, after its time it resumes.
+        """
+        reminder = Reminder.from_text(body)
+        seconds = max(0, round(reminder.resume_at - self.now()))
+        try:
+            self.mappings.update_event_source_mapping(UUID=self.mapping_id, Enabled=seconds == 0)
+        except AWS_ERRORS as error:
+            log_problem("mapping.unchanged", circuit=reminder.circuit, errorType=type_of(error))
+            self._hide(receipt_handle, RETRY_SECONDS)
+            return False
+        if seconds == 0:
+            count("MappingResumed")
+            log_event("mapping.resumed", circuit=reminder.circuit)
+            return True
+        count("MappingPaused")
+        log_problem("mapping.paused", circuit=reminder.circuit, seconds=seconds)
+        self._hide(receipt_handle, seconds)
+        return False
+
+    def _hide(self, receipt_handle: str, seconds: int) -> None:
+        self.sqs.change_message_visibility(
+            QueueUrl=self.queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+
+
+@cache
+def _valve() -> Valve:
+    settings = valve_settings()
+    return Valve(aws.lambda_(), aws.sqs(), settings.mapping_id, settings.queue_url)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Apply the reminders of one batch; the answer is a partial batch response."""
+    with metrics_of_invocation():
+        kept = [
+            record["messageId"]
+            for record in event["Records"]
+            if not _valve().apply(record["body"], record["receiptHandle"])
+        ]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}

@@ -1,0 +1,74 @@
+"""What an open circuit means for a batch: metrics, a call for the valve, and no hurry for what failed."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from functions.common.errors import (
+    AWS_ERRORS,
+    CircuitOpenError,
+    DependencyTimeoutError,
+    DependencyUnavailableError,
+    type_of,
+)
+from functions.common.observability import count, log_problem
+from functions.valve.reminder import Reminder
+from functions.worker.circuits import Transition
+from functions.worker.outcome import Failed, Outcome
+
+DEPENDENCY_ERRORS = (DependencyTimeoutError, DependencyUnavailableError)
+_METRICS = {"OPEN": "CircuitsOpened", "HALF_OPEN": "CircuitsHalfOpened", "CLOSED": "CircuitsClosed"}
+
+
+class SendsMessages(Protocol):
+    """The part of an SQS client that asking for a pause needs."""
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> Any: ...  # noqa: N803  boto3's names
+
+
+@dataclass(frozen=True)
+class PauseRequests:
+    """Asks the valve to pause the mapping for a circuit's recovery time."""
+
+    sqs: SendsMessages
+    queue_url: str
+    recovery_seconds: int
+    now: Callable[[], float] = time.time
+
+    def send(self, circuit: str) -> None:
+        """Ask. Where that fails the mapping stays on, and messages are deferred one by one."""
+        reminder = Reminder(circuit, round(self.now()) + self.recovery_seconds)
+        try:
+            self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=reminder.as_text())
+        except AWS_ERRORS as error:
+            log_problem("mapping.not_paused", circuit=circuit, errorType=type_of(error))
+
+
+def spared(outcomes: Sequence[Outcome], is_open: Callable[[], bool]) -> list[Outcome]:
+    """The outcomes of a batch, with its dependency failures as CircuitOpenError if the circuit is open by now.
+
+    The failures that open a circuit, and those of environments that have not yet heard of it, would otherwise
+    be retried within seconds, and spend their receives while the circuit is open.
+    """
+    hit = [one for one in outcomes if isinstance(one, Failed) and isinstance(one.error, DEPENDENCY_ERRORS)]
+    if not hit or not is_open():
+        return list(outcomes)
+    return [
+        replace(one, error=CircuitOpenError(f"the circuit opened: {one.error}"))
+        if isinstance(one, Failed) and isinstance(one.error, DEPENDENCY_ERRORS)
+        else one
+        for one in outcomes
+    ]
+
+
+def follow(transitions: Iterable[Transition], pauses: PauseRequests | None) -> None:
+    """Count transitions, and ask for one pause a circuit that opened. For the thread of the handler alone."""
+    opened: set[str] = set()
+    for transition in transitions:
+        count(_METRICS[transition.to_state])
+        if transition.to_state == "OPEN":
+            opened.add(transition.circuit)
+    if pauses:
+        for circuit in sorted(opened):
+            pauses.send(circuit)

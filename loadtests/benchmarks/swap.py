@@ -1,0 +1,62 @@
+"""The baseline in place of the lab's functions, and back."""
+
+import io
+import zipfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from lab.observe import Pipeline
+from lab.polling import wait_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+SOURCE = Path(__file__).resolve().parent.parent / "baseline" / "handlers.py"
+
+
+@contextmanager
+def baseline_in_place(pipeline: Pipeline) -> Generator[None]:
+    """Ingest and worker run the baseline while the context lasts; afterwards they are what they were."""
+    client: LambdaClient = pipeline.aws.client("lambda")
+    stack = pipeline.stack
+    wanted = {stack.ingest_function_name: "handlers.ingest", stack.worker_function_name: "handlers.worker"}
+    kept = {name: _code_and_handler(client, name) for name in wanted}
+    try:
+        for name, handler in wanted.items():
+            _replace(client, name, _archive(), handler)
+        yield
+    finally:
+        for name, (code, handler) in kept.items():
+            _replace(client, name, code, handler)
+
+
+def _code_and_handler(client: "LambdaClient", name: str) -> tuple[bytes, str]:
+    found = client.get_function(FunctionName=name)
+    location = found["Code"].get("Location", "")
+    code = httpx.get(location, timeout=30, trust_env=False).raise_for_status().content
+    return code, found["Configuration"].get("Handler", "")
+
+
+def _archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(SOURCE.name, SOURCE.read_text())
+    return buffer.getvalue()
+
+
+def _replace(client: "LambdaClient", name: str, code: bytes, handler: str) -> None:
+    client.update_function_code(FunctionName=name, ZipFile=code)
+    _wait(client, name)
+    client.update_function_configuration(FunctionName=name, Handler=handler)
+    _wait(client, name)
+
+
+def _wait(client: "LambdaClient", name: str) -> None:
+    def status() -> Any:
+        return client.get_function_configuration(FunctionName=name).get("LastUpdateStatus")
+
+    wait_for(f"the update of {name}", status, lambda seen: seen == "Successful", within=30)

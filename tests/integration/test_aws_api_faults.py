@@ -1,0 +1,133 @@
+"""AWS APIs that fail under the functions, injected from outside their code. The audit proves that they did."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab.api import Api
+from lab.faults import Fault, FaultProxy, routed
+from lab.observe import Pipeline
+from lab.orders import orders
+from lab.tap import tap
+from tests.eventually import eventually
+
+ORDERS = 5
+
+
+@pytest.fixture(scope="module")
+def routed_proxy(pipeline: Pipeline) -> Iterator[FaultProxy]:
+    """A proxy that ingest and worker talk through, and both warm."""
+    aws, stack = pipeline.aws, pipeline.stack
+    assert aws.endpoint
+    with (
+        FaultProxy(aws.endpoint) as proxy,
+        routed(aws, [stack.ingest_function_name, stack.worker_function_name], proxy.endpoint),
+        Api(aws, stack) as api,
+    ):
+        processed(pipeline, api, "warm", 1)
+        assert proxy.calls() > 0
+        yield proxy
+    for name in (stack.ingest_function_name, stack.worker_function_name):
+        found = aws.client("lambda").get_function_configuration(FunctionName=name)
+        assert "AWS_ENDPOINT_URL" not in json.dumps(found["Environment"])
+
+
+@pytest.fixture
+def proxy(routed_proxy: FaultProxy) -> Iterator[FaultProxy]:
+    yield routed_proxy
+    routed_proxy.clear()
+
+
+def processed(pipeline: Pipeline, api: Api, label: str, count: int, within: float = 60) -> None:
+    """Submit orders, and wait until each has its effect once and nothing is left anywhere."""
+    ids = {api.submit(order).order_id for order in orders(count, label=label)}
+    eventually(
+        lambda: ids <= {effect.order_id for effect in pipeline.effects()} and pipeline.queue().total == 0,
+        within=within,
+        every=0.3,
+    )
+    executions = {e.order_id: e.executions for e in pipeline.effects() if e.order_id in ids}
+    assert executions == dict.fromkeys(ids, 1)
+    assert pipeline.dlq().total == 0
+
+
+FAULTS = {
+    "the table is throttled": Fault(
+        service="dynamodb",
+        operation="PutItem",
+        error="ProvisionedThroughputExceededException",
+        times=7,
+    ),
+    "the transaction fails": Fault(
+        service="dynamodb", operation="TransactWriteItems", error="InternalServerError", times=4
+    ),
+    "the transaction's connection is reset": Fault(
+        service="dynamodb", operation="TransactWriteItems", reset=True, times=4
+    ),
+    "the table is slow": Fault(service="dynamodb", operation="PutItem", latency_ms=400, times=5),
+    "the bus answers 500": Fault(
+        service="events", operation="PutEvents", error="InternalException", status=500, times=2
+    ),
+    "the queue answers 500 to ingest": Fault(
+        service="sqs", operation="SendMessageBatch", error="InternalError", status=500, times=2
+    ),
+    "the queue answers 503 to ingest": Fault(
+        service="sqs", operation="SendMessageBatch", error="ServiceUnavailable", status=503, times=2
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_passing_fault_costs_no_order_and_no_second_effect(
+    pipeline: Pipeline, api: Api, proxy: FaultProxy, fault: Fault
+) -> None:
+    proxy.inject(fault)
+    processed(pipeline, api, "fault", ORDERS)
+    hits = proxy.fired(fault.service, fault.operation)
+    assert len(hits) == len(proxy.fired())
+    assert 0 < len(hits) <= (fault.times or 0)
+    if fault.error:
+        assert {hit.action for hit in hits} == {f"error:{fault.error}"}
+
+
+def test_an_order_is_announced_although_the_bus_failed_longer_than_a_call_is_repeated(
+    pipeline: Pipeline, api: Api, proxy: FaultProxy
+) -> None:
+    """The effect is committed by the first delivery; a later one, a duplicate, announces it."""
+    proxy.inject(
+        Fault(service="events", operation="PutEvents", error="InternalException", status=500, times=4)
+    )
+    with tap(pipeline.aws, pipeline.stack.order_events_topic_arn) as events:
+        (order,) = orders(1, label="announced")
+        order_id = api.submit(order).order_id
+        heard = eventually(
+            lambda: [n for n in events.notifications() if n["detail"].get("orderId") == order_id], within=60
+        )
+    assert {event["detail-type"] for event in heard} == {"OrderProcessed"}
+    assert len(proxy.fired("events", "PutEvents")) == 4
+    assert [e.executions for e in pipeline.effects() if e.order_id == order_id] == [1]
+
+
+def test_an_order_that_cannot_be_queued_is_refused_and_not_lost_in_silence(
+    pipeline: Pipeline, api: Api, proxy: FaultProxy
+) -> None:
+    before = pipeline.processed()
+    proxy.inject(Fault(service="sqs", operation="SendMessageBatch", error="InternalError", status=500))
+    (order,) = orders(1, label="refused")
+    answer = api.post_order(order)
+    proxy.clear()
+    assert answer.status_code == 503
+    assert answer.json()["correlationId"]
+    assert pipeline.queue().total == 0
+    assert pipeline.processed() == before
+
+
+def test_a_fault_ends_by_itself_when_its_time_is_over(
+    pipeline: Pipeline, api: Api, proxy: FaultProxy
+) -> None:
+    proxy.inject(Fault(service="dynamodb", operation="PutItem", latency_ms=50, ttl_seconds=1))
+    time.sleep(1.2)
+    processed(pipeline, api, "healed", 1)
+    assert proxy.fired() == []

@@ -1,0 +1,100 @@
+"""One outage, longer than maxReceiveCount x visibility timeout, under each breaker strategy."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from lab.aws import Aws
+from lab.deploy import deploy
+from lab.observe import Pipeline
+from lab.orders import orders
+from tests.eventually import eventually
+
+ENV = "breaker"
+TIMEOUT, RECEIVES = 2, 4
+VISIBILITY = 6 * TIMEOUT
+OUTAGE_SECONDS = RECEIVES * VISIBILITY + 2
+ORDERS = 40
+
+
+@pytest.fixture(params=["none", "defer", "pause"])
+def strategy(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def victim(local: Aws, strategy: str) -> Iterator[Pipeline]:
+    """A pipeline of its own with times as short as the settings' rules allow."""
+    settings = {
+        "breakerStrategy": strategy,
+        "maxReceiveCount": str(RECEIVES),
+        "workerTimeoutSeconds": str(TIMEOUT),
+        "queueVisibilitySeconds": str(VISIBILITY),
+    }
+    pipeline = Pipeline(local, deploy(local, ENV, settings, print))
+    yield pipeline
+    pipeline.set_failure_mode("none")
+    sqs = local.client("sqs")
+    for url in (pipeline.stack.queue_url, pipeline.stack.dlq_url):
+        sqs.purge_queue(QueueUrl=url)
+
+
+def mapping_state(pipeline: Pipeline) -> str:
+    mapping = pipeline.stack.worker_event_source_mapping_id
+    return pipeline.aws.client("lambda").get_event_source_mapping(UUID=mapping)["State"]
+
+
+def logged(pipeline: Pipeline, function: str, event: str) -> int:
+    pages = (
+        pipeline.aws.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=f"/aws/lambda/{function}", filterPattern=f'{{ $.event = "{event}" }}')
+    )
+    return sum(len(page["events"]) for page in pages)
+
+
+def submit(pipeline: Pipeline) -> set[str]:
+    """All orders in one request, so that the worker gets full batches."""
+    events = list(orders(ORDERS, label="outage"))
+    answer = httpx.post(
+        f"{pipeline.stack.api_url}/events/batch", json={"events": events}, timeout=30, trust_env=False
+    )
+    assert answer.json()["accepted"] == ORDERS
+    return {str(event["orderId"]) for event in events}
+
+
+def done(pipeline: Pipeline, ids: set[str]) -> set[str]:
+    return ids & {effect.order_id for effect in pipeline.effects()}
+
+
+@pytest.mark.timeout(600)
+def test_a_long_outage_fills_the_dlq_unless_receives_are_saved(
+    victim: Pipeline, local: Aws, strategy: str, record_property: Callable[[str, object], None]
+) -> None:
+    victim.set_failure_mode("slow_downstream")
+    time.sleep(1.5)  # the functions' cached failure mode may be this old
+    began = time.monotonic()
+    ids = submit(victim)
+    seen: set[str] = set()
+
+    def outage_is_over() -> bool:
+        seen.add(mapping_state(victim))
+        return time.monotonic() - began >= OUTAGE_SECONDS
+
+    eventually(outage_is_over, within=OUTAGE_SECONDS + 5, every=0.3)
+    assert not done(victim, ids)
+    victim.set_failure_mode("none")
+    eventually(lambda: victim.queue().total == 0, within=120, every=1)
+    dead, processed = victim.dlq().total, len(done(victim, ids))
+    figures = {"strategy": strategy, "outage s": OUTAGE_SECONDS, "processed": processed, "in the DLQ": dead}
+    record_property("outage", figures | {"settled after s": round(time.monotonic() - began)})
+    assert processed + dead >= ORDERS, figures
+    assert ("Disabled" in seen) is (strategy == "pause"), seen
+    assert logged(victim, victim.stack.worker_function_name, "circuit.changed") > 0
+    if strategy == "none":
+        assert dead > 0, figures
+    else:
+        assert (dead, processed) == (0, ORDERS), figures
+        eventually(lambda: mapping_state(victim) == "Enabled", within=20)

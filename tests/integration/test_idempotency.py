@@ -1,0 +1,209 @@
+"""Real races for one order on the engine: whatever happens around it, its effect happens once."""
+
+import hashlib
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from functions.common.errors import IdempotencyKeyReusedError, InProgressElsewhereError, LockLostError
+from functions.idempotency import Effect, ExactlyOnce, Result, TransactionalStore
+from functions.processor.effect import Provenance, order_row
+from functions.processor.effect import response as response_of
+from functions.processor.order import Order, order_from
+from functions.processor.pricing import price
+from functions.publish.key import payload_digest
+from lab.observe import Pipeline
+from tests.eventually import eventually
+
+CLAIM_SECONDS = 1
+
+
+class Attempts:
+    """Workers as far as idempotency goes, each with a store of its own, on the deployed tables."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.document: dict[str, Any] = {"orderId": f"race-{uuid.uuid4().hex[:12]}", "amount": 5}
+        self.key = f"key-{uuid.uuid4().hex}"
+
+    @property
+    def order(self) -> Order:
+        return order_from(self.document)
+
+    def once(self) -> ExactlyOnce:
+        store = TransactionalStore(
+            self.pipeline.stack.idempotency_table_name, self.pipeline.aws.client("dynamodb")
+        )
+        return ExactlyOnce(store, ttl_days=7, in_progress_seconds=CLAIM_SECONDS)
+
+    def effect(self, order: Order | None = None) -> Effect:
+        order = order or self.order
+        origin = Provenance(self.key, "c", 1, 2)
+        priced = price(order, order.amount)
+        table = self.pipeline.stack.orders_table_name
+        return Effect(order_row(table, order, priced, origin), response_of(order, priced, origin))
+
+    def run(self, work: Any = None, **changes: Any) -> Result:
+        digest = payload_digest(self.document | changes)
+        return self.once().run(self.key, digest, work or self.effect)
+
+    @property
+    def executions(self) -> int:
+        found = self.pipeline.aws.client("dynamodb").get_item(
+            TableName=self.pipeline.stack.orders_table_name,
+            Key={"orderId": {"S": self.document["orderId"]}},
+            ConsistentRead=True,
+        )
+        return int(found.get("Item", {}).get("executions", {"N": "0"})["N"])
+
+    def records(self) -> list[dict[str, Any]]:
+        """The key's idempotency record, if there is one."""
+        rows = self.pipeline.aws.client("dynamodb").scan(
+            TableName=self.pipeline.stack.idempotency_table_name, ConsistentRead=True
+        )["Items"]
+        return [row for row in rows if row["id"]["S"] == self.record_id]
+
+    @property
+    def record_id(self) -> str:
+        hashed = hashlib.sha256(json.dumps(self.key).encode()).hexdigest()
+        return f"order#{hashed}"
+
+    def age(self, status: str) -> None:
+        """Let the record's TTL be over, as if days had passed."""
+        self.pipeline.aws.client("dynamodb").put_item(
+            TableName=self.pipeline.stack.idempotency_table_name,
+            Item={
+                "id": {"S": self.record_id},
+                "status": {"S": status},
+                "expiration": {"N": str(int(time.time()) - 1)},
+                "in_progress_expiration": {"N": str(int((time.time() + 3600) * 1000))},
+                "validation": {"S": "another payload"},
+                "data": {"S": "{}"},
+            },
+        )
+
+
+class Killed(BaseException):
+    """The end of a worker's process."""
+
+
+@pytest.fixture
+def attempts(pipeline: Pipeline) -> Attempts:
+    return Attempts(pipeline)
+
+
+def test_of_many_workers_on_one_message_one_has_the_effect(attempts: Attempts) -> None:
+    """The others find the claim, or the response of the one that won."""
+    start = Barrier(8)
+
+    def attempt(_: int) -> Result | Exception:
+        start.wait()
+        try:
+            return attempts.run()
+        except InProgressElsewhereError as error:
+            return error
+
+    with ThreadPoolExecutor(8) as workers:
+        results = list(workers.map(attempt, range(8)))
+    fresh = [one for one in results if isinstance(one, Result) and not one.replayed]
+    assert len(fresh) == 1
+    assert attempts.executions == 1
+
+
+def test_two_deliveries_of_one_message_to_the_deployed_worker_have_one_effect(
+    pipeline: Pipeline, attempts: Attempts
+) -> None:
+    """The same record in two invocations at once, as when the visibility timeout ran out too early."""
+    record = {
+        "messageId": str(uuid.uuid4()),
+        "receiptHandle": "gone",
+        "body": json.dumps(attempts.document),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
+        "messageAttributes": {"idempotencyKey": {"dataType": "String", "stringValue": attempts.key}},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:q",
+    }
+    client = pipeline.aws.client("lambda")
+
+    def invoke(_: int) -> Any:
+        answer = client.invoke(
+            FunctionName=pipeline.stack.worker_function_name, Payload=json.dumps({"Records": [record]})
+        )
+        return json.loads(answer["Payload"].read())
+
+    with ThreadPoolExecutor(4) as workers:
+        answers = list(workers.map(invoke, range(4)))
+    assert any(answer["batchItemFailures"] == [] for answer in answers)
+    assert attempts.executions == 1
+
+
+def test_a_worker_killed_before_the_commit_leaves_nothing_but_a_claim_that_expires(
+    attempts: Attempts,
+) -> None:
+    def killed() -> Effect:
+        raise Killed
+
+    with pytest.raises(Killed):
+        attempts.run(killed)
+    assert attempts.executions == 0
+    with pytest.raises(InProgressElsewhereError):
+        attempts.run()
+    assert not eventually(lambda: _unless_held(attempts), within=CLAIM_SECONDS + 3).replayed
+    assert attempts.executions == 1
+
+
+def test_a_worker_killed_after_the_commit_has_its_response_replayed(attempts: Attempts) -> None:
+    """Effect and completion are one transaction: there is no moment between them to be killed in."""
+    attempts.run()
+    assert attempts.run().replayed
+    assert attempts.executions == 1
+
+
+def test_a_slow_worker_that_was_overtaken_cannot_commit_any_more(attempts: Attempts) -> None:
+    def overtaken() -> Effect:
+        eventually(lambda: _unless_held(attempts), within=CLAIM_SECONDS + 3)
+        return attempts.effect()
+
+    with pytest.raises(LockLostError):
+        attempts.run(overtaken)
+    assert attempts.executions == 1
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "INPROGRESS"])
+def test_an_expired_record_that_is_still_there_counts_as_absent(attempts: Attempts, status: str) -> None:
+    """DynamoDB deletes expired rows within days; until then they are read."""
+    attempts.age(status)
+    assert not attempts.run().replayed
+    assert attempts.executions == 1
+    (record,) = attempts.records()
+    assert record["status"] == {"S": "COMPLETED"}
+    assert int(record["expiration"]["N"]) > time.time()
+
+
+def test_an_expired_record_that_was_deleted_counts_as_absent(attempts: Attempts) -> None:
+    attempts.age("COMPLETED")
+    eventually(lambda: not attempts.records(), within=30, every=0.5)
+    assert not attempts.run().replayed
+    assert attempts.executions == 1
+    assert len(attempts.records()) == 1
+
+
+def test_a_key_with_another_payload_is_rejected_and_changes_nothing(attempts: Attempts) -> None:
+    attempts.run()
+    other = replace(attempts.order, amount=attempts.order.amount * 2)
+    with pytest.raises(IdempotencyKeyReusedError):
+        attempts.run(lambda: attempts.effect(other), amount=10)
+    assert attempts.executions == 1
+
+
+def _unless_held(attempts: Attempts) -> Result | None:
+    try:
+        return attempts.run()
+    except InProgressElsewhereError:
+        return None

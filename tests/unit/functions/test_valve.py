@@ -1,0 +1,119 @@
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.common.errors import CircuitOpenError, DependencyTimeoutError, SchemaViolationError
+from functions.valve.handler import RETRY_SECONDS, Valve
+from functions.valve.reminder import Reminder
+from functions.worker.circuits import Transition
+from functions.worker.outcome import Failed
+from functions.worker.pausing import PauseRequests, follow, spared
+from tests.unit.functions.builders import envelope
+
+NOW = 1_000
+
+
+class World:
+    """A mapping, its reminders' queue, and a clock."""
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.now = NOW
+        self.hidden: list[int] = []
+        self.sent: list[str] = []
+        self.broken: set[str] = set()
+        self.valve = Valve(self, self, "mapping", "queue", now=lambda: self.now)
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> Any:  # noqa: N803
+        self._call("lambda")
+        self.enabled = Enabled
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> Any:  # noqa: N803
+        self._call("sqs")
+        self.hidden.append(VisibilityTimeout)
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> Any:  # noqa: N803
+        self._call("sqs")
+        self.sent.append(MessageBody)
+
+    def _call(self, service: str) -> None:
+        if service in self.broken:
+            raise ClientError({"Error": {"Code": "ResourceInUseException"}}, "call")
+
+    def remind(self, resume_at: int) -> bool:
+        return self.valve.apply(Reminder("price-service", resume_at).as_text(), "handle")
+
+
+def test_a_reminder_pauses_the_mapping_and_waits_for_its_time() -> None:
+    world = World()
+    assert not world.remind(NOW + 30)
+    assert not world.enabled
+    assert world.hidden == [30]
+
+
+def test_a_reminder_that_is_due_resumes_the_mapping_and_is_done() -> None:
+    world = World()
+    world.enabled = False
+    assert world.remind(NOW)
+    assert world.enabled
+    assert world.hidden == []
+
+
+def test_a_valve_that_dies_after_pausing_leaves_the_reminder_which_resumes() -> None:
+    world = World()
+    world.broken = {"sqs"}
+    with pytest.raises(ClientError):  # the death: the message is not acknowledged
+        world.remind(NOW + 30)
+    assert not world.enabled
+    world.broken, world.now = set(), NOW + 180  # its visibility timeout is over
+    assert world.remind(NOW + 30)
+    assert world.enabled
+
+
+def test_a_late_or_repeated_request_for_a_pause_cannot_pause_for_ever() -> None:
+    world = World()
+    world.now = NOW + 31
+    assert world.remind(NOW + 30)
+    assert world.enabled
+
+
+def test_a_mapping_that_cannot_be_switched_now_is_tried_again_soon() -> None:
+    world = World()
+    world.enabled, world.broken = False, {"lambda"}
+    assert not world.remind(NOW)
+    assert world.hidden == [RETRY_SECONDS]
+
+
+def test_a_circuit_that_opens_asks_for_one_pause_of_its_recovery_time() -> None:
+    world = World()
+    opened = [Transition("bus", "OPEN"), Transition("bus", "HALF_OPEN"), Transition("bus", "OPEN")]
+    follow(opened, PauseRequests(world, "queue", 30, now=lambda: NOW))
+    assert [json.loads(body) for body in world.sent] == [{"circuit": "bus", "resume_at": NOW + 30}]
+
+
+def test_failures_of_a_batch_whose_circuit_is_open_by_its_end_are_not_retried_in_a_hurry() -> None:
+    timeout = Failed(envelope("a"), "key", DependencyTimeoutError("late"))
+    invalid = Failed(envelope("b"), "key", SchemaViolationError("x"))
+    changed, same = spared([timeout, invalid], lambda: True)
+    assert isinstance(changed, Failed)
+    assert isinstance(changed.error, CircuitOpenError)
+    assert same is invalid
+    assert spared([timeout, invalid], lambda: False) == [timeout, invalid]
+
+
+def test_without_a_dependency_failure_nobody_asks_for_the_circuit() -> None:
+    asked: list[bool] = []
+    spared([Failed(envelope(), "key", SchemaViolationError("x"))], lambda: asked.append(True) or True)
+    assert asked == []
+
+
+def test_a_circuit_that_closes_asks_for_nothing_and_a_failed_request_stops_nobody() -> None:
+    world = World()
+    world.broken = {"sqs"}
+    requests = PauseRequests(world, "queue", 30, now=lambda: NOW)
+    follow([Transition("bus", "CLOSED")], requests)
+    follow([Transition("bus", "OPEN")], requests)
+    follow([Transition("bus", "OPEN")], None)
+    assert world.sent == []

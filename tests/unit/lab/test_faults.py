@@ -1,0 +1,38 @@
+import pytest
+
+from lab.faults import Fault
+from lab.faults.routing import PREFIX, _unrouted
+
+
+def test_a_fault_is_one_thing_that_happens() -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        Fault(service="sqs", operation="SendMessageBatch")
+    with pytest.raises(ValueError, match="exactly one"):
+        Fault(service="sqs", operation="SendMessageBatch", error="InternalError", reset=True)
+
+
+def test_every_fault_has_a_time_to_live() -> None:
+    assert Fault(service="sqs", operation="SendMessage", reset=True).as_rule()["ttl_s"] > 0
+    with pytest.raises(ValueError, match="time to live"):
+        Fault(service="sqs", operation="SendMessage", reset=True, ttl_seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        (
+            Fault(service="sqs", operation="SendMessage", error="InternalError", status=500, times=3),
+            {"error": {"code": "InternalError", "status": 500}, "times": 3},
+        ),
+        (Fault(service="sqs", operation="SendMessage", latency_ms=200), {"latency": 200}),
+        (Fault(service="sqs", operation="SendMessage", reset=True), {"reset": True}),
+    ],
+    ids=["error", "latency", "reset"],
+)
+def test_a_rule_says_what_the_fault_says(fault: Fault, rule: dict[str, object]) -> None:
+    shared = {"service": "sqs", "operation": "SendMessage", "probability": 1.0, "ttl_s": 120.0}
+    assert fault.as_rule() == shared | rule
+
+
+def test_healing_takes_away_what_routing_added_and_nothing_else() -> None:
+    assert _unrouted({f"{PREFIX}SQS": "http://127.0.0.1:1", "QUEUE_URL": "q"}) == {"QUEUE_URL": "q"}

@@ -1,0 +1,37 @@
+import json
+
+import pytest
+
+from functions.ingest.handler import DOCUMENT
+from lab import openapi
+from lab.errors import LabError
+
+
+def test_the_committed_document_is_current() -> None:
+    assert DOCUMENT.read_text() == openapi.text(), "run: python -m lab openapi"
+
+
+def test_a_route_without_a_contract_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {route: contract for route, contract in openapi.CONTRACTS.items() if route != "POST /events"}
+    monkeypatch.setattr(openapi, "CONTRACTS", known)
+    with pytest.raises(LabError, match="POST /events"):
+        openapi.document()
+
+
+def test_every_reference_leads_somewhere() -> None:
+    document = openapi.document()
+    names = {line.split('"')[3] for line in json.dumps(document, indent=1).splitlines() if '"$ref"' in line}
+    assert names
+    assert {name.rsplit("/", 1)[1] for name in names} <= document["components"]["schemas"].keys()
+
+
+def test_only_the_redrive_routes_ask_for_the_token() -> None:
+    guarded = {
+        path
+        for path, operations in openapi.document()["paths"].items()
+        for operation in operations.values()
+        if "security" in operation
+    }
+    assert guarded
+    assert all(path.startswith("/redrive/") for path in guarded)
+    assert guarded == {path for path in openapi.document()["paths"] if path.startswith("/redrive/")}
