@@ -15,6 +15,7 @@ from lab import engines
 from lab.aws import Aws
 from lab.engines import Engine
 from lab.errors import LabError
+from lab.scenario import cli as scenarios
 from lab.stack import Stack, stack_names
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
@@ -25,6 +26,8 @@ app = typer.Typer(
     name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 console = Console()
+
+app.add_typer(scenarios.app)
 
 Port = Annotated[
     int,
@@ -76,6 +79,17 @@ def status(port: Port = 4566, env: Env = "dev") -> None:
     say(f"DLQ: {dlq.visible} visible, {dlq.in_flight} in flight")
     say(f"failure mode: {pipeline.failure_mode()}")
     say(f"alarms: {', '.join(ringing) if ringing else 'none in ALARM'}")
+
+
+@app.command()
+def clean(port: Port = 4566, env: Env = "dev") -> None:
+    """Bring the steady state back: undo faults, empty the queues, close circuits, wait for silent alarms."""
+    from lab import steady  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    steady.restore(pipeline, say)
+    steady.require(pipeline)
+    say("steady: queues empty, no fault in force, circuits closed, alarms silent")
 
 
 @app.command()

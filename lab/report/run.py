@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from lab.ledger import Ledger
+from lab.scenario.model import Finding, Verdict
 from lab.timeline import Timeline
 
 
@@ -17,9 +18,20 @@ class Step:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Excerpt:
+    """One log line about one order. `at` is seconds since the run's start."""
+
+    at: float
+    function: str
+    correlation_id: str
+    event: str
+    details: str
+
+
 @dataclass
 class Run:
-    """One run, as far as it got."""
+    """One run, as far as it got: a story told in steps, or a scenario's findings."""
 
     name: str
     title: str
@@ -28,8 +40,25 @@ class Run:
     steps: list[Step] = field(default_factory=list[Step])
     ledger: Ledger | None = None
     figures: dict[str, str] = field(default_factory=dict[str, str])
+    hypothesis: str = ""
+    findings: list[Finding] = field(default_factory=list[Finding])
+    excerpts: list[Excerpt] = field(default_factory=list[Excerpt])
 
     @property
     def passed(self) -> bool:
-        """Whether every step passed and the ledger balances."""
-        return all(step.passed for step in self.steps) and self.ledger is not None and self.ledger.balanced
+        """Whether every step passed, no prediction was refuted, and the ledger balances."""
+        return (
+            all(step.passed for step in self.steps)
+            and self.count(Verdict.REFUTED) == 0
+            and self.ledger is not None
+            and self.ledger.balanced
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.timeline.samples[-1].at if self.timeline.samples else 0.0
+
+    def count(self, verdict: Verdict) -> int:
+        """How many predictions ended so."""
+        return sum(finding.verdict is verdict for finding in self.findings)
