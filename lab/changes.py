@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """A knob and what it is to say, given what it says now."""
+    """A knob and what it is to say, given what it says now and the pipeline it belongs to."""
 
     knob: Knob
-    turned: Callable[[Any], Any]
+    turned: Callable[[Any, Pipeline], Any]
     meaning: str
 
 
@@ -63,7 +63,7 @@ class Changes:
         self._ssm.put_parameter(
             Name=f"{self._path}/{knob.name}", Value=json.dumps(record), Type="String", Overwrite=True
         )
-        knob.write(self._pipeline, change.turned(now))
+        knob.write(self._pipeline, change.turned(now, self._pipeline))
 
     def undo(self, knob: str) -> bool:
         """Write back what the knob said before; False if nothing was changed."""

@@ -57,7 +57,7 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
         knobs.FAILURE_MODE.write(pipeline, "none")
     if not knobs.MAPPING_ENABLED.read(pipeline):
         say("event source mapping enabled")
-        knobs.MAPPING_ENABLED.write(pipeline, value=True)
+        knobs.MAPPING_ENABLED.write(pipeline, True)
     sqs: SQSClient = pipeline.aws.client("sqs")
     for name, url, depth in (
         ("queue", pipeline.stack.queue_url, pipeline.queue),

@@ -1,8 +1,8 @@
 """Breaker strategies: the same outage, and what each strategy loses to the DLQ.
 
-Ten orders meet an outage of the price service. With the strategy `none` an open circuit is one more failure: five quick
-receives, and ten good orders are in the DLQ. With `defer` a message that met an open circuit is hidden until the circuit
-may close, twice as long each time: the same outage ends before the receives do, and the DLQ stays empty.
+Ten orders meet an outage of the price service. With the strategy `none` an open circuit is one more failure: five
+quick receives, and ten good orders are in the DLQ. With `defer` a message that met an open circuit is hidden until the
+circuit may close, twice as long each time: the same outage ends before the receives do, and the DLQ stays empty.
 """
 
 from lab.scenario import Experiment, Prediction, Scenario, exactly, faults, read, recovery, under
@@ -52,7 +52,9 @@ SCENARIO = Scenario(
                     "in the DLQ with `pause`",
                     read.dlq_depth(),
                     exactly(0),
-                    unprovable=lambda _run: "nothing in this deployment resumes a paused event source mapping",
+                    unprovable=lambda _run: (
+                        "nothing in this deployment resumes a paused event source mapping"
+                    ),
                 ),
             ),
             name="outage with defer",

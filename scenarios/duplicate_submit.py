@@ -28,11 +28,15 @@ SCENARIO = Scenario(
             faults.failure_mode("duplicate_submit"),
             do=doubled_orders,
             predict=(
-                Prediction("messages sent to the queue", read.queue("NumberOfMessagesSent"), exactly(1 + 2 * ORDERS)),
+                Prediction(
+                    "messages sent to the queue", read.queue("NumberOfMessagesSent"), exactly(1 + 2 * ORDERS)
+                ),
                 Prediction("orders processed", read.processed(), exactly(1 + ORDERS)),
                 Prediction("most executions of one order", read.most_executions(), exactly(1)),
                 Prediction("duplicates counted (EMF)", read.emitted("OrdersDuplicate"), exactly(ORDERS)),
-                Prediction("duplicates counted (log filter)", read.counted("OrdersDuplicate"), exactly(ORDERS)),
+                Prediction(
+                    "duplicates counted (log filter)", read.counted("OrdersDuplicate"), exactly(ORDERS)
+                ),
                 Prediction("OrderProcessed event ids", read.announced("OrderProcessed"), exactly(1 + ORDERS)),
                 Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
             ),

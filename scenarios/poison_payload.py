@@ -7,7 +7,18 @@ rings. When the corruption has ended, a redrive gives every order its effect, on
 Seen to fail: with VALIDATION made retryable in functions/common/errors.py, `receives until death` reads 5 x 5.
 """
 
-from lab.scenario import Experiment, Prediction, Scenario, at_least, exactly, faults, read, recovery, steady, under
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Scenario,
+    at_least,
+    exactly,
+    faults,
+    read,
+    recovery,
+    steady,
+    under,
+)
 
 HEALTHY, POISONED = 5, 5
 
@@ -40,9 +51,13 @@ SCENARIO = Scenario(
             do=poisoned_orders,
             predict=(
                 Prediction("messages in the DLQ", read.dlq_depth(), exactly(POISONED)),
-                Prediction("category of death", read.letters("errorCategory"), exactly({"VALIDATION": POISONED})),
+                Prediction(
+                    "category of death", read.letters("errorCategory"), exactly({"VALIDATION": POISONED})
+                ),
                 Prediction("receives until death", read.letters("receiveCount"), exactly({"1": POISONED})),
-                Prediction("failures counted as VALIDATION", read.counted("FailedValidation"), exactly(POISONED)),
+                Prediction(
+                    "failures counted as VALIDATION", read.counted("FailedValidation"), exactly(POISONED)
+                ),
                 Prediction("deaths counted", read.emitted("OrdersDeadLettered"), exactly(POISONED)),
                 Prediction("OrderFailed events", read.announced("OrderFailed"), exactly(POISONED)),
                 Prediction("DLQ alarm", read.alarm("critical-dlq-depth"), exactly("ALARM"), within=60),
@@ -56,7 +71,9 @@ SCENARIO = Scenario(
             Prediction("orders processed", read.processed(), exactly(HEALTHY + POISONED)),
             Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
             Prediction("redriven counted", read.counted("OrdersRedriven"), exactly(POISONED)),
-            Prediction("OrderProcessed events", read.announced("OrderProcessed"), at_least(HEALTHY + POISONED)),
+            Prediction(
+                "OrderProcessed events", read.announced("OrderProcessed"), at_least(HEALTHY + POISONED)
+            ),
             Prediction("DLQ alarm", read.alarm("critical-dlq-depth"), exactly("OK"), within=90),
         ),
     ),

@@ -31,7 +31,9 @@ SCENARIO = Scenario(
             faults.failure_mode("poison_payload"),
             do=poisoned_orders,
             predict=(
-                Prediction("category of death", read.letters("errorCategory"), exactly({"VALIDATION": CURABLE})),
+                Prediction(
+                    "category of death", read.letters("errorCategory"), exactly({"VALIDATION": CURABLE})
+                ),
             ),
         ),
         recovery(

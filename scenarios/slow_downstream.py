@@ -5,7 +5,18 @@ as long as the circuit stays open at least, so that they spend their receives sl
 circuit closes by itself at the first success, and every order is processed without anybody's help.
 """
 
-from lab.scenario import Experiment, Prediction, Scenario, at_least, exactly, faults, read, recovery, steady, under
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Scenario,
+    at_least,
+    exactly,
+    faults,
+    read,
+    recovery,
+    steady,
+    under,
+)
 
 HEALTHY, STUCK = 3, 10
 

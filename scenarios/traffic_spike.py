@@ -1,7 +1,7 @@
 """Traffic spike: ten times the usual rate for eight seconds.
 
-Two orders a second are usual; then twenty a second come. The queue takes what the worker cannot at once; nobody is turned
-away, nothing dies, and soon after the spike the queue is empty again.
+Two orders a second are usual; then twenty a second come. The queue takes what the worker cannot at once; nobody is
+turned away, nothing dies, and soon after the spike the queue is empty again.
 """
 
 from lab.scenario import Experiment, Prediction, Scenario, at_most, exactly, read, recovery, steady, under

@@ -6,8 +6,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lab import engines, report
 from lab import aws as guarded
+from lab import engines, report
 from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.report import Run
@@ -67,11 +67,12 @@ def show(name: str) -> None:
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0917  one parameter for each option
     chosen: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
     predict: Annotated[
-        bool, typer.Option("--predict", help="Ask for your own numbers first, and show them beside the result.")
+        bool,
+        typer.Option("--predict", help="Ask for your own numbers first, and show them beside the result."),
     ] = False,
     faultless: Annotated[
         bool,

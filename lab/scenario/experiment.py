@@ -46,8 +46,7 @@ class Experiment:
     accepted: dict[str, Accepted] = field(default_factory=dict[str, Accepted])
     answers: list[int] = field(default_factory=list[int])
     redrives: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    moved: int = 0
-    marks: dict[str, Any] = field(default_factory=dict[str, Any])
+    move_task: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         self._deadline = time.monotonic() + self.seconds
@@ -142,20 +141,28 @@ class Experiment:
         self.redrives.append(row)
         return row
 
-    def move_natively(self) -> None:
-        """Have SQS itself move the DLQ back (StartMessageMoveTask) and wait for the end of the task."""
+    def move_natively(self, *, to_the_queue: bool) -> None:
+        """Have SQS itself move the DLQ (StartMessageMoveTask) and wait for the end of the task.
+
+        To the queue by name, or to where each message came from as far as SQS knows.
+        """
         sqs: SQSClient = self.pipeline.aws.client("sqs")
-        arn = sqs.get_queue_attributes(QueueUrl=self.pipeline.stack.dlq_url, AttributeNames=["QueueArn"])[
-            "Attributes"
-        ]["QueueArn"]
-        sqs.start_message_move_task(SourceArn=arn)
-        task = self.until(
-            "the move task to finish",
-            lambda: sqs.list_message_move_tasks(SourceArn=arn)["Results"][0],
-            lambda task: task.get("Status") not in ("RUNNING", "CANCELLING"),
-            within=60,
+        dlq, queue = (
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+            for url in (self.pipeline.stack.dlq_url, self.pipeline.stack.queue_url)
         )
-        self.moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
+        if to_the_queue:
+            sqs.start_message_move_task(SourceArn=dlq, DestinationArn=queue)
+        else:
+            sqs.start_message_move_task(SourceArn=dlq)
+        self.move_task = dict(
+            self.until(
+                "the move task to finish",
+                lambda: sqs.list_message_move_tasks(SourceArn=dlq)["Results"][0],
+                lambda task: task.get("Status") not in ("RUNNING", "CANCELLING"),
+                within=60,
+            )
+        )
 
     def hold(self, seconds: float) -> None:
         """Let so much time pass: the length of an outage is part of the fault, not a wait for something."""
@@ -165,7 +172,8 @@ class Experiment:
         """Poll a condition; the scenario's own time is the last deadline."""
         if self.seconds_left <= 0:
             raise LabError(
-                f"The scenario {self.name} took more than {self.seconds:g} s.", "See its report for how far it got."
+                f"The scenario {self.name} took more than {self.seconds:g} s.",
+                "See its report for how far it got.",
             )
         return wait_for(what, look, done, within=min(within, self.seconds_left, self.patience))
 

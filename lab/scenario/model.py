@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lab.changes import Change
 from lab.metrics import Metric
@@ -46,7 +46,7 @@ def between(low: float, high: float) -> Expected:
 def shown(value: Any) -> str:
     """A value as people read it."""
     if isinstance(value, dict):
-        pairs: dict[Any, Any] = value
+        pairs = cast("dict[str, int]", value)
         return ", ".join(f"{count} x {name}" for name, count in sorted(pairs.items())) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -130,7 +130,8 @@ class Scenario:
     """One experiment. `seconds` is all the time it may take; its faults do not outlive that.
 
     `alarms` are those whose states the report plots. `ends_with` is how many orders are meant to be in the DLQ
-    when it is over; the ledger balances with them.
+    when it is over; the ledger balances with them. `needs_local_functions` says that its fault reaches functions
+    only where they run as processes of this machine.
     """
 
     title: str
@@ -139,6 +140,7 @@ class Scenario:
     alarms: tuple[str, ...] = ("critical-dlq-depth",)
     seconds: int = 150
     ends_with: int = 0
+    needs_local_functions: bool = False
 
     @property
     def predictions(self) -> list[tuple[Act, Prediction]]:

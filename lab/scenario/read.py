@@ -9,7 +9,9 @@ from lab.metrics import LOG_NAMESPACE, Metric
 from lab.scenario.model import Reading
 
 if TYPE_CHECKING:
-    from lab.observe import Effect
+    from collections.abc import Callable
+
+    from lab.observe import Effect, Pipeline
     from lab.scenario.experiment import Experiment
 
 
@@ -96,12 +98,14 @@ def alarms_that_rang() -> Reading:
     """How many different alarms went to ALARM during the run."""
     return Reading(
         "CloudWatch DescribeAlarms, sampled",
-        lambda run: len({
-            name
-            for sample in run.timeline.samples
-            for name, state in sample.alarms.items()
-            if state == "ALARM"
-        }),
+        lambda run: len(
+            {
+                name
+                for sample in run.timeline.samples
+                for name, state in sample.alarms.items()
+                if state == "ALARM"
+            }
+        ),
     )
 
 
@@ -119,7 +123,7 @@ def counted(name: str) -> Reading:
 def worker(name: str) -> Reading:
     """The sum of one of Lambda's own metrics of the worker."""
 
-    def metric(pipeline: Any) -> Metric:
+    def metric(pipeline: "Pipeline") -> Metric:
         return Metric("AWS/Lambda", name, (("FunctionName", pipeline.stack.worker_function_name),))
 
     return _sum(f"CloudWatch GetMetricData, AWS/Lambda {name} of the worker", metric)
@@ -128,13 +132,13 @@ def worker(name: str) -> Reading:
 def queue(name: str) -> Reading:
     """The sum of one of SQS's own metrics of the queue."""
 
-    def metric(pipeline: Any) -> Metric:
+    def metric(pipeline: "Pipeline") -> Metric:
         return Metric("AWS/SQS", name, (("QueueName", pipeline.stack.queue_name),))
 
     return _sum(f"CloudWatch GetMetricData, AWS/SQS {name} of the queue", metric)
 
 
-def _sum(source: str, metric: Any) -> Reading:
+def _sum(source: str, metric: "Callable[[Pipeline], Metric]") -> Reading:
     return Reading(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric)
 
 
@@ -142,13 +146,26 @@ def announced(detail_type: str) -> Reading:
     """Different events of one type about this run's orders that came through the bus, by their eventId."""
 
     def look(run: "Experiment") -> int:
-        return len({
-            event["detail"]["eventId"]
-            for event in run.events.notifications()
-            if event.get("detail-type") == detail_type and event["detail"].get("orderId") in run.accepted
-        })
+        return len(
+            {
+                event["detail"]["eventId"]
+                for event in run.events.notifications()
+                if event.get("detail-type") == detail_type and event["detail"].get("orderId") in run.accepted
+            }
+        )
 
     return Reading(f"EventBridge rule to SNS, {detail_type} by eventId", look)
+
+
+def deliveries(detail_type: str) -> Reading:
+    """Events of one type about this run's orders that came through the bus, repeated ones counted again."""
+    return Reading(
+        f"EventBridge rule to SNS, {detail_type}",
+        lambda run: sum(
+            event.get("detail-type") == detail_type and event["detail"].get("orderId") in run.accepted
+            for event in run.events.notifications()
+        ),
+    )
 
 
 def circuit(name: str) -> Reading:
@@ -175,6 +192,6 @@ def redrive(field: str) -> Reading:
     return Reading(f"GET /redrive/ID, {field}", look)
 
 
-def moved_natively() -> Reading:
-    """Messages that SQS's own move task moved."""
-    return Reading("SQS ListMessageMoveTasks, ApproximateNumberOfMessagesMoved", lambda run: run.moved)
+def move_task(field: str) -> Reading:
+    """One field of the latest of SQS's own move tasks."""
+    return Reading(f"SQS ListMessageMoveTasks, {field}", lambda run: run.move_task.get(field))

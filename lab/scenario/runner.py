@@ -58,9 +58,15 @@ class Runner:
         run ends. KeyboardInterrupt passes through after that.
         """
         steady.require(self.pipeline)
-        stack, aws = self.pipeline.stack, self.pipeline.aws
+        with _terminated_like_interrupted():
+            try:
+                return self._record(entry, guesses or {})
+            finally:
+                steady.restore(self.pipeline, self.say)
+
+    def _record(self, entry: Entry, guesses: Mapping[tuple[str, str], str]) -> Run:
+        stack, aws, scenario = self.pipeline.stack, self.pipeline.aws, entry.scenario
         with (
-            _terminated_like_interrupted(),
             Api(aws, stack) as api,
             tap(aws, stack.order_events_topic_arn) as events,
             tap(aws, stack.alarms_topic_arn) as notifications,
@@ -75,22 +81,23 @@ class Runner:
                 timeline=timeline,
                 sums=Sums(self.pipeline),
                 logs=Logs(self.pipeline),
-                seconds=entry.scenario.seconds,
+                seconds=scenario.seconds,
                 patience=HASTE_SECONDS if self.faultless else math.inf,
             )
-            run = Run(entry.name, entry.scenario.title, self.engine, timeline)
-            run.hypothesis = entry.scenario.hypothesis
-            try:
-                for _, prediction in entry.scenario.predictions:
+            run = Run(entry.name, scenario.title, self.engine, timeline, hypothesis=scenario.hypothesis)
+            if scenario.needs_local_functions and not self.engine.startswith("host"):
+                run.findings += [_out_of_reach(act, prediction) for act, prediction in scenario.predictions]
+            else:
+                for _, prediction in scenario.predictions:
                     if prediction.reading.metric:
                         experiment.sums.watch(prediction.reading.metric(self.pipeline))
-                with self.watch(experiment, run.findings):
-                    self._play(entry, experiment, run, guesses or {})
-            finally:
-                experiment.undo()
-                self._account(entry, experiment, run)
-                steady.restore(self.pipeline, self.say)
-                timings(run)
+                try:
+                    with self.watch(experiment, run.findings):
+                        self._play(entry, experiment, run, guesses)
+                finally:
+                    experiment.undo()
+            self._account(entry, experiment, run)
+        timings(run)
         return run
 
     def _play(
@@ -190,7 +197,9 @@ def timings(run: Run) -> None:
 
 def excerpts(experiment: Experiment) -> list[Excerpt]:
     """What ingest and worker logged about a few orders, found by their correlation ids."""
-    chosen = {one.correlation_id: one.order_id for one in list(experiment.accepted.values())[-EXCERPT_ORDERS:]}
+    chosen = {
+        one.correlation_id: one.order_id for one in list(experiment.accepted.values())[-EXCERPT_ORDERS:]
+    }
     stack = experiment.pipeline.stack
     lines = [
         line
@@ -215,7 +224,22 @@ def excerpts(experiment: Experiment) -> list[Excerpt]:
 
 
 def _broken(act: Act, what: str, seconds: float) -> Finding:
-    return Finding(act.name, "the act itself", "is played to its end", what, Verdict.REFUTED, "runner", seconds)
+    return Finding(
+        act.name, "the act itself", "is played to its end", what, Verdict.REFUTED, "runner", seconds
+    )
+
+
+def _out_of_reach(act: Act, prediction: Prediction) -> Finding:
+    why = "the functions do not run on this machine, so that its fault cannot reach them"
+    return Finding(
+        act.name,
+        prediction.name,
+        prediction.expected.text,
+        why,
+        Verdict.NOT_PROVABLE,
+        prediction.reading.source,
+        0.0,
+    )
 
 
 @contextlib.contextmanager
