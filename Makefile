@@ -33,6 +33,14 @@ deploy-local: setup ## Deploy the four stacks to the engine and probe every prom
 demo: setup ## From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report
 	@$(lab) demo
 
+.PHONY: scenario scenarios steady
+scenario: setup ## Run one scenario: make scenario NAME=poison-payload (without NAME: list them)
+	@$(lab) scenario $(if $(NAME),run $(NAME),list)
+scenarios: setup ## Run all scenarios and report; the index of runs is .lab/reports/index.html
+	@$(lab) scenario run --all
+steady: setup ## Bring the steady state back: undo faults, empty queues, close circuits
+	@$(lab) clean
+
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 
+HIDDEN = "lab break"
+"""The reason of a change that nobody is to be told of."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A knob and what it is to say, given what it says now and the pipeline it belongs to."""
@@ -36,6 +40,12 @@ class Standing:
     before: Any
     why: str
     expires_at: float | None
+
+    @property
+    def told(self) -> str:
+        """What a person is told of it: nothing, if it is to be found out."""
+        hidden = self.why == HIDDEN
+        return "something broken on purpose (lab repair)" if hidden else f"{self.knob} changed by {self.why}"
 
     def expired(self, now: float) -> bool:
         """Whether its maker must have undone it by now."""
@@ -77,6 +87,10 @@ class Changes:
             if "ParameterNotFound" not in str(error):
                 raise
         return True
+
+    def forget(self, knob: str) -> None:
+        """Drop the record of a change that somebody else has put right."""
+        self._ssm.delete_parameter(Name=f"{self._path}/{knob}")
 
     def standing(self) -> list[Standing]:
         """Everything that has been changed and not undone."""

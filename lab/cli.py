@@ -125,6 +125,73 @@ def demo(port: Port = 4566, env: Env = "dev") -> None:
         raise typer.Exit(1)
 
 
+@app.command(name="break")
+def break_(
+    seed: Annotated[int | None, typer.Option(help="The same seed breaks the same thing.")] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Tell what is broken, and how to mend it.")
+    ] = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Break one thing, hidden. Find it with the runbooks, mend it through AWS APIs, prove it with lab check."""
+    from lab import breakfix, steady  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    if reveal:
+        puzzle = breakfix.require_broken(pipeline)
+        say(f"{puzzle.name}: {puzzle.revealed}")
+        return
+    steady.require(pipeline)
+    breakfix.break_it(pipeline, seed)
+    say(
+        "One thing is broken now. Symptoms: lab check. A hint: lab hint. Giving up: lab break --reveal, lab repair"
+    )
+
+
+@app.command()
+def hint(
+    number: Annotated[int, typer.Argument(min=1, help="Which hint; the first says least.")] = 1,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Give a hint about what is broken."""
+    from lab import breakfix  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    hints = breakfix.require_broken(pipeline).hints
+    say(f"hint {min(number, len(hints))} of {len(hints)}: {hints[min(number, len(hints)) - 1]}")
+
+
+@app.command()
+def check(port: Port = 4566, env: Env = "dev") -> None:
+    """Judge the pipeline by what it does, not by its settings. Exit code 1 if a behaviour is missing."""
+    from lab import breakfix  # noqa: PLC0415
+    from lab.changes import Changes  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    missing = 0
+    for judgement in breakfix.check(pipeline):
+        missing += not judgement.shown
+        mark = "[green]yes[/]" if judgement.shown else "[red]NO [/]"
+        say(f"{mark} {judgement.behaviour}: {judgement.seen}")
+    if missing:
+        raise typer.Exit(1)
+    if puzzle := breakfix.standing(pipeline):
+        Changes(pipeline).forget(puzzle.knob)
+        say(f"Mended. It was: {breakfix.puzzle_of(puzzle.knob).revealed}")
+
+
+@app.command()
+def repair(port: Port = 4566, env: Env = "dev") -> None:
+    """Mend what lab break has broken, and bring the steady state back."""
+    from lab import breakfix, steady  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    say(f"It was: {breakfix.require_broken(pipeline).revealed}")
+    steady.restore(pipeline, say)
+
+
 @app.command()
 def doctor(port: Port = 4566) -> None:
     """Show what the lab finds on this machine, and the fix for each problem. Exit code 1 if there is one."""

@@ -29,7 +29,7 @@ def departures(pipeline: Pipeline) -> list[str]:
     if (mode := pipeline.failure_mode()) != "none":
         found.append(f"failure mode {mode}")
     found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
-    found += [f"{one.knob} changed by {one.why}" for one in Changes(pipeline).standing()]
+    found += [one.told for one in Changes(pipeline).standing()]
     if not knobs.MAPPING_ENABLED.read(pipeline):
         found.append("the event source mapping is disabled")
     found += [f"alarm {name} rings" for name in _ringing(pipeline)]
@@ -50,7 +50,7 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     """
     changes = Changes(pipeline)
     for standing in changes.standing():
-        say(f"undo: {standing.knob}, changed by {standing.why}")
+        say(f"undo: {standing.told}")
         changes.undo(standing.knob)
     if pipeline.failure_mode() != "none":
         say("failure mode none")

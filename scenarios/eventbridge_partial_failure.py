@@ -1,7 +1,7 @@
 """EventBridge, partial failure: HTTP 200 with failures inside.
 
-PutEvents answers 200 even if it took only some of its entries. The bus refuses every second event once: the worker finds
-that in the answer and resends what was refused, alone. Nothing is retried through the queue for it, no event is
+PutEvents answers 200 even if it took only some of its entries. The bus refuses every second event once: the worker
+finds that in the answer and resends what was refused, alone. Nothing is retried through the queue for it, no event is
 missing, and none comes twice.
 """
 
