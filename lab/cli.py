@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines
+from lab import engines, look
+from lab import gameday_cli as gamedays
 from lab.aws import Aws
 from lab.engines import Engine
 from lab.errors import LabError
@@ -28,6 +29,8 @@ app = typer.Typer(
 console = Console()
 
 app.add_typer(scenarios.app)
+app.add_typer(gamedays.app)
+app.add_typer(look.app)
 
 Port = Annotated[
     int,

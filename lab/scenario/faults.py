@@ -5,7 +5,7 @@ from lab.changes import Change
 from lab.observe import Pipeline
 from lab.scenario import bus
 
-BUS_ENDPOINT = "AWS_ENDPOINT_URL_EVENTS"
+BUS_ENDPOINT = "AWS_ENDPOINT_URL_EVENTBRIDGE"
 """Where AWS's SDKs look for a service's endpoint before anything else."""
 
 _FRONTS: list[bus.PartlyDeafBus] = []
