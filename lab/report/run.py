@@ -59,6 +59,16 @@ class Run:
         """How long it took."""
         return self.timeline.samples[-1].at if self.timeline.samples else 0.0
 
+    @property
+    def rang(self) -> set[str]:
+        """Alarms that were in ALARM at some moment."""
+        return {
+            name
+            for sample in self.timeline.samples
+            for name, state in sample.alarms.items()
+            if state == "ALARM"
+        }
+
     def count(self, verdict: Verdict) -> int:
         """How many predictions ended so."""
-        return sum(finding.verdict is verdict for finding in self.findings)
+        return sum(finding.verdict == verdict for finding in self.findings)

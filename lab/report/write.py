@@ -18,7 +18,7 @@ from lab.report.run import Run
 def write(run: Run, alarms: list[str]) -> Path:
     """Write `NAME-DATE-TIME/` with report.html, report.json and junit.xml, and the index; returns the page's path.
 
-    `alarms` are the alarms whose states the plot shows, without the deployment's prefix.
+    `alarms` are the alarms whose states the plot shows beside those that rang, without the deployment's prefix.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(paths.LAB / "cache" / "matplotlib"))
     from lab.report.plot import svg  # noqa: PLC0415  matplotlib takes a second to import: only when needed
@@ -33,7 +33,7 @@ def write(run: Run, alarms: list[str]) -> Path:
     page.write_text(
         template.render(
             run=run,
-            plot=Markup(svg(run.timeline, alarms)),  # noqa: S704  made by matplotlib from numbers and our own labels
+            plot=Markup(svg(run.timeline, list(dict.fromkeys([*alarms, *sorted(run.rang)])))),  # noqa: S704  made by matplotlib from numbers and our own labels
             started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
             duration=run.seconds,
         )
