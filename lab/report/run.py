@@ -8,17 +8,6 @@ from lab.timeline import Timeline
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a story: what was expected, what was seen, how long it took in seconds."""
-
-    name: str
-    expected: str
-    seen: str
-    passed: bool
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Excerpt:
     """One log line about one order. `at` is seconds since the run's start."""
 
@@ -31,13 +20,12 @@ class Excerpt:
 
 @dataclass
 class Run:
-    """One run, as far as it got: a story told in steps, or a scenario's findings."""
+    """One run of a scenario, as far as it got."""
 
     name: str
     title: str
     engine: str
     timeline: Timeline
-    steps: list[Step] = field(default_factory=list[Step])
     ledger: Ledger | None = None
     figures: dict[str, str] = field(default_factory=dict[str, str])
     hypothesis: str = ""
@@ -46,13 +34,8 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """Whether every step passed, no prediction was refuted, and the ledger balances."""
-        return (
-            all(step.passed for step in self.steps)
-            and self.count(Verdict.REFUTED) == 0
-            and self.ledger is not None
-            and self.ledger.balanced
-        )
+        """Whether no prediction was refuted and the ledger balances."""
+        return self.count(Verdict.REFUTED) == 0 and self.ledger is not None and self.ledger.balanced
 
     @property
     def seconds(self) -> float:

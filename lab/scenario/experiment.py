@@ -87,6 +87,10 @@ class Experiment:
             self.answers.append(202)
         return accepted
 
+    def accepted_as(self, label: str) -> set[str]:
+        """The ids of the orders submitted under one label."""
+        return {order_id for order_id in self.accepted if order_id.startswith(f"{label}-")}
+
     def offer(self, orders: Iterable[dict[str, Any]]) -> None:
         """POST orders that the API may refuse; its answers are kept."""
         for order in orders:
