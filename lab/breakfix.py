@@ -50,16 +50,6 @@ PUZZLES = (
         "The worker's event source mapping is disabled. Enable it (UpdateEventSourceMapping, Enabled=true).",
     ),
     Puzzle(
-        "partial-batch-off",
-        _to(knobs.MAPPING_RESPONSE_TYPES, value=[]),
-        (
-            "Send orders while the dependency is down. Are they still somewhere?",
-            "Who reads the worker's answer?",
-        ),
-        "The mapping ignores partial batch responses, so failed messages are deleted. Set FunctionResponseTypes to "
-        "ReportBatchItemFailures.",
-    ),
-    Puzzle(
         "impatient-queue",
         Change(
             knobs.QUEUE_REDRIVE_POLICY,

@@ -219,11 +219,6 @@ MAPPING_ENABLED = Knob(
     lambda pipeline: _mapping(pipeline).get("State") not in ("Disabled", "Disabling"),
     lambda pipeline, value: _change_mapping(pipeline, Enabled=value),
 )
-MAPPING_RESPONSE_TYPES = Knob(
-    "mapping-response-types",
-    lambda pipeline: _mapping(pipeline).get("FunctionResponseTypes", []),
-    lambda pipeline, value: _change_mapping(pipeline, FunctionResponseTypes=value),
-)
 QUEUE_REDRIVE_POLICY = _queue_attribute("queue-redrive-policy", "RedrivePolicy")
 QUEUE_DELAY = _queue_attribute("queue-delay", "DelaySeconds")
 ORDER_EVENTS_RULE = _rule_state()
@@ -241,7 +236,6 @@ KNOBS = {
         INGEST_CONCURRENCY,
         WORKER_TIMEOUT,
         MAPPING_ENABLED,
-        MAPPING_RESPONSE_TYPES,
         QUEUE_REDRIVE_POLICY,
         QUEUE_DELAY,
         ORDER_EVENTS_RULE,
