@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines, report
+from lab import engines, report, steady
 from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.report import Run
@@ -90,7 +90,9 @@ def run(  # noqa: PLR0917  one parameter for each option
         pipeline, engine, say, faultless, watch=lambda experiment, found: live(console, experiment, found)
     )
     runs: list[Run] = []
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        if number:  # an alarm may have answered late to what the scenario before did
+            steady.restore(pipeline, say)
         guesses = ask(entry) if predict else {}
         finished = runner.run(entry, guesses)
         runs.append(finished)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lab import ledger, steady
 from lab.api import Api
 from lab.changes import Change
@@ -111,8 +109,8 @@ class Runner:
                     for prediction in act.predictions:
                         guess = guesses.get((act.name, prediction.name))
                         run.findings.append(examine(act, prediction, experiment, guess))
-            except (LabError, BotoCoreError, ClientError) as error:
-                run.findings.append(_broken(act, str(error), time.monotonic() - start))
+            except Exception as error:  # noqa: BLE001  a scenario that crashes is a failed run with a report, too
+                run.findings.append(_broken(act, str(error) or repr(error), time.monotonic() - start))
                 for missed in entry.scenario.acts[number + 1 :]:
                     run.findings.append(_broken(missed, "not reached", 0.0))
                 return

@@ -36,7 +36,7 @@ def test_a_broken_pipeline_lacks_a_behaviour(pipeline: Pipeline, puzzle: Puzzle)
         assert missing(pipeline) != []
     finally:
         steady.restore(pipeline, print)
-    assert steady.departures(pipeline) == []
+    assert Changes(pipeline).standing() == []
 
 
 def test_the_same_seed_breaks_the_same_thing_and_nothing_is_broken_twice(pipeline: Pipeline) -> None:
