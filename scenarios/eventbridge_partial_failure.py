@@ -3,6 +3,8 @@
 PutEvents answers 200 even if it took only some of its entries. The bus refuses every second event once: the worker
 finds that in the answer and resends what was refused, alone. Nothing is retried through the queue for it, no event is
 missing, and none comes twice.
+
+Seen to fail: run `--without-fault`, no entry is refused.
 """
 
 from lab.scenario import (

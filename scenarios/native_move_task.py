@@ -5,6 +5,8 @@ destination fails. With the queue as its destination it takes everything: it has
 counts nothing on the message. Of four poisoned and two self-contradicting orders it moves all six; the two die again,
 and their redriveCount still reads 0, so nothing tells a second death from a first. (A letter that dies again while the
 task still runs is moved again.)
+
+Seen to fail: without a destination the letters stayed, and six were in the DLQ instead of two.
 """
 
 from lab.scenario import Experiment, Prediction, Scenario, at_least, exactly, faults, read, recovery, under

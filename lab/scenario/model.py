@@ -30,17 +30,17 @@ def exactly(value: Any) -> Expected:
 
 def at_least(low: float) -> Expected:
     """This number or more."""
-    return Expected(f"at least {low:g}", lambda seen: seen >= low)
+    return Expected(f"at least {low:g}", lambda seen: seen is not None and seen >= low)
 
 
 def at_most(high: float) -> Expected:
     """This number or less."""
-    return Expected(f"at most {high:g}", lambda seen: seen <= high)
+    return Expected(f"at most {high:g}", lambda seen: seen is not None and seen <= high)
 
 
 def between(low: float, high: float) -> Expected:
     """A number within bounds, both included."""
-    return Expected(f"{low:g} to {high:g}", lambda seen: low <= seen <= high)
+    return Expected(f"{low:g} to {high:g}", lambda seen: seen is not None and low <= seen <= high)
 
 
 def shown(value: Any) -> str:

@@ -186,8 +186,8 @@ def redrive(field: str) -> Reading:
     group, _, key = field.partition(".")
 
     def look(run: "Experiment") -> Any:
-        value = run.redrives[-1][group]
-        return value.get(key, 0) if key else value
+        value = run.redrives[-1][group] if run.redrives else None
+        return value.get(key, 0) if key and value is not None else value
 
     return Reading(f"GET /redrive/ID, {field}", look)
 
