@@ -263,7 +263,7 @@ def run(command: Callable[..., object]) -> int:
     """Run a command and return its exit code; errors go to standard error."""
     errors = Console(stderr=True)
     try:
-        command(standalone_mode=False)
+        left_with = command(standalone_mode=False)
     except LabError as error:
         if error.details:
             errors.print(error.details, markup=False, highlight=False, style="dim")
@@ -279,4 +279,4 @@ def run(command: Callable[..., object]) -> int:
         errors.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         errors.print("  fix: see --help", highlight=False)
         return MISUSED
-    return 0
+    return left_with if isinstance(left_with, int) else 0  # Typer hands over the code of an Exit as a value

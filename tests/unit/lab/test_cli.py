@@ -1,6 +1,7 @@
 """The command line reports errors as what is wrong and how to fix it."""
 
 import pytest
+import typer
 
 from lab import cli
 from lab.errors import LabError
@@ -24,6 +25,16 @@ def test_ctrl_c_ends_with_the_code_shells_use(capsys: pytest.CaptureFixture[str]
 
     assert cli.run(command) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_command_that_leaves_with_a_code_ends_with_it() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def failing() -> None:
+        raise typer.Exit(1)
+
+    assert cli.run(lambda **options: app([], **options)) == 1
 
 
 @pytest.mark.parametrize("given", ["batchSize", "=5", ""])
