@@ -46,6 +46,14 @@ dlq-redrive: setup ## Move dead letters back to the queue: plan, confirmation, c
 dlq-export: setup ## Write dead letters to dlq.jsonl; nothing is removed
 	@$(lab) dlq export dlq.jsonl
 
+.PHONY: scenario scenarios steady
+scenario: setup ## Run one scenario: make scenario NAME=poison-payload (without NAME: list them)
+	@$(lab) scenario $(if $(NAME),run $(NAME),list)
+scenarios: setup ## Run all scenarios and report; the index of runs is .lab/reports/index.html
+	@$(lab) scenario run --all
+steady: setup ## Bring the steady state back: undo faults, empty queues, close circuits
+	@$(lab) clean
+
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 

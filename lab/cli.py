@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines
+from lab import engines, look
+from lab import gameday_cli as gamedays
 from lab.aws import Aws
 from lab.dlq.cli import dlq
 from lab.engines import Engine
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.scenario import cli as scenarios
 from lab.stack import Stack, stack_names
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
@@ -28,6 +30,10 @@ app = typer.Typer(
 )
 app.add_typer(dlq, name="dlq")
 console = Console()
+
+app.add_typer(scenarios.app)
+app.add_typer(gamedays.app)
+app.add_typer(look.app)
 
 Port = Annotated[
     int,
@@ -82,6 +88,17 @@ def status(port: Port = 4566, env: Env = "dev") -> None:
 
 
 @app.command()
+def clean(port: Port = 4566, env: Env = "dev") -> None:
+    """Bring the steady state back: undo faults, empty the queues, close circuits, wait for silent alarms."""
+    from lab import steady  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    steady.restore(pipeline, say)
+    steady.require(pipeline)
+    say("steady: queues empty, no fault in force, circuits closed, alarms silent")
+
+
+@app.command()
 def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None:
     """Deploy the four stacks to the local engine and probe every promise."""
     engine = engines.present(port)
@@ -112,6 +129,73 @@ def demo(port: Port = 4566, env: Env = "dev") -> None:
     story.summary(run, page, console)
     if not run.passed:
         raise typer.Exit(1)
+
+
+@app.command(name="break")
+def break_(
+    seed: Annotated[int | None, typer.Option(help="The same seed breaks the same thing.")] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Tell what is broken, and how to mend it.")
+    ] = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Break one thing, hidden. Find it with the runbooks, mend it through AWS APIs, prove it with lab check."""
+    from lab import breakfix, steady  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    if reveal:
+        puzzle = breakfix.require_broken(pipeline)
+        say(f"{puzzle.name}: {puzzle.revealed}")
+        return
+    steady.require(pipeline)
+    breakfix.break_it(pipeline, seed)
+    say(
+        "One thing is broken now. Symptoms: lab check. A hint: lab hint. Giving up: lab break --reveal, lab repair"
+    )
+
+
+@app.command()
+def hint(
+    number: Annotated[int, typer.Argument(min=1, help="Which hint; the first says least.")] = 1,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Give a hint about what is broken."""
+    from lab import breakfix  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    hints = breakfix.require_broken(pipeline).hints
+    say(f"hint {min(number, len(hints))} of {len(hints)}: {hints[min(number, len(hints)) - 1]}")
+
+
+@app.command()
+def check(port: Port = 4566, env: Env = "dev") -> None:
+    """Judge the pipeline by what it does, not by its settings. Exit code 1 if a behaviour is missing."""
+    from lab import breakfix  # noqa: PLC0415
+    from lab.changes import Changes  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    missing = 0
+    for judgement in breakfix.check(pipeline):
+        missing += not judgement.shown
+        mark = "[green]yes[/]" if judgement.shown else "[red]NO [/]"
+        say(f"{mark} {judgement.behaviour}: {judgement.seen}")
+    if missing:
+        raise typer.Exit(1)
+    if puzzle := breakfix.standing(pipeline):
+        Changes(pipeline).forget(puzzle.knob)
+        say(f"Mended. It was: {breakfix.puzzle_of(puzzle.knob).revealed}")
+
+
+@app.command()
+def repair(port: Port = 4566, env: Env = "dev") -> None:
+    """Mend what lab break has broken, and bring the steady state back."""
+    from lab import breakfix, steady  # noqa: PLC0415
+
+    pipeline, _ = scenarios.connect(port, env)
+    say(f"It was: {breakfix.require_broken(pipeline).revealed}")
+    steady.restore(pipeline, say)
 
 
 @app.command()

@@ -79,6 +79,8 @@ class Pipeline:
         )
         for page in pages:
             for item in page["Items"]:
+                if "executions" not in item:
+                    continue  # an engine may show a row while it is written
                 yield Effect(
                     order_id=item["orderId"].get("S", ""),
                     executions=int(item["executions"].get("N", "0")),

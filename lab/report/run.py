@@ -3,33 +3,55 @@
 from dataclasses import dataclass, field
 
 from lab.ledger import Ledger
+from lab.scenario.model import Finding, Verdict
 from lab.timeline import Timeline
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a story: what was expected, what was seen, how long it took in seconds."""
+class Excerpt:
+    """One log line about one order. `at` is seconds since the run's start."""
 
-    name: str
-    expected: str
-    seen: str
-    passed: bool
-    seconds: float
+    at: float
+    function: str
+    correlation_id: str
+    event: str
+    details: str
 
 
 @dataclass
 class Run:
-    """One run, as far as it got."""
+    """One run of a scenario, as far as it got."""
 
     name: str
     title: str
     engine: str
     timeline: Timeline
-    steps: list[Step] = field(default_factory=list[Step])
     ledger: Ledger | None = None
     figures: dict[str, str] = field(default_factory=dict[str, str])
+    hypothesis: str = ""
+    findings: list[Finding] = field(default_factory=list[Finding])
+    excerpts: list[Excerpt] = field(default_factory=list[Excerpt])
 
     @property
     def passed(self) -> bool:
-        """Whether every step passed and the ledger balances."""
-        return all(step.passed for step in self.steps) and self.ledger is not None and self.ledger.balanced
+        """Whether no prediction was refuted and the ledger balances."""
+        return self.count(Verdict.REFUTED) == 0 and self.ledger is not None and self.ledger.balanced
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.timeline.samples[-1].at if self.timeline.samples else 0.0
+
+    @property
+    def rang(self) -> set[str]:
+        """Alarms that were in ALARM at some moment."""
+        return {
+            name
+            for sample in self.timeline.samples
+            for name, state in sample.alarms.items()
+            if state == "ALARM"
+        }
+
+    def count(self, verdict: Verdict) -> int:
+        """How many predictions ended so."""
+        return sum(finding.verdict == verdict for finding in self.findings)

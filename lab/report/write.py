@@ -10,13 +10,15 @@ import jinja2
 from markupsafe import Markup
 
 from lab import paths
+from lab.report.index import write_index
+from lab.report.junit import junit
 from lab.report.run import Run
 
 
 def write(run: Run, alarms: list[str]) -> Path:
-    """Write `NAME-DATE-TIME/report.html` and `report.json`; returns the page's path.
+    """Write `NAME-DATE-TIME/` with report.html, report.json and junit.xml, and the index; returns the page's path.
 
-    `alarms` are the alarms whose states the plot shows, without the deployment's prefix.
+    `alarms` are the alarms whose states the plot shows beside those that rang, without the deployment's prefix.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(paths.LAB / "cache" / "matplotlib"))
     from lab.report.plot import svg  # noqa: PLC0415  matplotlib takes a second to import: only when needed
@@ -31,10 +33,17 @@ def write(run: Run, alarms: list[str]) -> Path:
     page.write_text(
         template.render(
             run=run,
-            plot=Markup(svg(run.timeline, alarms)),  # noqa: S704  made by matplotlib from numbers and our own labels
+            plot=Markup(svg(run.timeline, list(dict.fromkeys([*alarms, *sorted(run.rang)])))),  # noqa: S704  made by matplotlib from numbers and our own labels
             started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
-            duration=run.timeline.samples[-1].at if run.timeline.samples else 0.0,
+            duration=run.seconds,
         )
     )
-    (folder / "report.json").write_text(json.dumps(asdict(run) | {"passed": run.passed}, indent=2))
+    summary = {
+        "passed": run.passed,
+        "seconds": run.seconds,
+        "startedAt": time.strftime("%Y-%m-%d %H:%M:%S", started),
+    }
+    (folder / "report.json").write_text(json.dumps(asdict(run) | summary, indent=2))
+    (folder / "junit.xml").write_bytes(junit(run))
+    write_index(paths.REPORTS)
     return page

@@ -27,6 +27,16 @@ def test_ctrl_c_ends_with_the_code_shells_use(capsys: pytest.CaptureFixture[str]
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_command_that_leaves_with_a_code_ends_with_it() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def failing() -> None:
+        raise typer.Exit(1)
+
+    assert cli.run(lambda **options: app([], **options)) == 1
+
+
 @pytest.mark.parametrize("given", ["batchSize", "=5", ""])
 def test_a_setting_that_is_not_key_value_is_refused(given: str) -> None:
     with pytest.raises(LabError, match="is not key=value") as raised:

@@ -1,0 +1,52 @@
+"""The page that lists all runs under `.lab/reports/`, the latest first."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run in the list. `page` is relative to the index."""
+
+    page: str
+    title: str
+    started: str
+    seconds: float
+    passed: bool
+    proved: int
+    refuted: int
+    not_provable: int
+
+
+def write_index(reports: Path) -> Path:
+    """Write the index anew from what the folders hold; returns its path."""
+    lines = [line for folder in reports.iterdir() if folder.is_dir() and (line := _line(folder))]
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("lab.report", "."), autoescape=True, trim_blocks=True
+    ).get_template("index.html.j2")
+    page = reports / INDEX
+    page.write_text(template.render(lines=sorted(lines, key=lambda line: line.started, reverse=True)))
+    return page
+
+
+def _line(folder: Path) -> Line | None:
+    try:
+        run = json.loads((folder / "report.json").read_text())
+        verdicts = [finding["verdict"] for finding in run["findings"]]
+        return Line(
+            page=f"{folder.name}/report.html",
+            title=run["title"],
+            started=run["startedAt"],
+            seconds=run["seconds"],
+            passed=run["passed"],
+            proved=verdicts.count("proved"),
+            refuted=verdicts.count("refuted"),
+            not_provable=verdicts.count("not provable here"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # a folder that is no report of this version

@@ -1,0 +1,33 @@
+"""A run as JUnit XML: one test case for each prediction, for whatever CI shows such files."""
+
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from lab.report.run import Run
+from lab.scenario.model import Verdict
+
+
+def junit(run: Run) -> bytes:
+    """The XML. A prediction that is not provable here is a skipped case, a refuted one a failure."""
+    suite = Element(
+        "testsuite",
+        name=run.name,
+        tests=str(len(run.findings)),
+        failures=str(run.count(Verdict.REFUTED)),
+        skipped=str(run.count(Verdict.NOT_PROVABLE)),
+        time=f"{run.seconds:.1f}",
+    )
+    for finding in run.findings:
+        case = SubElement(
+            suite,
+            "testcase",
+            classname=f"{run.name}.{finding.act}",
+            name=finding.name,
+            time=f"{finding.seconds:.1f}",
+        )
+        if finding.verdict is Verdict.REFUTED:
+            message = f"predicted {finding.expected}, seen {finding.seen}"
+            SubElement(case, "failure", message=message).text = f"read from: {finding.source}"
+        elif finding.verdict is Verdict.NOT_PROVABLE:
+            SubElement(case, "skipped", message=finding.seen)
+    indent(suite)
+    return tostring(suite, encoding="utf-8", xml_declaration=True)

@@ -1,0 +1,126 @@
+"""`lab scenario ...`: list, show and run the scenarios."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lab import aws as guarded
+from lab import engines, report, steady
+from lab.errors import LabError
+from lab.observe import Pipeline
+from lab.report import Run
+from lab.scenario.catalog import Entry, load, names
+from lab.scenario.live import live, results
+from lab.scenario.model import Verdict
+from lab.scenario.runner import Runner
+from lab.stack import Stack
+
+app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
+console = Console()
+
+Port = Annotated[
+    int,
+    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
+]
+Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    console.print(line, highlight=False, soft_wrap=True)
+
+
+def connect(port: int, env: str) -> tuple[Pipeline, str]:
+    """The deployed pipeline and the name of its engine. Raises LabError if there is none."""
+    engine = engines.present(port)
+    engine.require_running()
+    aws = guarded.local(engine.endpoint)
+    return Pipeline(aws, Stack.read(aws, env)), f"{engine.kind} engine"
+
+
+@app.command("list")
+def list_() -> None:
+    """List the scenarios."""
+    table = Table(box=None)
+    for column in ("name", "hypothesis", "predictions"):
+        table.add_column(column, overflow="fold")
+    for name in names():
+        scenario = load(name).scenario
+        table.add_row(name, scenario.hypothesis, str(len(scenario.predictions)))
+    console.print(table)
+
+
+@app.command()
+def show(name: str) -> None:
+    """Show a scenario: its story, its acts, and what it predicts from which AWS API."""
+    entry = load(name)
+    say(f"[bold]{entry.scenario.title}[/]\n\n{entry.story}\n")
+    table = Table(title="predictions", title_justify="left")
+    for column in ("act", "in force", "prediction", "expected", "read from"):
+        table.add_column(column, overflow="fold")
+    for act, prediction in entry.scenario.predictions:
+        changes = ", ".join(change.meaning for change in act.changes)
+        table.add_row(act.name, changes, prediction.name, prediction.expected.text, prediction.reading.source)
+    console.print(table)
+
+
+@app.command()
+def run(  # noqa: PLR0917  one parameter for each option
+    chosen: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
+    predict: Annotated[
+        bool,
+        typer.Option("--predict", help="Ask for your own numbers first, and show them beside the result."),
+    ] = False,
+    faultless: Annotated[
+        bool,
+        typer.Option("--without-fault", help="Leave the faults out: predictions about them must be refuted."),
+    ] = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Run scenarios one after the other. Exit code 1 if a prediction was refuted or an order is unaccounted for."""
+    if bool(chosen) == every:
+        raise LabError("Name the scenarios to run, or say --all.", "Run: lab scenario list")
+    entries = [load(name) for name in (names() if every else chosen or [])]
+    pipeline, engine = connect(port, env)
+    runner = Runner(
+        pipeline, engine, say, faultless, watch=lambda experiment, found: live(console, experiment, found)
+    )
+    runs: list[Run] = []
+    for number, entry in enumerate(entries):
+        if number:  # an alarm may have answered late to what the scenario before did
+            steady.restore(pipeline, say)
+        guesses = ask(entry) if predict else {}
+        finished = runner.run(entry, guesses)
+        runs.append(finished)
+        page = report.write(finished, list(entry.scenario.alarms))
+        if predict or not finished.passed or len(entries) == 1:
+            console.print(results(finished.findings, predicted=predict))
+        verdict = "[green]passed[/]" if finished.passed else "[red]FAILED[/]"
+        say(f"{entry.name} {verdict} in {finished.seconds:.0f} s: {tally([finished])}; report: {page}")
+    if len(runs) > 1:
+        failed = [one.name for one in runs if not one.passed]
+        seconds = sum(one.seconds for one in runs)
+        say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(runs)}")
+        if failed:
+            say(f"[red]failed:[/] {', '.join(failed)}")
+    if not all(one.passed for one in runs):
+        raise typer.Exit(1)
+
+
+def ask(entry: Entry) -> dict[tuple[str, str], str]:
+    """The attendee's own numbers, by act and prediction."""
+    say(f"\n{entry.story}\n\nWhat do you predict? (Enter skips a question.)")
+    return {
+        (act.name, prediction.name): guess
+        for act, prediction in entry.scenario.predictions
+        if (guess := typer.prompt(f"  {act.name}: {prediction.name}", default="", show_default=False))
+    }
+
+
+def tally(runs: list[Run]) -> str:
+    """How many predictions ended how."""
+    return ", ".join(f"{sum(run.count(verdict) for run in runs)} {verdict}" for verdict in Verdict)

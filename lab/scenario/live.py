@@ -1,0 +1,100 @@
+"""The view of a run while it lasts: the pipeline now, and each prediction as it is decided."""
+
+import contextlib
+from collections.abc import Generator
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from lab.changes import Changes
+from lab.circuits import circuit_states
+from lab.scenario.experiment import Experiment
+from lab.scenario.model import Finding, Verdict
+
+MARKS = {
+    Verdict.PROVED: "[green]proved[/]",
+    Verdict.REFUTED: "[red]REFUTED[/]",
+    Verdict.NOT_PROVABLE: "[yellow]not provable here[/]",
+}
+REFRESHES_A_SECOND = 2
+
+
+class View:
+    """Draws one run anew at every refresh."""
+
+    def __init__(self, experiment: Experiment, findings: list[Finding]) -> None:
+        self._experiment = experiment
+        self._findings = findings
+
+    def __rich__(self) -> RenderableType:
+        return Group(self._pipeline(), results(self._findings, predicted=False))
+
+    def _pipeline(self) -> Table:
+        table = Table(title=f"{self._experiment.name}: the pipeline now", title_justify="left")
+        for name in ("queue", "in flight", "DLQ", "processed"):
+            table.add_column(name, justify="right")
+        for name in ("alarms", "circuits", "in force"):
+            table.add_column(name, overflow="fold")
+        samples = self._experiment.timeline.samples
+        if samples:
+            now = samples[-1]
+            ringing = [name for name, state in now.alarms.items() if state == "ALARM"]
+            table.add_row(
+                str(now.queued),
+                str(now.in_flight),
+                str(now.dlq),
+                str(now.processed),
+                ", ".join(ringing) or "silent",
+                *self._asked(),
+            )
+        return table
+
+    def _asked(self) -> tuple[str, str]:
+        """Circuits that are not closed, and the changes that stand."""
+        try:
+            circuits = [
+                f"{name} {state}"
+                for name, state in circuit_states(self._experiment.pipeline).items()
+                if state != "CLOSED"
+            ]
+            changes = [standing.knob for standing in Changes(self._experiment.pipeline).standing()]
+        except (BotoCoreError, ClientError):
+            return "?", "?"
+        return ", ".join(circuits) or "closed", ", ".join(changes) or "nothing"
+
+
+def results(findings: list[Finding], *, predicted: bool) -> Table:
+    """Predictions beside results; with `predicted` the attendee's own guesses, too."""
+    table = Table(title="predictions", title_justify="left")
+    for name in ("act", "prediction", *(["your guess"] if predicted else []), "expected", "seen", "verdict"):
+        table.add_column(name, overflow="fold")
+    table.add_column("s", justify="right")
+    for finding in findings:
+        table.add_row(
+            finding.act,
+            finding.name,
+            *([finding.guess or ""] if predicted else []),
+            finding.expected,
+            finding.seen,
+            MARKS[finding.verdict],
+            f"{finding.seconds:.1f}",
+        )
+    return table
+
+
+@contextlib.contextmanager
+def live(console: Console, experiment: Experiment, findings: list[Finding]) -> Generator[None]:
+    """Show a run for the duration of a `with` block; where no terminal is, one line for the whole of it."""
+    if not console.is_terminal:
+        console.print(f"{experiment.name} ...", highlight=False)
+        yield
+        return
+    with Live(
+        get_renderable=View(experiment, findings).__rich__,
+        console=console,
+        refresh_per_second=REFRESHES_A_SECOND,
+        transient=True,
+    ):
+        yield

@@ -1,0 +1,148 @@
+"""What a scenario is made of: acts, predictions, and what became of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
+
+from lab.changes import Change
+from lab.metrics import Metric
+
+if TYPE_CHECKING:
+    from lab.observe import Pipeline
+    from lab.scenario.experiment import Experiment
+
+type Deed = Callable[["Experiment"], None]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a reading is predicted to be. `text` says it in words."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+def exactly(value: Any) -> Expected:
+    """This value and no other."""
+    return Expected(shown(value), lambda seen: seen == value)
+
+
+def at_least(low: float) -> Expected:
+    """This number or more."""
+    return Expected(f"at least {low:g}", lambda seen: seen is not None and seen >= low)
+
+
+def at_most(high: float) -> Expected:
+    """This number or less."""
+    return Expected(f"at most {high:g}", lambda seen: seen is not None and seen <= high)
+
+
+def between(low: float, high: float) -> Expected:
+    """A number within bounds, both included."""
+    return Expected(f"{low:g} to {high:g}", lambda seen: seen is not None and low <= seen <= high)
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, dict):
+        pairs = cast("dict[str, int]", value)
+        return ", ".join(f"{count} x {name}" for name, count in sorted(pairs.items())) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a number is read from the running pipeline. `source` names the AWS API and what it is asked."""
+
+    source: str
+    look: "Callable[[Experiment], Any]"
+    metric: "Callable[[Pipeline], Metric] | None" = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One number foretold: its name, what it is read from, and how long the pipeline may take to get there.
+
+    `unprovable` gives the reason why the engine at hand cannot show it, or None.
+    """
+
+    name: str
+    reading: Reading
+    expected: Expected
+    within: float = 30
+    unprovable: "Callable[[Experiment], str | None]" = lambda _experiment: None
+
+
+class Verdict(StrEnum):
+    """What became of a prediction."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    NOT_PROVABLE = "not provable here"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A prediction beside what was seen. `seconds` is how long it took to come true, or to be given up."""
+
+    act: str
+    name: str
+    expected: str
+    seen: str
+    verdict: Verdict
+    source: str
+    seconds: float
+    guess: str | None = None
+
+
+@dataclass(frozen=True)
+class Act:
+    """A part of a scenario: changes in force while it lasts, what is done, what is then foretold.
+
+    Predictions are looked at in their order, each until it holds or its time is up. What must stay at zero
+    therefore stands behind what must happen first.
+    """
+
+    name: str
+    do: Deed
+    predictions: tuple[Prediction, ...]
+    changes: tuple[Change, ...] = ()
+
+
+def steady(do: Deed, *predictions: Prediction) -> Act:
+    """The pipeline when nothing is wrong."""
+    return Act("steady state", do, predictions)
+
+
+def under(*changes: Change, do: Deed, predict: tuple[Prediction, ...], name: str = "fault") -> Act:
+    """The pipeline under faults."""
+    return Act(name, do, predict, changes)
+
+
+def recovery(do: Deed, *predictions: Prediction) -> Act:
+    """The pipeline once the fault is gone."""
+    return Act("recovery", do, predictions)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One experiment. `seconds` is all the time it may take; its faults do not outlive that.
+
+    `alarms` are those whose states the report plots. `ends_with` is how many orders are meant to be in the DLQ
+    when it is over; the ledger balances with them. `needs_local_functions` says that its fault reaches functions
+    only where they run as processes of this machine.
+    """
+
+    title: str
+    hypothesis: str
+    acts: tuple[Act, ...]
+    alarms: tuple[str, ...] = ("critical-dlq-depth",)
+    seconds: int = 150
+    ends_with: int = 0
+    needs_local_functions: bool = False
+
+    @property
+    def predictions(self) -> list[tuple[Act, Prediction]]:
+        """Every prediction with its act."""
+        return [(act, prediction) for act in self.acts for prediction in act.predictions]

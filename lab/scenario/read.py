@@ -1,0 +1,197 @@
+"""Readings: the numbers that predictions are about, each from an AWS API."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from lab.circuits import circuit_states
+from lab.letters import dead_letters
+from lab.metrics import LOG_NAMESPACE, Metric
+from lab.scenario.model import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.observe import Effect, Pipeline
+    from lab.scenario.experiment import Experiment
+
+
+def _effects(run: "Experiment") -> "list[Effect]":
+    return [effect for effect in run.pipeline.effects() if effect.order_id in run.accepted]
+
+
+def processed() -> Reading:
+    """Orders of this run that have their effect."""
+    return Reading("DynamoDB Scan of the orders table", lambda run: len(_effects(run)))
+
+
+def most_executions() -> Reading:
+    """The most often any order's effect ran: 1 unless a side effect was repeated."""
+    return Reading(
+        "DynamoDB Scan of the orders table, `executions`",
+        lambda run: max((effect.executions for effect in _effects(run)), default=0),
+    )
+
+
+def slowest_ms() -> Reading:
+    """The longest way of an order from its acceptance to its effect, in milliseconds."""
+    return Reading(
+        "DynamoDB Scan of the orders table, processedAt - acceptedAt",
+        lambda run: max((effect.latency_ms for effect in _effects(run)), default=0),
+    )
+
+
+def queue_depth() -> Reading:
+    """Messages in the queue: visible, in flight, delayed."""
+    return Reading("SQS GetQueueAttributes of the queue", lambda run: run.pipeline.queue().total)
+
+
+def dlq_depth() -> Reading:
+    """Messages in the DLQ."""
+    return Reading("SQS GetQueueAttributes of the DLQ", lambda run: run.pipeline.dlq().total)
+
+
+def deepest_dlq() -> Reading:
+    """The most messages that were in the DLQ at once."""
+    return Reading(
+        "SQS GetQueueAttributes of the DLQ, sampled",
+        lambda run: max((sample.dlq for sample in run.timeline.samples), default=0),
+    )
+
+
+def letters(attribute: str) -> Reading:
+    """Dead letters by one attribute of their cause of death; `none` for letters without it."""
+
+    def look(run: "Experiment") -> dict[str, int]:
+        found = dead_letters(run.pipeline)
+        return dict(Counter(letter.attributes.get(attribute, "none") for letter in found))
+
+    return Reading(f"SQS ReceiveMessage of the DLQ, attribute {attribute}", look)
+
+
+def letters_saying(text: str) -> Reading:
+    """Dead letters whose error message contains a text."""
+    return Reading(
+        f"SQS ReceiveMessage of the DLQ, errorMessage contains {text}",
+        lambda run: sum(
+            text in letter.attributes.get("errorMessage", "") for letter in dead_letters(run.pipeline)
+        ),
+    )
+
+
+def alarm(name: str) -> Reading:
+    """The state of an alarm."""
+    return Reading(
+        f"CloudWatch DescribeAlarms, {name}", lambda run: run.pipeline.alarm_states().get(name, "missing")
+    )
+
+
+def notified(name: str) -> Reading:
+    """States of an alarm that SNS has told, by how often."""
+
+    def look(run: "Experiment") -> dict[str, int]:
+        return dict(Counter(run.notifications.alarm_transitions(f"{run.pipeline.stack.prefix}-{name}")))
+
+    return Reading(f"SNS notifications of {name}", look)
+
+
+def alarms_that_rang() -> Reading:
+    """How many different alarms went to ALARM during the run."""
+    return Reading(
+        "CloudWatch DescribeAlarms, sampled",
+        lambda run: len(
+            {
+                name
+                for sample in run.timeline.samples
+                for name, state in sample.alarms.items()
+                if state == "ALARM"
+            }
+        ),
+    )
+
+
+def emitted(name: str, service: str = "worker") -> Reading:
+    """The sum of a metric that a function emits (EMF)."""
+    metric = Metric("Ingestion", name, (("service", service),))
+    return _sum(f"CloudWatch GetMetricData, Ingestion {name} of {service}", lambda _run: metric)
+
+
+def counted(name: str) -> Reading:
+    """The sum of a metric that a filter counts from the logs."""
+    return _sum(f"CloudWatch GetMetricData, {LOG_NAMESPACE} {name}", lambda _run: Metric(LOG_NAMESPACE, name))
+
+
+def worker(name: str) -> Reading:
+    """The sum of one of Lambda's own metrics of the worker."""
+
+    def metric(pipeline: "Pipeline") -> Metric:
+        return Metric("AWS/Lambda", name, (("FunctionName", pipeline.stack.worker_function_name),))
+
+    return _sum(f"CloudWatch GetMetricData, AWS/Lambda {name} of the worker", metric)
+
+
+def queue(name: str) -> Reading:
+    """The sum of one of SQS's own metrics of the queue."""
+
+    def metric(pipeline: "Pipeline") -> Metric:
+        return Metric("AWS/SQS", name, (("QueueName", pipeline.stack.queue_name),))
+
+    return _sum(f"CloudWatch GetMetricData, AWS/SQS {name} of the queue", metric)
+
+
+def _sum(source: str, metric: "Callable[[Pipeline], Metric]") -> Reading:
+    return Reading(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric)
+
+
+def announced(detail_type: str) -> Reading:
+    """Different events of one type about this run's orders that came through the bus, by their eventId."""
+
+    def look(run: "Experiment") -> int:
+        return len(
+            {
+                event["detail"]["eventId"]
+                for event in run.events.notifications()
+                if event.get("detail-type") == detail_type and event["detail"].get("orderId") in run.accepted
+            }
+        )
+
+    return Reading(f"EventBridge rule to SNS, {detail_type} by eventId", look)
+
+
+def deliveries(detail_type: str) -> Reading:
+    """Events of one type about this run's orders that came through the bus, repeated ones counted again."""
+    return Reading(
+        f"EventBridge rule to SNS, {detail_type}",
+        lambda run: sum(
+            event.get("detail-type") == detail_type and event["detail"].get("orderId") in run.accepted
+            for event in run.events.notifications()
+        ),
+    )
+
+
+def circuit(name: str) -> Reading:
+    """The state of a circuit breaker."""
+    return Reading(
+        f"DynamoDB Scan of the circuits table, {name}",
+        lambda run: circuit_states(run.pipeline).get(name, "CLOSED"),
+    )
+
+
+def answers(status: int) -> Reading:
+    """How many requests the API answered with one status."""
+    return Reading(f"HTTP status {status} of POST /events", lambda run: run.answers.count(status))
+
+
+def redrive(field: str) -> Reading:
+    """One number of the latest redrive operation; `skipped.REASON` for skipped ones."""
+    group, _, key = field.partition(".")
+
+    def look(run: "Experiment") -> Any:
+        value = run.redrives[-1][group] if run.redrives else None
+        return value.get(key, 0) if key and value is not None else value
+
+    return Reading(f"GET /redrive/ID, {field}", look)
+
+
+def move_task(field: str) -> Reading:
+    """One field of the latest of SQS's own move tasks."""
+    return Reading(f"SQS ListMessageMoveTasks, {field}", lambda run: run.move_task.get(field))

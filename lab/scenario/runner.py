@@ -1,0 +1,269 @@
+"""Runs one scenario: steady state, acts, predictions one by one, rollback, ledger."""
+
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from lab import ledger, steady
+from lab.api import Api
+from lab.changes import Change
+from lab.errors import LabError
+from lab.metrics import Sums
+from lab.observe import Pipeline
+from lab.polling import wait_for
+from lab.report import Run
+from lab.report.run import Excerpt
+from lab.scenario.catalog import Entry
+from lab.scenario.experiment import Experiment
+from lab.scenario.logs import Logs
+from lab.scenario.model import Act, Finding, Prediction, Verdict, shown
+from lab.tap import tap
+from lab.timeline import record
+
+HASTE_SECONDS = 6
+"""The longest wait of a run without faults."""
+
+EXCERPT_ORDERS = 3
+"""Orders whose way through the logs the report shows."""
+
+type Watch = Callable[[Experiment, list[Finding]], contextlib.AbstractContextManager[object]]
+"""Shows a run while it lasts."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs scenarios on one pipeline.
+
+    With `faultless` every fault is left out and little patience is shown: the predictions about the fault must be
+    refuted then, which shows that they can be.
+    """
+
+    pipeline: Pipeline
+    engine: str
+    say: Callable[[str], None]
+    faultless: bool = False
+    watch: Watch = lambda _experiment, _findings: contextlib.nullcontext()
+
+    def run(self, entry: Entry, guesses: Mapping[tuple[str, str], str] | None = None) -> Run:
+        """Run one scenario from the steady state and back to it. Raises LabError on a dirty lab.
+
+        `guesses` are an attendee's own numbers, by act and prediction. The steady state is restored however the
+        run ends. KeyboardInterrupt passes through after that.
+        """
+        steady.require(self.pipeline)
+        with _terminated_like_interrupted():
+            try:
+                return self._record(entry, guesses or {})
+            finally:
+                steady.restore(self.pipeline, self.say)
+
+    def _record(self, entry: Entry, guesses: Mapping[tuple[str, str], str]) -> Run:
+        stack, aws, scenario = self.pipeline.stack, self.pipeline.aws, entry.scenario
+        with (
+            Api(aws, stack) as api,
+            tap(aws, stack.order_events_topic_arn) as events,
+            tap(aws, stack.alarms_topic_arn) as notifications,
+            record(self.pipeline) as timeline,
+        ):
+            experiment = Experiment(
+                name=entry.name,
+                pipeline=self.pipeline,
+                api=api,
+                events=events,
+                notifications=notifications,
+                timeline=timeline,
+                sums=Sums(self.pipeline),
+                logs=Logs(self.pipeline),
+                seconds=scenario.seconds,
+                patience=HASTE_SECONDS if self.faultless else math.inf,
+            )
+            run = Run(entry.name, scenario.title, self.engine, timeline, hypothesis=scenario.hypothesis)
+            if scenario.needs_local_functions and not self.engine.startswith("host"):
+                run.findings += [_out_of_reach(act, prediction) for act, prediction in scenario.predictions]
+            else:
+                for _, prediction in scenario.predictions:
+                    if prediction.reading.metric:
+                        experiment.sums.watch(prediction.reading.metric(self.pipeline))
+                try:
+                    with self.watch(experiment, run.findings):
+                        self._play(entry, experiment, run, guesses)
+                finally:
+                    experiment.undo()
+            self._account(entry, experiment, run)
+        timings(run)
+        return run
+
+    def _play(
+        self, entry: Entry, experiment: Experiment, run: Run, guesses: Mapping[tuple[str, str], str]
+    ) -> None:
+        for number, act in enumerate(entry.scenario.acts):
+            start = time.monotonic()
+            try:
+                with _in_force(() if self.faultless else act.changes, experiment):
+                    self._do(act, experiment)
+                    for prediction in act.predictions:
+                        guess = guesses.get((act.name, prediction.name))
+                        run.findings.append(examine(act, prediction, experiment, guess))
+            except Exception as error:  # noqa: BLE001  a scenario that crashes is a failed run with a report, too
+                run.findings.append(_broken(act, str(error) or repr(error), time.monotonic() - start))
+                for missed in entry.scenario.acts[number + 1 :]:
+                    run.findings.append(_broken(missed, "not reached", 0.0))
+                return
+
+    def _do(self, act: Act, experiment: Experiment) -> None:
+        try:
+            act.do(experiment)
+        except LabError:
+            if not self.faultless:
+                raise
+
+    def _account(self, entry: Entry, experiment: Experiment, run: Run) -> None:
+        """Settle the ledger once the queue is empty, and keep what the logs tell."""
+        with contextlib.suppress(LabError):
+            wait_for(
+                "an empty queue", lambda: self.pipeline.queue().total, lambda total: total == 0, within=20
+            )
+        run.ledger = ledger.settle(
+            experiment.accepted, self.pipeline.effects(), self.pipeline.queue(), self.pipeline.dlq()
+        )
+        start = time.monotonic()
+        findings = {
+            "orders lost": (0, run.ledger.lost),
+            "orders with a repeated effect": (0, run.ledger.duplicated),
+            "orders unaccounted for": (0, run.ledger.unaccounted),
+            "orders left in the DLQ": (entry.scenario.ends_with, run.ledger.in_dlq),
+        }
+        for name, (expected, seen) in findings.items():
+            verdict = Verdict.PROVED if seen == expected else Verdict.REFUTED
+            seconds = time.monotonic() - start
+            run.findings.append(
+                Finding("ledger", name, shown(expected), shown(seen), verdict, "ledger", seconds)
+            )
+        run.excerpts += excerpts(experiment)
+
+
+def examine(act: Act, prediction: Prediction, experiment: Experiment, guess: str | None = None) -> Finding:
+    """Look until a prediction holds or its time is up."""
+    start = time.monotonic()
+    reason = prediction.unprovable(experiment)
+    if reason:
+        verdict, seen = Verdict.NOT_PROVABLE, reason
+    else:
+        last: Any = None
+
+        def look() -> Any:
+            nonlocal last
+            last = prediction.reading.look(experiment)
+            return last
+
+        try:
+            experiment.until(prediction.name, look, prediction.expected.holds, prediction.within)
+            verdict = Verdict.PROVED
+        except LabError:
+            verdict = Verdict.REFUTED
+        seen = shown(last)
+    return Finding(
+        act.name,
+        prediction.name,
+        prediction.expected.text,
+        seen,
+        verdict,
+        prediction.reading.source,
+        time.monotonic() - start,
+        guess,
+    )
+
+
+def timings(run: Run) -> None:
+    """Time to detect and time to recover, from what was sampled. Half a second is as exact as it gets."""
+    timeline = run.timeline
+    if not timeline.spans:
+        return
+    start, end = timeline.spans[0].start, timeline.spans[-1].end
+    rang = [s.at for s in timeline.samples if s.at >= start and "ALARM" in s.alarms.values()]
+    healthy = [s.at for s in timeline.samples if s.at >= end and not (s.queued or s.in_flight or s.dlq)]
+    if rang:
+        run.figures["time to detect (first alarm after the fault)"] = f"{rang[0] - start:.1f} s"
+    if healthy:
+        run.figures["time to recover (queues empty after the fault)"] = f"{healthy[0] - end:.1f} s"
+
+
+def excerpts(experiment: Experiment) -> list[Excerpt]:
+    """What ingest and worker logged about a few orders, found by their correlation ids."""
+    chosen = {
+        one.correlation_id: one.order_id for one in list(experiment.accepted.values())[-EXCERPT_ORDERS:]
+    }
+    stack = experiment.pipeline.stack
+    lines = [
+        line
+        for function in (stack.ingest_function_name, stack.worker_function_name, stack.redrive_function_name)
+        for line in experiment.logs.lines(function)
+        if line.fields.get("correlation_id") in chosen and "event" in line.fields
+    ]
+    return [
+        Excerpt(
+            at=line.at / 1000 - experiment.timeline.started,
+            function=line.function,
+            correlation_id=line.fields["correlation_id"],
+            event=str(line.fields["event"]),
+            details=", ".join(
+                f"{name} {line.fields[name]}"
+                for name in ("errorCategory", "errorType", "receiveCount", "willRetry")
+                if name in line.fields
+            ),
+        )
+        for line in sorted(lines, key=lambda line: (line.fields["correlation_id"], line.at))
+    ]
+
+
+def _broken(act: Act, what: str, seconds: float) -> Finding:
+    return Finding(
+        act.name, "the act itself", "is played to its end", what, Verdict.REFUTED, "runner", seconds
+    )
+
+
+def _out_of_reach(act: Act, prediction: Prediction) -> Finding:
+    why = "the functions do not run on this machine, so that its fault cannot reach them"
+    return Finding(
+        act.name,
+        prediction.name,
+        prediction.expected.text,
+        why,
+        Verdict.NOT_PROVABLE,
+        prediction.reading.source,
+        0.0,
+    )
+
+
+@contextlib.contextmanager
+def _in_force(changes: Sequence[Change], experiment: Experiment) -> Generator[None]:
+    """An act's changes, undone at its end."""
+    if not changes:
+        yield
+        return
+    try:
+        for change in changes:
+            experiment.change(change)
+        with experiment.timeline.span(", ".join(change.meaning for change in changes)):
+            yield
+    finally:
+        experiment.undo()
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Generator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that everything is rolled back."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

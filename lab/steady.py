@@ -1,0 +1,85 @@
+"""The steady state: where every run begins, and the way back to it."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lab import knobs
+from lab.changes import Changes
+from lab.circuits import CACHE_SECONDS, circuit_states, forget_circuits
+from lab.errors import LabError
+from lab.observe import Pipeline
+from lab.polling import wait_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+ALARM_SECONDS = 90
+PURGE_SECONDS = 60
+
+
+def departures(pipeline: Pipeline) -> list[str]:
+    """What is not as it should be when nothing is wrong, one phrase each."""
+    found: list[str] = []
+    queue, dlq = pipeline.queue().total, pipeline.dlq().total
+    if queue:
+        found.append(f"{queue} messages queued")
+    if dlq:
+        found.append(f"{dlq} in the DLQ")
+    if (mode := pipeline.failure_mode()) != "none":
+        found.append(f"failure mode {mode}")
+    found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
+    found += [one.told for one in Changes(pipeline).standing()]
+    if not knobs.MAPPING_ENABLED.read(pipeline):
+        found.append("the event source mapping is disabled")
+    found += [f"alarm {name} rings" for name in _ringing(pipeline)]
+    return found
+
+
+def require(pipeline: Pipeline) -> None:
+    """Undo what has outlived its maker; raise LabError unless the steady state holds then."""
+    Changes(pipeline).heal()
+    if found := departures(pipeline):
+        raise LabError(f"The lab is not in its steady state: {', '.join(found)}.", "Run: make steady")
+
+
+def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+    """Bring the steady state back: undo every change, empty the queues, close circuits, await silence.
+
+    Raises LabError when that does not work within its time.
+    """
+    changes = Changes(pipeline)
+    for standing in changes.standing():
+        say(f"undo: {standing.told}")
+        changes.undo(standing.knob)
+    if pipeline.failure_mode() != "none":
+        say("failure mode none")
+        knobs.FAILURE_MODE.write(pipeline, "none")
+    if not knobs.MAPPING_ENABLED.read(pipeline):
+        say("event source mapping enabled")
+        knobs.MAPPING_ENABLED.write(pipeline, True)
+    sqs: SQSClient = pipeline.aws.client("sqs")
+    for name, url, depth in (
+        ("queue", pipeline.stack.queue_url, pipeline.queue),
+        ("DLQ", pipeline.stack.dlq_url, pipeline.dlq),
+    ):
+        if total := depth().total:
+            say(f"purge: {total} messages of the {name}")
+            sqs.purge_queue(QueueUrl=url)
+            wait_for(
+                f"the {name} to be empty", lambda d=depth: d().total, lambda n: n == 0, within=PURGE_SECONDS
+            )
+    if forget_circuits(pipeline):
+        say(f"circuits closed (workers notice within {CACHE_SECONDS} s)")
+        time.sleep(CACHE_SECONDS)
+    if _ringing(pipeline):
+        say("waiting for alarms to fall silent")
+        wait_for("alarms to be OK", lambda: _ringing(pipeline), lambda names: not names, within=ALARM_SECONDS)
+
+
+def _ringing(pipeline: Pipeline) -> list[str]:
+    return sorted(name for name, state in pipeline.alarm_states().items() if state == "ALARM")
+
+
+def _unwell(pipeline: Pipeline) -> dict[str, str]:
+    return {name: state for name, state in circuit_states(pipeline).items() if state != "CLOSED"}

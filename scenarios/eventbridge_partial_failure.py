@@ -1,0 +1,61 @@
+"""EventBridge, partial failure: HTTP 200 with failures inside.
+
+PutEvents answers 200 even if it took only some of its entries. The bus refuses every second event once: the worker
+finds that in the answer and resends what was refused, alone. Nothing is retried through the queue for it, no event is
+missing, and none comes twice.
+
+Seen to fail: run `--without-fault`, no entry is refused.
+"""
+
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Reading,
+    Scenario,
+    at_least,
+    exactly,
+    faults,
+    read,
+    recovery,
+    under,
+)
+
+ORDERS, LATER = 20, 5
+REFUSALS = 1
+
+
+def announced_orders(run: Experiment) -> None:
+    run.processed(run.submit(ORDERS, label="partial"))
+    run.drained()
+
+
+def later_orders(run: Experiment) -> None:
+    run.processed(run.submit(LATER, label="later"))
+
+
+SCENARIO = Scenario(
+    title="EventBridge: some entries of a call refused",
+    hypothesis="What PutEvents refused is resent alone: every event arrives, and no order is processed again for it.",
+    acts=(
+        under(
+            faults.partly_deaf_event_bus(refusals=REFUSALS),
+            do=announced_orders,
+            predict=(
+                Prediction(
+                    "entries refused", Reading("the bus in between", faults.entries_refused), at_least(1)
+                ),
+                Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(ORDERS)),
+                Prediction("events delivered in all", read.deliveries("OrderProcessed"), exactly(ORDERS)),
+                Prediction("duplicates counted", read.counted("OrdersDuplicate"), exactly(0)),
+                Prediction("failures counted", read.counted("OrdersFailed"), exactly(0)),
+                Prediction("most executions of one order", read.most_executions(), exactly(1)),
+                Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            ),
+        ),
+        recovery(
+            later_orders,
+            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(ORDERS + LATER)),
+        ),
+    ),
+    needs_local_functions=True,
+)

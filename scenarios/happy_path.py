@@ -1,0 +1,44 @@
+"""Happy path: nothing is wrong, and every count agrees with every other.
+
+Thirty good orders, ten of them one after the other, twenty at once. What the API accepted is what the queue was sent,
+what the worker processed, what the table holds, what the bus announced and what both kinds of metrics counted.
+"""
+
+from lab.scenario import Experiment, Prediction, Scenario, at_most, exactly, read, recovery, steady
+
+ALONE, TOGETHER = 10, 20
+ALL = ALONE + TOGETHER
+
+
+def one_at_a_time(run: Experiment) -> None:
+    for _ in range(ALONE):
+        run.processed(run.submit(1, label="alone"))
+
+
+def all_at_once(run: Experiment) -> None:
+    run.processed(run.submit(TOGETHER, label="together"))
+
+
+SCENARIO = Scenario(
+    title="Happy path: every count agrees",
+    hypothesis="Each accepted order is processed once, announced once and counted once.",
+    acts=(
+        steady(one_at_a_time, Prediction("orders processed", read.processed(), exactly(ALONE))),
+        recovery(
+            all_at_once,
+            Prediction("requests answered 202", read.answers(202), exactly(ALL)),
+            Prediction("orders processed", read.processed(), exactly(ALL)),
+            Prediction("most executions of one order", read.most_executions(), exactly(1)),
+            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(ALL)),
+            Prediction("messages sent to the queue", read.queue("NumberOfMessagesSent"), exactly(ALL)),
+            Prediction("messages deleted by Lambda", read.queue("NumberOfMessagesDeleted"), exactly(ALL)),
+            Prediction("accepted counted (EMF)", read.emitted("OrdersAccepted", "ingest"), exactly(ALL)),
+            Prediction("processed counted (EMF)", read.emitted("OrdersProcessed"), exactly(ALL)),
+            Prediction("processed counted (log filter)", read.counted("OrdersProcessed"), exactly(ALL)),
+            Prediction("slowest order, ms", read.slowest_ms(), at_most(5000)),
+            Prediction("failures counted", read.counted("OrdersFailed"), exactly(0)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            Prediction("alarms that rang", read.alarms_that_rang(), exactly(0)),
+        ),
+    ),
+)

@@ -1,0 +1,70 @@
+"""Native move task: what SQS's own redrive does, and what it cannot know.
+
+The worker sends its dead letters itself, so SQS does not know where they came from: StartMessageMoveTask without a
+destination fails. With the queue as its destination it takes everything: it has no filter, writes no audit row and
+counts nothing on the message. Of four poisoned and two self-contradicting orders it moves all six; the two die again,
+and their redriveCount still reads 0, so nothing tells a second death from a first. (A letter that dies again while the
+task still runs is moved again.)
+
+Seen to fail: without a destination the letters stayed, and six were in the DLQ instead of two.
+"""
+
+from lab.scenario import Experiment, Prediction, Scenario, at_least, exactly, faults, read, recovery, under
+
+CURABLE, HOPELESS = 4, 2
+CONTRADICTION = {"amount": 0.01, "items": [{"sku": "sku-1", "quantity": 2, "unitPrice": 5}]}
+
+
+def poisoned_orders(run: Experiment) -> None:
+    run.submit(CURABLE, label="curable")
+    run.submit(HOPELESS, label="hopeless", **CONTRADICTION)
+    run.dead(CURABLE + HOPELESS)
+
+
+def move_to_where_they_came_from(run: Experiment) -> None:
+    run.move_natively(to_the_queue=False)
+
+
+def move_to_the_queue(run: Experiment) -> None:
+    run.move_natively(to_the_queue=True)
+    run.dead(HOPELESS)
+
+
+SCENARIO = Scenario(
+    title="SQS's own move task, for comparison",
+    hypothesis="The native task brings everything back, the hopeless too, and leaves no trace on the message.",
+    acts=(
+        under(
+            faults.failure_mode("poison_payload"),
+            do=poisoned_orders,
+            predict=(
+                Prediction(
+                    "category of death",
+                    read.letters("errorCategory"),
+                    exactly({"VALIDATION": CURABLE + HOPELESS}),
+                ),
+            ),
+        ),
+        recovery(
+            move_to_where_they_came_from,
+            Prediction("status of the task", read.move_task("Status"), exactly("FAILED")),
+            Prediction(
+                "why it failed", read.move_task("FailureReason"), exactly("CouldNotDetermineMessageSource")
+            ),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(CURABLE + HOPELESS)),
+        ),
+        recovery(
+            move_to_the_queue,
+            Prediction(
+                "messages moved",
+                read.move_task("ApproximateNumberOfMessagesMoved"),
+                at_least(CURABLE + HOPELESS),
+            ),
+            Prediction("orders processed", read.processed(), exactly(CURABLE)),
+            Prediction("category of death", read.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})),
+            Prediction("times redriven", read.letters("redriveCount"), exactly({"0": HOPELESS})),
+            Prediction("redriven counted", read.counted("OrdersRedriven"), exactly(0)),
+        ),
+    ),
+    ends_with=HOPELESS,
+)

@@ -1,0 +1,80 @@
+"""Poison payload: an order that can never be read must not be tried again.
+
+Five orders are corrupted on their way, so that none matches its schema any more. Retrying them would change nothing
+and cost five receives each; the worker sends them straight to the DLQ with their cause of death. The DLQ alarm
+rings. When the corruption has ended, a redrive gives every order its effect, once.
+
+Seen to fail: run `--without-fault`, eleven predictions are refuted, among them every one about the DLQ and its alarm.
+"""
+
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Scenario,
+    at_least,
+    exactly,
+    faults,
+    read,
+    recovery,
+    steady,
+    under,
+)
+
+HEALTHY, POISONED = 5, 5
+
+
+def healthy_orders(run: Experiment) -> None:
+    run.processed(run.submit(HEALTHY, label="healthy"))
+
+
+def poisoned_orders(run: Experiment) -> None:
+    run.submit(POISONED, label="poison")
+    run.dead(POISONED)
+
+
+def redrive(run: Experiment) -> None:
+    run.redrive()
+    run.processed()
+
+
+SCENARIO = Scenario(
+    title="Poison payload: straight to the DLQ",
+    hypothesis="An order that can never pass dies at its first receive, with its cause, and comes back when cured.",
+    acts=(
+        steady(
+            healthy_orders,
+            Prediction("orders processed", read.processed(), exactly(HEALTHY)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+        ),
+        under(
+            faults.failure_mode("poison_payload"),
+            do=poisoned_orders,
+            predict=(
+                Prediction("messages in the DLQ", read.dlq_depth(), exactly(POISONED)),
+                Prediction(
+                    "category of death", read.letters("errorCategory"), exactly({"VALIDATION": POISONED})
+                ),
+                Prediction("receives until death", read.letters("receiveCount"), exactly({"1": POISONED})),
+                Prediction(
+                    "failures counted as VALIDATION", read.counted("FailedValidation"), exactly(POISONED)
+                ),
+                Prediction("deaths counted", read.emitted("OrdersDeadLettered"), exactly(POISONED)),
+                Prediction("OrderFailed events", read.announced("OrderFailed"), exactly(POISONED)),
+                Prediction("DLQ alarm", read.alarm("critical-dlq-depth"), exactly("ALARM"), within=60),
+                Prediction("notifications", read.notified("critical-dlq-depth"), exactly({"ALARM": 1})),
+                Prediction("orders processed", read.processed(), exactly(HEALTHY)),
+            ),
+        ),
+        recovery(
+            redrive,
+            Prediction("messages moved", read.redrive("moved"), exactly(POISONED)),
+            Prediction("orders processed", read.processed(), exactly(HEALTHY + POISONED)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            Prediction("redriven counted", read.counted("OrdersRedriven"), exactly(POISONED)),
+            Prediction(
+                "OrderProcessed events", read.announced("OrderProcessed"), at_least(HEALTHY + POISONED)
+            ),
+            Prediction("DLQ alarm", read.alarm("critical-dlq-depth"), exactly("OK"), within=90),
+        ),
+    ),
+)

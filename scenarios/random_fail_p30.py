@@ -1,0 +1,76 @@
+"""Random failures: three of ten deliveries fail, and patience is enough.
+
+The price service refuses 30 % of all deliveries, each independently, by a draw that the seed and the message decide. So
+the log can be checked line by line against the same draw: a delivery that failed was drawn below 0.30, one that passed
+was not. Five failures in a row have a probability of 0.24 % an order; such an order may lie in the DLQ.
+"""
+
+from functions.processor.downstream import RANDOM_FAILURE_SHARE, DeliveryId, draw
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Reading,
+    Scenario,
+    at_most,
+    between,
+    exactly,
+    faults,
+    read,
+    recovery,
+    under,
+)
+
+ORDERS, SEED = 30, "7"
+
+
+def unlucky_orders(run: Experiment) -> None:
+    run.submit(ORDERS, label="random")
+    run.drained(within=90)
+
+
+def redrive_what_died(run: Experiment) -> None:
+    run.redrive()
+    run.processed()
+
+
+def against_the_draw(run: Experiment) -> int:
+    """Deliveries that ended otherwise than their draw says."""
+    keys = {one.order_id: one.idempotency_key for one in run.accepted.values()}
+    refused = run.log_lines(event="order.failed", errorType="DependencyUnavailable")
+    passed = run.log_lines(event="order.processed")
+
+    def drawn_to_fail(fields: dict[str, object]) -> bool:
+        delivery = DeliveryId(keys[str(fields["orderId"])], 0, int(str(fields["receiveCount"])))
+        return draw(SEED, delivery) < RANDOM_FAILURE_SHARE
+
+    wrong = [line for line in refused if not drawn_to_fail(line.fields)]
+    return len(wrong) + sum(drawn_to_fail(line.fields) for line in passed)
+
+
+SCENARIO = Scenario(
+    title="Random failures: 30 % of all deliveries",
+    hypothesis="Retries with backoff absorb independent failures; the seed alone decides which.",
+    acts=(
+        under(
+            faults.worker_environment(FAULT_SEED=SEED),
+            faults.failure_mode("random_fail_p30"),
+            do=unlucky_orders,
+            predict=(
+                Prediction("orders processed", read.processed(), between(ORDERS - 2, ORDERS)),
+                Prediction("failed deliveries counted", read.counted("FailedTransient"), between(3, 27)),
+                Prediction("messages in the DLQ", read.dlq_depth(), at_most(2)),
+                Prediction(
+                    "deliveries that contradict the seed",
+                    Reading("CloudWatch Logs FilterLogEvents of the worker", against_the_draw),
+                    exactly(0),
+                ),
+            ),
+        ),
+        recovery(
+            redrive_what_died,
+            Prediction("orders processed", read.processed(), exactly(ORDERS)),
+            Prediction("most executions of one order", read.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+        ),
+    ),
+)

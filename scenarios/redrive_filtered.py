@@ -1,0 +1,51 @@
+"""Redrive, filtered: only what was cured goes back.
+
+The DLQ holds four poisoned orders, whose cause is gone, and three that contradict themselves, whose cause is not. A
+redrive of everything would kill the three again; one filtered by category moves the four and leaves the others as they
+were, visible and unchanged.
+"""
+
+from lab.scenario import Experiment, Prediction, Scenario, exactly, faults, read, recovery, under
+
+CURABLE, HOPELESS = 4, 3
+CONTRADICTION = {"amount": 0.01, "items": [{"sku": "sku-1", "quantity": 2, "unitPrice": 5}]}
+
+
+def poisoned_orders(run: Experiment) -> None:
+    run.submit(CURABLE, label="curable")
+    run.dead(CURABLE)
+
+
+def filtered_redrive(run: Experiment) -> None:
+    run.submit(HOPELESS, label="hopeless", **CONTRADICTION)
+    run.dead(CURABLE + HOPELESS)
+    run.redrive(errorCategory="VALIDATION")
+    run.drained()
+
+
+SCENARIO = Scenario(
+    title="Redrive, filtered by category",
+    hypothesis="A filtered redrive moves what it names and leaves the rest untouched.",
+    acts=(
+        under(
+            faults.failure_mode("poison_payload"),
+            do=poisoned_orders,
+            predict=(
+                Prediction(
+                    "category of death", read.letters("errorCategory"), exactly({"VALIDATION": CURABLE})
+                ),
+            ),
+        ),
+        recovery(
+            filtered_redrive,
+            Prediction("messages moved", read.redrive("moved"), exactly(CURABLE)),
+            Prediction("messages passed over", read.redrive("skipped.filtered"), exactly(HOPELESS)),
+            Prediction("orders processed", read.processed(), exactly(CURABLE)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(HOPELESS)),
+            Prediction("category of death", read.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})),
+            Prediction("times redriven", read.letters("redriveCount"), exactly({"0": HOPELESS})),
+            Prediction("redriven counted", read.counted("OrdersRedriven"), exactly(CURABLE)),
+        ),
+    ),
+    ends_with=HOPELESS,
+)

@@ -1,0 +1,57 @@
+"""Redrive, second death: what was brought back too early is not brought back again unasked.
+
+Three poisoned orders are redriven while the poison still works. They die again, and now say so: redriveCount 1, and the
+first death in their lineage. The next redrive passes them over. Once the poison is gone, a person who knows that may
+force it.
+"""
+
+from lab.scenario import Experiment, Prediction, Scenario, exactly, faults, read, recovery, under
+
+ORDERS = 3
+
+
+def redrive_too_early(run: Experiment) -> None:
+    run.submit(ORDERS, label="twice-dead")
+    run.dead(ORDERS)
+    run.redrive()
+    run.dead(ORDERS)
+
+
+def redrive_again(run: Experiment) -> None:
+    run.redrive()
+
+
+def force(run: Experiment) -> None:
+    run.redrive(force=True)
+    run.processed()
+
+
+SCENARIO = Scenario(
+    title="Redrive: a second death is not repeated unasked",
+    hypothesis="A message that died after a redrive is skipped by the next one, unless it is forced.",
+    acts=(
+        under(
+            faults.failure_mode("poison_payload"),
+            do=redrive_too_early,
+            predict=(
+                Prediction("messages moved", read.redrive("moved"), exactly(ORDERS)),
+                Prediction("messages in the DLQ", read.dlq_depth(), exactly(ORDERS)),
+                Prediction("times redriven", read.letters("redriveCount"), exactly({"1": ORDERS})),
+                Prediction("deaths counted", read.emitted("OrdersDeadLettered"), exactly(2 * ORDERS)),
+            ),
+        ),
+        recovery(
+            redrive_again,
+            Prediction("messages moved", read.redrive("moved"), exactly(0)),
+            Prediction("skipped as second deaths", read.redrive("skipped.secondDeath"), exactly(ORDERS)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(ORDERS)),
+        ),
+        recovery(
+            force,
+            Prediction("messages moved", read.redrive("moved"), exactly(ORDERS)),
+            Prediction("orders processed", read.processed(), exactly(ORDERS)),
+            Prediction("most executions of one order", read.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+        ),
+    ),
+)

@@ -1,0 +1,60 @@
+"""Schema evolution: two versions live side by side, a third is nobody's fault but visible.
+
+Orders of version 1 and of version 2 are processed alike. Version 3 does not exist: the API refuses it with the pointer
+to the culprit, before anything is queued. A producer that writes to the queue past the API gets no such answer; its
+orders end in the DLQ, whose cause of death names the same pointer.
+"""
+
+import uuid
+from typing import Any
+
+from lab.scenario import Experiment, Prediction, Scenario, exactly, read, steady, under
+
+EACH = 4
+V2 = {"schemaVersion": 2, "customerId": "customer-1", "total": {"amount": 12.5, "currency": "EUR"}}
+
+
+def of_version(version: int, label: str) -> list[dict[str, Any]]:
+    return [
+        V2 | {"schemaVersion": version, "orderId": f"{label}-{uuid.uuid4().hex[:12]}"} for _ in range(EACH)
+    ]
+
+
+def both_versions(run: Experiment) -> None:
+    run.submit(EACH, label="v1", schemaVersion=1)
+    run.offer(of_version(2, "v2"))
+    run.processed()
+
+
+def unknown_version(run: Experiment) -> None:
+    run.offer(of_version(3, "v3-api"))
+    run.enqueue(of_version(3, "v3-queue"))
+    run.dead(EACH)
+
+
+SCENARIO = Scenario(
+    title="Schema evolution: versions 1, 2 and an unknown 3",
+    hypothesis="Known versions are processed side by side; an unknown one is refused, or dies with its reason.",
+    acts=(
+        steady(
+            both_versions,
+            Prediction("orders accepted", read.answers(202), exactly(2 * EACH)),
+            Prediction("orders processed", read.processed(), exactly(2 * EACH)),
+        ),
+        under(
+            do=unknown_version,
+            predict=(
+                Prediction("requests answered 422", read.answers(422), exactly(EACH)),
+                Prediction("rejections counted", read.emitted("OrdersRejected", "ingest"), exactly(EACH)),
+                Prediction("messages in the DLQ", read.dlq_depth(), exactly(EACH)),
+                Prediction("category of death", read.letters("errorCategory"), exactly({"VALIDATION": EACH})),
+                Prediction("type of death", read.letters("errorType"), exactly({"SchemaViolation": EACH})),
+                Prediction(
+                    "letters that name /schemaVersion", read.letters_saying("/schemaVersion"), exactly(EACH)
+                ),
+                Prediction("orders processed", read.processed(), exactly(2 * EACH)),
+            ),
+        ),
+    ),
+    ends_with=EACH,
+)

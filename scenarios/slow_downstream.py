@@ -1,0 +1,61 @@
+"""Slow downstream: a dependency that does not answer costs time, and no order.
+
+The price service misses every deadline. Seven timeouts in a row open its circuit; from then on messages are hidden for
+as long as the circuit stays open at least, so that they spend their receives slowly. When the service is well again the
+circuit closes by itself at the first success, and every order is processed without anybody's help.
+"""
+
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Scenario,
+    at_least,
+    exactly,
+    faults,
+    read,
+    recovery,
+    steady,
+    under,
+)
+
+HEALTHY, STUCK = 3, 10
+
+
+def healthy_orders(run: Experiment) -> None:
+    run.processed(run.submit(HEALTHY, label="healthy"))
+
+
+def stuck_orders(run: Experiment) -> None:
+    run.submit(STUCK, label="stuck")
+
+
+def patience(run: Experiment) -> None:
+    run.processed(within=60)
+
+
+SCENARIO = Scenario(
+    title="Slow downstream: deadlines missed, circuit open",
+    hypothesis="An outage of a dependency delays orders; with an open circuit none of them dies.",
+    acts=(
+        steady(healthy_orders, Prediction("orders processed", read.processed(), exactly(HEALTHY))),
+        under(
+            faults.failure_mode("slow_downstream"),
+            do=stuck_orders,
+            predict=(
+                Prediction("failures counted as TIMEOUT", read.counted("FailedTimeout"), at_least(7)),
+                Prediction("circuits opened", read.counted("CircuitsOpened"), at_least(1)),
+                Prediction("price service's circuit", read.circuit("price-service"), exactly("OPEN")),
+                Prediction("messages in the queue", read.queue_depth(), exactly(STUCK)),
+                Prediction("orders processed", read.processed(), exactly(HEALTHY)),
+                Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            ),
+        ),
+        recovery(
+            patience,
+            Prediction("orders processed", read.processed(), exactly(HEALTHY + STUCK)),
+            Prediction("price service's circuit", read.circuit("price-service"), exactly("CLOSED")),
+            Prediction("circuits closed", read.counted("CircuitsClosed"), at_least(1)),
+            Prediction("most messages in the DLQ at once", read.deepest_dlq(), exactly(0)),
+        ),
+    ),
+)

@@ -1,0 +1,60 @@
+"""Throttling: no concurrency, no progress, and no loss.
+
+The worker's reserved concurrency is 0: Lambda refuses every invocation. Messages wait in the queue; each refused batch
+spends a receive in the end, which is why maxReceiveCount must leave room. When concurrency is back, everything is
+processed, and nobody had to redrive anything.
+"""
+
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Scenario,
+    at_least,
+    exactly,
+    faults,
+    read,
+    recovery,
+    steady,
+    under,
+)
+
+HEALTHY, WAITING = 3, 10
+
+
+def healthy_orders(run: Experiment) -> None:
+    run.processed(run.submit(HEALTHY, label="healthy"))
+
+
+def waiting_orders(run: Experiment) -> None:
+    run.submit(WAITING, label="waiting")
+
+
+def patience(run: Experiment) -> None:
+    run.processed(within=60)
+
+
+SCENARIO = Scenario(
+    title="Throttling: reserved concurrency 0",
+    hypothesis="Throttled orders wait; the warning rings; with concurrency back they are processed without a redrive.",
+    acts=(
+        steady(healthy_orders, Prediction("orders processed", read.processed(), exactly(HEALTHY))),
+        under(
+            faults.worker_concurrency(0),
+            do=waiting_orders,
+            predict=(
+                Prediction("throttles counted", read.worker("Throttles"), at_least(1)),
+                Prediction("throttle alarm", read.alarm("warning-throttles"), exactly("ALARM"), within=60),
+                Prediction("messages in the queue", read.queue_depth(), exactly(WAITING)),
+                Prediction("orders processed", read.processed(), exactly(HEALTHY)),
+                Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            ),
+        ),
+        recovery(
+            patience,
+            Prediction("orders processed", read.processed(), exactly(HEALTHY + WAITING)),
+            Prediction("most executions of one order", read.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+        ),
+    ),
+    alarms=("critical-dlq-depth", "warning-throttles"),
+)

@@ -1,0 +1,49 @@
+"""Traffic spike: ten times the usual rate for eight seconds.
+
+Two orders a second are usual; then twenty a second come. The queue takes what the worker cannot at once; nobody is
+turned away, nothing dies, and soon after the spike the queue is empty again.
+"""
+
+from lab.scenario import Experiment, Prediction, Scenario, at_most, exactly, read, recovery, steady, under
+
+USUAL, SPIKE = 2, 20
+SECONDS = 8
+
+
+def usual_traffic(run: Experiment) -> None:
+    run.processed(run.submit_at(USUAL, USUAL * SECONDS, label="usual"))
+
+
+def ten_times_as_much(run: Experiment) -> None:
+    run.submit_at(SPIKE, SPIKE * SECONDS, label="spike")
+
+
+def drain(run: Experiment) -> None:
+    run.drained(within=60)
+
+
+ALL = (USUAL + SPIKE) * SECONDS
+
+SCENARIO = Scenario(
+    title="Traffic spike: ten times the usual rate",
+    hypothesis="The queue absorbs a spike: every order is accepted, none dies, and the backlog drains by itself.",
+    acts=(
+        steady(usual_traffic, Prediction("orders processed", read.processed(), exactly(USUAL * SECONDS))),
+        under(
+            do=ten_times_as_much,
+            predict=(Prediction("requests answered 202", read.answers(202), exactly(ALL)),),
+            name="spike",
+        ),
+        recovery(
+            drain,
+            Prediction("orders processed", read.processed(), exactly(ALL), within=60),
+            Prediction("processed counted", read.emitted("OrdersProcessed"), exactly(ALL)),
+            Prediction("most executions of one order", read.most_executions(), exactly(1)),
+            Prediction("slowest order, ms", read.slowest_ms(), at_most(30_000)),
+            Prediction("messages in the queue", read.queue_depth(), exactly(0)),
+            Prediction("most messages in the DLQ at once", read.deepest_dlq(), exactly(0)),
+            Prediction("failed invocations of the worker", read.worker("Errors"), exactly(0)),
+        ),
+    ),
+    alarms=("critical-dlq-depth", "warning-backlog"),
+)

@@ -1,0 +1,72 @@
+"""Worker crash: killed after the effect was committed, before anybody was told.
+
+The event bus stops answering, and Lambda kills the worker while it waits: the order's row and its idempotency record
+are in the tables, the event is not on the bus, the message is not acknowledged. Its next delivery finds the record,
+repeats nothing, and announces what is still unannounced. (Effect and record are one transaction: between them there is
+nothing to kill.)
+
+Seen to fail: with an endpoint that the worker ignored, nothing crashed, the alarm stayed OK and all events came.
+"""
+
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Scenario,
+    at_least,
+    exactly,
+    faults,
+    read,
+    recovery,
+    steady,
+    under,
+)
+
+HEALTHY, CRASHED = 3, 5
+
+
+def healthy_orders(run: Experiment) -> None:
+    run.processed(run.submit(HEALTHY, label="healthy"))
+
+
+def crashing_orders(run: Experiment) -> None:
+    run.processed(run.submit(CRASHED, label="crash"))
+
+
+def patience(run: Experiment) -> None:
+    run.drained(within=90)
+
+
+SCENARIO = Scenario(
+    title="Worker crash: killed between effect and acknowledgement",
+    hypothesis="A worker that dies after its effect repeats nothing and forgets nothing.",
+    acts=(
+        steady(
+            healthy_orders,
+            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(HEALTHY)),
+        ),
+        under(
+            faults.silent_event_bus(),
+            faults.worker_timeout(seconds=3),
+            do=crashing_orders,
+            predict=(
+                Prediction("failed invocations of the worker", read.worker("Errors"), at_least(1)),
+                Prediction(
+                    "worker error alarm", read.alarm("critical-worker-errors"), exactly("ALARM"), within=60
+                ),
+                Prediction("orders with their effect", read.processed(), exactly(HEALTHY + CRASHED)),
+                Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(HEALTHY)),
+                Prediction("messages still in the queue", read.queue_depth(), exactly(CRASHED)),
+            ),
+        ),
+        recovery(
+            patience,
+            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(HEALTHY + CRASHED)),
+            Prediction("duplicates counted", read.counted("OrdersDuplicate"), at_least(CRASHED)),
+            Prediction("most executions of one order", read.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            Prediction("worker error alarm", read.alarm("critical-worker-errors"), exactly("OK"), within=90),
+        ),
+    ),
+    alarms=("critical-worker-errors", "critical-dlq-depth"),
+    needs_local_functions=True,
+)

@@ -1,0 +1,59 @@
+"""What is broken on purpose shows in the pipeline's behaviour, and is mended by undoing it."""
+
+import os
+
+import pytest
+
+from lab import breakfix, steady
+from lab.breakfix import PUZZLES, Puzzle
+from lab.changes import HIDDEN, Changes
+from lab.errors import LabError
+from lab.observe import Pipeline
+
+QUICK = ("deaf-rule", "closed-door", "mute-alarm")
+CHOSEN = [puzzle for puzzle in PUZZLES if puzzle.name in QUICK or os.environ.get("LAB_EVERY_PUZZLE")]
+
+
+@pytest.fixture(autouse=True)
+def mended(pipeline: Pipeline) -> None:
+    steady.restore(pipeline, print)
+
+
+def missing(pipeline: Pipeline) -> list[str]:
+    judgements = list(breakfix.check(pipeline))
+    print(*judgements, sep="\n")  # noqa: T201  for whoever reads a failure
+    return [judgement.behaviour for judgement in judgements if not judgement.shown]
+
+
+def test_a_healthy_pipeline_shows_every_behaviour(pipeline: Pipeline) -> None:
+    assert missing(pipeline) == []
+
+
+@pytest.mark.parametrize("puzzle", CHOSEN, ids=lambda puzzle: puzzle.name)
+def test_a_broken_pipeline_lacks_a_behaviour(pipeline: Pipeline, puzzle: Puzzle) -> None:
+    Changes(pipeline).make(puzzle.change, why=HIDDEN, seconds=None)
+    try:
+        assert missing(pipeline) != []
+    finally:
+        steady.restore(pipeline, print)
+    assert Changes(pipeline).standing() == []
+
+
+def test_the_same_seed_breaks_the_same_thing_and_nothing_is_broken_twice(pipeline: Pipeline) -> None:
+    found: list[str] = []
+    for _ in range(2):
+        breakfix.break_it(pipeline, seed=4)
+        found.append(breakfix.require_broken(pipeline).name)
+        with pytest.raises(LabError, match="broken already"):
+            breakfix.break_it(pipeline, seed=5)
+        steady.restore(pipeline, print)
+    assert found[0] == found[1]
+
+
+def test_what_is_broken_is_not_told_by_the_refusal_of_a_dirty_lab(pipeline: Pipeline) -> None:
+    breakfix.break_it(pipeline, seed=4)
+    with pytest.raises(LabError) as raised:
+        steady.require(pipeline)
+    assert "broken on purpose" in raised.value.what
+    assert breakfix.require_broken(pipeline).change.knob.name not in raised.value.what
+    steady.restore(pipeline, print)

@@ -1,0 +1,59 @@
+"""Every command block of the runbooks runs on a deployed pipeline."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from lab import paths
+from lab.observe import Pipeline
+
+OPS = paths.ROOT / "ops"
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every different line of every `sh` block; a GameDay is a test of its own."""
+    texts = [path.read_text() for path in sorted((*OPS.glob("runbooks/*.md"), *OPS.glob("gamedays/*.md")))]
+    lines = [line for text in texts for block in BLOCK.findall(text) for line in block.splitlines()]
+    return sorted({line for line in lines if " gameday run " not in line})
+
+
+def run(command: str, pipeline: Pipeline) -> subprocess.CompletedProcess[str]:
+    port = str(urlsplit(pipeline.aws.endpoint or "").port)
+    return subprocess.run(  # noqa: S602  the shell is what the reader of a runbook has
+        command,
+        shell=True,
+        cwd=paths.ROOT,
+        env=os.environ | {"LAB_PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_of_the_runbooks_runs(pipeline: Pipeline, command: str) -> None:
+    done = run(command, pipeline)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+def test_a_gameday_can_be_played_unattended_and_loses_nothing(pipeline: Pipeline) -> None:
+    done = run(".lab/env/lab/bin/python -m lab clean", pipeline)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(".lab/env/lab/bin/python -m lab gameday run schema-evolution --unattended", pipeline)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Score card" in done.stdout
+    assert re.search(r"orders in the DLQ\W+6\b", done.stdout), done.stdout
+    assert re.search(r"orders lost\W+0\b", done.stdout), done.stdout
+
+
+def test_every_command_block_is_a_shell_block_that_is_run() -> None:
+    for path in (*OPS.glob("runbooks/*.md"), *OPS.glob("gamedays/*.md")):
+        fences = re.findall(r"^```(\w*)$", path.read_text(), re.MULTILINE)
+        assert [fence for fence in fences if fence] == ["sh"] * (len(fences) // 2), Path(path).name

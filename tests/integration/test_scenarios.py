@@ -1,0 +1,88 @@
+"""Scenarios on the deployed pipeline: they pass, they can fail, and they leave nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+
+from lab import paths, report, steady
+from lab.changes import Changes
+from lab.errors import LabError
+from lab.observe import Pipeline
+from lab.scenario import Verdict, faults
+from lab.scenario.catalog import load
+from lab.scenario.runner import Runner
+from tests.eventually import eventually
+
+
+def runner(pipeline: Pipeline, *, faultless: bool = False) -> Runner:
+    return Runner(pipeline, "host engine", print, faultless)
+
+
+@pytest.mark.parametrize("name", ["happy-path", "schema-evolution", "duplicate-submit"])
+def test_a_scenario_passes_and_leaves_the_steady_state_behind(pipeline: Pipeline, name: str) -> None:
+    steady.restore(pipeline, print)
+    run = runner(pipeline).run(load(name))
+    assert [finding for finding in run.findings if finding.verdict is not Verdict.PROVED] == []
+    assert run.passed
+    assert steady.departures(pipeline) == []
+
+
+def test_without_its_fault_a_scenario_is_refuted(pipeline: Pipeline) -> None:
+    steady.restore(pipeline, print)
+    run = runner(pipeline, faultless=True).run(load("duplicate-submit"))
+    refuted = {finding.name for finding in run.findings if finding.verdict is Verdict.REFUTED}
+    assert "messages sent to the queue" in refuted
+    assert not run.passed
+
+
+def test_a_dirty_lab_is_refused_with_the_command_that_cleans_it(pipeline: Pipeline) -> None:
+    steady.restore(pipeline, print)
+    Changes(pipeline).make(faults.failure_mode("poison_payload"), why="a test", seconds=60)
+    with pytest.raises(LabError, match="failure mode poison_payload") as raised:
+        runner(pipeline).run(load("happy-path"))
+    assert raised.value.fix == "Run: make steady"
+    steady.restore(pipeline, print)
+    assert steady.departures(pipeline) == []
+
+
+def test_a_fault_whose_maker_was_killed_is_healed_by_the_next_run(pipeline: Pipeline) -> None:
+    steady.restore(pipeline, print)
+    Changes(pipeline).make(faults.failure_mode("poison_payload"), why="a killed run", seconds=0)
+    steady.require(pipeline)
+    assert pipeline.failure_mode() == "none"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "termination"])
+def test_an_interrupted_scenario_is_rolled_back(pipeline: Pipeline, how: signal.Signals) -> None:
+    steady.restore(pipeline, print)
+    command = [sys.executable, "-m", "lab", "scenario", "run", "poison-payload"]
+    port = str(urlsplit(pipeline.aws.endpoint or "").port)
+    process = subprocess.Popen(command, cwd=paths.ROOT, env=os.environ | {"LAB_PORT": port})
+    try:
+        eventually(lambda: pipeline.failure_mode() == "poison_payload", within=40)
+        process.send_signal(how)
+        assert process.wait(timeout=120) == 130
+    finally:
+        process.kill()
+    assert pipeline.failure_mode() == "none"
+    assert Changes(pipeline).standing() == []
+    assert pipeline.queue().total == pipeline.dlq().total == 0
+
+
+def test_a_report_has_a_page_a_json_file_a_junit_file_and_a_line_in_the_index(pipeline: Pipeline) -> None:
+    steady.restore(pipeline, print)
+    entry = load("happy-path")
+    page = report.write(
+        runner(pipeline).run(entry, {(entry.scenario.acts[0].name, "orders processed"): "11"}), []
+    )
+    text = page.read_text()
+    assert "Prediction beside result" in text
+    assert "18 predictions proved, 0 refuted, 0 not provable here." in text
+    assert "<td>11</td>" in text
+    assert "order.processed" in text
+    assert {file.name for file in page.parent.iterdir()} == {"report.html", "report.json", "junit.xml"}
+    assert f"{page.parent.name}/report.html" in (paths.REPORTS / "index.html").read_text()

@@ -1,0 +1,139 @@
+"""The rules of scenarios: what a prediction is, when it counts, and that every file keeps to the form."""
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+
+from lab.ledger import Ledger
+from lab.report import Run
+from lab.report.junit import junit
+from lab.scenario import Finding, Verdict, at_least, at_most, between, exactly
+from lab.scenario.catalog import FOLDER, load, names
+from lab.scenario.runner import timings
+from lab.timeline import Sample, Span, Timeline
+
+REQUIRED = {
+    "breaker-strategies",
+    "duplicate-submit",
+    "eventbridge-partial-failure",
+    "happy-path",
+    "native-move-task",
+    "partial-batch",
+    "poison-payload",
+    "random-fail-p30",
+    "redrive-filtered",
+    "redrive-second-death",
+    "schema-evolution",
+    "slow-downstream",
+    "throttling",
+    "traffic-spike",
+    "worker-crash",
+}
+BALANCED = Ledger(accepted=1, succeeded=1, in_dlq=0, in_flight=0, lost=0, duplicated=0)
+
+
+def finding(verdict: Verdict) -> Finding:
+    return Finding("fault", "messages in the DLQ", "5", "4", verdict, "SQS GetQueueAttributes", 1.0)
+
+
+def run_with(*verdicts: Verdict, ledger: Ledger | None = BALANCED) -> Run:
+    run = Run("poison-payload", "Poison payload", "host engine", Timeline(), ledger=ledger)
+    run.findings += [finding(verdict) for verdict in verdicts]
+    return run
+
+
+def sample(at: float, *, dlq: int = 0, alarm: str = "OK") -> Sample:
+    return Sample(at, queued=0, in_flight=0, dlq=dlq, processed=0, alarms={"critical-dlq-depth": alarm})
+
+
+def test_every_required_scenario_is_there() -> None:
+    assert set(names()) >= REQUIRED
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_scenario_file_is_short_tells_its_story_and_knows_no_aws_client(name: str) -> None:
+    text = (FOLDER / f"{name.replace('-', '_')}.py").read_text()
+    assert 30 <= len(text.splitlines()) <= 80
+    assert "boto" not in text
+    entry = load(name)
+    assert entry.story
+    assert entry.scenario.predictions
+
+
+@pytest.mark.parametrize("name", names())
+def test_predictions_of_one_act_have_different_names(name: str) -> None:
+    """A guess, and a JUnit test case, is found by act and prediction."""
+    for act in load(name).scenario.acts:
+        found = [prediction.name for prediction in act.predictions]
+        assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [exactly(0), at_least(0), at_most(0), between(0, 1)],
+    ids=["exactly", "least", "most", "between"],
+)
+def test_what_never_happened_fulfils_no_expectation(expected: Any) -> None:
+    """A redrive that was never started moved nothing, not even zero messages."""
+    assert not expected.holds(None)
+
+
+@pytest.mark.parametrize(
+    ("expected", "holds", "fails"),
+    [
+        (exactly(5), 5, 4),
+        (exactly({"VALIDATION": 5}), {"VALIDATION": 5}, {"VALIDATION": 4, "PERMANENT": 1}),
+        (at_least(5), 5, 4),
+        (at_most(5), 5, 6),
+        (between(3, 5), 3, 6),
+    ],
+    ids=["exactly", "exactly these counts", "at least", "at most", "between"],
+)
+def test_an_expectation_can_hold_and_can_fail(expected: Any, holds: Any, fails: Any) -> None:
+    assert expected.holds(holds)
+    assert not expected.holds(fails)
+
+
+def test_a_run_passes_when_nothing_is_refuted_and_the_ledger_balances() -> None:
+    assert run_with(Verdict.PROVED).passed
+
+
+def test_one_refuted_prediction_fails_a_run() -> None:
+    assert not run_with(Verdict.PROVED, Verdict.REFUTED).passed
+
+
+def test_what_is_not_provable_here_is_neither_a_failure_nor_counted_as_proved() -> None:
+    run = run_with(Verdict.PROVED, Verdict.NOT_PROVABLE)
+    assert run.passed
+    assert (run.count(Verdict.PROVED), run.count(Verdict.NOT_PROVABLE)) == (1, 1)
+
+
+def test_a_run_without_a_ledger_does_not_pass() -> None:
+    assert not run_with(Verdict.PROVED, ledger=None).passed
+
+
+def test_a_lost_order_fails_a_run_whose_predictions_were_all_proved() -> None:
+    lost = Ledger(accepted=2, succeeded=1, in_dlq=0, in_flight=0, lost=1, duplicated=0)
+    assert not run_with(Verdict.PROVED, ledger=lost).passed
+
+
+def test_junit_shows_refuted_predictions_as_failures_and_unprovable_ones_as_skipped() -> None:
+    suite = ET.fromstring(junit(run_with(Verdict.PROVED, Verdict.REFUTED, Verdict.NOT_PROVABLE)))  # noqa: S314  our own
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    assert [len(case) for case in suite] == [0, 1, 1]
+    assert suite[1][0].get("message") == "predicted 5, seen 4"
+
+
+def test_detection_and_recovery_are_timed_from_the_fault() -> None:
+    run = run_with()
+    run.timeline.spans.append(Span("failure mode poison_payload", 2.0, 5.0))
+    run.timeline.samples += [
+        sample(1.0, alarm="ALARM"),
+        sample(3.0, dlq=1),
+        sample(4.0, dlq=1, alarm="ALARM"),
+        sample(6.0, dlq=1),
+        sample(7.5),
+    ]
+    timings(run)
+    assert list(run.figures.values()) == ["2.0 s", "2.5 s"]
