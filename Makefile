@@ -70,7 +70,10 @@ infra-test: setup ## The synthesized templates
 engine-test: setup ## What the engine promises, through boto3
 	@$(pytest) tests/engine
 integration: setup ## The deployed pipeline
-	@$(pytest) tests/integration
+	@$(pytest) tests/integration -m "not long"
+.PHONY: test-long
+test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
+	@$(pytest) tests/integration -m long
 
 .PHONY: test-docker images-offline
 test-docker: setup ## The engine's tests and the pipeline's in containers, and the compose file (needs Docker)

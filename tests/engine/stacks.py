@@ -64,5 +64,6 @@ class Stack:
         def status() -> str:
             return self.client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
 
-        assert eventually(lambda: (now := status()) in GONE and now, within=60) == "DELETE_COMPLETE"
+        final = eventually(lambda: (now := status()) in GONE and now, within=60)
+        assert final == "DELETE_COMPLETE", final
         self._exists = False

@@ -13,6 +13,8 @@ from lab.orders import orders
 from lab.tap import tap
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.long
+
 ORDERS = 5
 
 

@@ -12,6 +12,8 @@ from lab.observe import Pipeline
 from lab.orders import orders
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.long
+
 ENV = "breaker"
 TIMEOUT, RECEIVES = 2, 4
 VISIBILITY = 6 * TIMEOUT

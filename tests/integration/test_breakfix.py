@@ -10,6 +10,8 @@ from lab.changes import HIDDEN, Changes
 from lab.errors import LabError
 from lab.observe import Pipeline
 
+pytestmark = pytest.mark.long
+
 QUICK = ("deaf-rule", "closed-door", "mute-alarm")
 CHOSEN = [puzzle for puzzle in PUZZLES if puzzle.name in QUICK or os.environ.get("LAB_EVERY_PUZZLE")]
 

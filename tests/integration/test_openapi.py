@@ -20,6 +20,8 @@ from lab.observe import Pipeline
 from lab.stack import Stack
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.long
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

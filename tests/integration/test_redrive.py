@@ -17,6 +17,8 @@ from lab.observe import Pipeline
 from lab.orders import orders
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.long
+
 TAKE_OVER_SECONDS = 60
 """Lease, hidden messages of the dead invocation, and a cold start."""
 

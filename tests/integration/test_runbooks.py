@@ -11,6 +11,8 @@ import pytest
 from lab import paths
 from lab.observe import Pipeline
 
+pytestmark = pytest.mark.long
+
 OPS = paths.ROOT / "ops"
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -17,6 +17,8 @@ from lab.scenario.catalog import load
 from lab.scenario.runner import Runner
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.long
+
 
 def runner(pipeline: Pipeline, *, faultless: bool = False) -> Runner:
     return Runner(pipeline, "host engine", print, faultless)

@@ -39,9 +39,11 @@ from localstack.services.cloudformation.resource_provider import (
 )
 from localstack.services.cloudformation.v2.entities import ChangeSet
 
-from lab_localstack.cloudformation.completion import COMPLETIONS, Completion, attributes
+from lab_localstack.cloudformation.completion import COMPLETIONS, CannotChangeError, Completion, attributes
 
 LOG = logging.getLogger(__name__)
+UNTOUCHED = "untouched"
+"""Fact of an event: the change was refused before anything was done."""
 
 type Undo = Callable[[], bool]
 """Takes one change back; whether that succeeded."""
@@ -72,24 +74,31 @@ class Resources(ResourceProviderExecutor):
         resource_provider: ResourceProvider[Any], request: ResourceRequest[Any], completion: Completion | None
     ) -> ProgressEvent[Any]:
         before = copy.deepcopy(request.previous_state or {})
+        wanted = copy.deepcopy(request.desired_state)
+        schema = resource_provider.SCHEMA
         try:
             if completion and completion.replaces_update:
-                model = attributes(resource_provider.SCHEMA, before) | request.desired_state
-                completion.settle(request, model, before)
-                return ProgressEvent(OperationStatus.SUCCESS, resource_model=model)
-            event = resource_provider.update(request)
+                event = ProgressEvent(OperationStatus.SUCCESS, resource_model=before)
+            else:
+                event = resource_provider.update(request)
             if completion and event.status == OperationStatus.SUCCESS:
-                completion.settle(request, event.resource_model or {}, before)
+                event.resource_model = attributes(schema, before | (event.resource_model or {})) | wanted
+                completion.settle(request, event.resource_model, before)
         except NotImplementedError:
-            return _failure(request, f"{request.resource_type} cannot be changed in place here.")
+            return _failure(request, f"{request.resource_type} cannot be changed in place here.", UNTOUCHED)
+        except CannotChangeError as error:
+            return _failure(request, error, UNTOUCHED)
         except Exception as error:
             return _failure(request, error)
         return event
 
 
-def _failure(request: ResourceRequest[Any], reason: object) -> ProgressEvent[Any]:
+def _failure(request: ResourceRequest[Any], reason: object, *facts: str) -> ProgressEvent[Any]:
     LOG.info("%s %s failed: %s", request.resource_type, request.logical_resource_id, reason)
-    return ProgressEvent(OperationStatus.FAILED, resource_model={}, message=str(reason))
+    context = dict.fromkeys(facts, True)
+    return ProgressEvent(
+        OperationStatus.FAILED, resource_model={}, message=str(reason), custom_context=context
+    )
 
 
 class ResourcesRemainError(Exception):
@@ -195,13 +204,17 @@ class Deployment(ChangeSetModelExecutor):
         tried = after_properties.properties if after_properties else {}
         made = PreprocProperties(properties=event.resource_model or tried)
         resource = (logical_resource_id, resource_type, made)
-        if action == ChangeAction.Modify:
+        if action == ChangeAction.Modify and UNTOUCHED not in event.custom_context:
             self._undo.append(self._reversal(ChangeAction.Modify, *resource, before_properties))
         elif action == ChangeAction.Add and event.status == OperationStatus.SUCCESS:
             self._undo.append(self._reversal(ChangeAction.Remove, *resource, None))
         elif action == ChangeAction.Add:
             self._undo.append(lambda: self._tell_deleted(logical_resource_id, resource_type))
-        elif event.status == OperationStatus.FAILED and not part_of_replacement:
+        elif (
+            action == ChangeAction.Remove
+            and event.status == OperationStatus.FAILED
+            and not part_of_replacement
+        ):
             self._remaining.append(logical_resource_id)
         return event
 
