@@ -453,6 +453,16 @@ def test_a_route_has_its_own_limit(api: HttpApi, echo: Function) -> None:
     assert statuses(api, 3, "/fast") == [200, 200, 200]
 
 
+def test_routes_without_a_limit_of_their_own_share_the_stages(api: HttpApi, echo: Function) -> None:
+    for key in ("GET /a", "GET /b", "GET /own"):
+        api.route(key, echo.arn)
+    few, many = ({"ThrottlingBurstLimit": burst, "ThrottlingRateLimit": 0} for burst in (2, 3))
+    api.stage(DefaultRouteSettings=few, RouteSettings={"GET /own": many})
+    answers = [api.http.get(path).status_code for path in ("/a", "/b", "/a", "/b")]
+    assert answers == [200, 200, 429, 429]
+    assert statuses(api, 4, "/own") == [200, 200, 200, 429]
+
+
 def test_a_changed_limit_holds_at_once(api: HttpApi, echo: Function) -> None:
     api.route("$default", echo.arn)
     api.stage(DefaultRouteSettings={"ThrottlingBurstLimit": 0, "ThrottlingRateLimit": 0})

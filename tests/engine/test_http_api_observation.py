@@ -253,3 +253,17 @@ def test_without_access_log_settings_nothing_is_logged_any_more(
     )
     api.http.post("/", json={"return": 3})
     eventually(lambda: lines(aws, log_group)[1:] == ["200"])
+
+
+def test_a_log_group_that_does_not_exist_is_not_made(aws: Aws, api: HttpApi, scripted: Function) -> None:
+    name = f"/test/access/{uuid4().hex[:8]}"
+    api.route("POST /", scripted.arn)
+    api.stage(AccessLogSettings=log_settings(name))
+    assert api.http.post("/", json={"return": 1}).status_code == 200
+    logs = aws("logs")
+    logs.create_log_group(logGroupName=name)
+    try:
+        api.http.post("/", json={"return": 2})
+        entries(aws, name, 1)
+    finally:
+        logs.delete_log_group(logGroupName=name)

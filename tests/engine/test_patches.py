@@ -72,3 +72,20 @@ assert UpdateExpressionParser.make("SET a = :b") is UpdateExpressionParser.make(
 print("ok")
 """
     ).endswith("ok")
+
+
+def test_cloudformation_makes_its_executor_by_its_name_and_leaves_room_for_another() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.services.cloudformation.v2 import provider
+from localstack.services.cloudformation.engine.v2.change_set_model_executor import ChangeSetModelExecutor
+for name in ("create_stack", "update_stack", "delete_stack", "execute_change_set"):
+    assert "ChangeSetModelExecutor(" in inspect.getsource(getattr(provider.CloudformationProviderV2, name)), name
+for name in ("process", "_execute_resource_change", "_execute_resource_action", "_process_event"):
+    assert callable(getattr(ChangeSetModelExecutor, name)), name
+from lab_localstack import patches
+patches.use_own_deployments()
+print(provider.ChangeSetModelExecutor.__module__)
+"""
+    ).endswith("lab_localstack.cloudformation.deployment")

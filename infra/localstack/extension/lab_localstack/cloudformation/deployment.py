@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from localstack import config
 from localstack.aws.api.cloudformation import (
     ChangeAction,
     ExecutionStatus,
@@ -42,6 +43,8 @@ from localstack.services.cloudformation.v2.entities import ChangeSet
 from lab_localstack.cloudformation.completion import COMPLETIONS, CannotChangeError, Completion, attributes
 
 LOG = logging.getLogger(__name__)
+LOOK_SECONDS = 0.05
+"""How often a resource that takes a while is looked at."""
 UNTOUCHED = "untouched"
 """Fact of an event: the change was refused before anything was done."""
 
@@ -51,6 +54,17 @@ type Undo = Callable[[], bool]
 
 class Resources(ResourceProviderExecutor):
     """Makes, changes and removes single resources, whole or not at all."""
+
+    def deploy_loop(
+        self,
+        resource_provider: ResourceProvider[Any],
+        resource: dict[str, Any],
+        raw_payload: ResourceProviderPayload,
+        max_timeout: int = config.CFN_PER_RESOURCE_TIMEOUT,
+        sleep_time: float = LOOK_SECONDS,
+    ) -> ProgressEvent[Any]:
+        """Act until the resource is there. LocalStack looks once a second: a whole second for each function."""
+        return super().deploy_loop(resource_provider, resource, raw_payload, max_timeout, sleep_time)
 
     def execute_action(
         self, resource_provider: ResourceProvider[Any], raw_payload: ResourceProviderPayload

@@ -105,11 +105,12 @@ class HttpGateway:
         return self._integrate(integration, call, observation)
 
     def _admitted(self, stage: Stage, call: Call) -> bool:
-        """Each route has its own bucket: the stage's settings are the defaults of a route's settings."""
+        """A route with a limit of its own has its own bucket, the others share the stage's."""
         own = (stage.route_settings or {}).get(call.route_key) or {}
         settings = (stage.default_route_settings or {}) | own
+        limited = "throttlingRateLimit" in own or "throttlingBurstLimit" in own
         return self.throttle.admits(
-            (call.api_id, stage.name, call.route_key),
+            (call.api_id, stage.name, call.route_key if limited else ""),
             float(settings.get("throttlingRateLimit", ACCOUNT_RATE)),
             float(settings.get("throttlingBurstLimit", ACCOUNT_BURST)),
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from localstack.http import Response
 from moto.apigatewayv2.models import Stage
+from moto.logs.models import logs_backends
 
 from lab_localstack.httpapi.access_log import render
 from lab_localstack.httpapi.errors import GatewayError
@@ -40,9 +41,9 @@ class Observation:
         size = response.calculate_content_length() or 0
         self._publish(call, response.status_code, latency, len(call.body) + size)
         log = stage.access_log_settings or {}
-        if log.get("destinationArn") and log.get("format"):
+        group = log.get("destinationArn", "").partition(":log-group:")[2].removesuffix(":*")
+        if group in logs_backends[call.account][call.region].groups:  # a line never makes its group
             line = render(log["format"], self._variables(call, response.status_code, latency, size))
-            group = log["destinationArn"].partition(":log-group:")[2].removesuffix(":*")
             stream = Stream(call.account, call.region, group, f"{call.api_id}-{call.stage.removeprefix('$')}")
             SHIPPER.ship(stream, [LogEvent(time.time_ns() // 1_000_000, line)])
 
