@@ -9,7 +9,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.network import Network
 
 from lab.engines import docker_cli
-from lab.engines.docker import BUILT_IMAGE
+from lab.engines.docker import BUILT_IMAGE, DockerEngine
 from tests.conftest import free_port
 
 # Ryuk would be one more image to pull, and it does not know the containers that LocalStack starts.
@@ -21,15 +21,18 @@ STOP_SECONDS = 30
 class LabContainer(LocalStackContainer):
     """LocalStack with the lab extension on a free port of 127.0.0.1, the same inside and outside.
 
-    `executor` is docker (functions in containers of their own, started through the engine's socket) or
-    process. Functions' containers carry the label `ingestion-lab.project`, the container's network its value.
+    Its name and its functions' label are those that docker-compose.yml would give, so that `lab` finds it by its
+    port. `executor` is docker (functions in containers of their own, started through the engine's socket) or
+    process.
     """
 
     def __init__(self, network: Network, executor: str = "docker", **environment: str) -> None:
         port = free_port()
         super().__init__(image=BUILT_IMAGE, edge_port=port, region_name="us-east-1")
-        self.label = f"ingestion-lab.project={network.name}"
-        self.endpoint = f"http://127.0.0.1:{port}"
+        engine = DockerEngine(port)
+        self.endpoint = engine.endpoint
+        self.label = f"ingestion-lab.project={engine.project}"
+        self.with_name(engine.container)
         self.with_network(network)
         self.ports: dict[str, Any] = {str(port): ("127.0.0.1", port)}
         settings = {
