@@ -10,9 +10,9 @@ from lab.api import Api
 from lab.aws import Aws
 from lab.deploy import deploy
 from lab.observe import Pipeline
-from lab.orders import orders
 from lab.stack import Stack
 from tests.eventually import eventually
+from tests.integration.cure import cure
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +41,7 @@ def steady(pipeline: Pipeline, api: Api) -> Iterator[None]:
     """End with empty queues, and with no failure mode in force or remembered by any function."""
     yield
     if pipeline.failure_mode() != "none":
-        pipeline.set_failure_mode("none")
-        supply = orders(100, label="canary")
-        sent: set[str] = set()
-
-        def one_comes_through() -> bool:
-            sent.add(api.submit(next(supply)).order_id)
-            return any(effect.order_id in sent for effect in pipeline.effects())
-
-        eventually(one_comes_through, within=40, every=0.5)
+        cure(pipeline, api)
     with suppress(AssertionError):  # what is under way would reach the DLQ after the purge
         eventually(lambda: pipeline.queue().total == 0 and pipeline.dlq().in_flight == 0, within=15)
     sqs = pipeline.aws.client("sqs")

@@ -15,6 +15,7 @@ from lab.orders import order, orders
 from lab.promises import probe
 from lab.tap import tap
 from tests.eventually import eventually
+from tests.integration.cure import cure
 
 
 def new_order(**changes: Any) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def effect_of(pipeline: Pipeline, order_id: str) -> Effect | None:
     return next((effect for effect in pipeline.effects() if effect.order_id == order_id), None)
 
 
-def processed(pipeline: Pipeline, order_id: str, within: float = 20) -> Effect:
+def processed(pipeline: Pipeline, order_id: str, within: float = 40) -> Effect:
     effect = eventually(lambda: effect_of(pipeline, order_id), within=within)
     assert effect is not None
     return effect
@@ -171,8 +172,7 @@ def test_a_redriven_message_is_processed_and_remembers_its_death(pipeline: Pipel
     message = eventually(submit_until_one_died, within=30, every=0.5)
     assert message is not None
     order_id = json.loads(message["Body"])["orderId"]
-    pipeline.set_failure_mode("none")
-    eventually(lambda: effect_of(pipeline, api.submit(new_order()).order_id), within=30, every=0.5)
+    cure(pipeline, api)
     operation = api.start_redrive(minAgeSeconds=0, maxMessages=100)
     row = eventually(
         lambda: (r := api.redrive(operation))["status"] not in ("PENDING", "RUNNING") and r, within=60
