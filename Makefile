@@ -7,6 +7,8 @@ export ENGINE
 export PYTHON
 lab := .lab/env/lab/bin/python -m lab
 pytest := .lab/env/lab/bin/python -m pytest
+# what needs no deployment runs in two processes, files kept together; each has an engine of its own where it needs one
+side_by_side := -n 2 --dist loadfile
 node := .lab/env/node/bin/node
 
 .PHONY: help
@@ -57,18 +59,20 @@ steady: setup ## Bring the steady state back: undo faults, empty queues, close c
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 
-lint: setup ## ruff: lint and format
+lint: setup ## ruff: lint and format; the CI workflow against its schema and zizmor's rules
 	@.lab/env/lab/bin/ruff check .
 	@.lab/env/lab/bin/ruff format --check .
+	@.lab/env/lab/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.lab/env/lab/bin/zizmor --quiet --offline --no-progress .github/workflows
 types: setup ## pyright: strict on lab, functions and infra
 	@$(node) infra/node_modules/pyright/index.js
 	@$(node) infra/node_modules/pyright/index.js -p infra/localstack/extension
 unit: setup ## Rules, without an engine
-	@$(pytest) tests/unit
+	@$(pytest) $(side_by_side) tests/unit
 infra-test: setup ## The synthesized templates
-	@$(pytest) tests/infra
+	@$(pytest) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
-	@$(pytest) tests/engine
+	@$(pytest) $(side_by_side) tests/engine
 integration: setup ## The deployed pipeline
 	@$(pytest) tests/integration -m "not long"
 .PHONY: test-long

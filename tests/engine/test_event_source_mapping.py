@@ -469,7 +469,7 @@ def test_a_mapping_that_changes_often_ends_as_it_was_changed_last(make: Callable
     pipeline = make()
     for enabled in (False, True, False, True, False):
         pipeline.mapping.update(Enabled=enabled)
-    eventually(lambda: pipeline.mapping.state() == "Disabled", within=3)
+    eventually(lambda: pipeline.mapping.state() == "Disabled", within=10)
     pipeline.queue.send("left alone")
     _stays(lambda: (pipeline.mapping.state(), pipeline.queue.depth()), ("Disabled", (1, 0)))
 
