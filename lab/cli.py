@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
@@ -298,7 +299,7 @@ def settings_of(context: list[str] | None) -> dict[str, str]:
 
 def main() -> NoReturn:
     """Run a command; show a LabError as what is wrong and how to fix it."""
-    sys.exit(run(app))
+    sys.exit(run(partial(app, prog_name="lab")))
 
 
 def run(command: Callable[..., object]) -> int:

@@ -3,6 +3,7 @@
 #   uv       the installer itself             lab     toolkit, CDK app and tests
 #   engine   LocalStack and the extension     runtime what AWS's Lambda runtime offers a function (boto3)
 #   node     Node 20 or newer: the system's, else one from a Python wheel
+# and the command .lab/bin/lab, which works in any folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 env=.lab/env
@@ -71,6 +72,14 @@ else
 fi
 PATH="$PWD/$env/node/bin:$PATH" npm --prefix infra ci --omit=optional --no-audit --no-fund --loglevel=error \
   || die "The Node tools could not be installed." "Check that the npm registry can be reached, then run: make setup"
+
+mkdir -p .lab/bin
+cat >.lab/bin/lab <<'LAB'
+#!/usr/bin/env bash
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PYTHONPATH=$root exec "$root/.lab/env/lab/bin/python" -P -m lab "$@"
+LAB
+chmod +x .lab/bin/lab
 
 printf '%s' "$wanted" >"$env/stamp"
 step "done"

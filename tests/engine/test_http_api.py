@@ -528,7 +528,7 @@ def test_requests_of_many_clients_are_served_at_the_same_time(obedient: HttpApi)
 
     def ask() -> None:
         answers.append(
-            httpx.post(obedient.url, json={"return": 1, "sleep": 1}, timeout=30, trust_env=False).json()
+            httpx.post(obedient.url, json={"return": 1, "sleep": 3}, timeout=60, trust_env=False).json()
         )
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -538,4 +538,4 @@ def test_requests_of_many_clients_are_served_at_the_same_time(obedient: HttpApi)
     for thread in threads:
         thread.join()
     assert answers == [1] * 8
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 8 * 3, "one after the other it would take as long"
