@@ -103,6 +103,7 @@ def _worker() -> Worker:
         settlement=Settlement(
             announce=bus.guarded(Announcer(aws.events(), settings.event_bus_name), circuits),
             dlq=Publisher(aws.sqs(), settings.dlq_url, max_bytes=SQS_MAX_BYTES),
+            queue=Publisher(aws.sqs(), settings.queue_url, max_bytes=SQS_MAX_BYTES),
             sqs=aws.sqs(),
             queue_url=settings.queue_url,
             policy=RetryPolicy(

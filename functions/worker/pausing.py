@@ -3,21 +3,14 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
-from functions.common.errors import (
-    AWS_ERRORS,
-    CircuitOpenError,
-    DependencyTimeoutError,
-    DependencyUnavailableError,
-    type_of,
-)
+from functions.common.errors import AWS_ERRORS, CircuitOpenError, TransientError, category_of, type_of
 from functions.common.observability import count, log_problem
 from functions.valve.reminder import Reminder
 from functions.worker.circuits import Transition
 from functions.worker.outcome import Failed, Outcome
 
-DEPENDENCY_ERRORS = (DependencyTimeoutError, DependencyUnavailableError)
 _METRICS = {"OPEN": "CircuitsOpened", "HALF_OPEN": "CircuitsHalfOpened", "CLOSED": "CircuitsClosed"}
 
 
@@ -46,20 +39,29 @@ class PauseRequests:
 
 
 def spared(outcomes: Sequence[Outcome], is_open: Callable[[], bool]) -> list[Outcome]:
-    """The outcomes of a batch, with its dependency failures as CircuitOpenError if the circuit is open by now.
+    """The outcomes of a batch, with its passing failures as CircuitOpenError if the circuit is open by now.
 
-    The failures that open a circuit, and those of environments that have not yet heard of it, would otherwise
-    be retried within seconds, and spend their receives while the circuit is open.
+    The failures that open a circuit, those of environments that have not yet heard of it, and those of messages
+    that did not get as far as the dependency would otherwise be retried within seconds, and spend their receives
+    while the circuit is open.
     """
-    hit = [one for one in outcomes if isinstance(one, Failed) and isinstance(one.error, DEPENDENCY_ERRORS)]
-    if not hit or not is_open():
+    if not any(map(_in_a_hurry, outcomes)) or not is_open():
         return list(outcomes)
-    return [
-        replace(one, error=CircuitOpenError(f"the circuit opened: {one.error}"))
-        if isinstance(one, Failed) and isinstance(one.error, DEPENDENCY_ERRORS)
-        else one
-        for one in outcomes
-    ]
+    return [_patient(one) if _in_a_hurry(one) else one for one in outcomes]
+
+
+def _in_a_hurry(outcome: Outcome) -> TypeGuard[Failed]:
+    """Whether a message failed of something that passes, other than the open circuit itself."""
+    return (
+        isinstance(outcome, Failed)
+        and category_of(outcome.error).worth_repeating
+        and not isinstance(outcome.error, CircuitOpenError)
+    )
+
+
+def _patient(failed: Failed) -> Failed:
+    retry_after = failed.error.retry_after if isinstance(failed.error, TransientError) else 0
+    return replace(failed, error=CircuitOpenError(f"the circuit is open: {failed.error}", retry_after))
 
 
 def follow(transitions: Iterable[Transition], pauses: PauseRequests | None) -> None:

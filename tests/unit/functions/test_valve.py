@@ -4,7 +4,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.common.errors import CircuitOpenError, DependencyTimeoutError, SchemaViolationError
+from functions.common.errors import (
+    CircuitOpenError,
+    DependencyTimeoutError,
+    InProgressElsewhereError,
+    OutOfTimeError,
+    SchemaViolationError,
+)
 from functions.valve.handler import RETRY_SECONDS, Valve
 from functions.valve.reminder import Reminder
 from functions.worker.circuits import Transition
@@ -94,16 +100,26 @@ def test_a_circuit_that_opens_asks_for_one_pause_of_its_recovery_time() -> None:
 
 
 def test_failures_of_a_batch_whose_circuit_is_open_by_its_end_are_not_retried_in_a_hurry() -> None:
-    timeout = Failed(envelope("a"), "key", DependencyTimeoutError("late"))
-    invalid = Failed(envelope("b"), "key", SchemaViolationError("x"))
-    changed, same = spared([timeout, invalid], lambda: True)
-    assert isinstance(changed, Failed)
-    assert isinstance(changed.error, CircuitOpenError)
-    assert same is invalid
-    assert spared([timeout, invalid], lambda: False) == [timeout, invalid]
+    hurried = [
+        Failed(envelope("a"), "key", error)
+        for error in (
+            DependencyTimeoutError("late"),
+            OutOfTimeError("x", 7),
+            InProgressElsewhereError("x", 7),
+        )
+    ]
+    invalid, bug = (
+        Failed(envelope("b"), "key", error) for error in (SchemaViolationError("x"), KeyError("x"))
+    )
+    *changed, same, same_bug = spared([*hurried, invalid, bug], lambda: True)
+    errors = [one.error for one in changed if isinstance(one, Failed)]
+    assert [type(error) for error in errors] == [CircuitOpenError] * 3
+    assert [error.retry_after for error in errors if isinstance(error, CircuitOpenError)] == [0, 7, 7]
+    assert (same, same_bug) == (invalid, bug)
+    assert spared([*hurried, invalid], lambda: False) == [*hurried, invalid]
 
 
-def test_without_a_dependency_failure_nobody_asks_for_the_circuit() -> None:
+def test_without_a_failure_that_passes_nobody_asks_for_the_circuit() -> None:
     asked: list[bool] = []
     spared([Failed(envelope(), "key", SchemaViolationError("x"))], lambda: asked.append(True) or True)
     assert asked == []
