@@ -29,7 +29,7 @@ from functions.publish.publisher import Publisher
 from functions.worker import bus
 from functions.worker.batch import BatchRunner
 from functions.worker.circuits import Circuits
-from functions.worker.pausing import PauseRequests, follow, spared
+from functions.worker.pausing import PauseRequests, follow, reconsidered
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor, poisoned, untouched
 from functions.worker.settlement import Settlement
@@ -75,7 +75,7 @@ class Worker:
             processor.process, self.executor, claim_seconds=self.settings.in_progress_seconds
         )
         outcomes = runner.run([from_lambda(record) for record in event["Records"]], seconds_left)
-        outcomes = spared(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
+        outcomes = reconsidered(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
         kept = self.settlement.settle(outcomes)
         follow(self.circuits.take_transitions(), self.pauses)
         return kept

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from functions.common.backoff import full_jitter
-from functions.common.errors import CircuitOpenError, TransientError, category_of
+from functions.common.errors import CircuitOpenError, CircuitRecoveredError, TransientError, category_of
 from functions.common.settings import BreakerStrategy
 
 MAX_DELAY_SECONDS = 43_000
@@ -48,6 +48,7 @@ class RetryPolicy:
     circuit's recovery time at least, three times as long after every further receive. Receives run out whatever
     the waits are, and SQS counts them: the last but one is therefore the last that an open circuit may cost. A
     message that meets it then is sent to its queue anew. The last receive is left for a worker that dies.
+    Where the circuit is closed by the end of the batch, the wait is a retry's.
     """
 
     max_receive_count: int
@@ -64,7 +65,8 @@ class RetryPolicy:
         delay = full_jitter(receive_count, self.base_seconds, self.cap_seconds, self.rng)
         delay += error.retry_after if isinstance(error, TransientError) else 0
         if isinstance(error, CircuitOpenError) and self.strategy != "none":
-            delay += self._until_recovery(receive_count - 1 + requeues)
+            if not isinstance(error, CircuitRecoveredError):
+                delay += self._until_recovery(receive_count - 1 + requeues)
             if receive_count >= self.max_receive_count - 1 and requeues < MAX_REQUEUES:
                 return Requeue(min(round(delay), MAX_DEFER_SECONDS))
         if receive_count >= self.max_receive_count:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from functions.common.errors import (
     CircuitOpenError,
+    CircuitRecoveredError,
     DependencyTimeoutError,
     InProgressElsewhereError,
     LinesExceedAmountError,
@@ -86,6 +87,14 @@ def test_a_message_that_meets_nothing_but_an_open_circuit_outlives_hours(
         )
     assert requeues == MAX_REQUEUES < 16
     assert waited > 2 * 3600
+
+
+@given(st.integers(min_value=1, max_value=20), st.integers())
+def test_a_circuit_that_has_closed_meanwhile_is_not_waited_for(receive_count: int, seed: int) -> None:
+    """Property: the wait is a retry's, and the last receive is not spent on it either."""
+    fate = policy(seed=seed).decide(CircuitRecoveredError("x"), receive_count)
+    assert isinstance(fate, Requeue if receive_count >= 4 else Retry)
+    assert 0 <= fate.seconds <= BASE * 2 ** (receive_count - 1)
 
 
 def test_without_a_strategy_an_open_circuit_costs_all_receives() -> None:

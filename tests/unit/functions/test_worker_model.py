@@ -20,7 +20,7 @@ from functions.publish.envelope import Envelope
 from functions.publish.message import text
 from functions.publish.publisher import Publisher
 from functions.worker.batch import BatchRunner
-from functions.worker.pausing import spared
+from functions.worker.pausing import reconsidered
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor, untouched
 from functions.worker.settlement import Settlement
@@ -84,7 +84,7 @@ class Worker:
     def handle(self, messages: Iterable[Message]) -> set[str]:
         runner = BatchRunner(self._processor.process, Inline(), claim_seconds=CLAIM_SECONDS)
         outcomes = runner.run([m.envelope() for m in messages], lambda: 10.0)
-        return self._settlement.settle(spared(outcomes, lambda: self._circuit_is_open))
+        return self._settlement.settle(reconsidered(outcomes, lambda: self._circuit_is_open))
 
 
 class WorkerAndQueue(RuleBasedStateMachine):
