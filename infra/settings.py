@@ -234,8 +234,8 @@ class Settings:
             "defer",
             one_of("none", "defer", "pause"),
             "What happens to messages while a dependency's circuit is open: the worker fails them (none), "
-            "hides them until the circuit may close (defer), or that and the event source mapping is paused "
-            "(pause).",
+            "hides them until the circuit may close and requeues them before their receives run out (defer), "
+            "or that and the event source mapping is paused (pause).",
         ),
     ]
     failure_mode_max_age_seconds: Annotated[

@@ -20,7 +20,14 @@ from functions.common.problem import CONTENT_TYPE as PROBLEM
 from functions.ingest import handler as ingest
 from functions.redrive import handler as redrive
 from functions.redrive.operations import Status
-from functions.redrive.plan import MAX_AGE_SECONDS, MAX_JITTER_SECONDS, MAX_MESSAGES, UNATTRIBUTED
+from functions.redrive.plan import (
+    MAX_AGE_SECONDS,
+    MAX_CANARIES,
+    MAX_JITTER_SECONDS,
+    MAX_MESSAGES,
+    MAX_RATE,
+    UNATTRIBUTED,
+)
 from functions.validate import SCHEMA_VERSIONS
 from lab.errors import LabError
 from lab.paths import ROOT
@@ -28,6 +35,13 @@ from lab.paths import ROOT
 DOCUMENT = ingest.DOCUMENT
 SCHEMAS = ROOT / "functions" / "validate" / "schemas"
 JSON = "application/json"
+
+DESCRIPTION = (
+    "Takes orders in and dead orders back. Errors are problem details (RFC 9457), except for those that API Gateway "
+    "answers itself before a function is asked: 401 and 403 on /redrive, 404 for an unknown route, 413 above its own "
+    "limit, 429, and 500 or 503 in place of a function. Those have a `message`. API Gateway sends no Retry-After with "
+    "429: back off."
+)
 
 type Schema = dict[str, Any]
 
@@ -67,7 +81,10 @@ _FILTERS: Mapping[str, Schema] = {
     "bodyContains": {"type": "string", "minLength": 1, "maxLength": 1024},
     "perMessageDelayJitter": {"type": "integer", "minimum": 0, "maximum": MAX_JITTER_SECONDS},
     "force": {"type": "boolean"},
+    "ratePerSecond": {"type": "integer", "minimum": 1, "maximum": MAX_RATE},
+    "canaryMessages": {"type": "integer", "minimum": 0, "maximum": MAX_CANARIES},
 }
+"""The parameters of a plan (functions.redrive.plan), which are also those of a preview."""
 
 CONTRACTS: Mapping[str, Contract] = {
     "GET /health": Contract({200: _ref("Health")}),
@@ -78,7 +95,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "POST /events/batch": Contract({207: _ref("BatchResult")}, _READING, body=_ref("Batch")),
     "GET /redrive/preview": Contract({200: _ref("Preview")}, (422,), query=_FILTERS, guarded=True),
     "POST /redrive/start": Contract(
-        {202: _ref("Operation")}, (*_READING, 503), body=_ref("Plan"), guarded=True
+        {202: _ref("Operation")}, (*_READING, 409, 503), body=_ref("Plan"), guarded=True
     ),
     "GET /redrive/{operation_id}": Contract({200: _ref("Operation")}, (404,), guarded=True),
     "POST /redrive/{operation_id}/cancel": Contract({202: _ref("Operation")}, (404, 409), guarded=True),
@@ -99,7 +116,11 @@ _COMPONENTS: Mapping[str, Schema] = {
             }
         }
     ),
-    "Plan": {"type": "object", "properties": dict(_FILTERS), "additionalProperties": False},
+    "Plan": {
+        "type": "object",
+        "properties": dict(_FILTERS) | {"planDigest": _TEXT},
+        "additionalProperties": False,
+    },
     "Acceptance": _object(_ACCEPTANCE),
     "BatchResult": _object(
         {
@@ -165,7 +186,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Event-driven ingestion lab",
             "version": "1",
-            "description": "Takes orders in and dead orders back. Errors are problem details (RFC 9457).",
+            "description": DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": paths,
@@ -223,7 +244,7 @@ def _answer(status: int, content_type: str, schema: Schema) -> dict[str, Any]:
 
 def _problem(status: int) -> dict[str, Any]:
     answer = _answer(status, PROBLEM, _ref("Problem"))
-    if status in (429, 500, 503):  # API Gateway gives these itself, before or in place of a function
+    if status in (413, 429, 500, 503):  # API Gateway gives these itself, before or in place of a function
         answer["content"][JSON] = {"schema": _ref("GatewayMessage")}
     return answer
 

@@ -107,6 +107,10 @@ class CircuitOpenError(TransientError):
     """A dependency that is not called while its circuit is open."""
 
 
+class CircuitRecoveredError(CircuitOpenError):
+    """A dependency that was not called because its circuit was open; by now it is closed."""
+
+
 class InProgressElsewhereError(TransientError):
     """An idempotency key that another delivery holds at this moment."""
 

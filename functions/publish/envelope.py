@@ -50,6 +50,12 @@ class Envelope:
         return made_up | cast(dict[str, Any], given) if isinstance(given, dict) else made_up
 
     @property
+    def requeues(self) -> int:
+        """How often the worker has sent it to its queue anew since it was accepted or brought back."""
+        count = self.lineage.get("requeues")
+        return count if isinstance(count, int) else 0
+
+    @property
     def accepted_at(self) -> int:
         """When the API accepted the order, in epoch milliseconds."""
         accepted = self.lineage["acceptedAt"]

@@ -19,7 +19,7 @@ are retried twice), or by the next look at the operation's progress, whichever i
 
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -195,6 +195,7 @@ class _Run:
         self._died: list[Envelope] = []
         self._ready: deque[Envelope] = deque()
         self._held: list[Envelope] = []
+        self._skipped: Counter[str] = Counter()
         self._deleting: list[Future[list[Envelope]]] = []
         self._undeleted: list[Envelope] = []
         self._seen: set[str] = set()
@@ -318,7 +319,10 @@ class _Run:
                 self._ready.append(envelope)
             else:
                 self._held.append(envelope)
-                self.counts.skipped[verdict.value] = self.counts.skipped.get(verdict, 0) + 1
+                self._skipped[verdict.value] += 1
+                # Each invocation sees what is not selected anew.
+                already = self.counts.skipped.get(verdict.value, 0)
+                self.counts.skipped[verdict.value] = max(already, self._skipped[verdict.value])
         return len(fresh)
 
     # moving
@@ -339,13 +343,15 @@ class _Run:
                 self.counts.not_sent += 1
                 log_problem("redrive.not_sent", correlation_id=envelope.correlation_id, reason=delivery.error)
         self._parts.crash.reached(Step.SENT, self._invocation)
-        end = self._record()
-        self._parts.crash.reached(Step.RECORDED, self._invocation)
-        # Also when the lease is lost or the operation cancelled: these messages are on their way. Deleting goes
-        # on beside the next receives.
-        self._collect_deletes()
-        self._deleting = [self._threads.submit(self._parts.dlq.delete, tens) for tens in _tens(sent)]
-        return end
+        try:
+            end = self._record()
+            self._parts.crash.reached(Step.RECORDED, self._invocation)
+            return end
+        finally:
+            # Also when nothing could be recorded, the lease is lost or the operation cancelled: these messages are
+            # on their way. Deleting goes on beside the next receives.
+            self._collect_deletes()
+            self._deleting = [self._threads.submit(self._parts.dlq.delete, tens) for tens in _tens(sent)]
 
     def _collect_deletes(self) -> None:
         for deleting in self._deleting:

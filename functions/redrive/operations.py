@@ -145,7 +145,13 @@ class Operations:
         """Record that an invocation failed. After MAX_FAILURES of them the operation has failed."""
         row = self.get(operation_id) or {}
         failures = int(row.get("failures", 0)) + 1
-        changes: dict[str, Any] = {**_as_row(counts), "failures": failures, "failure": failure}
+        changes: dict[str, Any] = {
+            **_as_row(counts),
+            "failures": failures,
+            "failure": failure,
+            # A receive that failed may have hidden messages all the same.
+            "awaitUntil": int(row.get("hiddenUntil", 0)),
+        }
         if failures < MAX_FAILURES:
             changes["status"] = Status.PENDING.value
         else:

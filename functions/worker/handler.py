@@ -29,7 +29,7 @@ from functions.publish.publisher import Publisher
 from functions.worker import bus
 from functions.worker.batch import BatchRunner
 from functions.worker.circuits import Circuits
-from functions.worker.pausing import PauseRequests, follow, spared
+from functions.worker.pausing import PauseRequests, follow, reconsidered
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor, poisoned, untouched
 from functions.worker.settlement import Settlement
@@ -75,7 +75,7 @@ class Worker:
             processor.process, self.executor, claim_seconds=self.settings.in_progress_seconds
         )
         outcomes = runner.run([from_lambda(record) for record in event["Records"]], seconds_left)
-        outcomes = spared(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
+        outcomes = reconsidered(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
         kept = self.settlement.settle(outcomes)
         follow(self.circuits.take_transitions(), self.pauses)
         return kept
@@ -103,6 +103,7 @@ def _worker() -> Worker:
         settlement=Settlement(
             announce=bus.guarded(Announcer(aws.events(), settings.event_bus_name), circuits),
             dlq=Publisher(aws.sqs(), settings.dlq_url, max_bytes=SQS_MAX_BYTES),
+            queue=Publisher(aws.sqs(), settings.queue_url, max_bytes=SQS_MAX_BYTES),
             sqs=aws.sqs(),
             queue_url=settings.queue_url,
             policy=RetryPolicy(

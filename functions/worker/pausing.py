@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from functions.common.errors import (
     AWS_ERRORS,
     CircuitOpenError,
-    DependencyTimeoutError,
-    DependencyUnavailableError,
+    CircuitRecoveredError,
+    TransientError,
+    category_of,
     type_of,
 )
 from functions.common.observability import count, log_problem
@@ -17,7 +18,6 @@ from functions.valve.reminder import Reminder
 from functions.worker.circuits import Transition
 from functions.worker.outcome import Failed, Outcome
 
-DEPENDENCY_ERRORS = (DependencyTimeoutError, DependencyUnavailableError)
 _METRICS = {"OPEN": "CircuitsOpened", "HALF_OPEN": "CircuitsHalfOpened", "CLOSED": "CircuitsClosed"}
 
 
@@ -45,21 +45,37 @@ class PauseRequests:
             log_problem("mapping.not_paused", circuit=circuit, errorType=type_of(error))
 
 
-def spared(outcomes: Sequence[Outcome], is_open: Callable[[], bool]) -> list[Outcome]:
-    """The outcomes of a batch, with its dependency failures as CircuitOpenError if the circuit is open by now.
+def reconsidered(outcomes: Sequence[Outcome], is_open: Callable[[], bool]) -> list[Outcome]:
+    """The outcomes of a batch, with the failures that have to do with the circuit as it is by now.
 
-    The failures that open a circuit, and those of environments that have not yet heard of it, would otherwise
-    be retried within seconds, and spend their receives while the circuit is open.
+    Open: whatever passes is a CircuitOpenError. The failures that open a circuit, those of environments that have
+    not yet heard of it, and those of messages that did not get as far as the dependency would otherwise be retried
+    within seconds, and spend their receives while the circuit is open.
+
+    Closed: a CircuitOpenError is a CircuitRecoveredError. While one message probes, all others find the circuit
+    open; when the probe has closed it they need not wait for its recovery.
     """
-    hit = [one for one in outcomes if isinstance(one, Failed) and isinstance(one.error, DEPENDENCY_ERRORS)]
-    if not hit or not is_open():
+    if not any(map(_may_pass, outcomes)):
         return list(outcomes)
-    return [
-        replace(one, error=CircuitOpenError(f"the circuit opened: {one.error}"))
-        if isinstance(one, Failed) and isinstance(one.error, DEPENDENCY_ERRORS)
-        else one
-        for one in outcomes
-    ]
+    now = _held_up if is_open() else _let_through
+    return [now(one) if _may_pass(one) else one for one in outcomes]
+
+
+def _may_pass(outcome: Outcome) -> TypeGuard[Failed]:
+    return isinstance(outcome, Failed) and category_of(outcome.error).worth_repeating
+
+
+def _held_up(failed: Failed) -> Failed:
+    if isinstance(failed.error, CircuitOpenError):
+        return failed
+    retry_after = failed.error.retry_after if isinstance(failed.error, TransientError) else 0
+    return replace(failed, error=CircuitOpenError(f"the circuit is open: {failed.error}", retry_after))
+
+
+def _let_through(failed: Failed) -> Failed:
+    if not isinstance(failed.error, CircuitOpenError):
+        return failed
+    return replace(failed, error=CircuitRecoveredError(f"{failed.error}, and closed by now"))
 
 
 def follow(transitions: Iterable[Transition], pauses: PauseRequests | None) -> None:

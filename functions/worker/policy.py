@@ -1,16 +1,24 @@
-"""What to do with a message that failed: another try after a delay, or the DLQ."""
+"""What to do with a message that failed: another try after a delay, a fresh start, or the DLQ."""
 
 import random
 from dataclasses import dataclass
 
 from functions.common.backoff import full_jitter
-from functions.common.errors import CircuitOpenError, TransientError, category_of
+from functions.common.errors import CircuitOpenError, CircuitRecoveredError, TransientError, category_of
 from functions.common.settings import BreakerStrategy
 
 MAX_DELAY_SECONDS = 43_000
 """SQS hides a message for 12 hours from its receive at most; this leaves time for the batch itself."""
 
 DEFER_FACTOR = 3
+
+MAX_DEFER_SECONDS = 900
+"""Longest wait for a circuit, unless its recovery time is longer: what SQS delays a new message at most, and how
+late an order can be once its dependency is back."""
+
+MAX_REQUEUES = 12
+"""Lambda stops a message that has passed the same function about 16 times (Lambda guide, "Use Lambda recursive loop
+detection"). Before that it goes to the DLQ with its cause of death."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +34,21 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Requeue:
+    """To its queue again as a new message, which has all its receives and is visible after so many seconds."""
+
+    seconds: int
+
+
+@dataclass(frozen=True)
 class RetryPolicy:
     """Exponential backoff with full jitter, by the number of receives.
 
     Under the breaker strategies `defer` and `pause` a message that met an open circuit stays hidden for the
-    circuit's recovery time at least, three times as long after every further receive. With the settings'
-    defaults that bridges an outage of maxReceiveCount x visibility timeout, even for a message whose first
-    receive was spent before the circuit opened.
+    circuit's recovery time at least, three times as long after every further receive. Receives run out whatever
+    the waits are, and SQS counts them: the last but one is therefore the last that an open circuit may cost. A
+    message that meets it then is sent to its queue anew. The last receive is left for a worker that dies.
+    Where the circuit is closed by the end of the batch, the wait is a retry's.
     """
 
     max_receive_count: int
@@ -42,12 +58,22 @@ class RetryPolicy:
     strategy: BreakerStrategy
     rng: random.Random
 
-    def decide(self, error: Exception, receive_count: int) -> Bury | Retry:
-        """The fate of a message that failed at its `receive_count`-th receive."""
-        if not category_of(error).retryable or receive_count >= self.max_receive_count:
+    def decide(self, error: Exception, receive_count: int, requeues: int = 0) -> Bury | Retry | Requeue:
+        """The fate of a message that failed at its `receive_count`-th receive, after so many requeues."""
+        if not category_of(error).retryable:
             return Bury()
         delay = full_jitter(receive_count, self.base_seconds, self.cap_seconds, self.rng)
         delay += error.retry_after if isinstance(error, TransientError) else 0
         if isinstance(error, CircuitOpenError) and self.strategy != "none":
-            delay += self.recovery_seconds * DEFER_FACTOR ** min(receive_count - 1, 16)
+            if not isinstance(error, CircuitRecoveredError):
+                delay += self._until_recovery(receive_count - 1 + requeues)
+            if receive_count >= self.max_receive_count - 1 and requeues < MAX_REQUEUES:
+                return Requeue(min(round(delay), MAX_DEFER_SECONDS))
+        if receive_count >= self.max_receive_count:
+            return Bury()
         return Retry(min(round(delay), MAX_DELAY_SECONDS))
+
+    def _until_recovery(self, waits: int) -> int:
+        """Seconds to wait for a circuit, after so many waits in vain."""
+        longest = max(MAX_DEFER_SECONDS, self.recovery_seconds)
+        return min(self.recovery_seconds * DEFER_FACTOR ** min(waits, 16), longest)

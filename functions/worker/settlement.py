@@ -1,8 +1,8 @@
 """The end of a batch: outcomes are announced, the dead are buried, the others wait for their next receive.
 
 The order of steps keeps every message accounted for. An order is acknowledged only when its event is on the
-bus, a dead letter only when the DLQ has it. Whatever fails in between is delivered again, and idempotency
-turns the second time into a duplicate.
+bus, a dead letter only when the DLQ has it, a requeued message only when its queue has it anew. Whatever fails in
+between is delivered again, and idempotency turns the second time into a duplicate.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ from functions.common.errors import (
 )
 from functions.common.observability import count, log_event, log_problem, milliseconds
 from functions.events.order_events import OrderEvent, failed_event
-from functions.publish.death import dead_letter
+from functions.publish.death import dead_letter, requeued
 from functions.publish.publisher import Publisher
 from functions.publish.visibility import ChangesVisibility, Hidden, hide
 from functions.worker.outcome import Done, Failed, Outcome
-from functions.worker.policy import Bury, Retry, RetryPolicy
+from functions.worker.policy import Bury, Requeue, Retry, RetryPolicy
 
 CIRCUIT_OPEN = "CircuitOpen"
 """The code of an event that was not put because the bus's circuit is open."""
@@ -37,6 +37,7 @@ class Settlement:
 
     announce: Announce
     dlq: Publisher
+    queue: Publisher
     sqs: ChangesVisibility
     queue_url: str
     policy: RetryPolicy
@@ -48,18 +49,21 @@ class Settlement:
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         failed += self._announce(done)
         retries: list[Hidden] = []
+        leaving: list[Hidden] = []
         dying: list[Failed] = []
         for one in failed:
-            fate = self.policy.decide(one.error, one.envelope.receive_count)
-            _log_failure(one, will_retry=isinstance(fate, Retry))
+            fate = self.policy.decide(one.error, one.envelope.receive_count, one.envelope.requeues)
+            _log_failure(one, will_retry=not isinstance(fate, Bury))
             match fate:
                 case Bury():
                     dying.append(one)
+                case Requeue(seconds):
+                    leaving.append(Hidden(one.envelope, seconds))
                 case Retry(seconds):
                     retries.append(Hidden(one.envelope, seconds))
         kept = {hidden.envelope.message_id for hidden in retries}
         hide(self.sqs, self.queue_url, retries)
-        return kept | self._bury(dying)
+        return kept | self._requeue(leaving) | self._bury(dying)
 
     def _announce(self, done: Sequence[Done]) -> list[Failed]:
         """Announce what is done. Returns what has to be announced again."""
@@ -77,6 +81,23 @@ class Settlement:
 
     def _put(self, events: Sequence[OrderEvent]) -> Sequence[str | None]:
         return self.announce(events) if events else ()
+
+    def _requeue(self, leaving: Sequence[Hidden]) -> set[str]:
+        """Send to the queue anew. Returns the ids of those it did not take: they have a receive left."""
+        if not leaving:
+            return set()
+        refused: set[str] = set()
+        sent = self.queue.send([requeued(one.envelope, one.seconds) for one in leaving])
+        for one, delivery in zip(leaving, sent, strict=True):
+            if delivery.sent:
+                _log_requeue(one, delivery.message_id)
+            else:
+                refused.add(one.envelope.message_id)
+                log_problem(
+                    "order.not_requeued", correlation_id=one.envelope.correlation_id, reason=delivery.error
+                )
+        count("OrdersRequeued", len(leaving) - len(refused))
+        return refused
 
     def _bury(self, dying: Sequence[Failed]) -> set[str]:
         """Send to the DLQ. Returns the ids of those it did not take: SQS moves them there in the end."""
@@ -128,6 +149,19 @@ def _log_failure(failed: Failed, *, will_retry: bool) -> None:
         receiveCount=failed.envelope.receive_count,
         willRetry=will_retry,
         messageId=failed.envelope.message_id,
+    )
+
+
+def _log_requeue(one: Hidden, message_id: str) -> None:
+    log_event(
+        "order.requeued",
+        correlation_id=one.envelope.correlation_id,
+        order_id=one.envelope.order_id,
+        receiveCount=one.envelope.receive_count,
+        requeues=one.envelope.requeues + 1,
+        delaySeconds=one.seconds,
+        messageId=one.envelope.message_id,
+        newMessageId=message_id,
     )
 
 

@@ -126,6 +126,8 @@ class FunctionsStack(LabStack):
                     "sqs:GetQueueAttributes",
                     "sqs:ReceiveMessage",
                 ),
+                # before an open circuit has cost a message all its receives
+                _allow("RequeueOrders", [queue.orders.queue_arn], "sqs:SendMessage"),
                 _allow("BuryOrders", [queue.dlq.queue_arn], "sqs:SendMessage"),
                 *([_allow("AskForPause", [queue.valve.queue_arn], "sqs:SendMessage")] if queue.valve else []),
                 _allow(

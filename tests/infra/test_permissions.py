@@ -11,7 +11,7 @@ from tests.infra.templates import Templates
 FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer")
 
 WHO_MAY = [
-    ("sqs:SendMessage", "queue/Orders.Arn", {"Ingest", "Redrive"}),
+    ("sqs:SendMessage", "queue/Orders.Arn", {"Ingest", "Worker", "Redrive"}),
     ("sqs:ReceiveMessage", "queue/Orders.Arn", {"Worker"}),
     ("sqs:DeleteMessage", "queue/Orders.Arn", {"Worker"}),
     ("sqs:ChangeMessageVisibility", "queue/Orders.Arn", {"Worker"}),

@@ -1,13 +1,16 @@
 """One outage, longer than maxReceiveCount x visibility timeout, under each breaker strategy."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
+from functions.redrive.selection import error_type
 from lab.aws import Aws
 from lab.deploy import deploy
+from lab.dlq.look import Looker
 from lab.observe import Pipeline
 from lab.orders import orders
 from tests.eventually import eventually
@@ -57,6 +60,13 @@ def logged(pipeline: Pipeline, function: str, event: str) -> int:
     return sum(len(page["events"]) for page in pages)
 
 
+def causes(pipeline: Pipeline) -> Counter[tuple[str, str]]:
+    """What the dead died of, and at which receive."""
+    return Counter(
+        (error_type(one), one.text("receiveCount") or "-") for one in Looker(pipeline).look(100).envelopes
+    )
+
+
 def submit(pipeline: Pipeline) -> set[str]:
     """All orders in one request, so that the worker gets full batches."""
     events = list(orders(ORDERS, label="outage"))
@@ -90,13 +100,22 @@ def test_a_long_outage_fills_the_dlq_unless_receives_are_saved(
     victim.set_failure_mode("none")
     eventually(lambda: victim.queue().total == 0, within=120, every=1)
     dead, processed = victim.dlq().total, len(done(victim, ids))
-    figures = {"strategy": strategy, "outage s": OUTAGE_SECONDS, "processed": processed, "in the DLQ": dead}
+    figures = {
+        "strategy": strategy,
+        "outage s": OUTAGE_SECONDS,
+        "processed": processed,
+        "in the DLQ": dead,
+        "requeued": logged(victim, victim.stack.worker_function_name, "order.requeued"),
+        "died of": causes(victim),
+    }
     record_property("outage", figures | {"settled after s": round(time.monotonic() - began)})
     assert processed + dead >= ORDERS, figures
     assert ("Disabled" in seen) is (strategy == "pause"), seen
     assert logged(victim, victim.stack.worker_function_name, "circuit.changed") > 0
     if strategy == "none":
         assert dead > 0, figures
+        assert figures["requeued"] == 0
     else:
         assert (dead, processed) == (0, ORDERS), figures
+        assert figures["requeued"] > 0, "no message came near its last receive"
         eventually(lambda: mapping_state(victim) == "Enabled", within=20)

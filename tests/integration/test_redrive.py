@@ -2,8 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -12,104 +10,28 @@ from functions.redrive.crash import Step
 from lab.api import Api
 from lab.dlq.seed import bury
 from lab.errors import LabError
-from lab.ledger import Ledger, settle
 from lab.observe import Pipeline
-from lab.orders import orders
 from tests.eventually import eventually
+from tests.integration.redrives import (
+    TAKE_OVER_SECONDS,
+    dlq_messages,
+    dying_at,
+    finished,
+    receives,
+    settled,
+    supply,
+)
 
 pytestmark = pytest.mark.long
-
-TAKE_OVER_SECONDS = 60
-"""Lease, hidden messages of the dead invocation, and a cold start."""
-
-CRASH_VARIABLE = "REDRIVE_CRASH_AT"
-SHORT_TIMEOUT = 10
-
-
-def supply(count: int, **changes: Any) -> list[dict[str, Any]]:
-    return [order | changes for order in orders(count, label="redrive")]
-
-
-def finished(api: Api, operation: str, within: float = 60) -> dict[str, Any]:
-    def ended() -> dict[str, Any] | None:
-        row = api.redrive(operation)
-        return None if row["status"] in ("PENDING", "RUNNING") else row
-
-    row = eventually(ended, within=within, every=0.3)
-    assert row is not None
-    return row
-
-
-def ledger(pipeline: Pipeline, ids: list[str]) -> Ledger:
-    return settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
-
-
-def settled(pipeline: Pipeline, ids: list[str], **expected: int) -> Ledger:
-    """The ledger once the queue is drained and its figures are the expected ones."""
-
-    def whole() -> Ledger:
-        found = ledger(pipeline, ids)
-        assert pipeline.queue().total == 0
-        assert pipeline.dlq().in_flight == 0
-        assert {name: getattr(found, name) for name in expected} == expected
-        assert found.balanced
-        return found
-
-    return eventually(whole, within=40)
-
-
-def dlq_messages(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """Everything in the DLQ, released at once."""
-    sqs = pipeline.aws.client("sqs")
-    found: dict[str, dict[str, Any]] = {}
-    while messages := sqs.receive_message(
-        QueueUrl=pipeline.stack.dlq_url,
-        MaxNumberOfMessages=10,
-        VisibilityTimeout=30,
-        MessageAttributeNames=["All"],
-        MessageSystemAttributeNames=["All"],
-    ).get("Messages", []):
-        found |= {message["MessageId"]: message for message in messages}
-    for message in found.values():
-        sqs.change_message_visibility(
-            QueueUrl=pipeline.stack.dlq_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-        )
-    return list(found.values())
-
-
-def receives(message: dict[str, Any]) -> int:
-    return int(message["Attributes"]["ApproximateReceiveCount"])
-
-
-@pytest.fixture
-def crash_at(pipeline: Pipeline) -> Iterator[Callable[[Step], None]]:
-    """Have the redrive function die at a step, in the first invocation of each operation."""
-    lambda_ = pipeline.aws.client("lambda")
-    name = pipeline.stack.redrive_function_name
-    before = lambda_.get_function_configuration(FunctionName=name)
-
-    def configure(variables: dict[str, str], timeout: int) -> None:
-        lambda_.update_function_configuration(
-            FunctionName=name, Environment={"Variables": variables}, Timeout=timeout
-        )
-        eventually(
-            lambda: lambda_.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful",
-            within=30,
-        )
-
-    variables = before["Environment"]["Variables"]
-    yield lambda step: configure(variables | {CRASH_VARIABLE: step.value}, SHORT_TIMEOUT)
-    configure(variables, before["Timeout"])
 
 
 @pytest.mark.parametrize("step", Step)
 def test_an_operation_whose_invocation_was_killed_is_continued_and_nothing_is_lost(
-    pipeline: Pipeline, api: Api, crash_at: Callable[[Step], None], step: Step
+    pipeline: Pipeline, api: Api, step: Step
 ) -> None:
-    crash_at(step)
     ids = bury(pipeline, supply(25))
-    operation = api.start_redrive(maxMessages=100)
-    row = finished(api, operation, within=TAKE_OVER_SECONDS)
+    with dying_at(pipeline, step):
+        row = finished(api, api.start_redrive(maxMessages=100), within=TAKE_OVER_SECONDS)
     assert row["status"] == "SUCCEEDED"
     assert row["invocations"] >= 2
     settled(pipeline, ids, accepted=25, succeeded=25, in_dlq=0)

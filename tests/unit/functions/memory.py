@@ -50,7 +50,7 @@ class Claimed:
 
 @dataclass
 class Aws:
-    """Tables, bus and DLQ, which survive crashes. `ahead_ms` is how far time is ahead of the real clock."""
+    """Tables, bus and queues, which survive crashes. `ahead_ms` is how far time is ahead of the real clock."""
 
     faults: Faults = field(default_factory=Faults)
     ahead_ms: int = 0
@@ -58,6 +58,7 @@ class Aws:
     executions: dict[str, int] = field(default_factory=dict[str, int])
     announced: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     dlq: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    requeued: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     # DynamoDB
 
@@ -128,8 +129,9 @@ class Aws:
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> Any:  # noqa: N803
         def effect() -> Any:
-            self.dlq += Entries
-            return {"Successful": [{"Id": entry["Id"], "MessageId": "dead"} for entry in Entries]}
+            taken = {"dlq": self.dlq, "queue": self.requeued}[QueueUrl]
+            taken += Entries
+            return {"Successful": [{"Id": entry["Id"], "MessageId": "new"} for entry in Entries]}
 
         return self.faults.call("SendMessageBatch", effect)
 

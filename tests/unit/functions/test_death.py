@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from functions.common import codec
 from functions.common.errors import Category, DependencyTimeoutError, LinesExceedAmountError
-from functions.publish.death import MAX_HISTORY, MESSAGE_LENGTH, dead_letter, resurrected, short
+from functions.publish.death import MAX_HISTORY, MESSAGE_LENGTH, dead_letter, requeued, resurrected, short
 from functions.publish.envelope import Envelope, from_lambda
 from functions.publish.message import MAX_ATTRIBUTES, OutgoingMessage
 from tests.unit.functions.builders import envelope
@@ -92,6 +92,40 @@ def test_a_message_without_attributes_can_be_redriven() -> None:
     message = resurrected(envelope("native", body="{}"), 0)
     assert message.attributes["correlationId"].get("StringValue") == "native"
     assert message.attributes["redriveCount"].get("StringValue") == "1"
+
+
+def received(message: OutgoingMessage) -> Envelope:
+    return Envelope("m", "h", message.body, message.attributes, 1, 99_000)
+
+
+def test_a_requeued_message_is_the_same_order_with_one_more_requeue() -> None:
+    before = envelope("m-1", correlationId="c", idempotencyKey="key", redriveCount=2, sent_at=42)
+    again = received(requeued(received(requeued(before, 7)), 7))
+    assert (again.body, again.redrive_count, again.requeues) == (before.body, 2, 2)
+    assert again.attributes["idempotencyKey"] == before.attributes["idempotencyKey"]
+    assert (again.correlation_id, again.accepted_at) == ("c", 42)
+
+
+def test_a_requeued_message_gets_no_idempotency_key_that_nobody_gave_it() -> None:
+    """Its content is its key; SQS's message id, which is another one now, must not become it."""
+    again = received(requeued(envelope("native"), 0))
+    assert again.text("idempotencyKey") is None
+    assert again.correlation_id == "native"
+
+
+def test_a_redriven_message_may_be_requeued_as_often_as_a_new_one() -> None:
+    letter_of_requeued = died(received(requeued(envelope("m-1"), 0)))
+    assert letter_of_requeued.requeues == 1
+    assert received(resurrected(letter_of_requeued, 0)).requeues == 0
+
+
+@given(st.dictionaries(names, st.text("xyz", min_size=1), max_size=10))
+def test_a_requeued_message_never_has_more_attributes_than_sqs_takes(foreign: dict[str, str]) -> None:
+    """Property: what is foreign is in the lineage, also after a requeue and a death."""
+    again = received(requeued(envelope(**foreign), 0))
+    assert len(again.attributes) <= MAX_ATTRIBUTES
+    lineage = codec.loads(letter(again).attributes["lineage"].get("StringValue", ""))
+    assert {name: kept["StringValue"] for name, kept in lineage.get("foreign", {}).items()} == foreign
 
 
 @pytest.mark.parametrize("lineage", ["", "no json", "[]", '{"acceptedAt":"soon"}'])

@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from functions.common.errors import (
     CircuitOpenError,
+    CircuitRecoveredError,
     DependencyTimeoutError,
     InProgressElsewhereError,
     LinesExceedAmountError,
     SchemaViolationError,
 )
 from functions.common.settings import BreakerStrategy
-from functions.worker.policy import MAX_DELAY_SECONDS, Bury, Retry, RetryPolicy
+from functions.worker.policy import MAX_DEFER_SECONDS, MAX_REQUEUES, Bury, Requeue, Retry, RetryPolicy
 from infra.settings import Settings
 
 BASE, CAP, RECOVERY = 6, 300, 30
@@ -34,7 +35,7 @@ def test_what_can_never_pass_is_not_tried_again(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [DependencyTimeoutError("x"), CircuitOpenError("x"), KeyError("x")], ids=repr
+    "error", [DependencyTimeoutError("x"), InProgressElsewhereError("x"), KeyError("x")], ids=repr
 )
 def test_the_last_receive_ends_in_the_dlq_with_its_cause(error: Exception) -> None:
     assert isinstance(policy().decide(error, receive_count=4), Retry)
@@ -54,9 +55,50 @@ def test_a_key_held_elsewhere_is_not_tried_before_its_claim_expires() -> None:
 
 @given(st.integers(min_value=1, max_value=200))
 def test_defer_hides_a_message_for_the_recovery_time_at_least(receive_count: int) -> None:
-    """Property: and no longer than SQS can."""
+    """Property: longer after each wait in vain, but never so long that an order is much later than its dependency."""
     seconds = delay(CircuitOpenError("x"), receive_count)
-    assert min(RECOVERY * 3 ** (receive_count - 1), MAX_DELAY_SECONDS) <= seconds <= MAX_DELAY_SECONDS
+    least = min(RECOVERY * 3 ** (receive_count - 1), MAX_DEFER_SECONDS)
+    assert RECOVERY <= least <= seconds <= MAX_DEFER_SECONDS + CAP
+
+
+def test_a_recovery_time_above_the_longest_wait_is_waited_for() -> None:
+    of = RetryPolicy(10, BASE, CAP, 10_000, "defer", random.Random(1))
+    assert delay(CircuitOpenError("x"), 1, of) >= 10_000
+
+
+@pytest.mark.parametrize("strategy", ["defer", "pause"])
+@pytest.mark.parametrize("receive_count", [4, 5, 6])
+def test_an_open_circuit_never_costs_the_last_receive(strategy: BreakerStrategy, receive_count: int) -> None:
+    fate = policy(strategy).decide(CircuitOpenError("x"), receive_count)
+    assert isinstance(fate, Requeue)
+    assert 10 * RECOVERY < fate.seconds <= 900, "SQS delays a message by 900 s at most"
+
+
+@given(st.integers(min_value=1, max_value=20), st.data())
+def test_a_message_that_meets_nothing_but_an_open_circuit_outlives_hours(
+    limit: int, data: st.DataObject
+) -> None:
+    """Property: with any maxReceiveCount, and with the longest loop that Lambda allows."""
+    of, receive_count, requeues, waited = policy(max_receive_count=limit), 1, 0, 0
+    while not isinstance(fate := of.decide(CircuitOpenError("x"), receive_count, requeues), Bury):
+        waited += fate.seconds
+        receive_count, requeues = (
+            (1, requeues + 1) if isinstance(fate, Requeue) else (receive_count + 1, requeues)
+        )
+    assert requeues == MAX_REQUEUES < 16
+    assert waited > 2 * 3600
+
+
+@given(st.integers(min_value=1, max_value=20), st.integers())
+def test_a_circuit_that_has_closed_meanwhile_is_not_waited_for(receive_count: int, seed: int) -> None:
+    """Property: the wait is a retry's, and the last receive is not spent on it either."""
+    fate = policy(seed=seed).decide(CircuitRecoveredError("x"), receive_count)
+    assert isinstance(fate, Requeue if receive_count >= 4 else Retry)
+    assert 0 <= fate.seconds <= BASE * 2 ** (receive_count - 1)
+
+
+def test_without_a_strategy_an_open_circuit_costs_all_receives() -> None:
+    assert policy("none").decide(CircuitOpenError("x"), receive_count=5) == Bury()
 
 
 def test_without_a_strategy_an_open_circuit_is_retried_like_any_failure() -> None:
@@ -68,11 +110,10 @@ def test_without_a_strategy_an_open_circuit_is_retried_like_any_failure() -> Non
 def test_the_default_settings_bridge_an_outage_of_all_receives(
     profile: str, strategy: BreakerStrategy
 ) -> None:
-    """Even for a message whose first receive was spent on a failure before the circuit opened."""
+    """With one requeue at most, and even for a message whose first receive was spent before the circuit opened."""
     settings = Settings.from_context({"profile": profile})
     recovery = 5 * settings.retry_base_seconds
     of = RetryPolicy(settings.max_receive_count, 0, 0, recovery, strategy, random.Random(1))
-    bridged = sum(
-        delay(CircuitOpenError("x"), receive, of) for receive in range(2, settings.max_receive_count)
-    )
-    assert bridged > settings.max_receive_count * settings.queue_visibility_seconds
+    fates = [of.decide(CircuitOpenError("x"), receive) for receive in range(2, settings.max_receive_count)]
+    waits = [fate.seconds for fate in fates if not isinstance(fate, Bury)]
+    assert sum(waits) > settings.max_receive_count * settings.queue_visibility_seconds

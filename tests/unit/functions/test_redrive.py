@@ -128,6 +128,7 @@ class FakeDlq:
 
     def release(self, envelopes: Sequence[Envelope]) -> None:
         with self._lock:
+            self.hidden = [one for one in self.hidden if one not in envelopes]
             self.visible += envelopes
             self.released += [one.message_id for one in envelopes]
 
@@ -401,6 +402,32 @@ def test_what_could_not_be_deleted_is_tried_again_and_counted() -> None:
 
     _, counts, sqs, _ = execute(Stubborn(many(3)), Plan())
     assert (counts.moved, counts.not_deleted, len(sqs.taken)) == (3, 3, 3)
+
+
+def test_what_was_sent_is_deleted_although_that_could_not_be_recorded() -> None:
+    """Else it would be sent again, or stay behind in the DLQ as if it had not been."""
+
+    class Unwritable(FakeOperations):
+        def progress(self, *args: Any, **more: Any) -> dict[str, Any] | None:
+            if more["phase"] is Phase.WATCHING:
+                raise RuntimeError("the table is not to be reached")
+            return super().progress(*args, **more)
+
+    dlq, plan = FakeDlq(many(5)), Plan(canary_messages=2)
+    operations = Unwritable(plan)
+    with pytest.raises(RuntimeError):
+        execute(dlq, plan, operations=operations)
+    assert operations.ended == (Status.PENDING, Counts(moved=2, by_category={"VALIDATION": 2}))
+    assert dlq.hidden == []
+    assert [one.message_id for one in dlq.visible] == ["m-2", "m-3", "m-4"]
+
+
+def test_what_an_earlier_invocation_left_is_not_counted_again() -> None:
+    plan = Plan(error_type="Other")
+    operations = FakeOperations(plan)
+    operations.row |= {"skipped": {"filtered": 12, "tooYoung": 1}, "phase": Phase.RAMP.value}
+    _, counts, _, _ = execute(FakeDlq(many(13)), plan, operations=operations)
+    assert counts.skipped == {"filtered": 13, "tooYoung": 1}
 
 
 def test_messages_are_delayed_within_the_jitter_but_canaries_are_not() -> None:

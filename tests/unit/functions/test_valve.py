@@ -1,15 +1,23 @@
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.common.errors import CircuitOpenError, DependencyTimeoutError, SchemaViolationError
+from functions.common.errors import (
+    CircuitOpenError,
+    CircuitRecoveredError,
+    DependencyTimeoutError,
+    InProgressElsewhereError,
+    OutOfTimeError,
+    SchemaViolationError,
+)
 from functions.valve.handler import RETRY_SECONDS, Valve
 from functions.valve.reminder import Reminder
 from functions.worker.circuits import Transition
-from functions.worker.outcome import Failed
-from functions.worker.pausing import PauseRequests, follow, spared
+from functions.worker.outcome import Failed, Outcome
+from functions.worker.pausing import PauseRequests, follow, reconsidered
 from tests.unit.functions.builders import envelope
 
 NOW = 1_000
@@ -93,19 +101,33 @@ def test_a_circuit_that_opens_asks_for_one_pause_of_its_recovery_time() -> None:
     assert [json.loads(body) for body in world.sent] == [{"circuit": "bus", "resume_at": NOW + 30}]
 
 
+def failed(*errors: Exception) -> list[Failed]:
+    return [Failed(envelope(str(number)), "key", error) for number, error in enumerate(errors)]
+
+
+def errors(outcomes: Iterable[Outcome]) -> list[Exception]:
+    return [one.error for one in outcomes if isinstance(one, Failed)]
+
+
 def test_failures_of_a_batch_whose_circuit_is_open_by_its_end_are_not_retried_in_a_hurry() -> None:
-    timeout = Failed(envelope("a"), "key", DependencyTimeoutError("late"))
-    invalid = Failed(envelope("b"), "key", SchemaViolationError("x"))
-    changed, same = spared([timeout, invalid], lambda: True)
-    assert isinstance(changed, Failed)
-    assert isinstance(changed.error, CircuitOpenError)
-    assert same is invalid
-    assert spared([timeout, invalid], lambda: False) == [timeout, invalid]
+    hurried = failed(DependencyTimeoutError("late"), OutOfTimeError("x", 7), InProgressElsewhereError("x", 7))
+    others = failed(SchemaViolationError("x"), KeyError("x"), CircuitOpenError("x"))
+    *changed, invalid, bug, held_up = errors(reconsidered([*hurried, *others], lambda: True))
+    assert [type(error) for error in changed] == [CircuitOpenError] * 3
+    assert [error.retry_after for error in changed if isinstance(error, CircuitOpenError)] == [0, 7, 7]
+    assert [invalid, bug, held_up] == errors(others)
 
 
-def test_without_a_dependency_failure_nobody_asks_for_the_circuit() -> None:
+def test_messages_that_found_a_circuit_open_which_a_probe_has_closed_by_now_may_hurry() -> None:
+    outcomes = failed(CircuitOpenError("x"), DependencyTimeoutError("late"), KeyError("x"))
+    found_open, *same = errors(reconsidered(outcomes, lambda: False))
+    assert type(found_open) is CircuitRecoveredError
+    assert same == errors(outcomes)[1:]
+
+
+def test_without_a_failure_that_passes_nobody_asks_for_the_circuit() -> None:
     asked: list[bool] = []
-    spared([Failed(envelope(), "key", SchemaViolationError("x"))], lambda: asked.append(True) or True)
+    reconsidered([Failed(envelope(), "key", SchemaViolationError("x"))], lambda: asked.append(True) or True)
     assert asked == []
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from functions.common import codec
+from functions.common.errors import CircuitOpenError, DependencyTimeoutError
 from functions.events.announcer import Announcer
 from functions.idempotency import ExactlyOnce, TransactionalStore
 from functions.processor import downstream
@@ -19,6 +20,7 @@ from functions.publish.envelope import Envelope
 from functions.publish.message import text
 from functions.publish.publisher import Publisher
 from functions.worker.batch import BatchRunner
+from functions.worker.pausing import reconsidered
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor, untouched
 from functions.worker.settlement import Settlement
@@ -35,12 +37,28 @@ class Message:
     number: int
     order_id: str
     body: str
-    key: str
+    attributes: dict[str, Any]
     receives: int = 0
 
     def envelope(self) -> Envelope:
-        attributes = {"idempotencyKey": text(self.key), "correlationId": text(f"c-{self.key}")}
-        return Envelope(str(self.number), f"r-{self.number}", self.body, attributes, self.receives, 1_000)
+        return Envelope(
+            str(self.number), f"r-{self.number}", self.body, self.attributes, self.receives, 1_000
+        )
+
+
+def attributes(key: str) -> dict[str, Any]:
+    return {"idempotencyKey": text(key), "correlationId": text(f"c-{key}")}
+
+
+def open_circuit(_order: Order, _delivery: downstream.DeliveryId) -> Decimal:
+    raise CircuitOpenError("the circuit is open")
+
+
+def opening_circuit(_order: Order, _delivery: downstream.DeliveryId) -> Decimal:
+    raise DependencyTimeoutError("late")
+
+
+OUTAGE = (open_circuit, opening_circuit)
 
 
 class Worker:
@@ -50,11 +68,13 @@ class Worker:
         client: Any = aws
         store = TransactionalStore("idempotency", client)
         once = ExactlyOnce(store, ttl_days=7, in_progress_seconds=CLAIM_SECONDS)
+        self._circuit_is_open = price_service in OUTAGE
         self._processor = MessageProcessor(once, "orders", price_service, untouched, now=lambda: 5_000)
         policy = RetryPolicy(MAX_RECEIVES, 1, 8, 5, "defer", random.Random(1))
         self._settlement = Settlement(
             Announcer(client, "bus", sleep=lambda _s: None).announce,
             Publisher(client, "dlq", max_bytes=100_000, sleep=lambda _s: None),
+            Publisher(client, "queue", max_bytes=100_000, sleep=lambda _s: None),
             client,
             "queue",
             policy,
@@ -63,7 +83,8 @@ class Worker:
 
     def handle(self, messages: Iterable[Message]) -> set[str]:
         runner = BatchRunner(self._processor.process, Inline(), claim_seconds=CLAIM_SECONDS)
-        return self._settlement.settle(runner.run([m.envelope() for m in messages], lambda: 10.0))
+        outcomes = runner.run([m.envelope() for m in messages], lambda: 10.0)
+        return self._settlement.settle(reconsidered(outcomes, lambda: self._circuit_is_open))
 
 
 class WorkerAndQueue(RuleBasedStateMachine):
@@ -75,33 +96,48 @@ class WorkerAndQueue(RuleBasedStateMachine):
         self.moved_by_sqs: list[Message] = []
         self.sent = 0
 
-    def _send(self, order_id: str, body: str, key: str) -> None:
+    def _send(self, order_id: str, body: str, attributes: dict[str, Any]) -> None:
         self.sent += 1
-        self.queue.append(Message(self.sent, order_id, body, key))
+        self.queue.append(Message(self.sent, order_id, body, attributes))
+
+    def _take_what_was_requeued(self) -> None:
+        for entry in self.aws.requeued:
+            body = entry["MessageBody"]
+            self._send(codec.loads(body)["orderId"], body, entry["MessageAttributes"])
+        self.aws.requeued.clear()
 
     @rule(hopeless=st.booleans())
     def submit(self, hopeless: bool) -> None:
         order_id = f"o-{len(self.accepted)}"
         lines = '[{"sku":"s","quantity":9,"unitPrice":99}]' if hopeless else "[]"
         self.accepted[order_id] = f'{{"orderId":"{order_id}","amount":5.10,"items":{lines}}}'
-        self._send(order_id, self.accepted[order_id], f"k-{order_id}")
+        self._send(order_id, self.accepted[order_id], attributes(f"k-{order_id}"))
 
     @rule(data=st.data())
     def submit_again(self, data: st.DataObject) -> None:
         if self.accepted:
             order_id = data.draw(st.sampled_from(sorted(self.accepted)))
-            self._send(order_id, self.accepted[order_id], f"k-{order_id}")
+            self._send(order_id, self.accepted[order_id], attributes(f"k-{order_id}"))
 
-    @rule(data=st.data(), at=st.integers(0, 8), mode=st.sampled_from(MODES), faulty=st.booleans())
-    def deliver(self, data: st.DataObject, at: int, mode: Mode, faulty: bool) -> None:
+    @rule(
+        data=st.data(),
+        at=st.integers(0, 8),
+        mode=st.sampled_from(MODES),
+        faulty=st.booleans(),
+        service=st.sampled_from([downstream.healthy, *OUTAGE]),
+    )
+    def deliver(
+        self, data: st.DataObject, at: int, mode: Mode, faulty: bool, service: downstream.PriceService
+    ) -> None:
         batch = self._receive(data)
         self.aws.faults = Faults(at if faulty else None, mode)
         try:
-            kept = Worker(self.aws).handle(batch)
+            kept = Worker(self.aws, service).handle(batch)
         except Crash:
             return
         finally:
             self.aws.faults = Faults()
+            self._take_what_was_requeued()
         if not data.draw(st.booleans(), "the acknowledgement is lost"):
             self._acknowledge(batch, kept)
 
@@ -182,6 +218,12 @@ class WorkerAndQueue(RuleBasedStateMachine):
             ids.setdefault((event["orderId"], "total" in event), set()).add(event["eventId"])
         assert all(len(found) == 1 for found in ids.values())
 
+    @invariant()
+    def an_open_circuit_kills_nobody(self) -> None:
+        causes = [letter["MessageAttributes"]["errorType"]["StringValue"] for letter in self.aws.dlq]
+        assert "CircuitOpen" not in causes
+        assert "DependencyTimeout" not in causes
+
     def teardown(self) -> None:
         """Once nothing fails any more, the queue empties, and every order has its effect or is dead."""
         for _ in range(MAX_RECEIVES + 1):
@@ -202,7 +244,13 @@ TestWorkerAndQueue.settings = settings(max_examples=100, stateful_step_count=20,
 def test_when_nothing_fails_every_order_is_processed_and_announced_at_its_first_receive() -> None:
     aws = Aws()
     batch = [
-        Message(number, f"o-{number}", f'{{"orderId":"o-{number}","amount":5.10}}', f"k-{number}", receives=1)
+        Message(
+            number,
+            f"o-{number}",
+            f'{{"orderId":"o-{number}","amount":5.10}}',
+            attributes(f"k-{number}"),
+            receives=1,
+        )
         for number in range(10)
     ]
     assert Worker(aws).handle(batch) == set()
@@ -214,7 +262,7 @@ def test_when_nothing_fails_every_order_is_processed_and_announced_at_its_first_
 def test_a_commit_that_failed_gives_the_key_up_for_the_next_delivery() -> None:
     """Only a crash leaves a claim behind, which then has to expire."""
     aws = Aws(faults=Faults(at=1, mode="error before"))
-    message = Message(1, "o-1", '{"orderId":"o-1","amount":5.10}', "k-1", receives=1)
+    message = Message(1, "o-1", '{"orderId":"o-1","amount":5.10}', attributes("k-1"), receives=1)
     assert Worker(aws).handle([message]) == {"1"}
     assert aws.claims == {}
     assert Worker(aws).handle([message]) == set()

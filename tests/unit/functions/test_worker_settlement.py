@@ -2,7 +2,7 @@ import random
 from collections.abc import Sequence
 
 from functions.common import codec
-from functions.common.errors import DependencyTimeoutError, SchemaViolationError
+from functions.common.errors import CircuitOpenError, DependencyTimeoutError, SchemaViolationError
 from functions.events.order_events import OrderEvent, processed_event
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Publisher
@@ -29,13 +29,18 @@ class Bus:
 class Scene:
     """A settlement with its queue, DLQ and bus."""
 
-    def __init__(self, dlq: FakeSqs | None = None) -> None:
+    def __init__(self, dlq: FakeSqs | None = None, queue: FakeSqs | None = None) -> None:
         self.bus = Bus()
         self.dlq = dlq or FakeSqs()
-        self.queue = FakeSqs()
-        publisher = Publisher(self.dlq, "dlq", max_bytes=10_000, sleep=lambda _seconds: None)
+        self.queue = queue or FakeSqs()
+        burying, requeueing = (
+            Publisher(sqs, "url", max_bytes=10_000, sleep=lambda _seconds: None)
+            for sqs in (self.dlq, self.queue)
+        )
         policy = RetryPolicy(5, 6, 300, 30, "defer", random.Random(1))
-        self.settlement = Settlement(self.bus.announce, publisher, self.queue, "queue", policy, "v1")
+        self.settlement = Settlement(
+            self.bus.announce, burying, requeueing, self.queue, "queue", policy, "v1"
+        )
 
     def cause(self, name: str) -> str:
         [letter] = self.dlq.taken
@@ -98,3 +103,23 @@ def test_a_failure_that_may_pass_waits_for_its_next_receive_and_spares_its_neigh
     slow = Failed(envelope("slow", receive_count=2), "other", DependencyTimeoutError("late"))
     assert scene.settlement.settle([slow, done(envelope("good"))]) == {"slow"}
     assert 0 <= scene.queue.hidden["handle-slow"] <= 12
+
+
+def test_a_message_whose_receives_an_open_circuit_would_use_up_is_sent_anew_and_then_acknowledged() -> None:
+    scene = Scene()
+    held_up = Failed(envelope("held-up", receive_count=4, correlationId="c"), "key", CircuitOpenError("x"))
+    assert scene.settlement.settle([held_up]) == set()
+    [anew] = scene.queue.taken
+    assert anew["MessageBody"] == held_up.envelope.body
+    assert anew["MessageAttributes"]["correlationId"]["StringValue"] == "c"
+    assert codec.loads(anew["MessageAttributes"]["lineage"]["StringValue"])["requeues"] == 1
+    assert 30 <= anew["DelaySeconds"] <= 900
+    assert scene.dlq.taken == scene.bus.taken == []
+    assert scene.queue.hidden == {}
+
+
+def test_a_message_that_its_queue_does_not_take_anew_is_not_acknowledged() -> None:
+    scene = Scene(queue=FakeSqs(lambda _entry, _attempt: ("InternalError", False)))
+    held_up = Failed(envelope("held-up", receive_count=4), "key", CircuitOpenError("x"))
+    assert scene.settlement.settle([held_up]) == {"held-up"}
+    assert scene.dlq.taken == []

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from functions.ingest.handler import DOCUMENT
+from functions.redrive.plan import Plan
 from lab import openapi
 from lab.errors import LabError
 
@@ -35,3 +36,9 @@ def test_only_the_redrive_routes_ask_for_the_token() -> None:
     assert guarded
     assert all(path.startswith("/redrive/") for path in guarded)
     assert guarded == {path for path in openapi.document()["paths"] if path.startswith("/redrive/")}
+
+
+def test_a_plan_is_described_with_every_parameter_it_has() -> None:
+    every = Plan(error_type="x", error_category="x", correlation_id="x", body_contains="x", rate_per_second=1)
+    described = openapi.document()["components"]["schemas"]["Plan"]["properties"]
+    assert described.keys() == {*every.as_json(), "planDigest"}
