@@ -367,6 +367,11 @@ class Settings:
         return self.is_local or self.env_name == "dev"
 
     @property
+    def has_valve(self) -> bool:
+        """Whether there is a function that pauses the mapping. Locally always: scenarios switch strategies."""
+        return self.is_local or self.breaker_strategy == "pause"
+
+    @property
     def least_visibility_seconds(self) -> int:
         """The shortest visibility timeout that the worker timeout allows."""
         return max(

@@ -1,5 +1,6 @@
 """The pipeline's HTTP API as a client sees it: submit orders, redrive the DLQ."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +24,10 @@ class Accepted:
     message_id: str
     idempotency_key: str
     correlation_id: str
+
+
+def _accepted(body: dict[str, Any]) -> Accepted:
+    return Accepted(body["orderId"], body["messageId"], body["idempotencyKey"], body["correlationId"])
 
 
 class Api:
@@ -52,8 +57,18 @@ class Api:
                 f"The API refused the order {order.get('orderId')}: {answer.status_code} {answer.text[:300]}",
                 "See what the pipeline does: make status",
             )
-        body = answer.json()
-        return Accepted(body["orderId"], body["messageId"], body["idempotencyKey"], body["correlationId"])
+        return _accepted(answer.json())
+
+    def submit_batch(self, orders: Sequence[dict[str, Any]]) -> list[Accepted]:
+        """POST /events/batch. Raises LabError unless the API accepts every order."""
+        answer = self._http.post("/events/batch", json={"events": orders})
+        body: dict[str, Any] = answer.json() if answer.status_code == 207 else {}
+        if body.get("rejected") != 0:
+            raise LabError(
+                f"The API refused orders of a batch: {answer.status_code} {answer.text[:300]}",
+                "See what the pipeline does: make status",
+            )
+        return [_accepted(result) for result in body["results"]]
 
     def preview(self, **filters: Any) -> dict[str, Any]:
         """GET /redrive/preview."""

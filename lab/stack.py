@@ -1,6 +1,6 @@
 """What is deployed, read from the outputs of the four stacks."""
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
@@ -17,7 +17,10 @@ DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 @dataclass(frozen=True)
 class Stack:
-    """One deployed pipeline. Field names are the stacks' output keys in snake case."""
+    """One deployed pipeline. Field names are the stacks' output keys in snake case.
+
+    `valve_queue_url` is there if something can pause the worker's mapping (functions/valve).
+    """
 
     env_name: str
     api_url: str
@@ -42,6 +45,7 @@ class Stack:
     redrive_token_secret_name: str
     dashboard_name: str
     metric_namespace: str
+    valve_queue_url: str | None = None
 
     @property
     def prefix(self) -> str:
@@ -54,11 +58,16 @@ class Stack:
         outputs: dict[str, str] = {}
         for name in stack_names(env_name):
             outputs |= _outputs(aws, name)
-        keys = {field.name: _output_key(field.name) for field in fields(cls) if field.name != "env_name"}
-        missing = sorted(key for key in keys.values() if key not in outputs)
+        wanted = [field for field in fields(cls) if field.name != "env_name"]
+        keys = {field.name: _output_key(field.name) for field in wanted}
+        missing = sorted(
+            keys[field.name]
+            for field in wanted
+            if field.default is MISSING and keys[field.name] not in outputs
+        )
         if missing:
             raise LabError(f"The stacks lack the outputs {', '.join(missing)}.", "Run: make deploy-local")
-        return cls(env_name=env_name, **{name: outputs[key] for name, key in keys.items()})
+        return cls(env_name=env_name, **{name: outputs[key] for name, key in keys.items() if key in outputs})
 
 
 def prefix(env_name: str) -> str:

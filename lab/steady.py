@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ALARM_SECONDS = 90
 PURGE_SECONDS = 60
+VALVE_SECONDS = 60
 
 
 def departures(pipeline: Pipeline) -> list[str]:
@@ -30,6 +31,8 @@ def departures(pipeline: Pipeline) -> list[str]:
         found.append(f"failure mode {mode}")
     found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
     found += [one.told for one in Changes(pipeline).standing()]
+    if pipeline.reminders().total:
+        found.append("a reminder to resume the event source mapping is due")
     if not knobs.MAPPING_ENABLED.read(pipeline):
         found.append("the event source mapping is disabled")
     found += [f"alarm {name} rings" for name in _ringing(pipeline)]
@@ -55,6 +58,14 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     if pipeline.failure_mode() != "none":
         say("failure mode none")
         knobs.FAILURE_MODE.write(pipeline, "none")
+    if pipeline.reminders().total:  # purged, it might leave the mapping paused for good
+        say("waiting for the valve to resume the event source mapping")
+        wait_for(
+            "the valve's reminders to be used up",
+            lambda: pipeline.reminders().total,
+            lambda n: n == 0,
+            within=VALVE_SECONDS,
+        )
     if not knobs.MAPPING_ENABLED.read(pipeline):
         say("event source mapping enabled")
         knobs.MAPPING_ENABLED.write(pipeline, True)

@@ -26,11 +26,11 @@ def healthy_orders(run: Experiment) -> None:
 
 
 def stuck_orders(run: Experiment) -> None:
-    run.submit(STUCK, label="stuck")
+    run.submit_batch(STUCK, label="stuck")
 
 
 def patience(run: Experiment) -> None:
-    run.processed(within=60)
+    run.processed(within=100)
 
 
 SCENARIO = Scenario(

@@ -42,9 +42,7 @@ class QueueStack(LabStack):
                 queue=self.dlq, max_receive_count=settings.max_receive_count
             ),
         )
-        self.valve = (
-            self._queue("Valve", "valve", DLQ_RETENTION) if settings.breaker_strategy == "pause" else None
-        )
+        self.valve = self._queue("Valve", "valve", DLQ_RETENTION) if settings.has_valve else None
         self.orders_table = self._table("OrdersTable", "orders", key="orderId")
         self.idempotency_table = self._table("IdempotencyTable", "idempotency", ttl="expiration")
         self.circuits_table = self._table("CircuitsTable", "circuits", ttl="expiration")
@@ -188,6 +186,8 @@ class QueueStack(LabStack):
         self.output("QueueName", self.orders.queue_name, "Its name.")
         self.output("DlqUrl", self.dlq.queue_url, "The dead-letter queue.")
         self.output("DlqName", self.dlq.queue_name, "Its name.")
+        if self.valve:
+            self.output("ValveQueueUrl", self.valve.queue_url, "Reminders to resume a paused mapping.")
         self.output("OrdersTableName", self.orders_table.table_name, "One row for each processed order.")
         self.output("IdempotencyTableName", self.idempotency_table.table_name, "Remembered idempotency keys.")
         self.output("CircuitsTableName", self.circuits_table.table_name, "State of the circuit breakers.")

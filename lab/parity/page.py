@@ -24,14 +24,31 @@ it cannot be shown on that packaging.
 """
 
 
+def differences(packaging: str) -> dict[str, str]:
+    """Where a packaging did not answer as AWS does when it was last asked: by the question, in words."""
+    asked = _known().get(packaging)
+    if asked is None:
+        return {}
+    answers = [Answer(**answer) for answer in asked["answers"]]
+    return {
+        one.name: f"asked for {one.name}, this engine answers: {one.answered}; AWS: {one.documented}"
+        for one in answers
+        if not one.as_documented
+    }
+
+
 def remember(packaging: str, image: str, date: str, answers: Sequence[Answer]) -> Path:
     """Store one packaging's answers and write the page anew. Returns the page's path."""
-    known: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    known = _known()
     known[packaging] = {"date": date, "image": image, "answers": [asdict(answer) for answer in answers]}
     MEASURED.parent.mkdir(exist_ok=True)
     MEASURED.write_text(json.dumps(known, indent=1) + "\n")
     PAGE.write_text(_page(known))
     return PAGE
+
+
+def _known() -> dict[str, dict[str, Any]]:
+    return json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
 
 
 def _page(known: dict[str, dict[str, Any]]) -> str:

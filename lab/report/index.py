@@ -16,6 +16,7 @@ class Line:
     page: str
     title: str
     started: str
+    engine: str
     seconds: float
     passed: bool
     proved: int
@@ -42,6 +43,7 @@ def _line(folder: Path) -> Line | None:
             page=f"{folder.name}/report.html",
             title=run["title"],
             started=run["startedAt"],
+            engine=run["engine"],
             seconds=run["seconds"],
             passed=run["passed"],
             proved=verdicts.count("proved"),

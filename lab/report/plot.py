@@ -1,8 +1,16 @@
 # pyright: reportUnknownMemberType=false
 # matplotlib types its keyword arguments as unknown
-"""The plot of a timeline: depths and effects above, alarm states below, spans shaded."""
+"""The plot of a timeline: depths and effects above, alarm states below, spans shaded.
+
+It is drawn in the colours of the light page, which then become the page's own: so it follows the reader's theme. Its
+legend is text of the page, which wraps where the page is narrow.
+"""
 
 import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle, groupby
 from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
@@ -12,71 +20,136 @@ from lab.timeline import Timeline
 mpl.use("svg")
 
 import matplotlib.pyplot as plt
-from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+INK, SOFT = "#1b1f24", "#57606a"
 # Okabe-Ito: distinguishable with every common kind of colour blindness
-COLOURS = {"processed": "#009E73", "queued": "#0072B2", "in_flight": "#56B4E9", "dlq": "#D55E00"}
+COLOURS = {"processed": "#009e73", "queued": "#0072b2", "in_flight": "#56b4e9", "dlq": "#d55e00"}
 LABELS = {"processed": "processed", "queued": "queue depth", "in_flight": "in flight", "dlq": "DLQ depth"}
-STATES = {"OK": "#009E73", "ALARM": "#D55E00", "INSUFFICIENT_DATA": "#999999"}
-SHADES = ("#E69F00", "#CC79A7", "#56B4E9")
+STYLES = {"processed": "-", "queued": "-", "in_flight": "--", "dlq": "-"}
+STATES = {"OK": "#009e73", "ALARM": "#d55e00", "INSUFFICIENT_DATA": "#999999"}
+SHADES = {"fault-1": "#e69f00", "fault-2": "#cc79a7", "fault-3": "#f0e442"}
+DEPTHS_INCHES, BAND_INCHES, LABELS_INCHES = 3.2, 0.3, 0.8
+FONTS = "system-ui, sans-serif"
+STYLE = {
+    "svg.hashsalt": "lab",
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+}
+THEMED = {INK: "--ink", SOFT: "--soft", STATES["INSUFFICIENT_DATA"]: "--unknown"} | {
+    colour: f"--{name.replace('_', '-')}" for name, colour in (*COLOURS.items(), *SHADES.items())
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One entry of the legend: a colour of the page, what it stands for, and how it is drawn."""
+
+    variable: str
+    text: str
+    drawn: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """How long an alarm was in one state."""
+
+    state: str
+    start: float
+    end: float
 
 
 def svg(timeline: Timeline, alarms: list[str]) -> str:
     """The timeline as inline SVG. `alarms` are the alarms to show, one band each."""
-    figure, axes = plt.subplots(
-        2,
-        1,
-        sharex=True,
-        figsize=(10, 4.8),
-        height_ratios=[4, max(0.6, 0.45 * len(alarms))],
-        layout="constrained",
-    )
-    depths, bands = cast("tuple[Axes, Axes]", axes)
-    _draw_depths(depths, timeline)
-    _draw_alarms(bands, timeline, alarms)
-    end = timeline.samples[-1].at if timeline.samples else 1
-    bands.set_xlim(0, end)
-    bands.set_xlabel("seconds since the start")
-    out = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "lab", "svg.fonttype": "none"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    plt.close(figure)
+    bands_inches = BAND_INCHES * max(1, len(alarms))
+    with mpl.rc_context(cast("Any", STYLE)):
+        figure, axes = plt.subplots(
+            2,
+            1,
+            sharex=True,
+            figsize=(11, DEPTHS_INCHES + bands_inches + LABELS_INCHES),
+            height_ratios=[DEPTHS_INCHES, bands_inches],
+            layout="constrained",
+        )
+        depths, bands = cast("tuple[Axes, Axes]", axes)
+        _draw_depths(depths, timeline)
+        _draw_alarms(bands, timeline, alarms)
+        bands.set_xlim(0, _end(timeline))
+        bands.set_xlabel("seconds since the start")
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+        plt.close(figure)
     text = out.getvalue()
-    return text[text.index("<svg") :]
+    return themed(text[text.index("<svg") :])
+
+
+def legend(timeline: Timeline) -> list[Key]:
+    """What the colours stand for: lines, the spans of this timeline, alarm states."""
+    lines = [
+        Key(THEMED[COLOURS[name]], text, "dashed" if STYLES[name] == "--" else "line")
+        for name, text in LABELS.items()
+    ]
+    spans = [Key(THEMED[colour], name, "span") for name, colour in _shades(timeline).items()]
+    states = {"OK": "alarm OK", "ALARM": "in ALARM", "INSUFFICIENT_DATA": "no data"}
+    return lines + spans + [Key(THEMED[STATES[state]], text, "state") for state, text in states.items()]
+
+
+def themed(text: str) -> str:
+    """SVG whose colours and fonts are the page's."""
+    for colour, variable in THEMED.items():
+        text = text.replace(colour, f"var({variable})")
+    return re.sub(r"font: (\S+) [^;\"]+", rf"font: \1 {FONTS}", text)
+
+
+def bands_of(timeline: Timeline, alarm: str) -> Iterator[Band]:
+    """An alarm's states, one band for each stretch without a change."""
+    samples = timeline.samples
+    ends = [*(sample.at for sample in samples[1:]), _end(timeline)]
+    states = [sample.alarms.get(alarm, "INSUFFICIENT_DATA") for sample in samples]
+    known = zip(states, (sample.at for sample in samples), ends, strict=True)
+    for state, stretch in groupby(known, key=lambda one: one[0]):
+        pieces = list(stretch)
+        yield Band(state, pieces[0][1], pieces[-1][2])
+
+
+def _shades(timeline: Timeline) -> dict[str, str]:
+    """A colour for each different span; from the fourth on they repeat."""
+    names = dict.fromkeys(span.name for span in timeline.spans)
+    return dict(zip(names, cycle(SHADES.values()), strict=False))
+
+
+def _end(timeline: Timeline) -> float:
+    return timeline.samples[-1].at + 0.5 if timeline.samples else 1.0
 
 
 def _draw_depths(axes: "Axes", timeline: Timeline) -> None:
     at = [sample.at for sample in timeline.samples]
     for name, colour in COLOURS.items():
         values = [cast(int, getattr(sample, name)) for sample in timeline.samples]
-        axes.step(at, values, where="post", color=colour, label=LABELS[name], linewidth=1.8)
-    for number, span in enumerate(timeline.spans):
-        axes.axvspan(span.start, span.end, color=SHADES[number % len(SHADES)], alpha=0.18, label=span.name)
+        axes.step(at, values, where="post", color=colour, linewidth=2, linestyle=STYLES[name])
+    shades = _shades(timeline)
+    for span in timeline.spans:
+        axes.axvspan(span.start, span.end, color=shades[span.name], alpha=0.25, linewidth=0)
     axes.set_ylabel("messages")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left", ncols=2, frameon=False)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_alarms(axes: "Axes", timeline: Timeline, alarms: list[str]) -> None:
     for row, alarm in enumerate(alarms):
-        for sample, after in zip(timeline.samples, timeline.samples[1:], strict=False):
-            state = sample.alarms.get(alarm, "INSUFFICIENT_DATA")
-            width = after.at - sample.at
-            axes.barh(row, width, left=sample.at, height=0.7, color=STATES.get(state, "#999999"), linewidth=0)
+        for band in bands_of(timeline, alarm):
+            colour = STATES.get(band.state, "#999999")
+            axes.barh(row, band.end - band.start, left=band.start, height=0.6, color=colour, linewidth=0)
     axes.set_yticks(range(len(alarms)), alarms)
     axes.set_ylim(-0.6, len(alarms) - 0.4)
-    handles: list[Any] = [Rectangle((0, 0), 1, 1, color=colour) for colour in STATES.values()]
-    axes.legend(
-        handles,
-        ["OK", "ALARM", "no data"],
-        loc="upper right",
-        bbox_to_anchor=(1, -0.55),
-        ncols=3,
-        frameon=False,
-        fontsize="small",
-    )
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -1,6 +1,7 @@
 """What a report tells about one run."""
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from lab.ledger import Ledger
 from lab.scenario.model import Finding, Verdict
@@ -16,11 +17,24 @@ class Excerpt:
     correlation_id: str
     event: str
     details: str
+    order_id: str = ""
+
+
+@dataclass(frozen=True)
+class ActFindings:
+    """What became of one act's predictions."""
+
+    name: str
+    findings: list[Finding]
 
 
 @dataclass
 class Run:
-    """One run of a scenario, as far as it got."""
+    """One run of a scenario, as far as it got.
+
+    `story` is what the scenario says of itself, in paragraphs; `timings` are times to detect and to recover;
+    `figures` are whatever else is worth comparing.
+    """
 
     name: str
     title: str
@@ -28,7 +42,9 @@ class Run:
     timeline: Timeline
     ledger: Ledger | None = None
     figures: dict[str, str] = field(default_factory=dict[str, str])
+    timings: dict[str, str] = field(default_factory=dict[str, str])
     hypothesis: str = ""
+    story: list[str] = field(default_factory=list[str])
     findings: list[Finding] = field(default_factory=list[Finding])
     excerpts: list[Excerpt] = field(default_factory=list[Excerpt])
 
@@ -36,6 +52,11 @@ class Run:
     def passed(self) -> bool:
         """Whether no prediction was refuted and the ledger balances."""
         return self.count(Verdict.REFUTED) == 0 and self.ledger is not None and self.ledger.balanced
+
+    @property
+    def acts(self) -> list[ActFindings]:
+        """The findings of each act, in the order in which they were played."""
+        return [ActFindings(name, list(group)) for name, group in groupby(self.findings, lambda one: one.act)]
 
     @property
     def seconds(self) -> float:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lab import paths
 from lab.report.index import write_index
@@ -21,19 +21,22 @@ def write(run: Run, alarms: list[str]) -> Path:
     `alarms` are the alarms whose states the plot shows beside those that rang, without the deployment's prefix.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(paths.LAB / "cache" / "matplotlib"))
-    from lab.report.plot import svg  # noqa: PLC0415  matplotlib takes a second to import: only when needed
+    from lab.report.plot import legend, svg  # noqa: PLC0415  matplotlib takes a second to import: only when needed
 
     started = time.localtime(run.timeline.started)
     folder = paths.REPORTS / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S', started)}"
     folder.mkdir(parents=True, exist_ok=True)
-    template = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lab.report", "."), autoescape=True, trim_blocks=True
-    ).get_template("page.html.j2")
+    )
+    environment.filters["code"] = _code
+    template = environment.get_template("page.html.j2")
     page = folder / "report.html"
     page.write_text(
         template.render(
             run=run,
             plot=Markup(svg(run.timeline, list(dict.fromkeys([*alarms, *sorted(run.rang)])))),  # noqa: S704  made by matplotlib from numbers and our own labels
+            legend=legend(run.timeline),
             started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
             duration=run.seconds,
         )
@@ -47,3 +50,10 @@ def write(run: Run, alarms: list[str]) -> Path:
     (folder / "junit.xml").write_bytes(junit(run))
     write_index(paths.REPORTS)
     return page
+
+
+def _code(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    pieces = [escape(piece) for piece in text.split("`")]
+    marked = (Markup("<code>{}</code>").format(piece) if i % 2 else piece for i, piece in enumerate(pieces))
+    return Markup("").join(marked)

@@ -21,6 +21,7 @@ from lab.scenario.model import (
     recovery,
     steady,
     under,
+    where,
 )
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "recovery",
     "steady",
     "under",
+    "where",
 ]

@@ -19,6 +19,11 @@ class Entry:
     story: str
     scenario: Scenario
 
+    @property
+    def paragraphs(self) -> list[str]:
+        """The story below its first line, which the title repeats, each paragraph as one line."""
+        return [" ".join(paragraph.split()) for paragraph in self.story.split("\n\n")[1:]]
+
 
 def names() -> list[str]:
     """Every scenario's name: its file's, with hyphens."""

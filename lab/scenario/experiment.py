@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from lab.metrics import Sums
 from lab.observe import Pipeline
 from lab.polling import wait_for
 from lab.scenario.logs import LogLine, Logs
+from lab.scenario.model import shown
 from lab.tap import Tap
 from lab.timeline import Timeline
 
@@ -31,7 +32,10 @@ MAX_RATE = 50
 
 @dataclass
 class Experiment:
-    """The verbs of a scenario. Raises LabError when something does not happen in time."""
+    """The verbs of a scenario. Raises LabError when something does not happen in time.
+
+    `differs` tells, by question of `lab probe`, where the engine does not answer as AWS does.
+    """
 
     name: str
     pipeline: Pipeline
@@ -43,10 +47,12 @@ class Experiment:
     logs: Logs
     seconds: float
     patience: float
+    differs: Mapping[str, str] = field(default_factory=dict[str, str])
     accepted: dict[str, Accepted] = field(default_factory=dict[str, Accepted])
     answers: list[int] = field(default_factory=list[int])
     redrives: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     move_task: dict[str, Any] = field(default_factory=dict[str, Any])
+    figures: dict[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         self._deadline = time.monotonic() + self.seconds
@@ -64,6 +70,12 @@ class Experiment:
         made = [order | fields for order in supply.orders(count, label=label)]
         with ThreadPoolExecutor(CLIENTS) as clients:
             return list(clients.map(self.post, made))
+
+    def submit_batch(self, count: int, *, label: str = "order") -> list[Accepted]:
+        """POST so many orders in one request: they reach the queue together, and mostly the worker, too."""
+        accepted = self.api.submit_batch(list(supply.orders(count, label=label)))
+        self.accepted |= {one.order_id: one for one in accepted}
+        return accepted
 
     def submit_at(self, per_second: float, count: int, *, label: str = "order") -> list[Accepted]:
         """POST so many orders at a steady rate."""
@@ -171,6 +183,10 @@ class Experiment:
     def hold(self, seconds: float) -> None:
         """Let so much time pass: the length of an outage is part of the fault, not a wait for something."""
         time.sleep(min(seconds, max(0.0, self.seconds_left)))
+
+    def note(self, name: str, value: object) -> None:
+        """Keep a figure for the report: something worth comparing that no prediction is about."""
+        self.figures[name] = shown(value)
 
     def until[T](self, what: str, look: Callable[[], T], done: Callable[[T], bool], within: float) -> T:
         """Poll a condition; the scenario's own time is the last deadline."""

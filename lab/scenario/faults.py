@@ -1,9 +1,14 @@
 """Faults by name: what a scenario puts in force for an act."""
 
+from typing import TYPE_CHECKING
+
 from lab import knobs
 from lab.changes import Change
 from lab.observe import Pipeline
 from lab.scenario import bus
+
+if TYPE_CHECKING:
+    from lab.scenario.experiment import Experiment
 
 BUS_ENDPOINT = "AWS_ENDPOINT_URL_EVENTBRIDGE"
 """Where AWS's SDKs look for a service's endpoint before anything else."""
@@ -20,6 +25,12 @@ def worker_environment(**variables: str) -> Change:
     """Environment variables of the worker, beside those it has."""
     meaning = ", ".join(f"{name}={value}" for name, value in variables.items())
     return Change(knobs.WORKER_ENVIRONMENT, lambda now, _pipeline: now | variables, f"worker with {meaning}")
+
+
+def can_pause(run: "Experiment") -> str | None:
+    """Why no mapping can be paused here, if none can."""
+    missing = run.pipeline.stack.valve_queue_url is None
+    return "nothing here can pause the mapping: deploy with breakerStrategy=pause" if missing else None
 
 
 def worker_timeout(seconds: int) -> Change:

@@ -1,7 +1,7 @@
 """What a scenario is made of: acts, predictions, and what became of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,25 +53,25 @@ def shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a number is read from the running pipeline. `source` names the AWS API and what it is asked."""
+    """How a number is read from the running pipeline. `source` names the AWS API and what it is asked.
+
+    `relies_on` is the question of `lab probe` that an engine must answer as AWS does, or the number says nothing.
+    """
 
     source: str
     look: "Callable[[Experiment], Any]"
     metric: "Callable[[Pipeline], Metric] | None" = None
+    relies_on: str = ""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One number foretold: its name, what it is read from, and how long the pipeline may take to get there.
-
-    `unprovable` gives the reason why the engine at hand cannot show it, or None.
-    """
+    """One number foretold: its name, what it is read from, and how long the pipeline may take to get there."""
 
     name: str
     reading: Reading
     expected: Expected
     within: float = 30
-    unprovable: "Callable[[Experiment], str | None]" = lambda _experiment: None
 
 
 class Verdict(StrEnum):
@@ -101,18 +101,20 @@ class Act:
     """A part of a scenario: changes in force while it lasts, what is done, what is then foretold.
 
     Predictions are looked at in their order, each until it holds or its time is up. What must stay at zero
-    therefore stands behind what must happen first.
+    therefore stands behind what must happen first. `unprovable` gives the reason why the deployment at hand cannot
+    show the act, or None; with a reason it is not played.
     """
 
     name: str
     do: Deed
     predictions: tuple[Prediction, ...]
     changes: tuple[Change, ...] = ()
+    unprovable: "Callable[[Experiment], str | None]" = lambda _experiment: None
 
 
-def steady(do: Deed, *predictions: Prediction) -> Act:
+def steady(do: Deed, *predictions: Prediction, name: str = "steady state") -> Act:
     """The pipeline when nothing is wrong."""
-    return Act("steady state", do, predictions)
+    return Act(name, do, predictions)
 
 
 def under(*changes: Change, do: Deed, predict: tuple[Prediction, ...], name: str = "fault") -> Act:
@@ -120,9 +122,14 @@ def under(*changes: Change, do: Deed, predict: tuple[Prediction, ...], name: str
     return Act(name, do, predict, changes)
 
 
-def recovery(do: Deed, *predictions: Prediction) -> Act:
+def where(possible: "Callable[[Experiment], str | None]", *acts: Act) -> tuple[Act, ...]:
+    """Acts that are played only where `possible` gives no reason against it."""
+    return tuple(replace(act, unprovable=possible) for act in acts)
+
+
+def recovery(do: Deed, *predictions: Prediction, name: str = "recovery") -> Act:
     """The pipeline once the fault is gone."""
-    return Act("recovery", do, predictions)
+    return Act(name, do, predictions)
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,9 @@ class Scenario:
     """One experiment. `seconds` is all the time it may take; its faults do not outlive that.
 
     `alarms` are those whose states the report plots. `ends_with` is how many orders are meant to be in the DLQ
-    when it is over; the ledger balances with them. `needs_local_functions` says that its fault reaches functions
-    only where they run as processes of this machine.
+    when it is over; the ledger balances with them. `relies_on` are the questions of `lab probe` that an engine must
+    answer as AWS does, or the fault is none. `needs_local_functions` says that the fault reaches functions only
+    where they run as processes of this machine.
     """
 
     title: str
@@ -140,6 +148,7 @@ class Scenario:
     alarms: tuple[str, ...] = ("critical-dlq-depth",)
     seconds: int = 150
     ends_with: int = 0
+    relies_on: tuple[str, ...] = ()
     needs_local_functions: bool = False
 
     @property

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from lab.scenario.experiment import Experiment
 
 
+EMF = "embedded metric format"
+LOG_FILTER = "a metric filter with a pattern"
+ALARM = "an alarm whose metric rises and falls (period 10 s)"
+"""Questions of `lab probe` that readings rely on."""
+
+
 def _effects(run: "Experiment") -> "list[Effect]":
     return [effect for effect in run.pipeline.effects() if effect.order_id in run.accepted]
 
@@ -38,6 +44,21 @@ def slowest_ms() -> Reading:
         "DynamoDB Scan of the orders table, processedAt - acceptedAt",
         lambda run: max((effect.latency_ms for effect in _effects(run)), default=0),
     )
+
+
+def most_receives(label: str) -> Reading:
+    """The highest receive count that the worker logged for an order submitted under a label."""
+
+    def look(run: "Experiment") -> int:
+        ids = run.accepted_as(label)
+        counts = [
+            int(line.fields["receiveCount"])
+            for line in run.log_lines()
+            if line.fields.get("orderId") in ids and "receiveCount" in line.fields
+        ]
+        return max(counts, default=0)
+
+    return Reading("CloudWatch Logs FilterLogEvents of the worker, receiveCount", look)
 
 
 def queue_depth() -> Reading:
@@ -81,7 +102,9 @@ def letters_saying(text: str) -> Reading:
 def alarm(name: str) -> Reading:
     """The state of an alarm."""
     return Reading(
-        f"CloudWatch DescribeAlarms, {name}", lambda run: run.pipeline.alarm_states().get(name, "missing")
+        f"CloudWatch DescribeAlarms, {name}",
+        lambda run: run.pipeline.alarm_states().get(name, "missing"),
+        relies_on=ALARM,
     )
 
 
@@ -91,7 +114,7 @@ def notified(name: str) -> Reading:
     def look(run: "Experiment") -> dict[str, int]:
         return dict(Counter(run.notifications.alarm_transitions(f"{run.pipeline.stack.prefix}-{name}")))
 
-    return Reading(f"SNS notifications of {name}", look)
+    return Reading(f"SNS notifications of {name}", look, relies_on=ALARM)
 
 
 def alarms_that_rang() -> Reading:
@@ -106,18 +129,20 @@ def alarms_that_rang() -> Reading:
                 if state == "ALARM"
             }
         ),
+        relies_on=ALARM,
     )
 
 
 def emitted(name: str, service: str = "worker") -> Reading:
     """The sum of a metric that a function emits (EMF)."""
     metric = Metric("Ingestion", name, (("service", service),))
-    return _sum(f"CloudWatch GetMetricData, Ingestion {name} of {service}", lambda _run: metric)
+    return _sum(f"CloudWatch GetMetricData, Ingestion {name} of {service}", lambda _run: metric, EMF)
 
 
 def counted(name: str) -> Reading:
     """The sum of a metric that a filter counts from the logs."""
-    return _sum(f"CloudWatch GetMetricData, {LOG_NAMESPACE} {name}", lambda _run: Metric(LOG_NAMESPACE, name))
+    metric = Metric(LOG_NAMESPACE, name)
+    return _sum(f"CloudWatch GetMetricData, {LOG_NAMESPACE} {name}", lambda _run: metric, LOG_FILTER)
 
 
 def worker(name: str) -> Reading:
@@ -138,8 +163,8 @@ def queue(name: str) -> Reading:
     return _sum(f"CloudWatch GetMetricData, AWS/SQS {name} of the queue", metric)
 
 
-def _sum(source: str, metric: "Callable[[Pipeline], Metric]") -> Reading:
-    return Reading(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric)
+def _sum(source: str, metric: "Callable[[Pipeline], Metric]", relies_on: str = "") -> Reading:
+    return Reading(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric, relies_on)
 
 
 def announced(detail_type: str) -> Reading:

@@ -5,7 +5,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -21,7 +21,7 @@ from lab.report.run import Excerpt
 from lab.scenario.catalog import Entry
 from lab.scenario.experiment import Experiment
 from lab.scenario.logs import Logs
-from lab.scenario.model import Act, Finding, Prediction, Verdict, shown
+from lab.scenario.model import Act, Finding, Prediction, Scenario, Verdict, shown
 from lab.tap import tap
 from lab.timeline import record
 
@@ -39,6 +39,9 @@ type Watch = Callable[[Experiment, list[Finding]], contextlib.AbstractContextMan
 class Runner:
     """Runs scenarios on one pipeline.
 
+    `differs` tells, by question of `lab probe`, where the engine does not answer as AWS does; what relies on that
+    is not provable here.
+
     With `faultless` every fault is left out and little patience is shown: the predictions about the fault must be
     refuted then, which shows that they can be.
     """
@@ -48,6 +51,7 @@ class Runner:
     say: Callable[[str], None]
     faultless: bool = False
     watch: Watch = lambda _experiment, _findings: contextlib.nullcontext()
+    differs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def run(self, entry: Entry, guesses: Mapping[tuple[str, str], str] | None = None) -> Run:
         """Run one scenario from the steady state and back to it. Raises LabError on a dirty lab.
@@ -81,10 +85,19 @@ class Runner:
                 logs=Logs(self.pipeline),
                 seconds=scenario.seconds,
                 patience=HASTE_SECONDS if self.faultless else math.inf,
+                differs=self.differs,
             )
-            run = Run(entry.name, scenario.title, self.engine, timeline, hypothesis=scenario.hypothesis)
-            if scenario.needs_local_functions and not self.engine.startswith("host"):
-                run.findings += [_out_of_reach(act, prediction) for act, prediction in scenario.predictions]
+            run = Run(
+                entry.name,
+                scenario.title,
+                self.engine,
+                timeline,
+                hypothesis=scenario.hypothesis,
+                story=entry.paragraphs,
+                figures=experiment.figures,
+            )
+            if why := self._out_of_reach(scenario):
+                run.findings += [_unproved(act, prediction, why) for act, prediction in scenario.predictions]
             else:
                 for _, prediction in scenario.predictions:
                     if prediction.reading.metric:
@@ -98,11 +111,20 @@ class Runner:
         timings(run)
         return run
 
+    def _out_of_reach(self, scenario: Scenario) -> str | None:
+        """Why this engine cannot put the scenario's fault in force, if it cannot."""
+        if scenario.needs_local_functions and not self.engine.startswith("host"):
+            return "the functions do not run on this machine, so that its fault cannot reach them"
+        return next((self.differs[asked] for asked in scenario.relies_on if asked in self.differs), None)
+
     def _play(
         self, entry: Entry, experiment: Experiment, run: Run, guesses: Mapping[tuple[str, str], str]
     ) -> None:
         for number, act in enumerate(entry.scenario.acts):
             start = time.monotonic()
+            if why := act.unprovable(experiment):
+                run.findings += [_unproved(act, prediction, why) for prediction in act.predictions]
+                continue
             try:
                 with _in_force(() if self.faultless else act.changes, experiment):
                     self._do(act, experiment)
@@ -150,7 +172,7 @@ class Runner:
 def examine(act: Act, prediction: Prediction, experiment: Experiment, guess: str | None = None) -> Finding:
     """Look until a prediction holds or its time is up."""
     start = time.monotonic()
-    reason = prediction.unprovable(experiment)
+    reason = experiment.differs.get(prediction.reading.relies_on)
     if reason:
         verdict, seen = Verdict.NOT_PROVABLE, reason
     else:
@@ -188,9 +210,9 @@ def timings(run: Run) -> None:
     rang = [s.at for s in timeline.samples if s.at >= start and "ALARM" in s.alarms.values()]
     healthy = [s.at for s in timeline.samples if s.at >= end and not (s.queued or s.in_flight or s.dlq)]
     if rang:
-        run.figures["time to detect (first alarm after the fault)"] = f"{rang[0] - start:.1f} s"
+        run.timings["to detect: first alarm after the fault began"] = f"{rang[0] - start:.1f} s"
     if healthy:
-        run.figures["time to recover (queues empty after the fault)"] = f"{healthy[0] - end:.1f} s"
+        run.timings["to recover: queues empty after the fault ended"] = f"{healthy[0] - end:.1f} s"
 
 
 def excerpts(experiment: Experiment) -> list[Excerpt]:
@@ -210,6 +232,7 @@ def excerpts(experiment: Experiment) -> list[Excerpt]:
             at=line.at / 1000 - experiment.timeline.started,
             function=line.function,
             correlation_id=line.fields["correlation_id"],
+            order_id=chosen[line.fields["correlation_id"]],
             event=str(line.fields["event"]),
             details=", ".join(
                 f"{name} {line.fields[name]}"
@@ -227,8 +250,7 @@ def _broken(act: Act, what: str, seconds: float) -> Finding:
     )
 
 
-def _out_of_reach(act: Act, prediction: Prediction) -> Finding:
-    why = "the functions do not run on this machine, so that its fault cannot reach them"
+def _unproved(act: Act, prediction: Prediction, why: str) -> Finding:
     return Finding(
         act.name,
         prediction.name,

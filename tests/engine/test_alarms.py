@@ -98,12 +98,12 @@ def test_every_documented_case_of_missing_data_has_the_documented_state(
     cloudwatch: Any, put_alarm: PutAlarm
 ) -> None:
     run = uuid.uuid4().hex[:8]
-    now = datetime.now(UTC)
+    begun = a_new_period()
     data = [
         {
             "MetricName": f"{run}-{points}",
             "Value": float(point == "X"),
-            "Timestamp": now - timedelta(seconds=age * PERIOD + 2),
+            "Timestamp": begun - timedelta(seconds=age * PERIOD),
         }
         for points in {points for points, _, _ in DOCUMENTED}
         for age, point in enumerate(reversed(points))
@@ -131,6 +131,31 @@ def test_every_documented_case_of_missing_data_has_the_documented_state(
         return True
 
     assert eventually(as_documented, within=6)
+
+
+def a_new_period() -> datetime:
+    """The beginning of a period, at most a second ago."""
+    eventually(lambda: time.time() % PERIOD < 1, within=PERIOD + 1, every=0.2)
+    return datetime.fromtimestamp(time.time() // PERIOD * PERIOD, UTC)
+
+
+def test_one_peak_does_not_count_as_two_periods(cloudwatch: Any, put_alarm: PutAlarm) -> None:
+    name = put_alarm(EvaluationPeriods=3, DatapointsToAlarm=2)
+    begun = a_new_period()
+    since = (datetime.now(UTC) - begun).total_seconds()
+    for second_of_the_last_period in (2, 5):
+        publish(cloudwatch, name, 1, age=since + PERIOD - second_of_the_last_period)
+    seen: set[str] = set()
+
+    def both_are_ten_seconds_old() -> bool:
+        seen.add(state(cloudwatch, name))
+        return datetime.now(UTC) > begun + timedelta(seconds=6)
+
+    eventually(both_are_ten_seconds_old, within=7)
+    assert "ALARM" not in seen
+
+    publish(cloudwatch, name, 1)
+    eventually(lambda: state(cloudwatch, name) == "ALARM", within=5)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def secured() -> Templates:
 
 @pytest.fixture(scope="session")
 def paused() -> Templates:
-    """The local profile with the breaker strategy that needs a function of its own."""
-    return Templates({"profile": "local", "breakerStrategy": "pause"})
+    """AWS with the breaker strategy that needs a function of its own."""
+    return Templates({"breakerStrategy": "pause"})
 
 
 @pytest.fixture(params=["local", "aws", "secured"])

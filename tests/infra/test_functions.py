@@ -57,8 +57,7 @@ def test_a_seed_reaches_the_worker_only_if_there_is_one(aws: Templates, secured:
 
 
 def _mapping(templates: Templates) -> dict[str, Any]:
-    (mapping,) = templates.all("AWS::Lambda::EventSourceMapping")
-    return dict(mapping.properties)
+    return dict(templates.one("AWS::Lambda::EventSourceMapping", "WorkerMapping").properties)
 
 
 def test_the_worker_is_fed_by_the_queue_and_reports_single_failures(templates: Templates) -> None:
@@ -81,7 +80,7 @@ def test_concurrency_is_bounded_only_on_request(aws: Templates, secured: Templat
 
 def test_functions_run_python_3_13_on_the_chosen_processor(templates: Templates) -> None:
     functions = list(templates.all("AWS::Lambda::Function"))
-    assert len(functions) == len(FUNCTIONS)
+    assert len(functions) == len(FUNCTIONS) + templates.settings.has_valve
     for function in functions:
         assert function.properties["Runtime"] == "python3.13"
         assert function.properties["Architectures"] == [templates.settings.architecture]

@@ -21,6 +21,13 @@ def test_without_the_strategy_there_is_no_valve(aws: Templates) -> None:
     assert "VALVE_QUEUE_URL" not in environment(aws, "Worker")
 
 
+def test_locally_the_valve_is_there_for_scenarios_that_switch_to_the_strategy(local: Templates) -> None:
+    worker = environment(local, "Worker")
+    assert worker["BREAKER_STRATEGY"] == "defer"
+    switched = function_settings.worker_settings(worker | {"BREAKER_STRATEGY": "pause"})
+    assert switched.valve_queue_url == "queue/Valve"
+
+
 def test_the_valve_and_the_worker_understand_their_variables(paused: Templates) -> None:
     valve = function_settings.valve_settings(environment(paused, "Valve"))
     worker = function_settings.worker_settings(environment(paused, "Worker"))

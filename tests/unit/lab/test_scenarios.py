@@ -136,4 +136,4 @@ def test_detection_and_recovery_are_timed_from_the_fault() -> None:
         sample(7.5),
     ]
     timings(run)
-    assert list(run.figures.values()) == ["2.0 s", "2.5 s"]
+    assert list(run.timings.values()) == ["2.0 s", "2.5 s"]

@@ -80,7 +80,7 @@ class AlarmEvaluator:
             rule = alarm.rule
             queries, compared = queries_of(alarm.config, alarm.account, alarm.region)
             period = queries.period(compared)
-            start = int(at) + 1 - period * rule.range
+            start = rule.start(int(at), period)
             points = queries.series(compared, start, rule.range)
             if self._too_few_samples(alarm, queries, compared, start, rule.range):
                 return

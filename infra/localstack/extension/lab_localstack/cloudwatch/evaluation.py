@@ -1,7 +1,11 @@
 """When an alarm is in which state: the documented evaluation of M out of N data points and of missing ones.
 
-Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data". An alarm's periods end
-at the moment of evaluation, so that its newest data point always spans a whole period.
+Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
+
+An alarm is looked at every second, on AWS once a period. A single period ends at the moment of evaluation, so that
+its data point always spans a whole one. Several periods begin at multiples of their length, and the newest one is
+still running: if they slid along, two samples a second apart would for a moment lie in different periods, and
+"2 out of 3" would be true of one peak.
 """
 
 import operator
@@ -38,6 +42,13 @@ class Rule:
     def range(self) -> int:
         """How many periods are looked at."""
         return self.evaluation_periods + EXTRA_PERIODS
+
+    def start(self, at: int, period: int) -> int:
+        """Where the first period begins for an evaluation at a time; both in epoch seconds."""
+        end = at + 1
+        if self.evaluation_periods > 1:
+            end += -end % period
+        return end - period * self.range
 
     def breaches(self, value: float) -> bool:
         """Whether one data point is on the wrong side of the threshold."""
