@@ -209,15 +209,18 @@ class Panel {
 
 /** Ask `url` for readings every `every` milliseconds, for as long as the page is there.
  *
- * The answer is that of Monitor.as_json (lab/vitals.py); `?since=` names the latest reading that is known. */
-export async function follow(charts, url, every = 2000) {
+ * The answer is that of Monitor.as_json (lab/vitals.py); `?since=` names the latest reading that is known.
+ * `answered` is called with each answer, for what else a page shows of it. */
+export async function follow(charts, url, every = 2000, answered = () => {}) {
   await plotly();
   for (;;) {
     try {
       const answer = await fetch(`${url}?since=${charts.latest}`, { cache: "no-store" });
       if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-      const { readings, marks, missed, now } = await answer.json();
+      const told = await answer.json();
+      const { readings, marks, missed, now } = told;
       charts.add(readings, marks);
+      answered(told);
       const age = charts.latest ? now - charts.latest : 0;
       const late = age > 10;
       const since = charts.latest ? `last reading ${Math.round(age)} s ago` : "waiting for the first reading";
