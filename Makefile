@@ -56,6 +56,13 @@ scenarios: setup ## Run all scenarios and report; the index of runs is .lab/repo
 steady: setup ## Bring the steady state back: undo faults, empty queues, close circuits
 	@$(lab) clean
 
+.PHONY: load load-headless
+SHAPE ?= steady
+load: setup ## Drive load: Locust's web UI at 127.0.0.1:8089, with the pipeline's charts in it
+	@$(lab) load $(SHAPE)
+load-headless: setup ## Drive load and end with a verdict: make load-headless SHAPE=spike (steady, ramp, soak)
+	@$(lab) load $(SHAPE) --headless
+
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 

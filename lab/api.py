@@ -86,9 +86,17 @@ class Api:
         """POST /redrive/{id}/cancel: ask it to stop; returns the operation."""
         return self._redrive("POST", f"/redrive/{operation_id}/cancel")
 
+    def redrive_token(self) -> str:
+        """The bearer token of the /redrive routes, read from Secrets Manager once."""
+        if self._token is None:
+            secrets: SecretsManagerClient = self._aws.client("secretsmanager")
+            name = self._stack.redrive_token_secret_name
+            self._token = secrets.get_secret_value(SecretId=name)["SecretString"]
+        return self._token
+
     def _redrive(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         answer = self._http.request(
-            method, path, headers={"Authorization": f"Bearer {self._redrive_token()}"}, **request
+            method, path, headers={"Authorization": f"Bearer {self.redrive_token()}"}, **request
         )
         if answer.is_error:
             raise LabError(
@@ -96,10 +104,3 @@ class Api:
                 "See what the pipeline does: make status",
             )
         return answer.json()
-
-    def _redrive_token(self) -> str:
-        if self._token is None:
-            secrets: SecretsManagerClient = self._aws.client("secretsmanager")
-            name = self._stack.redrive_token_secret_name
-            self._token = secrets.get_secret_value(SecretId=name)["SecretString"]
-        return self._token

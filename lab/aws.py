@@ -51,7 +51,7 @@ def local(endpoint: str) -> Aws:
     the environment holds no credentials of a real account.
     """
     refuse_real_credentials(os.environ)
-    _require_loopback(endpoint)
+    require_loopback(endpoint)
     session = boto3.Session(
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106  LocalStack takes any
@@ -74,7 +74,8 @@ def refuse_real_credentials(environment: Mapping[str, str]) -> None:
         )
 
 
-def _require_loopback(endpoint: str) -> None:
+def require_loopback(endpoint: str) -> None:
+    """Raise LabError unless the URL's host has no address but loopback ones."""
     host = urlsplit(endpoint).hostname or ""
     try:
         addresses = {info[4][0] for info in socket.getaddrinfo(host, None)}

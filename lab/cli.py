@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines, look
+from lab import engines, load, look
 from lab import gameday_cli as gamedays
 from lab.aws import Aws
 from lab.dlq.cli import dlq
@@ -35,6 +35,7 @@ console = Console()
 app.add_typer(scenarios.app)
 app.add_typer(gamedays.app)
 app.add_typer(look.app)
+app.command(name="load")(load.load)
 
 Port = Annotated[
     int,

@@ -114,12 +114,7 @@ def summary(run: Run, page: Path, console: Console) -> None:
     """Print prediction beside result, and the ledger in one line."""
     console.print(results(run.findings, predicted=False))
     if ledger := run.ledger:
-        console.print(
-            f"Ledger: {ledger.accepted} accepted, {ledger.succeeded} succeeded, {ledger.in_dlq} in DLQ, "
-            f"{ledger.in_flight} in flight; lost {ledger.lost}, duplicated {ledger.duplicated}, "
-            f"unaccounted {ledger.unaccounted}",
-            highlight=False,
-        )
+        console.print(ledger.text, highlight=False, soft_wrap=True)
     verdict = "[green]passed[/]" if run.passed else "[red]FAILED[/]"
     console.print(f"Demo {verdict} in {run.seconds:.0f} s")
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)

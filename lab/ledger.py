@@ -32,6 +32,16 @@ class Ledger:
         """Whether nothing is lost, duplicated or unaccounted for."""
         return self.lost == 0 and self.duplicated == 0 and self.unaccounted == 0
 
+    @property
+    def text(self) -> str:
+        """The ledger in one line."""
+        discarded = f", {self.discarded} discarded" if self.discarded else ""
+        return (
+            f"Ledger: {self.accepted} accepted, {self.succeeded} succeeded, {self.in_dlq} in DLQ, "
+            f"{self.in_flight} in flight{discarded}; lost {self.lost}, duplicated {self.duplicated}, "
+            f"unaccounted {self.unaccounted}"
+        )
+
 
 def settle(
     accepted: Iterable[str],

@@ -1,0 +1,154 @@
+"""Leads load runs in Locust's master or only process: begins them, watches the pipeline meanwhile, settles them."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab.errors import LabError
+from lab.observe import Pipeline
+from lab.vitals import Monitor, Reader
+from loadtests.book import BOOK
+from loadtests.run import Result, Run, Traffic
+from loadtests.shapes import Plan, planned
+from loadtests.thresholds import Thresholds
+from loadtests.users import SUBMIT, THROTTLED
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from locust.env import Environment
+    from locust.stats import StatsEntry
+
+LOG = logging.getLogger(__name__)
+READ_EVERY = 1.0
+
+
+class Lead:
+    """One per process that leads. `reporting_seconds` is how long workers take to report what they did."""
+
+    def __init__(self, environment: "Environment", pipeline: Pipeline, reporting_seconds: float) -> None:
+        self._environment = environment
+        self._pipeline = pipeline
+        self._reporting_seconds = reporting_seconds
+        self.monitor = Monitor(Reader(pipeline), every=READ_EVERY, beside=self._load)
+        self.run: Run | None = None
+        self.result: Result | None = None
+
+    def start(self) -> None:
+        """Begin to watch the pipeline."""
+        self.monitor.__enter__()
+
+    def stop(self) -> None:
+        """Watch it no more."""
+        self.monitor.__exit__()
+
+    def begin(self) -> None:
+        """Begin a run as the options say. Raises LabError where they ask for what is not allowed."""
+        options = self._options
+        plan = plan_of(options)
+        BOOK.clear()
+        self.result = None
+        self.run = Run(
+            plan,
+            Thresholds(options.max_accept_p99_ms, options.max_error_percent, options.max_drain_seconds),
+            self._pipeline,
+            self.monitor,
+            BOOK,
+            self._traffic,
+            self._reporting_seconds,
+        )
+
+    def tick(self, seconds: float) -> tuple[int, float] | None:
+        """The users that there are to be; None ends the run."""
+        return self.run.tick(seconds) if self.run else None
+
+    def settle(self) -> Result | None:
+        """Settle the run that has ended; None if there was none, or if the engine does not answer any more."""
+        if self.run is None:
+            return None
+        try:
+            self.result = self.run.settle()
+        except (BotoCoreError, ClientError, LabError) as error:
+            LOG.warning("the ledger cannot be settled: %s", error)
+        return self.result
+
+    def vitals(self, since: float) -> dict[str, Any]:
+        """What the charts ask for, and how the last run ended."""
+        marks = self.run.marks if self.run else []
+        return self.monitor.as_json(since, marks) | {"result": self.result and summary(self.result)}
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether this process ends with its run: without the web UI."""
+        return self._environment.web_ui is None
+
+    @property
+    def wants_report(self) -> bool:
+        """Whether --report was given."""
+        return bool(self._options.report)
+
+    @property
+    def engine(self) -> str:
+        """Where the pipeline runs."""
+        return f"LocalStack at {self._pipeline.aws.endpoint}"
+
+    @property
+    def _options(self) -> "Namespace":
+        return options_of(self._environment)
+
+    def _traffic(self) -> Traffic:
+        stats = self._environment.stats
+        accepts = stats.get(SUBMIT, "POST")
+        throttled = sum(entry.num_requests for entry in self._throttled())
+        return Traffic(
+            users=self._environment.runner.user_count if self._environment.runner else 0,
+            requests=stats.total.num_requests - throttled,
+            failures=stats.total.num_failures,
+            accept_p99_ms=accepts.get_response_time_percentile(0.99) if accepts.num_requests else None,
+        )
+
+    def _throttled(self) -> "list[StatsEntry]":
+        entries = list(self._environment.stats.entries.values())
+        return [entry for entry in entries if entry.name.endswith(THROTTLED)]
+
+    def _load(self) -> dict[str, Any]:
+        """Locust's own figures, for the charts: users, and requests a second and percentiles of the last seconds."""
+        total = self._environment.stats.total
+        throttled = sum(entry.current_rps for entry in self._throttled())
+        return {
+            "load": {
+                "users": self._environment.runner.user_count if self._environment.runner else 0,
+                "requests": total.current_rps - throttled,
+                "failures": total.current_fail_per_sec,
+                "throttled": throttled,
+                "p50": total.get_current_response_time_percentile(0.5),
+                "p99": total.get_current_response_time_percentile(0.99),
+            }
+        }
+
+
+def options_of(environment: "Environment") -> "Namespace":
+    """The options of the command line, or those that the web UI has put in their place."""
+    if environment.parsed_options is None:
+        raise LabError("Locust was started without its command line.", "Run: make load")
+    return environment.parsed_options
+
+
+def plan_of(options: "Namespace") -> Plan:
+    """The plan that the options ask for. Raises LabError where it is not allowed."""
+    return planned(options.shape, options.usual, options.seconds)
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """A result for a page."""
+    return {
+        "shape": result.plan.shape,
+        "passed": result.passed,
+        "findings": [
+            {"name": one.name, "expected": one.expected, "seen": one.seen, "verdict": one.verdict}
+            for one in result.findings
+        ],
+        "ledger": result.ledger.text if result.ledger else "",
+        "figures": result.figures,
+    }

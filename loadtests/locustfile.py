@@ -1,0 +1,128 @@
+# pyright: reportUnknownMemberType=false
+# Locust leaves some of its types out
+"""Load on the deployed pipeline, which is found by its stacks' outputs.
+
+make load                         # web UI at http://127.0.0.1:8089, with the pipeline's charts in a tab
+make load-headless SHAPE=spike    # ends by itself: thresholds, ledger, report, exit code
+"""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from locust import LoadTestShape, events
+from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
+from rich.console import Console
+
+from lab import aws as guarded
+from lab.api import Api
+from lab.errors import LabError
+from lab.observe import Pipeline
+from lab.stack import Stack
+from loadtests import verdict
+from loadtests.book import BOOK
+from loadtests.lead import Lead, options_of, plan_of
+from loadtests.options import add_options
+from loadtests.users import Batches, Duplicates, InvalidOrders, RedriveOperator, SingleEvents
+from loadtests.webui import extend
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+__all__ = ["Batches", "Duplicates", "InvalidOrders", "PlannedLoad", "RedriveOperator", "SingleEvents"]
+
+INTERRUPTED = 130
+STOP_SECONDS = 10.0
+"""How long a user that is sent away may take to hear what became of its request."""
+
+console = Console()
+leads: list[Lead] = []
+"""The one that leads runs in this process, if any does."""
+
+
+class PlannedLoad(LoadTestShape):
+    """The shape that --shape names."""
+
+    def reset_time(self) -> None:
+        """Locust calls this when a run begins."""
+        super().reset_time()
+        leads[0].begin()
+
+    def tick(self) -> tuple[int, float] | None:
+        return leads[0].tick(self.get_run_time())
+
+
+events.init_command_line_parser.add_listener(add_options)
+
+
+@events.init.add_listener
+def connect(environment: "Environment", **_: Any) -> None:
+    """Find the pipeline, and take this process's part in the runs. Ends the process where that is impossible."""
+    try:
+        given = options_of(environment)
+        aws = guarded.local(f"http://127.0.0.1:{given.lab_port}")
+        stack = Stack.read(aws, given.lab_env)
+        plan_of(given)
+    except LabError as error:
+        errors = Console(stderr=True)
+        errors.print(f"[red]error:[/] {error.what}\n  fix: {error.fix}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    environment.host = stack.api_url
+    environment.stop_timeout = STOP_SECONDS
+    RedriveOperator.api = Api(aws, stack)
+    if isinstance(environment.runner, WorkerRunner):
+        environment.events.report_to_master.add_listener(report)
+        return
+    distributed = isinstance(environment.runner, MasterRunner)
+    lead = Lead(environment, Pipeline(aws, stack), 2 * WORKER_REPORT_INTERVAL if distributed else 0.0)
+    leads.append(lead)
+    if distributed:
+        environment.events.worker_report.add_listener(merge)
+    if environment.web_ui:
+        extend(environment.web_ui, lead, given.web_base_path)
+        environment.events.test_stop.add_listener(settle_beside)
+    lead.start()
+
+
+def report(data: dict[str, Any], **_: Any) -> None:
+    """A worker's report takes along what its users did."""
+    data["book"] = BOOK.take()
+
+
+def merge(data: dict[str, Any], **_: Any) -> None:
+    """The master adds it to what the users of other workers did."""
+    BOOK.merge(data["book"])
+
+
+def settle_beside(**_: Any) -> None:
+    """A run in the web UI has ended: account for it while the page stays at hand."""
+
+    def settle() -> None:
+        if result := leads[0].settle():
+            verdict.show(result, console)
+
+    gevent.spawn(settle)
+
+
+@events.quitting.add_listener
+def end(environment: "Environment", **_: Any) -> None:
+    """A run without the web UI ends with its verdict, which is the exit code."""
+    for lead in leads:
+        if lead.ends_by_itself and lead.run and environment.runner:
+            environment.runner.quit()
+            result = lead.settle()
+            interrupted = INTERRUPTED if not lead.run.complete else 1
+            environment.process_exit_code = 0 if result and result.passed else interrupted
+        lead.stop()
+
+
+@events.quit.add_listener
+def tell(**_: Any) -> None:
+    """Print the verdict below Locust's own statistics, and write the report."""
+    for lead in leads:
+        if lead.result and lead.ends_by_itself:
+            verdict.show(lead.result, console)
+            if lead.wants_report:
+                console.print(
+                    f"Report: {verdict.write(lead.result, lead.engine)}", highlight=False, soft_wrap=True
+                )

@@ -1,0 +1,265 @@
+"""One load run, from its plan to its settled ledger. It lives where the run is led: the master, or the only process."""
+
+import contextlib
+import json
+import statistics
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lab.errors import LabError
+from lab.ledger import Ledger, settle
+from lab.letters import dead_letters
+from lab.observe import Depth, Effect, Pipeline
+from lab.polling import wait_for
+from lab.scenario.model import Finding, Verdict
+from lab.timeline import Sample, Span, Timeline
+from lab.vitals import Monitor, Vitals
+from loadtests.book import Book, Outcome
+from loadtests.shapes import Plan, Stage, Step, knee
+from loadtests.thresholds import Observed, Thresholds, judge
+
+LEAVING_RATE = 100
+"""Users that go away a second once the last stage is over."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What Locust's statistics say at one moment. Requests that were throttled are not among `requests`."""
+
+    users: int
+    requests: int
+    failures: int
+    accept_p99_ms: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run ended with."""
+
+    plan: Plan
+    findings: list[Finding]
+    ledger: Ledger | None
+    figures: dict[str, str]
+    timeline: Timeline
+
+    @property
+    def passed(self) -> bool:
+        """Whether every threshold was kept."""
+        return all(finding.verdict is Verdict.PROVED for finding in self.findings)
+
+
+@dataclass
+class _Entered:
+    stage: Stage
+    at: float
+    accepted: int
+    backlog: int
+
+
+@dataclass
+class Run:
+    """A run under way. Times are epoch seconds, as those of the monitor's readings.
+
+    `reporting_seconds` is how long it may take until the books of all processes have been merged here.
+    """
+
+    plan: Plan
+    thresholds: Thresholds
+    pipeline: Pipeline
+    monitor: Monitor
+    book: Book
+    traffic: Callable[[], Traffic]
+    reporting_seconds: float = 0.0
+    clock: Callable[[], float] = time.time
+    marks: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
+    steps: list[Step] = field(default_factory=list[Step])
+    idle_since: float | None = None
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+        self._entered: list[_Entered] = []
+        self._draining_since: float | None = None
+
+    def tick(self, seconds: float) -> tuple[int, float] | None:
+        """The users that there are to be now, and how fast they come and go; None when the run is over.
+
+        The last part of every run has no users: it lasts until the queue is empty, or for as long as a drain may.
+        """
+        number = self.plan.at(seconds)
+        if self._draining_since is None and number is not None:
+            stage = self.plan.stages[number]
+            if not self._entered or self._entered[-1].stage is not stage:
+                self._leave()
+                if not (self.plan.until_knee and knee(self.steps)):
+                    self._enter(stage)
+                    return stage.users, stage.spawn_rate
+            else:
+                return stage.users, stage.spawn_rate
+        return self._drain()
+
+    def wind_up(self) -> None:
+        """The users are gone, or are about to be, whoever sent them away."""
+        if self.idle_since is None:
+            self.idle_since = self.clock()
+
+    def _enter(self, stage: Stage) -> None:
+        self._entered.append(_Entered(stage, self.clock(), len(self.book.accepted), self._backlog()))
+        self.marks.append((self.clock(), stage.name))
+
+    def _leave(self) -> None:
+        if self._entered:
+            last = self._entered[-1]
+            accepted = len(self.book.accepted) - last.accepted
+            self.steps.append(Step(last.stage, accepted, self._backlog() - last.backlog))
+
+    def _backlog(self) -> int:
+        return self.monitor.latest.queue.total if self.monitor.latest else 0
+
+    def _drain(self) -> tuple[int, float] | None:
+        now = self.clock()
+        if self._draining_since is None:
+            if len(self.steps) < len(self._entered):
+                self._leave()
+            self._draining_since = now
+            self.marks.append((now, "drain"))
+        if self.traffic().users == 0:
+            self.wind_up()
+        latest = self.monitor.latest
+        if self.idle_since is not None and now >= self.idle_since + self.reporting_seconds:
+            drained = latest is not None and latest.at > self.idle_since and latest.queue.total == 0
+            if drained or now > self.idle_since + self.thresholds.drain_seconds + self.reporting_seconds:
+                self.complete = True
+                return None
+        return 0, LEAVING_RATE
+
+    def settle(self) -> Result:
+        """Account for every accepted order, and judge. Takes up to twice the drain's limit where nothing drains."""
+        self.wind_up()
+        ledger, effects = account(self.pipeline, self.book.accepted, self.thresholds.drain_seconds)
+        readings = self.monitor.since(self.started)
+        traffic = self.traffic()
+        spike, usual = self._left("spike"), self._usually_waiting(readings)
+        seen = Observed(
+            accept_p99_ms=traffic.accept_p99_ms,
+            requests=traffic.requests,
+            failures=traffic.failures,
+            wrongly_accepted=self.book.counts[Outcome.WRONGLY_ACCEPTED],
+            drain=until(readings, self.idle_since or self.clock(), lambda r: r.queue.total == 0),
+            spike_drain=None if spike is None else until(readings, spike, lambda r: r.queue.visible <= usual),
+            has_spike=any(stage.name == "spike" for stage in self.plan.stages),
+            ledger=ledger,
+        )
+        findings = judge(self.thresholds, seen)
+        if not self.complete:
+            findings.append(_not_complete())
+        return Result(
+            self.plan, findings, ledger, self._figures(effects, traffic), self._timeline(readings, effects)
+        )
+
+    def _left(self, name: str) -> float | None:
+        """When a stage was followed by another."""
+        for entered, after in zip(self._entered, self._entered[1:], strict=False):
+            if entered.stage.name == name:
+                return after.at
+        return None
+
+    def _usually_waiting(self, readings: Iterable[Vitals]) -> int:
+        """The most messages that waited in the first stage, or what its users send in a second if that is more."""
+        if len(self._entered) < 2:
+            return 0
+        first, after = self._entered[:2]
+        waited = [r.queue.visible for r in readings if first.at <= r.at < after.at]
+        return max([first.stage.users, *waited])
+
+    def _figures(self, effects: Collection[Effect], traffic: Traffic) -> dict[str, str]:
+        counts = {str(outcome): str(self.book.counts[outcome]) for outcome in Outcome}
+        figures = {"requests answered": str(traffic.requests), **counts}
+        if len(effects) > 1:
+            cuts = statistics.quantiles([effect.latency_ms for effect in effects], n=100, method="inclusive")
+            figures["accepted to processed, p50 / p95 / p99 ms"] = " / ".join(
+                f"{cuts[percent - 1]:.0f}" for percent in (50, 95, 99)
+            )
+            times = [effect.processed_at for effect in effects]
+            figures["orders processed a second, first to last"] = _rate(
+                len(effects), (max(times) - min(times)) / 1000
+            )
+        if self.plan.until_knee:
+            beyond = knee(self.steps)
+            figures["knee"] = (
+                f"not reached with {self.plan.stages[-1].users} users"
+                if beyond is None
+                else f"at {beyond.stage.users} users: {beyond.accepted} orders accepted in "
+                f"{beyond.stage.seconds:g} s, {beyond.backlog_growth} more waiting at its end"
+            )
+        return figures
+
+    def _timeline(self, readings: Sequence[Vitals], effects: Iterable[Effect]) -> Timeline:
+        timeline = Timeline(started=self.started, missed=self.monitor.missed)
+        times = sorted(effect.processed_at / 1000 for effect in effects)
+        processed = 0
+        for reading in readings:
+            while processed < len(times) and times[processed] <= reading.at:
+                processed += 1
+            timeline.samples.append(
+                Sample(
+                    at=reading.at - self.started,
+                    queued=reading.queue.visible + reading.queue.delayed,
+                    in_flight=reading.queue.in_flight,
+                    dlq=reading.dlq.total,
+                    processed=processed,
+                    alarms=dict(reading.alarms),
+                )
+            )
+        ends = [at for at, _ in self.marks[1:]] + [self.clock()]
+        timeline.spans += [
+            Span(name, at - self.started, end - self.started)
+            for (at, name), end in zip(self.marks, ends, strict=True)
+        ]
+        return timeline
+
+
+def account(pipeline: Pipeline, accepted: Collection[str], within: float) -> tuple[Ledger, list[Effect]]:
+    """The ledger once the queue is empty and nobody moves dead letters, or once `within` seconds have passed.
+
+    Dead letters are told by their order ids: others may lie in the DLQ.
+    """
+    with contextlib.suppress(LabError):  # what is still under way counts as in flight
+        wait_for(
+            "an empty queue, and no dead letters on their way",
+            lambda: (pipeline.queue().total, pipeline.dlq().in_flight),
+            lambda depths: depths == (0, 0),
+            within=within,
+            every=0.5,
+        )
+    wanted = set(accepted)
+    effects = [effect for effect in pipeline.effects() if effect.order_id in wanted]
+    done = {effect.order_id for effect in effects}
+    dead = (
+        {_order_id(letter.body) for letter in dead_letters(pipeline)} if pipeline.dlq().total else set[str]()
+    )
+    in_dlq = Depth(len((dead & wanted) - done), 0, 0)
+    return settle(wanted, effects, pipeline.queue(), in_dlq, pipeline.discarded()), effects
+
+
+def until(readings: Iterable[Vitals], since: float, holds: Callable[[Vitals], bool]) -> float | None:
+    """Seconds from `since` to the first reading after it of which that holds; None if that was never seen."""
+    return next((r.at - since for r in readings if r.at >= since and holds(r)), None)
+
+
+def _order_id(body: str) -> str:
+    try:
+        return str(json.loads(body).get("orderId", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _rate(count: int, seconds: float) -> str:
+    return f"{count / seconds:.1f}" if seconds > 0 else "all at once"
+
+
+def _not_complete() -> Finding:
+    return Finding(
+        "load", "run", "all stages", "interrupted", Verdict.REFUTED, "the shape's plan", seconds=0.0
+    )

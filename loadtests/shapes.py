@@ -1,0 +1,147 @@
+"""The shapes of a load: how many users there are when. Bounded in count and time, whatever is asked for.
+
+A user sends about one request a second, so users are requests a second until the API answers more slowly than that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.errors import LabError
+
+USUAL_USERS = 7
+"""As many as it takes to have one of every kind (loadtests/users.py), three of the most common."""
+
+MAX_USERS = 200
+MAX_SECONDS = 7200
+SPIKE_FACTOR = 10
+SPIKE_RISE_SECONDS = 2
+RAMP_STEPS = 10
+KNEE_SHARE = 0.1
+"""A step is beyond the knee when more than this share of what it sent still waits at its end."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """So many users for so many seconds; they come and go at `spawn_rate` a second."""
+
+    name: str
+    seconds: float
+    users: int
+    spawn_rate: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages of one run, in order. `until_knee` ends it after the first stage that the pipeline cannot follow."""
+
+    shape: str
+    stages: tuple[Stage, ...]
+    until_knee: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long all stages take."""
+        return sum(stage.seconds for stage in self.stages)
+
+    def at(self, seconds: float) -> int | None:
+        """The number of the stage at a moment since the start; None when it is over."""
+        end = 0.0
+        for number, stage in enumerate(self.stages):
+            end += stage.seconds
+            if seconds < end:
+                return number
+        return None
+
+
+def steady(usual: int, seconds: float) -> Plan:
+    """The usual load, and nothing else."""
+    return Plan("steady", (Stage("steady", seconds, usual, usual),))
+
+
+def spike(usual: int, seconds: float) -> Plan:
+    """The usual load; ten times that within two seconds, held; the usual load again."""
+    peak = usual * SPIKE_FACTOR
+    rise = peak / SPIKE_RISE_SECONDS
+    return Plan(
+        "spike",
+        (
+            Stage("usual", seconds, usual, usual),
+            Stage("spike", seconds, peak, rise),
+            Stage("back", seconds, usual, rise),
+        ),
+    )
+
+
+def ramp(usual: int, seconds: float) -> Plan:
+    """One usual load more at every step, until the pipeline cannot follow any more."""
+    return Plan(
+        "ramp",
+        tuple(Stage(f"step {n}", seconds, usual * n, usual) for n in range(1, RAMP_STEPS + 1)),
+        until_knee=True,
+    )
+
+
+def soak(usual: int, seconds: float) -> Plan:
+    """The usual load for long: what leaks, shows."""
+    return Plan("soak", (Stage("soak", seconds, usual, usual),))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a shape's plan is made, and how long one of its stages lasts unless told otherwise."""
+
+    plan: Callable[[int, float], Plan]
+    seconds: float
+
+
+SHAPES = {
+    "steady": Shape(steady, 60),
+    "spike": Shape(spike, 20),
+    "ramp": Shape(ramp, 15),
+    "soak": Shape(soak, 1800),
+}
+
+
+def planned(shape: str, usual: int, seconds: float) -> Plan:
+    """The plan of a shape for `usual` users and stages of `seconds` (0: the shape's own).
+
+    Raises LabError where that is unknown, too many or too long.
+    """
+    if shape not in SHAPES:
+        raise LabError(f"There is no shape {shape}.", f"Choose one of: {', '.join(SHAPES)}")
+    if usual < 1 or seconds < 0:
+        raise LabError(
+            f"{usual} users for {seconds:g} s make no load.", "Ask for 1 user or more, and no negative time"
+        )
+    plan = SHAPES[shape].plan(usual, seconds or SHAPES[shape].seconds)
+    most = max(stage.users for stage in plan.stages)
+    if most > MAX_USERS:
+        raise LabError(
+            f"The shape {shape} with --usual {usual} means {most} users; at most {MAX_USERS} are allowed.",
+            f"Ask for at most --usual {usual * MAX_USERS // most}",
+        )
+    if plan.seconds > MAX_SECONDS:
+        raise LabError(
+            f"The shape {shape} would take {plan.seconds:g} s; at most {MAX_SECONDS} s are allowed.",
+            f"Ask for at most --seconds {MAX_SECONDS // len(plan.stages)}",
+        )
+    return plan
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one stage did: orders accepted in it, and how many more waited at its end than at its beginning."""
+
+    stage: Stage
+    accepted: int
+    backlog_growth: int
+
+    @property
+    def followed(self) -> bool:
+        """Whether the pipeline kept up."""
+        return self.backlog_growth <= KNEE_SHARE * self.accepted
+
+
+def knee(steps: Sequence[Step]) -> Step | None:
+    """The first step that the pipeline could not follow; None if it kept up with all."""
+    return next((step for step in steps if not step.followed), None)

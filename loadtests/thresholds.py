@@ -1,0 +1,73 @@
+"""What a run has to keep within, and the verdict: each threshold beside what was seen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.ledger import Ledger
+from lab.scenario.model import Expected, Finding, Verdict, at_least, at_most, exactly, shown
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Limits of a run. The ledger's are no setting: nothing lost, nothing duplicated, nothing unaccounted for."""
+
+    accept_p99_ms: float = 3000.0
+    error_percent: float = 1.0
+    drain_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a run showed. None stands for what was never seen: no request, a queue that did not drain, no ledger.
+
+    Throttled requests (429) are no failures: they are back pressure, and neither accepted nor lost. `spike_drain`
+    is from the end of the spike until no more waits than before it, for runs that have one.
+    """
+
+    accept_p99_ms: float | None
+    requests: int
+    failures: int
+    wrongly_accepted: int
+    drain: float | None
+    spike_drain: float | None
+    has_spike: bool
+    ledger: Ledger | None
+
+    @property
+    def error_percent(self) -> float | None:
+        """Failures among requests that were not throttled."""
+        return 100 * self.failures / self.requests if self.requests else None
+
+
+def judge(thresholds: Thresholds, seen: Observed) -> list[Finding]:
+    """Every threshold with its verdict."""
+    return list(_findings(thresholds, seen))
+
+
+def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Finding]:
+    locust, queue = "Locust's statistics", "SQS GetQueueAttributes of the queue, sampled"
+    effects = "DynamoDB Scan of the orders table, SQS depths"
+    drained = at_most(thresholds.drain_seconds)
+    yield _finding("accept p99, ms", at_most(thresholds.accept_p99_ms), seen.accept_p99_ms, locust)
+    yield _finding("failed requests, %", at_most(thresholds.error_percent), seen.error_percent, locust)
+    yield _finding("invalid orders accepted", exactly(0), seen.wrongly_accepted, locust)
+    if seen.has_spike:
+        yield _finding("queue as before the spike, s after it", drained, seen.spike_drain, queue)
+    yield _finding("queue empty, s after the last request", drained, seen.drain, queue)
+    ledger = seen.ledger
+    yield _finding("orders accepted", at_least(1), ledger and ledger.accepted, locust)
+    for name in ("lost", "duplicated", "unaccounted"):
+        yield _finding(f"orders {name}", exactly(0), getattr(ledger, name, None), effects)
+
+
+def _finding(name: str, expected: Expected, seen: float | None, source: str) -> Finding:
+    holds = seen is not None and expected.holds(seen)
+    return Finding(
+        act="load",
+        name=name,
+        expected=expected.text,
+        seen="not seen" if seen is None else shown(round(seen, 1)),
+        verdict=Verdict.PROVED if holds else Verdict.REFUTED,
+        source=source,
+        seconds=0.0,
+    )

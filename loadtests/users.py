@@ -1,0 +1,219 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# Locust leaves some of its types out
+"""Who drives the load: clients that submit orders in the ways real clients do, and one operator who redrives."""
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+import gevent
+from locust import FastHttpUser, constant_pacing, task
+
+from lab.api import Api
+from lab.aws import require_loopback
+from lab.orders import order
+from loadtests.book import BOOK, Outcome
+from loadtests.pressure import ATTEMPTS, pause
+
+BATCH = 10
+OPERATOR_MIN_AGE_SECONDS = 5
+OPERATOR_MESSAGES = 100
+OPERATION_SECONDS = 60
+
+SUBMIT, SUBMIT_BATCH = "/events", "/events/batch"
+THROTTLED = " throttled (429)"
+"""What the names of throttled requests end with in Locust's statistics, where they have lines of their own."""
+
+INVALID: tuple[dict[str, Any], ...] = (
+    {"amount": -1},
+    {"amount": 1.005},
+    {"amount": "12.50"},
+    {"orderId": "no spaces allowed"},
+    {"currency": "euro"},
+    {"unexpected": True},
+)
+"""Each makes a valid order one that the schema refuses."""
+
+
+class ApiUser(FastHttpUser):
+    """A client of the deployed API that backs off when it is throttled. The API must be on loopback."""
+
+    abstract = True
+    wait_time = constant_pacing(1)
+    network_timeout = connection_timeout = 30.0
+
+    def on_start(self) -> None:
+        require_loopback(self.host or "")
+        self.rng = random.Random()  # noqa: S311  test data and jitter
+
+    def new_order(self) -> dict[str, Any]:
+        return order(f"{type(self).__name__}-{uuid.uuid4().hex[:20]}", self.rng)
+
+    def submit(
+        self,
+        path: str,
+        body: dict[str, Any],
+        answered: Callable[[Any], str | None],
+        *,
+        orders: int = 1,
+        name: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """POST until the answer is not 429; `answered` records it, and says what is wrong with it if anything is.
+
+        A throttled attempt has a line of its own in the statistics and is no failure: the client was told to
+        come back, and does. After ATTEMPTS of them the order is given up, which the API never accepted.
+        """
+        name = name or path
+        BOOK.count(Outcome.SENT, orders)
+        for attempt in range(ATTEMPTS):
+            with self.client.post(path, json=body, name=name, headers=headers, catch_response=True) as answer:
+                if answer.status_code != 429:
+                    if wrong := answered(answer):
+                        answer.failure(wrong)
+                    else:
+                        answer.success()
+                    return
+                answer.request_meta["name"] = name + THROTTLED
+                answer.success()
+                BOOK.count(Outcome.THROTTLED)
+                asked = (answer.headers or {}).get("Retry-After")
+                seconds = pause(attempt, asked if isinstance(asked, str) else None, self.rng)
+            gevent.sleep(seconds)
+        BOOK.count(Outcome.GIVEN_UP, orders)
+
+
+def accepted(answer: Any) -> str | None:
+    """One order was accepted."""
+    if answer.status_code != 202:
+        return told(answer)
+    BOOK.accept([answer.json()["orderId"]])
+    return None
+
+
+def accepted_all(answer: Any) -> str | None:
+    """Every order of a batch was accepted; those that were are accepted even if others were not."""
+    if answer.status_code != 207:
+        return told(answer)
+    results: list[dict[str, Any]] = answer.json()["results"]
+    BOOK.accept([one["orderId"] for one in results if one["status"] == 202])
+    refused = [one for one in results if one["status"] != 202]
+    return f"{len(refused)} of {len(results)} not accepted: {refused[0]}" if refused else None
+
+
+def refused(answer: Any) -> str | None:
+    """An invalid order was refused, as it must be."""
+    if answer.status_code in (400, 422):
+        BOOK.count(Outcome.REFUSED)
+        return None
+    if answer.status_code == 202:
+        BOOK.count(Outcome.WRONGLY_ACCEPTED)
+        return "an invalid order was accepted"
+    return told(answer)
+
+
+def told(answer: Any) -> str:
+    """What an unexpected answer says."""
+    return f"{answer.status_code} {(answer.text or answer.error or '')!s:.200}"
+
+
+class SingleEvents(ApiUser):
+    """Submits one order a second."""
+
+    weight = 3
+
+    @task
+    def submit_one(self) -> None:
+        self.submit(SUBMIT, self.new_order(), accepted)
+
+
+class Batches(ApiUser):
+    """Submits a batch every other second."""
+
+    weight = 1
+    wait_time = constant_pacing(2)
+
+    @task
+    def submit_batch(self) -> None:
+        events = [self.new_order() for _ in range(BATCH)]
+        self.submit(SUBMIT_BATCH, {"events": events}, accepted_all, orders=BATCH)
+
+
+class Duplicates(ApiUser):
+    """Loses answers: submits every order twice with the same key, as a client does after a time-out."""
+
+    weight = 1
+    wait_time = constant_pacing(2)
+
+    @task
+    def submit_twice(self) -> None:
+        twice, key = self.new_order(), uuid.uuid4().hex
+        for _ in range(2):
+            self.submit(SUBMIT, twice, accepted, headers={"Idempotency-Key": key})
+
+
+class InvalidOrders(ApiUser):
+    """Submits what cannot pass: most is refused at the door, some only the business rule finds out about."""
+
+    weight = 1
+
+    @task(4)
+    def break_the_schema(self) -> None:
+        self.submit(SUBMIT, self.new_order() | self.rng.choice(INVALID), refused, name=f"{SUBMIT} invalid")
+
+    @task(1)
+    def contradict_itself(self) -> None:
+        """Its lines cost more than its amount: accepted, then dead."""
+        self.submit(SUBMIT, self.new_order() | {"amount": 0.01}, accepted)
+
+
+class RedriveOperator(ApiUser):
+    """Looks into the DLQ every few seconds and redrives what has not been redriven yet. There is one."""
+
+    fixed_count = 1
+    wait_time = constant_pacing(5)
+    api: ClassVar[Api]
+    """Knows the bearer token of /redrive; set by the locustfile."""
+
+    @task
+    def look_and_redrive(self) -> None:
+        plan = {"minAgeSeconds": OPERATOR_MIN_AGE_SECONDS, "maxMessages": OPERATOR_MESSAGES}
+        preview = self._ask("GET", f"/redrive/preview?{urlencode(plan)}")
+        if not any(letter["verdict"] == "selected" for letter in preview.get("messages", [])):
+            return
+        operation = self._ask("POST", "/redrive/start", json=plan, expected=202)
+        if operation:
+            BOOK.count(Outcome.REDRIVEN, self._final(operation["operationId"]).get("moved", 0))
+
+    def _final(self, operation: str) -> dict[str, Any]:
+        deadline = time.monotonic() + OPERATION_SECONDS
+        row: dict[str, Any] = {}
+        while time.monotonic() < deadline:
+            row = self._ask("GET", f"/redrive/{operation}", name="/redrive/[id]")
+            if row.get("status") not in ("PENDING", "RUNNING"):
+                return row
+            gevent.sleep(1)
+        return row
+
+    def _ask(
+        self, method: str, path: str, *, expected: int = 200, name: str = "", **request: Any
+    ) -> dict[str, Any]:
+        """The answer's JSON; empty where it was throttled or failed."""
+        name = name or path.partition("?")[0]
+        headers = {"Authorization": f"Bearer {self.api.redrive_token()}"}
+        with self.client.request(
+            method, path, name=name, headers=headers, catch_response=True, **request
+        ) as answer:
+            if answer.status_code == expected:
+                answer.success()
+                return answer.json()
+            if answer.status_code == 429:
+                BOOK.count(Outcome.THROTTLED)
+                answer.request_meta["name"] = name + THROTTLED
+                answer.success()
+            else:
+                answer.failure(told(answer))
+        return {}

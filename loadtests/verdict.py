@@ -1,0 +1,53 @@
+"""How a run ended, for people: a table, the ledger in one line, and a report beside those of the scenarios."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from lab import report
+from lab.promises import ALARMS
+from lab.scenario.model import Verdict
+from loadtests.run import Result
+
+STORIES = {
+    "steady": "The usual load goes through as it comes.",
+    "spike": "Ten times the usual load within two seconds: the queue takes what the worker cannot at once, and drains.",
+    "ramp": "One usual load more at every step, until the pipeline cannot follow any more: the knee.",
+    "soak": "The usual load for long: what leaks, shows.",
+}
+
+
+def show(result: Result, console: Console) -> None:
+    """Print every threshold beside what was seen, the figures, and the ledger."""
+    table = Table(title=f"Load: {result.plan.shape}", title_justify="left")
+    for column in ("threshold", "limit", "seen", "verdict"):
+        table.add_column(column, overflow="fold")
+    for one in result.findings:
+        mark = "[green]kept[/]" if one.verdict is Verdict.PROVED else "[red]BROKEN[/]"
+        table.add_row(one.name, one.expected, one.seen, mark)
+    figures = Table(box=None, show_header=False)
+    for name, value in result.figures.items():
+        figures.add_row(name, value)
+    console.print(table, figures)
+    if result.ledger:
+        console.print(result.ledger.text, highlight=False, soft_wrap=True)
+    console.print(f"Load {'[green]passed[/]' if result.passed else '[red]FAILED[/]'}")
+
+
+def write(result: Result, engine: str) -> Path:
+    """Write the report; returns the page's path."""
+    shape = result.plan.shape
+    run = report.Run(
+        name=f"load-{shape}",
+        title=f"Load: {shape}",
+        engine=engine,
+        timeline=result.timeline,
+        ledger=result.ledger,
+        figures=result.figures,
+        hypothesis=STORIES[shape],
+        findings=result.findings,
+    )
+    return report.write(
+        run, [alarm for alarm in ALARMS if alarm in ("critical-dlq-depth", "warning-backlog")]
+    )

@@ -1,0 +1,62 @@
+// What a load run adds to the pipeline's charts: Locust's own figures on the same clock, and how the run ended.
+
+export const LOAD = [
+  { title: "Load", unit: "users", series: [["users", (v) => v.load.users]] },
+  {
+    title: "Requests", unit: "per second",
+    series: [
+      ["answered", (v) => v.load.requests],
+      ["throttled (429)", (v) => v.load.throttled],
+      ["failed", (v) => v.load.failures],
+    ],
+  },
+  {
+    title: "Response time, all requests", unit: "ms",
+    series: [["p50", (v) => v.load.p50], ["p99", (v) => v.load.p99]],
+  },
+];
+
+/** Shows the verdict of the last run, once there is one; nothing is redrawn while it stays the same. */
+export class Verdict {
+  constructor(root) {
+    this.root = root;
+    root.setAttribute("role", "status");
+    this.shown = "";
+  }
+
+  show({ result }) {
+    const told = JSON.stringify(result);
+    if (told === this.shown) return;
+    this.shown = told;
+    this.root.replaceChildren();
+    if (!result) return;
+    this.root.append(
+      text("h2", `The run "${result.shape}" ${result.passed ? "kept" : "did NOT keep"} every threshold`),
+      table(["threshold", "limit", "seen", "verdict"], result.findings.map((one) =>
+        [one.name, one.expected, one.seen, one.verdict === "proved" ? "kept" : "BROKEN"])),
+      text("p", result.ledger),
+      table(["figure", "of the run"], Object.entries(result.figures)),
+    );
+  }
+}
+
+function table(head, rows) {
+  const made = document.createElement("table");
+  const line = (cells, tag) => {
+    const tr = document.createElement("tr");
+    tr.append(...cells.map((cell, index) => text(index ? tag : "th", cell)));
+    return tr;
+  };
+  const thead = document.createElement("thead");
+  const tbody = document.createElement("tbody");
+  thead.append(line(head, "th"));
+  tbody.append(...rows.map((cells) => line(cells, "td")));
+  made.append(thead, tbody);
+  return made;
+}
+
+function text(tag, content) {
+  const made = document.createElement(tag);
+  made.textContent = content;
+  return made;
+}
