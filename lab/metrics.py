@@ -1,7 +1,8 @@
-"""Sums of CloudWatch metrics since a moment."""
+"""CloudWatch metrics: several in one call, and sums since a moment."""
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from lab.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 PERIOD_SECONDS = 60
 LOG_NAMESPACE = "Ingestion/Logs"
@@ -22,6 +24,57 @@ class Metric:
     namespace: str
     name: str
     dimensions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """A statistic of a metric by periods of so many seconds, such as `Sum`, `Maximum` or `p95`.
+
+    AWS keeps whole minutes of most metrics; the engine takes shorter periods for all of them.
+    """
+
+    metric: Metric
+    statistic: str = "Sum"
+    period: int = PERIOD_SECONDS
+
+
+def values(
+    cloudwatch: "CloudWatchClient", queries: Mapping[str, Query], start: float, end: float
+) -> dict[str, dict[float, float]]:
+    """What GetMetricData answers in one call, by the names of the queries (at most 500).
+
+    Times are epoch seconds; values are by the start of their period. A period without data is missing.
+    """
+    asked: list[MetricDataQueryTypeDef] = [
+        {
+            "Id": f"q{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": query.metric.namespace,
+                    "MetricName": query.metric.name,
+                    "Dimensions": [{"Name": name, "Value": value} for name, value in query.metric.dimensions],
+                },
+                "Period": query.period,
+                "Stat": query.statistic,
+            },
+        }
+        for number, query in enumerate(queries.values())
+    ]
+    answer = cloudwatch.get_metric_data(
+        MetricDataQueries=asked,
+        StartTime=datetime.fromtimestamp(start, UTC),
+        EndTime=datetime.fromtimestamp(end, UTC),
+    )
+    found = {result.get("Id", ""): result for result in answer["MetricDataResults"]}
+    return {
+        name: {
+            moment.timestamp(): value
+            for moment, value in zip(
+                found[f"q{number}"].get("Timestamps", []), found[f"q{number}"].get("Values", []), strict=True
+            )
+        }
+        for number, name in enumerate(queries)
+    }
 
 
 class Sums:
@@ -44,23 +97,5 @@ class Sums:
         return self._sum(metric) - self._before[metric]
 
     def _sum(self, metric: Metric) -> float:
-        dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
-        answer = self._cloudwatch.get_metric_data(
-            MetricDataQueries=[
-                {
-                    "Id": "sum",
-                    "MetricStat": {
-                        "Metric": {
-                            "Namespace": metric.namespace,
-                            "MetricName": metric.name,
-                            "Dimensions": dimensions,  # pyright: ignore[reportArgumentType]  plain dicts
-                        },
-                        "Period": PERIOD_SECONDS,
-                        "Stat": "Sum",
-                    },
-                }
-            ],
-            StartTime=datetime.fromtimestamp(self._start, UTC),
-            EndTime=datetime.fromtimestamp(time.time() + PERIOD_SECONDS, UTC),
-        )
-        return sum(value for result in answer["MetricDataResults"] for value in result.get("Values", []))
+        until = time.time() + PERIOD_SECONDS
+        return sum(values(self._cloudwatch, {"sum": Query(metric)}, self._start, until)["sum"].values())

@@ -1,0 +1,78 @@
+"""Live charts: nothing comes from elsewhere, and every colour can be seen in both themes."""
+
+import re
+
+import pytest
+
+from lab.web import PLOTLY, assets, media_type
+
+
+def text(name: str) -> str:
+    return assets()[name].read_text(encoding="utf-8")
+
+
+def variables(block: str) -> dict[str, str]:
+    return dict(re.findall(r"--charts-([a-z0-9]+): (#[0-9a-f]{6});", block))
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def themes() -> dict[str, dict[str, str]]:
+    css = text("charts.css")
+    light = variables(css[: css.index("@media")])
+    dark = variables(css[css.index(':root[data-theme="dark"]') :])
+    return {"light": light, "dark": light | dark}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_lines_stand_out_from_the_ground(theme: str) -> None:
+    """WCAG 2.2, 1.4.11: at least 3 to 1."""
+    colours = themes()[theme]
+    series = {name: colour for name, colour in colours.items() if name.isdigit()}
+    assert len(series) == 5
+    assert {n: c for n, c in series.items() if contrast(c, colours["ground"]) < 3} == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("ink", ["ink", "soft"])
+def test_text_can_be_read(theme: str, ink: str) -> None:
+    """WCAG 2.2, 1.4.3: at least 4.5 to 1."""
+    colours = themes()[theme]
+    assert contrast(colours[ink], colours["ground"]) >= 4.5
+
+
+def test_the_dark_theme_is_the_same_whether_the_system_or_the_page_asks_for_it() -> None:
+    css = text("charts.css")
+    by_system = variables(css[css.index("@media") : css.index(':root[data-theme="dark"]')])
+    assert by_system == variables(css[css.index(':root[data-theme="dark"]') :])
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    for name in assets():
+        if name != PLOTLY:
+            assert re.findall(r"https?://", text(name)) == []
+
+
+def test_plotly_comes_out_of_its_wheel() -> None:
+    assert text(PLOTLY).startswith("/**\n* plotly.js v")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.js", "text/javascript"), ("a.css", "text/css")])
+def test_assets_have_their_content_type(name: str, kind: str) -> None:
+    assert media_type(name) == f"{kind}; charset=utf-8"
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "plain", "a.map"])
+def test_what_is_no_asset_has_no_content_type(name: str) -> None:
+    assert media_type(name) == ""
+    assert name not in assets()
