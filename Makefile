@@ -54,6 +54,10 @@ scenarios: setup ## Run all scenarios and report; the index of runs is .lab/repo
 steady: setup ## Bring the steady state back: undo faults, empty queues, close circuits
 	@$(lab) clean
 
+.PHONY: console
+console: setup ## Serve the console on 127.0.0.1 (CONSOLE_PORT=8090): watch, break, repair, in a browser
+	@$(lab) console $(if $(OPEN),--open)
+
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 

@@ -14,6 +14,7 @@ from lab import aws as guarded
 from lab import engines, look
 from lab import gameday_cli as gamedays
 from lab.aws import Aws
+from lab.console import cli as consoles
 from lab.dlq.cli import dlq
 from lab.engines import Engine
 from lab.errors import LabError
@@ -34,6 +35,7 @@ console = Console()
 app.add_typer(scenarios.app)
 app.add_typer(gamedays.app)
 app.add_typer(look.app)
+app.add_typer(consoles.app)
 
 Port = Annotated[
     int,
