@@ -63,6 +63,10 @@ load: setup ## Drive load: Locust's web UI at 127.0.0.1:8089, with the pipeline'
 load-headless: setup ## Drive load and end with a verdict: make load-headless SHAPE=spike (steady, ramp, soak)
 	@$(lab) load $(SHAPE) --headless
 
+.PHONY: console
+console: setup ## Serve the console on 127.0.0.1 (CONSOLE_PORT=8090): watch, break, repair, in a browser
+	@$(lab) console $(if $(OPEN),--open)
+
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 

@@ -15,6 +15,7 @@ from lab import aws as guarded
 from lab import engines, load, look
 from lab import gameday_cli as gamedays
 from lab.aws import Aws
+from lab.console import cli as consoles
 from lab.dlq.cli import dlq
 from lab.engines import Engine
 from lab.errors import LabError
@@ -36,6 +37,7 @@ app.add_typer(scenarios.app)
 app.add_typer(gamedays.app)
 app.add_typer(look.app)
 app.command(name="load")(load.load)
+app.add_typer(consoles.app)
 
 Port = Annotated[
     int,

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from lab.dlq import DIGEST_SHOWN
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ console = Console()
 
 FINAL = ("SUCCEEDED", "CANCELLED", "FAILED", "HALTED")
 POLL_SECONDS = 0.5
-DIGEST_SHOWN = 8
 
 Port = Annotated[
     int,
@@ -129,6 +129,7 @@ def redrive(
     Ctrl-C leaves the operation running; see `watch` and `cancel`.
     """
     from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.plan import as_query  # noqa: PLC0415
 
     plan = _plan(
         error_type,
@@ -143,10 +144,7 @@ def redrive(
         canary_messages=canaries,
     )
     with _api(_pipeline(port, env)) as api:
-        filters = {
-            name: str(value).lower() if value is True else value for name, value in plan.as_json().items()
-        }
-        seen = api.preview(**{name: value for name, value in filters.items() if value is not False})
+        seen = api.preview(**as_query(plan))
         if not json:
             console.print(view.plan(plan, seen))
         if not yes:
@@ -332,8 +330,8 @@ def _plan(
     **more: Any,
 ) -> "Plan":
     """A plan, checked by the rules of the API. Raises LabError."""
-    from functions.common.problem import ProblemError  # noqa: PLC0415
-    from functions.redrive.plan import Plan, plan_from  # noqa: PLC0415
+    from functions.redrive.plan import Plan  # noqa: PLC0415
+    from lab.dlq.plan import checked  # noqa: PLC0415
 
     plan = Plan(
         error_type=error_type,
@@ -343,11 +341,7 @@ def _plan(
         body_contains=body_contains,
         **more,
     )
-    try:
-        return plan_from(plan.as_json())
-    except ProblemError as error:
-        wrong = "; ".join(f"{one.pointer[1:]} {one.reason}" for one in error.violations)
-        raise LabError(f"The plan is not valid: {wrong}.", "See: lab dlq redrive --help") from error
+    return checked(plan.as_json())
 
 
 def _confirm(expected: str, what: str) -> None:

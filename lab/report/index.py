@@ -26,13 +26,19 @@ class Line:
 
 def write_index(reports: Path) -> Path:
     """Write the index anew from what the folders hold; returns its path."""
-    lines = [line for folder in reports.iterdir() if folder.is_dir() and (line := _line(folder))]
     template = jinja2.Environment(
         loader=jinja2.PackageLoader("lab.report", "."), autoescape=True, trim_blocks=True
     ).get_template("index.html.j2")
     page = reports / INDEX
-    page.write_text(template.render(lines=sorted(lines, key=lambda line: line.started, reverse=True)))
+    page.write_text(template.render(lines=lines(reports)))
     return page
+
+
+def lines(reports: Path) -> list[Line]:
+    """The runs whose reports are there, the latest first."""
+    folders = reports.iterdir() if reports.exists() else ()
+    found = [line for folder in folders if folder.is_dir() and (line := _line(folder))]
+    return sorted(found, key=lambda line: line.started, reverse=True)
 
 
 def _line(folder: Path) -> Line | None:

@@ -1,0 +1,48 @@
+"""The console as an ASGI application: routes, errors, and the guard in front of everything."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp
+
+from lab.console.connection import UNREACHABLE
+from lab.console.desk import Desk
+from lab.console.routes import dlq, faults, jobs, pages, pipeline, watching
+from lab.console.routes.acting import crash, lab_error, unreachable
+from lab.console.security import GuardMiddleware
+from lab.errors import LabError
+
+
+def create_app(desk: Desk) -> ASGIApp:
+    """The application of one console. It looks at the pipeline from its start to its end."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        desk.live.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(desk.live.stop)
+
+    app = Starlette(
+        routes=[
+            *pages.ROUTES,
+            *pipeline.ROUTES,
+            *watching.ROUTES,
+            *dlq.ROUTES,
+            *faults.ROUTES,
+            *jobs.ROUTES,
+        ],
+        lifespan=lifespan,
+        exception_handlers={
+            LabError: lab_error,
+            **dict.fromkeys(UNREACHABLE, unreachable),
+            HTTPStatus.NOT_FOUND: pages.missing,
+            Exception: crash,
+        },
+    )
+    app.state.desk = desk
+    return GuardMiddleware(app, desk.guard)

@@ -1,0 +1,119 @@
+"""A scenario, or the way back to the steady state, as a process that the console watches and can cancel.
+
+Usage: python -m lab.console.child PORT ENV scenario NAME [without-fault]
+       python -m lab.console.child PORT ENV steady
+
+Each line of its output is a JSON object: {"say": line of progress}, {"error": {what, fix}}, or what the pages show of
+a scenario. When its standard input closes it is interrupted, like a command by Ctrl-C: a scenario rolls back.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from dataclasses import asdict
+from typing import Any
+
+from lab import report, steady
+from lab.console.connection import UNREACHABLE
+from lab.errors import LabError
+from lab.scenario.catalog import load
+from lab.scenario.cli import connect, tally
+from lab.scenario.experiment import Experiment
+from lab.scenario.model import Finding
+from lab.scenario.runner import Runner
+
+TELL_SECONDS = 0.5
+INTERRUPTED = 130
+
+
+def tell(**told: Any) -> None:
+    """One line of output. Nobody may be there to read it, which is no reason not to finish."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    tell(say=line)
+
+
+def scenario(port: int, env: str, name: str, *options: str) -> None:
+    """Run one scenario and write its report. Raises LabError unless it passes."""
+    entry = load(name)
+    pipeline, engine = connect(port, env)
+    runner = Runner(pipeline, engine, say, faultless="without-fault" in options, watch=shown)
+    run = runner.run(entry)
+    page = report.write(run, list(entry.scenario.alarms))
+    tell(**told(run.findings), report=f"{page.parent.name}/{page.name}")
+    say(f"{'passed' if run.passed else 'FAILED'} in {run.seconds:.0f} s: {tally([run])}")
+    if not run.passed:
+        raise LabError(f"{name} failed: {tally([run])}.", "Read its report for what was seen instead.")
+
+
+def back(port: int, env: str) -> None:
+    """Bring the steady state back, and see that it holds."""
+    pipeline, _ = connect(port, env)
+    steady.restore(pipeline, say)
+    steady.require(pipeline)
+    say("steady: queues empty, no fault in force, circuits closed, alarms silent")
+
+
+@contextlib.contextmanager
+def shown(experiment: Experiment, findings: list[Finding]) -> Generator[None]:
+    """Tell of a run while it lasts."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(TELL_SECONDS):
+            tell(**told(findings), now=[asdict(sample) for sample in experiment.timeline.samples[-1:]])
+
+    thread = threading.Thread(target=watch, daemon=True, name="tell")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def told(findings: list[Finding]) -> dict[str, Any]:
+    """What has been decided so far."""
+    return {"findings": [asdict(finding) for finding in findings]}
+
+
+def interrupted_at_end_of_input() -> None:
+    """Interrupt the main thread when nobody is at the other end any more, or has closed it."""
+
+    def wait() -> None:
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True, name="input").start()
+
+
+DEEDS = {"scenario": scenario, "steady": back}
+
+
+def main(arguments: list[str]) -> int:
+    port, env, kind, *rest = arguments
+    interrupted_at_end_of_input()
+    try:
+        DEEDS[kind](int(port), env, *rest)
+    except LabError as error:
+        tell(error={"what": error.what, "fix": error.fix})
+        return 1
+    except UNREACHABLE as error:
+        tell(error={"what": f"The engine did not answer ({error}).", "fix": "See its state: make status"})
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

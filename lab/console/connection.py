@@ -1,0 +1,83 @@
+"""The console's way to the deployed pipeline: found anew whenever the engine or the stacks went away."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+from httpx import HTTPError
+
+from lab.errors import LabError
+from lab.observe import Pipeline
+
+UNREACHABLE = (BotoCoreError, ClientError, HTTPError)
+"""What AWS and HTTP clients raise when the engine, or what was deployed to it, is gone."""
+
+type Connect = Callable[[], tuple[Pipeline, str]]
+"""Finds the pipeline and the engine's name. Raises LabError if there is none."""
+
+
+class MissingError(LabError):
+    """There is no engine, or nothing is deployed on it."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Whether there is a pipeline; if not, what is missing and what to run."""
+
+    kind: Literal["ready", "missing"]
+    what: str
+    fix: str = ""
+
+
+class Connection:
+    """One pipeline for all threads of the console."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._found: tuple[Pipeline, str] | None = None
+
+    @property
+    def engine(self) -> str:
+        """The engine's name, such as `host engine`; empty while there is none."""
+        found = self._found
+        return found[1] if found else ""
+
+    def pipeline(self) -> Pipeline:
+        """The deployed pipeline. Raises MissingError with the command that is missing."""
+        with self._lock:
+            if self._found is None:
+                try:
+                    self._found = self._connect()
+                except LabError as error:
+                    raise MissingError(error.what, error.fix, error.details) from error
+                except UNREACHABLE as error:
+                    raise MissingError(f"The engine does not answer ({error}).", "Run: make up") from error
+            return self._found[0]
+
+    def lose(self) -> None:
+        """Forget what was found: a call failed, so the next one looks again."""
+        with self._lock:
+            self._found = None
+
+    def state(self) -> State:
+        """Look whether the pipeline answers; if what was found before does not, look for another one."""
+        try:
+            return self._answering()
+        except UNREACHABLE:
+            self.lose()
+        try:
+            return self._answering()
+        except UNREACHABLE as error:
+            self.lose()
+            return State("missing", f"The engine does not answer ({error}).", "Run: make up")
+
+    def _answering(self) -> State:
+        try:
+            pipeline = self.pipeline()
+        except MissingError as error:
+            return State("missing", error.what, error.fix)
+        pipeline.queue()
+        return State("ready", f"{self.engine}, {pipeline.stack.prefix}")

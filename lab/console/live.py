@@ -1,0 +1,157 @@
+"""What every page of the console follows: the pipeline's state every few seconds, and the job as it moves.
+
+One thread looks, however many pages are open. Each page gets the latest of every kind of event: one that cannot keep
+up misses what is outdated, and never makes the others wait.
+"""
+
+import asyncio
+import threading
+import traceback
+from collections import deque
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from functions.common import codec
+from lab import knobs
+from lab.changes import Changes
+from lab.console.connection import UNREACHABLE, Connection
+from lab.console.jobs import Job
+from lab.console.switches import Switches, in_force
+from lab.errors import LabError
+from lab.observe import Pipeline
+from lab.vitals import KEPT_READINGS, READING_SECONDS, Reader
+
+type Event = tuple[str, str]
+"""Its name and its data, which is JSON."""
+
+
+class Follower:
+    """One page that follows. Made and read in the event loop, told from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[str, str] = {}
+        self._something = asyncio.Event()
+
+    def tell(self, name: str, data: str) -> None:
+        """Have an event sent; it replaces one of the same name that was not sent yet."""
+        self._loop.call_soon_threadsafe(self._put, name, data)
+
+    async def events(self) -> AsyncGenerator[Event]:
+        """Events as they come, without end."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._waiting:
+                yield self._waiting.popitem()
+
+    def _put(self, name: str, data: str) -> None:
+        self._waiting[name] = data
+        self._something.set()
+
+
+class Live:
+    """Looks at the pipeline in the background, undoes what has expired, and tells all followers."""
+
+    def __init__(self, connection: Connection, switches: Switches, every: float = READING_SECONDS) -> None:
+        self._connection = connection
+        self._switches = switches
+        self._every = every
+        self._reader: tuple[Pipeline, Reader] | None = None
+        self._ended = threading.Event()
+        self._soon = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="live", daemon=True)
+        self._followers: set[Follower] = set()
+        self._latest: dict[str, str] = {}
+        self.readings: deque[dict[str, Any]] = deque(maxlen=KEPT_READINGS)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        self._soon.set()
+        self._thread.join(timeout=5)
+        if self._reader:
+            self._reader[1].close()
+
+    def look_soon(self) -> None:
+        """Look at once instead of when it is time: somebody has changed something."""
+        self._soon.set()
+
+    def job(self, job: Job) -> None:
+        """Tell of the job."""
+        self._tell("job", job.as_json())
+
+    @contextmanager
+    def follower(self) -> Generator[Follower]:
+        """A follower for a `with` block. It begins with the latest of everything."""
+        follower = Follower()
+        self._followers.add(follower)
+        for name, data in list(self._latest.items()):
+            follower.tell(name, data)
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)
+
+    def _tell(self, name: str, value: Any) -> None:
+        data = codec.dumps(value)
+        self._latest[name] = data
+        for follower in list(self._followers):
+            follower.tell(name, data)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                told = self._look()
+            except Exception as error:  # noqa: BLE001  pages must say so instead of standing still
+                traceback.print_exception(error)
+                told = {
+                    "state": "missing",
+                    "what": f"The console's look at the pipeline failed: {error!r}.",
+                    "fix": "The console's terminal shows where.",
+                }
+            self._tell("pipeline", told)
+            self._soon.wait(self._every)
+            self._soon.clear()
+
+    def _look(self) -> dict[str, Any]:
+        state = self._connection.state()
+        told: dict[str, Any] = {"state": state.kind, "what": state.what, "fix": state.fix}
+        if state.kind != "ready":
+            return told
+        try:
+            pipeline = self._connection.pipeline()
+            self._switches.heal(pipeline)
+            vitals = self._read(pipeline)
+            self.readings.append(vitals)
+            return told | {
+                "vitals": vitals,
+                "failureMode": pipeline.failure_mode(),
+                "mappingEnabled": knobs.MAPPING_ENABLED.read(pipeline),
+                "inForce": in_force(Changes(pipeline).standing()),
+                "hits": self._switches.hits(),
+                "localFunctions": self._connection.engine.startswith("host"),
+            }
+        except LabError as error:
+            self._connection.lose()
+            return told | {"state": "missing", "what": error.what, "fix": error.fix}
+        except UNREACHABLE as error:
+            self._connection.lose()
+            return told | {
+                "state": "missing",
+                "what": f"The engine did not answer ({error}).",
+                "fix": "See its state: make status",
+            }
+
+    def _read(self, pipeline: Pipeline) -> dict[str, Any]:
+        if self._reader is None or self._reader[0] is not pipeline:
+            if self._reader:
+                self._reader[1].close()
+            self.readings.clear()
+            self._reader = (pipeline, Reader(pipeline))
+        return self._reader[1].read().as_json()

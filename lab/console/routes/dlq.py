@@ -1,0 +1,102 @@
+"""The DLQ: look, plan, redrive, repair, discard. Looking is a POST, since it costs each message a receive."""
+
+from typing import Any
+
+from functions.redrive.selection import Verdict, judge
+from functions.redrive.triage import statistics
+from lab.api import Api
+from lab.console.desk import Desk
+from lab.console.fields import Fields, InputError
+from lab.console.routes.acting import post
+from lab.console.work import Redrive
+from lab.dlq import DIGEST_SHOWN, show
+from lab.dlq.look import Looker
+from lab.dlq.plan import as_query, checked
+from lab.dlq.repair import discard as give_up
+from lab.dlq.repair import send_repaired
+
+MOST_LETTERS = 1000
+MOST_BODY = 1_048_576
+_TAKING = (Verdict.SELECTED, Verdict.SECOND_DEATH)
+
+
+def look(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Dead letters that match the filters, and what all that were seen died of."""
+    desk.require_idle("redrive", "scenario", "steady")
+    plan = checked(fields.object("plan"))
+    limit = fields.whole("limit", 1, MOST_LETTERS)
+    with desk.looking:
+        seen = Looker(desk.pipeline).look(limit)
+    now = show.now_ms()
+    matching = [one for one in seen.envelopes if judge(plan, one, now) in _TAKING]
+    return {
+        "letters": [show.document(one, plan) for one in matching],
+        "statistics": statistics(matching),
+        "seen": len(seen.envelopes),
+        "complete": seen.complete,
+    }
+
+
+def plan(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """What a redrive by this plan would move, and what has to be typed to confirm it."""
+    desk.require_idle("redrive", "scenario", "steady")
+    wanted = checked(fields.object("plan"))
+    pipeline = desk.pipeline
+    with desk.looking, Api(pipeline.aws, pipeline.stack) as api:
+        preview = api.preview(**as_query(wanted))
+    return {
+        "plan": wanted.as_json(),
+        "digest": wanted.digest,
+        "confirmation": wanted.digest[:DIGEST_SHOWN],
+        "preview": preview,
+    }
+
+
+def redrive(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Begin the redrive of a plan that somebody has seen and confirmed."""
+    wanted = checked(fields.object("plan"))
+    if fields.text("digest") != wanted.digest:
+        raise InputError("This is not the plan that was shown.", "Make the plan again.")
+    _require_confirmed(fields, wanted.digest)
+    return desk.start(Redrive(desk.pipeline, wanted, fields.whole("eligible", 0, MOST_LETTERS)))
+
+
+def repair(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Send a dead letter with a new body, and delete the original."""
+    desk.require_idle("redrive", "scenario", "steady")
+    message, body = fields.text("messageId"), fields.text("body", most=MOST_BODY)
+    _require_confirmed(fields, message)
+    looker = Looker(desk.pipeline)
+    with desk.looking, looker.take(message) as envelope:
+        sent = send_repaired(desk.pipeline, looker, envelope, body)
+    desk.live.look_soon()
+    return {"orderId": sent.order_id, "messageId": sent.message_id}
+
+
+def discard(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Give a dead letter up; the audit row keeps its body and the reason."""
+    desk.require_idle("redrive", "scenario", "steady")
+    message, reason = fields.text("messageId"), fields.text("reason")
+    _require_confirmed(fields, message)
+    looker = Looker(desk.pipeline)
+    with desk.looking, looker.take(message) as envelope:
+        row = give_up(desk.pipeline, looker, envelope, reason)
+    desk.live.look_soon()
+    return row
+
+
+def _require_confirmed(fields: Fields, secret: str) -> None:
+    """Something was typed on purpose: as in the terminal, the first characters of what is meant."""
+    if fields.text("confirmation").strip() != secret[:DIGEST_SHOWN]:
+        raise InputError(
+            "That is not what was to be typed: nothing was done.", f"Type {secret[:DIGEST_SHOWN]}."
+        )
+
+
+ROUTES = [
+    post("/api/dlq/look", look),
+    post("/api/dlq/plan", plan),
+    post("/api/dlq/redrive", redrive),
+    post("/api/dlq/repair", repair),
+    post("/api/dlq/discard", discard),
+]

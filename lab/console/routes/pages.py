@@ -1,0 +1,149 @@
+"""The pages, the entrance, and the files they are made of."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+
+from functions.common.errors import Category
+from functions.redrive import plan as limits
+from lab import paths, web
+from lab.console import switches
+from lab.console.fields import InputError, read
+from lab.console.routes.acting import desk_of
+from lab.console.security import ENTRANCE, SESSION, same
+from lab.scenario.catalog import Entry, load, names
+
+HERE = Path(__file__).resolve().parent.parent
+RUNBOOKS = paths.ROOT / "ops" / "runbooks"
+NAME = re.compile(r"[a-z0-9-]+")
+TTLS = (30, 60, 120, 300, 900, switches.MAX_SECONDS)
+
+PAGES = (
+    ("/", "Pipeline", "overview"),
+    ("/dashboard", "Dashboard", "dashboard"),
+    ("/alarms", "Alarms", "alarms"),
+    ("/dlq", "Dead letters", "dlq"),
+    ("/faults", "Faults", "faults"),
+    ("/scenarios", "Scenarios", "scenarios"),
+)
+"""Path, title and template of each page, in the order of the navigation."""
+
+templates = Jinja2Templates(HERE / "templates")
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def _page(path: str, title: str, template: str, **more: Callable[[], Any]) -> Route:
+    """A page; `more` are values that its template needs, made when it is asked for."""
+
+    async def endpoint(request: Request) -> Response:
+        values = {name: await run_in_threadpool(make) for name, make in more.items()}
+        return _rendered(request, template, title, path, **values)
+
+    return Route(path, endpoint)
+
+
+def _rendered(request: Request, template: str, title: str, path: str, **values: Any) -> Response:
+    desk = desk_of(request)
+    return templates.TemplateResponse(
+        request,
+        f"{template}.html.j2",
+        {
+            "title": title,
+            "path": path,
+            "pages": PAGES,
+            "csrf": desk.guard.keys.csrf,
+            "engine_port": desk.engine_port,
+            "env": desk.env,
+            **values,
+        },
+    )
+
+
+def _scenarios() -> list[Entry]:
+    return [load(name) for name in names()]
+
+
+def _switches() -> list[tuple[str, list[switches.Switch]]]:
+    return [
+        (group, list(members))
+        for group, members in groupby(switches.SWITCHES.values(), lambda switch: switch.group)
+    ]
+
+
+async def entrance(request: Request) -> Response:
+    """The page that trades the token in the address's fragment, which no server sees, for a session."""
+    return templates.TemplateResponse(request, "enter.html.j2", {})
+
+
+async def session(request: Request) -> Response:
+    """Give the browser that knows this start's token its session."""
+    guard = desk_of(request).guard
+    given = (await read(request)).text("token")
+    if not same(given, guard.keys.token):
+        raise InputError(
+            "This is not the token of this start.",
+            "Open the address that `make console` printed when it started.",
+            HTTPStatus.FORBIDDEN,
+        )
+    answer = JSONResponse({"next": "/"})
+    answer.set_cookie(guard.cookie, guard.keys.session, path="/", httponly=True, samesite="strict")
+    return answer
+
+
+async def runbook(request: Request) -> Response:
+    """One runbook as a page."""
+    name = request.path_params["name"]
+    file = RUNBOOKS / f"{name}.md"
+    if not NAME.fullmatch(name) or not file.is_file():
+        return await missing(request, None)
+    html = _MARKDOWN.render(file.read_text())
+    return _rendered(request, "runbook", f"Runbook {name}", "/alarms", html=html, name=name)
+
+
+async def chart_file(request: Request) -> Response:
+    """One of the files of the live charts."""
+    file = web.assets().get(request.path_params["name"])
+    if file is None:
+        return await missing(request, None)
+    return Response(file.read_bytes(), media_type=web.media_type(request.path_params["name"]))
+
+
+async def missing(request: Request, _error: Any) -> Response:
+    """404 as a page of the console, or as JSON for programs."""
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"what": "There is no such thing.", "fix": "See /"}, HTTPStatus.NOT_FOUND)
+    answer = _rendered(request, "missing", "Not here", "")
+    answer.status_code = HTTPStatus.NOT_FOUND
+    return answer
+
+
+def _with(path: str, **more: Callable[[], Any]) -> Route:
+    title, template = next((title, template) for known, title, template in PAGES if known == path)
+    return _page(path, title, template, **more)
+
+
+ROUTES = [
+    _with("/"),
+    _with("/dashboard"),
+    _with("/alarms"),
+    _with("/dlq", categories=lambda: [*Category, limits.UNATTRIBUTED], limits=lambda: limits),
+    _with("/faults", groups=_switches, ttls=lambda: TTLS, ttl=lambda: switches.DEFAULT_SECONDS),
+    _with("/scenarios", scenarios=_scenarios),
+    Route(ENTRANCE, entrance),
+    Route(SESSION, session, methods=["POST"]),
+    Route("/runbooks/{name}", runbook),
+    Route("/static/web/{name}", chart_file),
+    Mount("/static", StaticFiles(directory=HERE / "static")),
+    Mount("/reports", StaticFiles(directory=paths.REPORTS, check_dir=False)),
+]

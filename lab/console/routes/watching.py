@@ -1,0 +1,105 @@
+"""What CloudWatch tells: the deployed dashboard, and alarms with their history."""
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from lab.console.dashboard import Period
+from lab.console.desk import Desk
+from lab.console.fields import Fields, InputError
+from lab.console.figures import read
+from lab.console.routes.acting import get
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+MOST_SECONDS = 14 * 86_400
+HISTORY_ITEMS = 200
+RUNBOOK = re.compile(r"\s*Runbook: ops/runbooks/([a-z0-9-]+)\.md\s*")
+
+
+def dashboard(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """The deployed dashboard with its figures. `seconds` and `period` overrule its own."""
+    seconds, period = fields.values.get("seconds", ""), fields.values.get("period", "dashboard")
+    if seconds and not (seconds.isdecimal() and 60 <= int(seconds) <= MOST_SECONDS):
+        raise InputError(f"seconds must be a whole number from 60 to {MOST_SECONDS}.")
+    return read(desk.pipeline, float(seconds) if seconds else None, _period(period))
+
+
+def alarms(desk: Desk, _fields: Fields) -> dict[str, Any]:
+    """Every alarm of the deployment, and the latest of what happened to any."""
+    cloudwatch: CloudWatchClient = desk.pipeline.aws.client("cloudwatch")
+    prefix = f"{desk.pipeline.stack.prefix}-"
+    described: list[Any] = []
+    for page in cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    ):
+        described += [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]
+    history = cloudwatch.get_paginator("describe_alarm_history").paginate(
+        HistoryItemType="StateUpdate",
+        ScanBy="TimestampDescending",
+        PaginationConfig={"MaxItems": HISTORY_ITEMS},
+    )
+    items = [item for page in history for item in page["AlarmHistoryItems"]]
+    return {
+        "alarms": [_alarm(alarm, prefix) for alarm in described],
+        "history": [_event(item, prefix) for item in items if item.get("AlarmName", "").startswith(prefix)],
+    }
+
+
+def _period(given: str) -> Period:
+    if given in ("dashboard", "widget"):
+        return given
+    if given.isdecimal() and (int(given) in (1, 5, 10, 30) or (int(given) and int(given) % 60 == 0)):
+        return int(given)
+    raise InputError("period must be dashboard, widget, or 1, 5, 10, 30 or a multiple of 60 seconds.")
+
+
+def _alarm(alarm: Any, prefix: str) -> dict[str, Any]:
+    description = alarm.get("AlarmDescription", "")
+    runbook = RUNBOOK.search(description)
+    return {
+        "name": alarm["AlarmName"].removeprefix(prefix),
+        "state": alarm.get("StateValue", ""),
+        "reason": alarm.get("StateReason", ""),
+        "since": alarm["StateUpdatedTimestamp"].timestamp(),
+        "meaning": RUNBOOK.sub("", description),
+        "runbook": runbook[1] if runbook else None,
+        "rule": _rule(alarm),
+        "actionsEnabled": alarm.get("ActionsEnabled", False),
+    }
+
+
+def _rule(alarm: Any) -> str:
+    """When it rings, in one line."""
+    if "AlarmRule" in alarm:
+        return alarm["AlarmRule"]
+    signs = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="} | {
+        "LessThanThreshold": "<",
+        "LessThanOrEqualToThreshold": "<=",
+    }
+    what = alarm.get("MetricName") or ", ".join(
+        query.get("Label") or query.get("Expression") or query["Id"]
+        for query in alarm.get("Metrics", [])
+        if query.get("ReturnData", True)
+    )
+    stat = alarm.get("Statistic") or alarm.get("ExtendedStatistic") or ""
+    periods = alarm.get("EvaluationPeriods", 1)
+    bad = alarm.get("DatapointsToAlarm", periods)
+    sign = signs.get(alarm.get("ComparisonOperator", ""), alarm.get("ComparisonOperator", ""))
+    span = f"in {bad} of {periods} periods" + (f" of {alarm['Period']} s" if "Period" in alarm else "")
+    return f"{what} {stat} {sign} {alarm.get('Threshold', 0):g} {span}".replace("  ", " ")
+
+
+def _event(item: Any, prefix: str) -> dict[str, Any]:
+    data = json.loads(item.get("HistoryData") or "{}")
+    return {
+        "at": item["Timestamp"].timestamp(),
+        "name": item["AlarmName"].removeprefix(prefix),
+        "from": data.get("oldState", {}).get("stateValue", ""),
+        "to": data.get("newState", {}).get("stateValue", ""),
+        "reason": data.get("newState", {}).get("stateReason", item.get("HistorySummary", "")),
+    }
+
+
+ROUTES = [get("/api/dashboard", dashboard), get("/api/alarms", alarms)]

@@ -1,0 +1,86 @@
+"""Serving the console on loopback, from the first line printed to the last change undone."""
+
+import socket
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+
+from lab.console.app import create_app
+from lab.console.connection import UNREACHABLE, Connect, MissingError
+from lab.console.desk import Desk
+from lab.console.security import ENTRANCE, Guard, Keys
+from lab.engines import ports
+from lab.errors import LabError
+
+JOB_SECONDS = 120.0
+"""How long the end waits for a job that was asked to end: a scenario rolls back first."""
+
+
+def listening(port: int) -> socket.socket:
+    """A socket that listens on the port of 127.0.0.1. Raises LabError, naming the owner, where it is taken."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((ports.LOOPBACK, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise LabError(
+            f"Port {port} is in use{ports.owner(port)}.",
+            f"Stop that program, or choose another port: make console CONSOLE_PORT={port + 1}",
+        ) from error
+    return listener
+
+
+def serve(
+    connect: Connect, *, engine_port: int, env: str, port: int, open_browser: bool, say: Callable[[str], None]
+) -> None:
+    """Serve until Ctrl-C or termination; then end what is under way and undo what the console changed.
+
+    Raises LabError if the port is taken.
+    """
+    listener = listening(port)
+    desk = Desk(Guard(port, Keys()), engine_port, env, connect)
+    address = f"http://{ports.LOOPBACK}:{port}{ENTRANCE}#{desk.guard.keys.token}"
+    say(f"console: {address}")
+    say("The address is for you alone: it lets a browser in. Ctrl-C ends the console.")
+    config = uvicorn.Config(
+        create_app(desk),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    if open_browser:
+        webbrowser.open(address)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # uvicorn has shut down, and passes on what made it do so
+    finally:
+        listener.close()
+        leave(desk, say)
+
+
+def leave(desk: Desk, say: Callable[[str], None]) -> None:
+    """Leave nothing of the console's behind."""
+    job = desk.jobs.last
+    if job and job.under_way:
+        if job.work.kind == "redrive":
+            say("the redrive goes on without the console: lab dlq watch, lab dlq cancel")
+        else:
+            say(f"{job.work.title}: rolling back")
+            desk.jobs.cancel()
+            if not desk.jobs.wait(JOB_SECONDS):
+                say("it has not ended: run make steady")
+    try:
+        pipeline = desk.pipeline
+    except MissingError:
+        pipeline = None
+    try:
+        for standing in desk.switches.close(pipeline):
+            say(f"undone: {standing.told}")
+    except UNREACHABLE as error:
+        say(f"the engine did not answer ({error}); if it still runs: make steady")
+    say("console ended")

@@ -1,0 +1,60 @@
+// Alarms, and what happened to them.
+
+import { ask, clock, element, live, moment, row, span, tell } from "/static/console.js";
+
+const byId = (id) => document.getElementById(id);
+const WORDS = { OK: "good", ALARM: "bad" };
+let history = [];
+let states = "";
+
+async function read() {
+  try {
+    const found = await ask("/api/alarms");
+    history = found.history;
+    byId("alarms").replaceChildren(...found.alarms.map(card));
+    choices(found.alarms.map((alarm) => alarm.name));
+    draw();
+  } catch (error) {
+    tell(error.message, true);
+  }
+}
+
+function card(alarm) {
+  return element("li", { className: "card alarm", dataset: { state: alarm.state } },
+    element("h3", {}, badge(alarm.state), ` ${alarm.name}`),
+    element("p", {}, alarm.meaning),
+    element("p", { className: "soft" }, `Rings when ${alarm.rule}.`),
+    element("p", { className: "soft" }, `${alarm.state} for ${span(Date.now() / 1000 - alarm.since)}: ${alarm.reason}`),
+    alarm.actionsEnabled ? null : element("p", { className: "bad" }, "Its actions are disabled: it tells nobody."),
+    alarm.runbook ? element("p", {}, element("a", { href: `/runbooks/${alarm.runbook}` }, "Runbook", element("span", { className: "hidden" }, ` of ${alarm.name}`))) : null);
+}
+
+function badge(state) {
+  return element("span", { className: `badge ${WORDS[state] ?? "soft"}` }, state.replace("_", " ").toLowerCase());
+}
+
+function choices(names) {
+  const select = byId("of");
+  const known = [...select.options].map((option) => option.value);
+  for (const name of names) if (!known.includes(name)) select.append(element("option", {}, name));
+}
+
+function draw() {
+  const of = byId("of").value;
+  const shown = history.filter((event) => !of || event.name === of);
+  byId("history").replaceChildren(...shown.map((event) => row([
+    element("td", {}, element("time", { dateTime: new Date(event.at * 1000).toISOString(), title: moment(event.at) }, clock(event.at))),
+    event.name, badge(event.from), badge(event.to), { text: event.reason, className: "soft" },
+  ])));
+  if (!shown.length) byId("history").append(row([{ text: "no change of state yet", className: "soft" }, "", "", "", ""]));
+}
+
+byId("of").addEventListener("change", draw);
+live.on("pipeline", (now) => {
+  if (now.state !== "ready") return;
+  const seen = JSON.stringify(now.vitals.alarms);
+  if (seen !== states) {
+    states = seen;
+    read();
+  }
+});

@@ -1,0 +1,73 @@
+// Scenarios: run one, watch its predictions being decided, read its report.
+
+import { act, ask, backToSteady, doing, element, live, row, tell } from "/static/console.js";
+
+const byId = (id) => document.getElementById(id);
+const VERDICTS = { proved: "good", refuted: "bad" };
+let reported = "";
+
+live.on("job", (job) => {
+  if (job.kind === "scenario") draw(job);
+  for (const button of document.querySelectorAll("[data-run], [data-faultless]")) button.disabled = !job.ended;
+  const done = `${job.number} ${job.ended}`;
+  if (job.ended && done !== reported) {
+    reported = done;
+    reports();
+  }
+});
+
+function draw(job) {
+  const name = job.title.split(" ")[1];
+  const card = document.querySelector(`[data-scenario="${name}"]`);
+  byId("run").hidden = false;
+  byId("run-title").textContent = card ? card.querySelector("h3").textContent : job.title;
+  const findings = job.details.findings ?? [];
+  const pending = [...(card?.querySelectorAll(".predictions tbody tr") ?? [])]
+    .map((line) => line.dataset)
+    .filter(({ act: of, name: what }) => !findings.some((one) => one.act === of && one.name === what));
+  byId("findings").replaceChildren(
+    ...findings.map((one) => row([
+      one.act, one.name, one.expected, one.seen,
+      element("td", {}, element("span", { className: `badge ${VERDICTS[one.verdict] ?? "soft"}` }, one.verdict)),
+      { text: one.seconds.toFixed(1), className: "number" },
+    ])),
+    ...pending.map((one, index) => row([
+      one.act, one.name, one.expected, "", element("td", { className: "soft" }, waits(job, index)), "",
+    ], { className: "pending" })));
+  const now = job.details.now?.[0];
+  if (now) {
+    const words = { queued: "queued", in_flight: "in flight", dlq: "in the DLQ", processed: "processed" };
+    byId("run-now").replaceChildren(...Object.entries(words).map(([key, label]) =>
+      element("div", {}, element("dt", {}, label), element("dd", {}, now[key]))));
+  }
+}
+
+function waits(job, index) {
+  if (job.ended) return "not reached";
+  return index === 0 ? "looking" : "";
+}
+
+async function reports() {
+  try {
+    const { reports: found } = await ask("/api/reports");
+    byId("reports").replaceChildren(...found.map((one) => row([
+      element("td", {}, element("a", { href: `/reports/${one.page}` }, one.title)), one.started,
+      ...[one.seconds.toFixed(1), one.proved, one.refuted, one.not_provable].map((text) => ({ text, className: "number" })),
+      element("td", {}, element("span", { className: `badge ${one.passed ? "good" : "bad"}` }, one.passed ? "passed" : "failed")),
+    ])));
+    if (!found.length) byId("reports").append(row([{ text: "no runs yet", className: "soft" }, "", "", "", "", "", ""]));
+  } catch (error) {
+    tell(error.message, true);
+  }
+}
+
+for (const card of document.querySelectorAll("[data-scenario]")) {
+  const start = (withoutFault) => async (event) => {
+    const job = await doing(event.currentTarget, () => act("/api/scenarios/run", { name: card.dataset.scenario, withoutFault }));
+    if (job) byId("run-title").focus();
+  };
+  card.querySelector("[data-run]").addEventListener("click", start(false));
+  card.querySelector("[data-faultless]").addEventListener("click", start(true));
+}
+byId("steady").addEventListener("click", (event) => backToSteady(event.currentTarget));
+reports();
