@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx
 
@@ -54,7 +54,7 @@ class Api:
         answer = self.post_order(order)
         if answer.status_code != 202:
             raise LabError(
-                f"The API refused the order {order.get('orderId')}: {answer.status_code} {answer.text[:300]}",
+                f"The API refused the order {order.get('orderId')}: {answer.status_code} {_explained(answer)}",
                 "See what the pipeline does: make status",
             )
         return _accepted(answer.json())
@@ -100,7 +100,20 @@ class Api:
         )
         if answer.is_error:
             raise LabError(
-                f"{method} {path} answered {answer.status_code}: {answer.text[:300]}",
+                f"{method} {path} answered {answer.status_code}: {_explained(answer)}",
                 "See what the pipeline does: make status",
             )
         return answer.json()
+
+
+def _explained(answer: httpx.Response) -> str:
+    """What an answer says of itself: its problem details in words, else its text."""
+    try:
+        document: Any = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or "detail" not in document:
+        return answer.text[:300]
+    problem = cast(dict[str, Any], document)
+    wrong = [f"{one['pointer']} {one['reason']}" for one in problem.get("violations", [])]
+    return " ".join([problem["detail"], *wrong])

@@ -44,5 +44,5 @@ def preview(dlq: Queue, plan: Plan, seconds_left: Callable[[], float]) -> dict[s
         "plan": plan.as_json(),
         "statistics": statistics(envelope for envelope, _ in shown),
         "eligible": sum(verdict is Verdict.SELECTED for _, verdict in shown),
-        "messages": [describe(envelope, verdict) for envelope, verdict in shown],
+        "messages": [describe(envelope, verdict, now) for envelope, verdict in shown],
     }

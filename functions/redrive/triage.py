@@ -8,15 +8,15 @@ from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.publish.death import CAUSE_ATTRIBUTES
 from functions.publish.envelope import Envelope
-from functions.redrive.selection import Verdict, error_category, error_type, is_attributed
+from functions.redrive.selection import Verdict, died_at, error_category, error_type, is_attributed
 from functions.validate import violations
 
 BODY_EXCERPT = 1024
 SHOWN_VIOLATIONS = 5
 
 
-def describe(envelope: Envelope, verdict: Verdict) -> dict[str, Any]:
-    """What is known about a dead letter, and whether a plan would take it."""
+def describe(envelope: Envelope, verdict: Verdict, now_ms: int) -> dict[str, Any]:
+    """What is known about a dead letter, and whether a plan would take it; what is not known is in `triage`."""
     attributed = is_attributed(envelope)
     known = {
         "messageId": envelope.message_id,
@@ -27,10 +27,11 @@ def describe(envelope: Envelope, verdict: Verdict) -> dict[str, Any]:
         "acceptedAt": envelope.accepted_at,
         "history": envelope.lineage["history"],
         "attributed": attributed,
+        "ageSeconds": age_seconds(envelope, now_ms) if attributed else None,
         **{name: envelope.text(name) for name in CAUSE_ATTRIBUTES},
         "verdict": verdict,
         "body": envelope.body[:BODY_EXCERPT],
-        "triage": None if attributed else _triage(envelope),
+        "triage": None if attributed else _triage(envelope, now_ms),
     }
     return {name: value for name, value in known.items() if value is not None}
 
@@ -45,17 +46,26 @@ def statistics(envelopes: Iterable[Envelope]) -> dict[str, Any]:
     }
 
 
-def _triage(envelope: Envelope) -> dict[str, Any]:
-    """What can be inferred about a message that has no cause of death."""
+def age_seconds(envelope: Envelope, now_ms: int) -> int:
+    """Seconds since death; for a message without a cause of death, since it was first sent."""
+    return max(0, now_ms - died_at(envelope)) // 1000
+
+
+def _triage(envelope: Envelope, now_ms: int) -> dict[str, Any]:
+    """What can be inferred about a message that has no cause of death.
+
+    Nobody wrote down when it died or at which receive: SQS counts on in the DLQ, from the message's first receive.
+    """
+    bounds = {
+        "ageSecondsAtMost": age_seconds(envelope, now_ms),
+        "receivesBeforeDeathAtMost": max(0, envelope.receive_count - 1),
+    }
     try:
         found = violations(codec.loads(envelope.body))
     except MalformedJsonError as error:
-        return {"bodyValid": False, "inferred": f"the body is no JSON: {error}"}
+        return {"inferred": f"the body is no JSON: {error}", "bodyValid": False, **bounds}
     if found:
         shown = [{"pointer": one.pointer, "reason": one.reason} for one in found[:SHOWN_VIOLATIONS]]
-        return {"bodyValid": False, "violations": shown, "inferred": "the body violates its schema"}
-    return {
-        "bodyValid": True,
-        "inferred": "the body is valid: the worker crashed, timed out, or was throttled at every receive",
-        "receivesSinceFirstSent": envelope.receive_count,
-    }
+        return {"inferred": "the body violates its schema", "bodyValid": False, "violations": shown, **bounds}
+    inferred = "the body is valid: the worker crashed, timed out, or was throttled at every receive"
+    return {"inferred": inferred, "bodyValid": True, **bounds}

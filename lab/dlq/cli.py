@@ -285,6 +285,7 @@ def move_native(
                 advance(moved, status)
                 time.sleep(POLL_SECONDS)
                 status, moved = task.progress()
+            advance(moved, status)
     except KeyboardInterrupt:
         task.cancel()
         raise
@@ -348,7 +349,12 @@ def _confirm(expected: str, what: str) -> None:
     """Have a person type something on purpose. Raises LabError where nobody can, or typed something else."""
     if not sys.stdin.isatty():
         raise LabError("This needs a confirmation and nobody is there to give it.", "Add --yes in scripts.")
-    if typer.prompt(f"To confirm, type {what} ({expected})").strip() != expected:
+    try:
+        typed = typer.prompt(f"To confirm, type {what} ({expected})")
+    except typer.Abort:
+        typer.echo(err=True)  # the cursor is still in the line of the question
+        raise
+    if typed.strip() != expected:
         raise LabError("That was something else: nothing was done.", "Run the command again.")
 
 
@@ -363,7 +369,7 @@ def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None)
                 advance(row["moved"], f"{row['status']} {row.get('phase', '')}")
                 time.sleep(POLL_SECONDS)
                 row = api.redrive(operation)
-            advance(row["moved"], row["status"])
+            advance(row["moved"], row["status"], ended=row["status"] == "SUCCEEDED")
     except KeyboardInterrupt:
         hint = f"it goes on without you: lab dlq watch {operation}, lab dlq cancel {operation}"
         Console(stderr=True).print(hint, soft_wrap=True, highlight=False)
@@ -389,8 +395,8 @@ def _bar(total: int, *, quiet: bool) -> Generator[Any]:
     )
     task = bar.add_task("starting", total=total)
 
-    def advance(moved: int, state: str) -> None:
-        bar.update(task, completed=moved, description=state)
+    def advance(moved: int, state: str, *, ended: bool = False) -> None:
+        bar.update(task, completed=moved, description=state, total=moved if ended else total)
 
     with bar:
         yield advance
@@ -413,8 +419,11 @@ def _edited(body: str) -> str:
         try:
             subprocess.run([*shlex.split(editor), str(file)], check=True)  # noqa: S603  the user's own editor
         except (OSError, subprocess.CalledProcessError) as error:
+            how = (
+                f"exit code {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else error
+            )
             raise LabError(
-                f"{editor} failed: {error}.", "Give the new body in a file: --body FILE"
+                f"The editor failed: {editor}: {how}.", "Give the new body in a file: --body FILE"
             ) from error
         new = file.read_text()
     if new.strip() == shown.strip():

@@ -14,7 +14,7 @@ def checked(document: Mapping[str, Any]) -> Plan:
         return plan_from(document)
     except ProblemError as error:
         wrong = "; ".join(f"{one.pointer[1:]} {one.reason}" for one in error.violations)
-        raise LabError(f"The plan is not valid: {wrong}.", "See: lab dlq redrive --help") from error
+        raise LabError(f"The plan is not valid: {wrong}.", "See the command's --help.") from error
 
 
 def as_query(plan: Plan) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table
@@ -10,11 +11,10 @@ from rich.table import Table
 from functions.common import codec
 from functions.publish.envelope import Envelope
 from functions.redrive.plan import Plan
-from functions.redrive.selection import died_at, error_category, error_type, is_attributed, judge
-from functions.redrive.triage import describe, statistics
+from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
+from functions.redrive.triage import age_seconds, describe, statistics
 
 ID_LENGTH = 8
-MS = 1000
 
 
 def now_ms() -> int:
@@ -24,8 +24,8 @@ def now_ms() -> int:
 
 def document(envelope: Envelope, plan: Plan) -> dict[str, Any]:
     """Everything that is known about a dead letter, with the whole body and all attributes."""
-    return describe(envelope, judge(plan, envelope, now_ms())) | {
-        "ageSeconds": age_seconds(envelope),
+    now = now_ms()
+    return describe(envelope, judge(plan, envelope, now), now) | {
         "receives": envelope.receive_count,
         "body": envelope.body,
         "attributes": {
@@ -33,11 +33,6 @@ def document(envelope: Envelope, plan: Plan) -> dict[str, Any]:
             for name, given in envelope.attributes.items()
         },
     }
-
-
-def age_seconds(envelope: Envelope) -> int:
-    """Seconds since death; for a message without a cause of death, since it was first sent."""
-    return max(0, now_ms() - died_at(envelope)) // MS
 
 
 def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
@@ -50,6 +45,7 @@ def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
         table.add_column(name, overflow="fold")
     for name in ("age s", "receives", "redrives"):
         table.add_column(name, justify="right")
+    now = now_ms()
     for one in envelopes:
         attributed = is_attributed(one)
         cause = error_type(one) if attributed else f"[italic]inferred:[/] {_inferred(one)}"
@@ -58,7 +54,7 @@ def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
             one.order_id or "-",
             error_category(one),
             cause,
-            str(age_seconds(one)) if attributed else f"<= {age_seconds(one)}",
+            f"{'' if attributed else '<= '}{age_seconds(one, now)}",
             str(one.receive_count),
             str(one.redrive_count),
         )
@@ -71,8 +67,16 @@ def letter(known: dict[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in known.items():
-        if name != "attributes":
-            table.add_row(name, value if isinstance(value, str) else codec.dumps(value))
+        match name:
+            case "attributes":
+                continue
+            case "acceptedAt":
+                shown = datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds")
+            case "verdict":
+                shown = f"a redrive would say: {value}"
+            case _:
+                shown = value if isinstance(value, str) else codec.dumps(value)
+        table.add_row(name, shown)
     return table
 
 
@@ -133,5 +137,4 @@ def as_json(value: Any) -> str:
 
 
 def _inferred(envelope: Envelope) -> str:
-    triage = describe(envelope, judge(Plan(min_age_seconds=0), envelope, now_ms()))["triage"]
-    return str(triage["inferred"])
+    return str(describe(envelope, Verdict.SELECTED, now_ms())["triage"]["inferred"])

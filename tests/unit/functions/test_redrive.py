@@ -67,8 +67,8 @@ def test_a_message_without_a_cause_can_be_found_as_such() -> None:
     native = envelope("native", body="no json", sent_at=DIED_MS)
     assert judge(Plan(error_category=UNATTRIBUTED), native, NOW) is Verdict.SELECTED
     assert judge(Plan(error_category="VALIDATION"), native, NOW) is Verdict.FILTERED
-    assert describe(native, Verdict.SELECTED)["triage"]["bodyValid"] is False
-    assert describe(envelope(), Verdict.SELECTED)["triage"]["bodyValid"] is True
+    assert describe(native, Verdict.SELECTED, NOW)["triage"]["bodyValid"] is False
+    assert describe(envelope(), Verdict.SELECTED, NOW)["triage"]["bodyValid"] is True
 
 
 values = (
