@@ -3,7 +3,9 @@
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 from lab.api import Api
@@ -110,6 +112,55 @@ def test_an_order_is_announced_although_the_bus_failed_longer_than_a_call_is_rep
     assert {event["detail-type"] for event in heard} == {"OrderProcessed"}
     assert len(proxy.fired("events", "PutEvents")) == 4
     assert [e.executions for e in pipeline.effects() if e.order_id == order_id] == [1]
+
+
+def test_a_message_that_hangs_neither_fails_nor_delays_its_neighbours(
+    pipeline: Pipeline, proxy: FaultProxy
+) -> None:
+    """Its call takes longer than the worker's time: the others are done with at their first receive."""
+    proxy.inject(Fault(service="dynamodb", operation="PutItem", latency_ms=8_000, times=1))
+    since = time.time()
+    ids = submit_batch(pipeline, 10)
+
+    def done() -> set[str]:
+        return ids & {effect.order_id for effect in pipeline.effects()}
+
+    eventually(lambda: len(done()) >= 9, within=20)
+    assert len(done()) == 9
+    eventually(lambda: done() == ids and pipeline.queue().total == 0, within=60)
+    assert len(proxy.fired("dynamodb", "PutItem")) == 1
+    lines = worker_lines(pipeline, since)
+    (late,) = {line["orderId"] for line in lines if line["event"] == "order.failed"}
+    (batch,) = {line["function_request_id"] for line in lines if line["event"] == "order.failed"}
+    neighbours = [line for line in lines if line["function_request_id"] == batch and line["orderId"] != late]
+    assert neighbours, "the message that hung was alone in its batch: nothing was shown"
+    assert {line["event"] for line in neighbours} == {"order.processed"}
+    assert [line for line in lines if line["event"] == "order.duplicate"] == []
+    executions = {e.order_id: e.executions for e in pipeline.effects() if e.order_id in ids}
+    assert executions == dict.fromkeys(ids, 1)
+
+
+def submit_batch(pipeline: Pipeline, count: int) -> set[str]:
+    """Orders in one request, so that the worker gets them together."""
+    events = list(orders(count, label="batch"))
+    url = f"{pipeline.stack.api_url}/events/batch"
+    answer = httpx.post(url, json={"events": events}, timeout=30, trust_env=False)
+    assert answer.json()["accepted"] == count
+    return {str(event["orderId"]) for event in events}
+
+
+def worker_lines(pipeline: Pipeline, since: float) -> list[dict[str, Any]]:
+    """What the worker logged about orders since a time (epoch seconds)."""
+    pages = (
+        pipeline.aws.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(
+            logGroupName=f"/aws/lambda/{pipeline.stack.worker_function_name}",
+            filterPattern='{ $.event = "order.*" }',
+            startTime=round(since * 1000),
+        )
+    )
+    return [json.loads(event["message"]) for page in pages for event in page["events"]]
 
 
 def test_an_order_that_cannot_be_queued_is_refused_and_not_lost_in_silence(

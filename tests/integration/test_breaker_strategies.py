@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from functions.redrive.selection import error_type
+from functions.valve.reminder import Reminder
 from lab.aws import Aws
 from lab.deploy import deploy
 from lab.dlq.look import Looker
+from lab.faults import Fault, FaultProxy, routed
 from lab.observe import Pipeline
 from lab.orders import orders
 from tests.eventually import eventually
@@ -127,3 +129,32 @@ def test_a_long_outage_fills_the_dlq_unless_receives_are_saved(
         assert (dead, processed) == (0, ORDERS), figures
         assert figures["requeued"] > 0, "no message came near its last receive"
         eventually(lambda: mapping_state(victim) == "Enabled", within=20)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("strategy", ["pause"], indirect=True)
+def test_a_mapping_is_resumed_although_the_function_that_paused_it_is_killed(
+    victim: Pipeline, local: Aws
+) -> None:
+    """Its call that would hide the reminder until the end of the pause hangs: Lambda ends it at its time-out."""
+    assert local.endpoint
+    valve = f"{victim.stack.prefix}-valve"
+    sqs = local.client("sqs")
+    reminders = sqs.get_queue_url(QueueName=valve)["QueueUrl"]
+    with FaultProxy(local.endpoint) as proxy, routed(local, [valve], proxy.endpoint, ["SQS"]):
+        proxy.inject(Fault(service="sqs", operation="ChangeMessageVisibility", latency_ms=60_000, times=1))
+        reminder = Reminder("price-service", round(time.time()) + 5)
+        sqs.send_message(QueueUrl=reminders, MessageBody=reminder.as_text())
+        eventually(lambda: mapping_state(victim) == "Disabled", within=30)
+        eventually(lambda: timed_out(local, valve), within=30)
+        eventually(lambda: mapping_state(victim) == "Enabled", within=2 * VISIBILITY)
+        assert len(proxy.fired("sqs", "ChangeMessageVisibility")) == 1
+
+
+def timed_out(aws: Aws, function: str) -> bool:
+    pages = (
+        aws.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=f"/aws/lambda/{function}", filterPattern='"Task timed out"')
+    )
+    return any(page["events"] for page in pages)
