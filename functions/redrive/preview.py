@@ -1,15 +1,19 @@
 """A look into the DLQ that changes nothing but the receive counts, each by one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from functions.common import codec
 from functions.publish.envelope import Envelope
 from functions.redrive.dlq import EMPTY_RECEIVES
 from functions.redrive.mover import MAX_HELD, RESERVE_SECONDS, Queue
 from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, judge
 from functions.redrive.triage import describe, statistics
+
+MAX_MESSAGES_BYTES = 4 * 1024 * 1024
+"""Lambda answers with 6 MB at most, in which the body's quotes are escaped."""
 
 _MATCHING = (Verdict.SELECTED, Verdict.SECOND_DEATH)
 
@@ -18,7 +22,8 @@ def preview(dlq: Queue, plan: Plan, seconds_left: Callable[[], float]) -> dict[s
     """Sample the DLQ: up to `plan.max_messages` that match the filters, described and counted.
 
     Messages stay hidden until the sample is complete, so that none is received twice, and are all visible
-    again at the end. `complete` says whether the whole queue was seen.
+    again at the end. `complete` says whether the whole queue was seen; the counts are of all that match, also if
+    an answer cannot hold them all.
     """
     now = time.time_ns() // 1_000_000
     received: dict[str, Envelope] = {}
@@ -44,5 +49,15 @@ def preview(dlq: Queue, plan: Plan, seconds_left: Callable[[], float]) -> dict[s
         "plan": plan.as_json(),
         "statistics": statistics(envelope for envelope, _ in shown),
         "eligible": sum(verdict is Verdict.SELECTED for _, verdict in shown),
-        "messages": [describe(envelope, verdict, now) for envelope, verdict in shown],
+        "messages": list(_fitting(describe(envelope, verdict, now) for envelope, verdict in shown)),
     }
+
+
+def _fitting(described: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """As many of the messages as one answer can hold; long histories make them large."""
+    room = MAX_MESSAGES_BYTES
+    for one in described:
+        room -= len(codec.dumps(one))
+        if room < 0:
+            return
+        yield one

@@ -169,7 +169,11 @@ def _failures() -> list[cloudwatch.IWidget]:
     return [
         _graph(
             "Failures",
-            [emitted("OrdersFailed", "worker"), emitted("OrdersDeadLettered", "worker")],
+            [
+                emitted("OrdersFailed", "worker"),
+                emitted("OrdersRequeued", "worker"),
+                emitted("OrdersDeadLettered", "worker"),
+            ],
         ),
         _graph(
             "Failures by category",

@@ -456,6 +456,16 @@ def test_a_preview_stops_at_its_limit() -> None:
     assert not shown["complete"]
 
 
+def test_a_preview_of_large_messages_fits_into_an_answer_and_counts_them_all() -> None:
+    lineage = codec.dumps({"acceptedAt": 1, "history": [{"errorMessage": "x" * 256}] * 20})
+    dlq = FakeDlq([dead(f"m-{number}", body='"' * 2_000, lineage=lineage) for number in range(1_000)])
+    shown = preview(dlq, Plan(max_messages=1_000), lambda: 100.0)
+    assert shown["statistics"]["total"] == shown["eligible"] == len(dlq.visible) == 1_000
+    assert 0 < len(shown["messages"]) < 1_000
+    answer = codec.dumps({"body": codec.dumps(shown)})
+    assert len(answer) < 6 * 1024 * 1024
+
+
 @pytest.mark.parametrize(
     ("authorization", "allowed"),
     [
