@@ -65,12 +65,13 @@ def _environment_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
         _lambda(pipeline).update_function_configuration(
             FunctionName=function(pipeline), Environment={"Variables": value}
         )
-        _updated(pipeline, function(pipeline))
+        wait_until_updated(pipeline, function(pipeline))
 
     return Knob(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
 
 
-def _updated(pipeline: Pipeline, function: str) -> None:
+def wait_until_updated(pipeline: Pipeline, function: str) -> None:
+    """Return once Lambda works with a function's latest code and configuration."""
     wait_for(
         f"{function} to be updated",
         lambda: _lambda(pipeline).get_function_configuration(FunctionName=function).get("LastUpdateStatus"),
@@ -106,7 +107,7 @@ def _timeout_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
 
     def write(pipeline: Pipeline, value: Any) -> None:
         _lambda(pipeline).update_function_configuration(FunctionName=function(pipeline), Timeout=value)
-        _updated(pipeline, function(pipeline))
+        wait_until_updated(pipeline, function(pipeline))
 
     return Knob(name, read, write)
 

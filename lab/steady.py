@@ -1,5 +1,6 @@
 """The steady state: where every run begins, and the way back to it."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ VALVE_SECONDS = 60
 
 def departures(pipeline: Pipeline) -> list[str]:
     """What is not as it should be when nothing is wrong, one phrase each."""
+    return _lasting(pipeline) + [f"alarm {name} rings" for name in _ringing(pipeline)]
+
+
+def _lasting(pipeline: Pipeline) -> list[str]:
+    """Departures that do not end by themselves."""
     found: list[str] = []
     queue, dlq = pipeline.queue().total, pipeline.dlq().total
     if queue:
@@ -35,13 +41,19 @@ def departures(pipeline: Pipeline) -> list[str]:
         found.append("a reminder to resume the event source mapping is due")
     if not knobs.MAPPING_ENABLED.read(pipeline):
         found.append("the event source mapping is disabled")
-    found += [f"alarm {name} rings" for name in _ringing(pipeline)]
     return found
 
 
-def require(pipeline: Pipeline) -> None:
-    """Undo what has outlived its maker; raise LabError unless the steady state holds then."""
-    Changes(pipeline).heal()
+def require(pipeline: Pipeline, say: Callable[[str], None] = lambda _line: None) -> None:
+    """Undo what has outlived its maker; raise LabError unless the steady state holds then.
+
+    Where nothing is wrong but an alarm still rings, it tells of what was: it is waited for.
+    """
+    for healed in Changes(pipeline).heal():
+        say(f"undone, as its time was up: {healed.told}")
+    if not _lasting(pipeline) and _ringing(pipeline):
+        with contextlib.suppress(LabError):
+            _await_silence(pipeline, say)
     if found := departures(pipeline):
         raise LabError(f"The lab is not in its steady state: {', '.join(found)}.", "Run: make steady")
 
@@ -83,9 +95,16 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     if forget_circuits(pipeline):
         say(f"circuits closed (workers notice within {CACHE_SECONDS} s)")
         time.sleep(CACHE_SECONDS)
-    if _ringing(pipeline):
-        say("waiting for alarms to fall silent")
-        wait_for("alarms to be OK", lambda: _ringing(pipeline), lambda names: not names, within=ALARM_SECONDS)
+    _await_silence(pipeline, say)
+
+
+def _await_silence(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+    if not (ringing := _ringing(pipeline)):
+        return
+    start = time.monotonic()
+    say(f"waiting for {', '.join(ringing)} to fall silent")
+    wait_for("alarms to be OK", lambda: _ringing(pipeline), lambda names: not names, within=ALARM_SECONDS)
+    say(f"silent after {time.monotonic() - start:.0f} s")
 
 
 def _ringing(pipeline: Pipeline) -> list[str]:

@@ -52,6 +52,7 @@ SCENARIO = Scenario(
                 "why it failed", read.move_task("FailureReason"), exactly("CouldNotDetermineMessageSource")
             ),
             Prediction("messages in the DLQ", read.dlq_depth(), exactly(CURABLE + HOPELESS)),
+            name="move without a destination",
         ),
         recovery(
             move_to_the_queue,
@@ -64,7 +65,9 @@ SCENARIO = Scenario(
             Prediction("category of death", read.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})),
             Prediction("times redriven", read.letters("redriveCount"), exactly({"0": HOPELESS})),
             Prediction("redriven counted", read.counted("OrdersRedriven"), exactly(0)),
+            name="move to the queue",
         ),
     ),
     ends_with=HOPELESS,
+    relies_on=("a message moved by StartMessageMoveTask",),
 )

@@ -45,6 +45,7 @@ SCENARIO = Scenario(
             Prediction("messages moved", read.redrive("moved"), exactly(0)),
             Prediction("skipped as second deaths", read.redrive("skipped.secondDeath"), exactly(ORDERS)),
             Prediction("messages in the DLQ", read.dlq_depth(), exactly(ORDERS)),
+            name="redrive unforced",
         ),
         recovery(
             force,
@@ -52,6 +53,7 @@ SCENARIO = Scenario(
             Prediction("orders processed", read.processed(), exactly(ORDERS)),
             Prediction("most executions of one order", read.most_executions(), exactly(1)),
             Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            name="redrive forced",
         ),
     ),
 )

@@ -57,4 +57,5 @@ SCENARIO = Scenario(
         ),
     ),
     alarms=("critical-dlq-depth", "warning-throttles"),
+    relies_on=("reserved concurrency of 0",),
 )

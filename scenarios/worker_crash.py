@@ -68,5 +68,6 @@ SCENARIO = Scenario(
         ),
     ),
     alarms=("critical-worker-errors", "critical-dlq-depth"),
+    relies_on=("a function that runs too long",),
     needs_local_functions=True,
 )

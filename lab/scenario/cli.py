@@ -1,5 +1,6 @@
 """`lab scenario ...`: list, show and run the scenarios."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -7,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines, report, steady
+from lab import engines, report
 from lab.errors import LabError
 from lab.observe import Pipeline
+from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
 from lab.scenario.live import live, results
@@ -87,12 +89,16 @@ def run(  # noqa: PLR0917  one parameter for each option
     entries = [load(name) for name in (names() if every else chosen or [])]
     pipeline, engine = connect(port, env)
     runner = Runner(
-        pipeline, engine, say, faultless, watch=lambda experiment, found: live(console, experiment, found)
+        pipeline,
+        engine,
+        say,
+        faultless,
+        watch=lambda experiment, found: live(console, experiment, found),
+        differs=differences(engines.present(port).packaging),
     )
     runs: list[Run] = []
-    for number, entry in enumerate(entries):
-        if number:  # an alarm may have answered late to what the scenario before did
-            steady.restore(pipeline, say)
+    start = time.monotonic()
+    for entry in entries:
         guesses = ask(entry) if predict else {}
         finished = runner.run(entry, guesses)
         runs.append(finished)
@@ -103,7 +109,7 @@ def run(  # noqa: PLR0917  one parameter for each option
         say(f"{entry.name} {verdict} in {finished.seconds:.0f} s: {tally([finished])}; report: {page}")
     if len(runs) > 1:
         failed = [one.name for one in runs if not one.passed]
-        seconds = sum(one.seconds for one in runs)
+        seconds = time.monotonic() - start
         say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(runs)}")
         if failed:
             say(f"[red]failed:[/] {', '.join(failed)}")

@@ -117,8 +117,8 @@ def notified(name: str) -> Reading:
     return Reading(f"SNS notifications of {name}", look, relies_on=ALARM)
 
 
-def alarms_that_rang() -> Reading:
-    """How many different alarms went to ALARM during the run."""
+def alarms_that_rang(severity: str) -> Reading:
+    """How many different alarms, `critical` ones or `warning` ones, went to ALARM during the run."""
     return Reading(
         "CloudWatch DescribeAlarms, sampled",
         lambda run: len(
@@ -126,7 +126,7 @@ def alarms_that_rang() -> Reading:
                 name
                 for sample in run.timeline.samples
                 for name, state in sample.alarms.items()
-                if state == "ALARM"
+                if state == "ALARM" and name.startswith(f"{severity}-")
             }
         ),
         relies_on=ALARM,

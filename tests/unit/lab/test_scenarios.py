@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lab.ledger import Ledger
+from lab.parity import FEATURES
 from lab.report import Run
 from lab.report.junit import junit
 from lab.scenario import Finding, Verdict, at_least, at_most, between, exactly
@@ -62,11 +63,17 @@ def test_a_scenario_file_is_short_tells_its_story_and_knows_no_aws_client(name: 
 
 
 @pytest.mark.parametrize("name", names())
-def test_predictions_of_one_act_have_different_names(name: str) -> None:
-    """A guess, and a JUnit test case, is found by act and prediction."""
-    for act in load(name).scenario.acts:
-        found = [prediction.name for prediction in act.predictions]
-        assert len(found) == len(set(found))
+def test_no_two_predictions_share_act_and_name(name: str) -> None:
+    """A guess, and a JUnit test case, is found by both."""
+    found = [(act.name, prediction.name) for act, prediction in load(name).scenario.predictions]
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_predictions_rely_on_is_asked_by_the_probe(name: str) -> None:
+    scenario = load(name).scenario
+    relied_on = {prediction.reading.relies_on for _, prediction in scenario.predictions} - {""}
+    assert relied_on | set(scenario.relies_on) <= {feature.name for feature in FEATURES}
 
 
 @pytest.mark.parametrize(

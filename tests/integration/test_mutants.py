@@ -1,0 +1,75 @@
+"""Predictions fail when what they are about is broken. All of them: LAB_EVERY_MUTANT=1, about half an hour."""
+
+import io
+import os
+import zipfile
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from lab import steady
+from lab.knobs import wait_until_updated
+from lab.observe import Pipeline
+from lab.scenario import Experiment, Verdict
+from lab.scenario.catalog import load
+from lab.scenario.runner import Runner
+from tests.integration.mutants import MUTANTS, Mutant, Patch
+
+pytestmark = pytest.mark.long
+
+QUICK = (
+    "duplicate-submit: the worker remembers no idempotency key",
+    "poison-payload: the worker forgets its dead letters",
+)
+CHOSEN = [mutant for mutant in MUTANTS if str(mutant) in QUICK or os.environ.get("LAB_EVERY_MUTANT")]
+
+
+@contextmanager
+def patched(pipeline: Pipeline, patch: Patch) -> Generator[None]:
+    """A deployed function with one line changed; its own code is back at the end."""
+    lambda_ = pipeline.aws.client("lambda")
+    name = f"{pipeline.stack.prefix}-{patch.function}"
+    location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
+    original = httpx.get(location, timeout=30, trust_env=False).raise_for_status().content
+    try:
+        lambda_.update_function_code(FunctionName=name, ZipFile=mutated(original, patch))
+        wait_until_updated(pipeline, name)
+        yield
+    finally:
+        lambda_.update_function_code(FunctionName=name, ZipFile=original)
+        wait_until_updated(pipeline, name)
+
+
+def mutated(package: bytes, patch: Patch) -> bytes:
+    """A deployment package with one line of one file changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename == patch.file:
+                text = content.decode()
+                assert text.count(patch.line) == 1, f"{patch.file} has changed: adapt the mutant"
+                content = text.replace(patch.line, patch.mutated).encode()
+            new.writestr(entry, content)
+    return out.getvalue()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mutant", CHOSEN, ids=str)
+def test_a_broken_pipeline_refutes_what_was_predicted(
+    pipeline: Pipeline, mutant: Mutant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mutant.broken == "the lab's own redrive instead of SQS's task":
+        monkeypatch.setattr(Experiment, "move_natively", lambda run, to_the_queue: run.redrive())
+    steady.restore(pipeline, print)
+    entry = load(mutant.scenario)
+    runner = Runner(pipeline, "host engine", print, mutant.faultless, hasty=True)
+    with patched(pipeline, mutant.patch) if mutant.patch else nullcontext():
+        run = runner.run(replace(entry, scenario=mutant.of(entry.scenario)))
+    seen = {(finding.act, finding.name): finding for finding in run.findings}
+    expected = [seen[act, name] for act, names in mutant.refutes.items() for name in names]
+    assert [finding for finding in expected if finding.verdict is not Verdict.REFUTED] == []
+    assert not run.passed

@@ -1,0 +1,37 @@
+"""Every prediction of every scenario has a mutant that refutes it (tests/integration/test_mutants.py runs them)."""
+
+import pytest
+
+from lab import paths
+from lab.scenario.catalog import load, names
+from tests.integration.mutants import LEDGER, MUTANTS, Mutant
+
+
+def refuted(name: str) -> set[tuple[str, str]]:
+    """By act and name what the mutants of a scenario refute."""
+    return {
+        (act, prediction)
+        for mutant in MUTANTS
+        if mutant.scenario == name
+        for act, predictions in mutant.refutes.items()
+        for prediction in predictions
+    }
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_prediction_of_a_scenario_is_refuted_by_a_mutant(name: str) -> None:
+    predicted = {(act.name, prediction.name) for act, prediction in load(name).scenario.predictions}
+    of_the_runner = {("ledger", prediction) for prediction in LEDGER}
+    assert predicted - refuted(name) == set()
+    assert refuted(name) - predicted - of_the_runner == set()
+
+
+def test_the_ledger_of_the_runner_is_refuted_by_a_mutant() -> None:
+    found = {prediction for name in names() for act, prediction in refuted(name) if act == "ledger"}
+    assert found == set(LEDGER)
+
+
+@pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.patch], ids=str)
+def test_the_line_that_a_mutant_changes_is_in_the_code_once(mutant: Mutant) -> None:
+    assert mutant.patch
+    assert (paths.ROOT / mutant.patch.file).read_text().count(mutant.patch.line) == 1
