@@ -11,7 +11,7 @@ from lab.scenario.cli import Env, Port, connect
 from loadtests.shapes import USUAL_USERS, planned
 from loadtests.thresholds import Thresholds
 
-SHAPES = "steady, spike (10 times the usual load within 2 s), ramp (to the knee) or soak"
+SHAPES = "steady, spike (10 times the usual load within 5 s), ramp (to the knee) or soak"
 LIMITS = Thresholds()
 
 

@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     WRONGLY_ACCEPTED = "invalid orders accepted"
     THROTTLED = "requests throttled (429)"
     GIVEN_UP = "orders given up after being throttled"
+    CUT_OFF = "orders without an answer when the run ended"
     REDRIVEN = "dead letters redriven"
 
 

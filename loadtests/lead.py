@@ -150,5 +150,5 @@ def summary(result: Result) -> dict[str, Any]:
             for one in result.findings
         ],
         "ledger": result.ledger.text if result.ledger else "",
-        "figures": result.figures,
+        "figures": list(result.figures.items()),
     }

@@ -23,7 +23,7 @@ from loadtests import verdict
 from loadtests.book import BOOK
 from loadtests.lead import Lead, options_of, plan_of
 from loadtests.options import add_options
-from loadtests.users import Batches, Duplicates, InvalidOrders, RedriveOperator, SingleEvents
+from loadtests.users import ANSWER_SECONDS, Batches, Duplicates, InvalidOrders, RedriveOperator, SingleEvents
 from loadtests.webui import extend
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Batches", "Duplicates", "InvalidOrders", "PlannedLoad", "RedriveOperator", "SingleEvents"]
 
 INTERRUPTED = 130
-STOP_SECONDS = 10.0
+STOP_SECONDS = ANSWER_SECONDS + 1
 """How long a user that is sent away may take to hear what became of its request."""
 
 console = Console()

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from lab.errors import LabError
 
-USUAL_USERS = 7
-"""As many as it takes to have one of every kind (loadtests/users.py), three of the most common."""
+USUAL_USERS = 5
+"""As many as it takes to have one of every kind (loadtests/users.py)."""
 
 MAX_USERS = 200
 MAX_SECONDS = 7200
 SPIKE_FACTOR = 10
-SPIKE_RISE_SECONDS = 2
+SPIKE_RISE_SECONDS = 5
 RAMP_STEPS = 10
 KNEE_SHARE = 0.1
 """A step is beyond the knee when more than this share of what it sent still waits at its end."""
@@ -59,7 +59,7 @@ def steady(usual: int, seconds: float) -> Plan:
 
 
 def spike(usual: int, seconds: float) -> Plan:
-    """The usual load; ten times that within two seconds, held; the usual load again."""
+    """The usual load; ten times that within five seconds, held; the usual load again."""
     peak = usual * SPIKE_FACTOR
     rise = peak / SPIKE_RISE_SECONDS
     return Plan(

@@ -3,9 +3,9 @@
 """Who drives the load: clients that submit orders in the ways real clients do, and one operator who redrives."""
 
 import random
-import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -19,9 +19,11 @@ from loadtests.book import BOOK, Outcome
 from loadtests.pressure import ATTEMPTS, pause
 
 BATCH = 10
+ANSWER_SECONDS = 30.0
+"""An HTTP API answers within this time or not at all."""
+
 OPERATOR_MIN_AGE_SECONDS = 5
 OPERATOR_MESSAGES = 100
-OPERATION_SECONDS = 60
 
 SUBMIT, SUBMIT_BATCH = "/events", "/events/batch"
 THROTTLED = " throttled (429)"
@@ -38,12 +40,24 @@ INVALID: tuple[dict[str, Any], ...] = (
 """Each makes a valid order one that the schema refuses."""
 
 
+@dataclass(frozen=True)
+class Submission:
+    """A request that submits orders. `answered` records the answer, and says what is wrong with it if anything is."""
+
+    path: str
+    body: Mapping[str, Any]
+    answered: Callable[[Any], str | None]
+    orders: int = 1
+    name: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
 class ApiUser(FastHttpUser):
     """A client of the deployed API that backs off when it is throttled. The API must be on loopback."""
 
     abstract = True
     wait_time = constant_pacing(1)
-    network_timeout = connection_timeout = 30.0
+    network_timeout = connection_timeout = ANSWER_SECONDS
 
     def on_start(self) -> None:
         require_loopback(self.host or "")
@@ -52,38 +66,46 @@ class ApiUser(FastHttpUser):
     def new_order(self) -> dict[str, Any]:
         return order(f"{type(self).__name__}-{uuid.uuid4().hex[:20]}", self.rng)
 
-    def submit(
-        self,
-        path: str,
-        body: dict[str, Any],
-        answered: Callable[[Any], str | None],
-        *,
-        orders: int = 1,
-        name: str = "",
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """POST until the answer is not 429; `answered` records it, and says what is wrong with it if anything is.
+    def submit(self, submission: Submission) -> None:
+        """Send it until the answer is not 429.
 
         A throttled attempt has a line of its own in the statistics and is no failure: the client was told to
-        come back, and does. After ATTEMPTS of them the order is given up, which the API never accepted.
+        come back, and does. After ATTEMPTS of them the orders are given up, which the API never accepted.
         """
-        name = name or path
-        BOOK.count(Outcome.SENT, orders)
-        for attempt in range(ATTEMPTS):
-            with self.client.post(path, json=body, name=name, headers=headers, catch_response=True) as answer:
-                if answer.status_code != 429:
-                    if wrong := answered(answer):
-                        answer.failure(wrong)
-                    else:
-                        answer.success()
+        BOOK.count(Outcome.SENT, submission.orders)
+        try:
+            for attempt in range(ATTEMPTS):
+                seconds = self._attempt(submission, attempt)
+                if seconds is None:
                     return
-                answer.request_meta["name"] = name + THROTTLED
-                answer.success()
-                BOOK.count(Outcome.THROTTLED)
+                gevent.sleep(seconds)
+            BOOK.count(Outcome.GIVEN_UP, submission.orders)
+        except gevent.GreenletExit:
+            BOOK.count(Outcome.CUT_OFF, submission.orders)
+            raise
+
+    def _attempt(self, one: Submission, attempt: int) -> float | None:
+        """Seconds to wait before the next attempt; None if none is needed."""
+        name = one.name or one.path
+        with self.client.post(
+            one.path, json=one.body, name=name, headers=dict(one.headers), catch_response=True
+        ) as answer:
+            if answer.status_code == 429:
+                throttled(answer, name)
                 asked = (answer.headers or {}).get("Retry-After")
-                seconds = pause(attempt, asked if isinstance(asked, str) else None, self.rng)
-            gevent.sleep(seconds)
-        BOOK.count(Outcome.GIVEN_UP, orders)
+                return pause(attempt, asked if isinstance(asked, str) else None, self.rng)
+            if wrong := one.answered(answer):
+                answer.failure(wrong)
+            else:
+                answer.success()
+        return None
+
+
+def throttled(answer: Any, name: str) -> None:
+    """Count an answer 429 apart, both here and in Locust's statistics."""
+    BOOK.count(Outcome.THROTTLED)
+    answer.request_meta["name"] = name + THROTTLED
+    answer.success()
 
 
 def accepted(answer: Any) -> str | None:
@@ -100,8 +122,8 @@ def accepted_all(answer: Any) -> str | None:
         return told(answer)
     results: list[dict[str, Any]] = answer.json()["results"]
     BOOK.accept([one["orderId"] for one in results if one["status"] == 202])
-    refused = [one for one in results if one["status"] != 202]
-    return f"{len(refused)} of {len(results)} not accepted: {refused[0]}" if refused else None
+    others = [one for one in results if one["status"] != 202]
+    return f"{len(others)} of {len(results)} not accepted: {others[0]}" if others else None
 
 
 def refused(answer: Any) -> str | None:
@@ -127,7 +149,7 @@ class SingleEvents(ApiUser):
 
     @task
     def submit_one(self) -> None:
-        self.submit(SUBMIT, self.new_order(), accepted)
+        self.submit(Submission(SUBMIT, self.new_order(), accepted))
 
 
 class Batches(ApiUser):
@@ -139,7 +161,7 @@ class Batches(ApiUser):
     @task
     def submit_batch(self) -> None:
         events = [self.new_order() for _ in range(BATCH)]
-        self.submit(SUBMIT_BATCH, {"events": events}, accepted_all, orders=BATCH)
+        self.submit(Submission(SUBMIT_BATCH, {"events": events}, accepted_all, orders=BATCH))
 
 
 class Duplicates(ApiUser):
@@ -150,9 +172,10 @@ class Duplicates(ApiUser):
 
     @task
     def submit_twice(self) -> None:
-        twice, key = self.new_order(), uuid.uuid4().hex
-        for _ in range(2):
-            self.submit(SUBMIT, twice, accepted, headers={"Idempotency-Key": key})
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        twice = Submission(SUBMIT, self.new_order(), accepted, headers=key)
+        self.submit(twice)
+        self.submit(twice)
 
 
 class InvalidOrders(ApiUser):
@@ -162,41 +185,45 @@ class InvalidOrders(ApiUser):
 
     @task(4)
     def break_the_schema(self) -> None:
-        self.submit(SUBMIT, self.new_order() | self.rng.choice(INVALID), refused, name=f"{SUBMIT} invalid")
+        invalid = self.new_order() | self.rng.choice(INVALID)
+        self.submit(Submission(SUBMIT, invalid, refused, name=f"{SUBMIT} invalid"))
 
     @task(1)
     def contradict_itself(self) -> None:
         """Its lines cost more than its amount: accepted, then dead."""
-        self.submit(SUBMIT, self.new_order() | {"amount": 0.01}, accepted)
+        self.submit(Submission(SUBMIT, self.new_order() | {"amount": 0.01}, accepted))
 
 
 class RedriveOperator(ApiUser):
     """Looks into the DLQ every few seconds and redrives what has not been redriven yet. There is one."""
 
     fixed_count = 1
-    wait_time = constant_pacing(5)
+    wait_time = constant_pacing(3)
     api: ClassVar[Api]
     """Knows the bearer token of /redrive; set by the locustfile."""
 
+    operation: str = ""
+    """The one under way."""
+
     @task
+    def operate(self) -> None:
+        if self.operation:
+            self.follow()
+        else:
+            self.look_and_redrive()
+
+    def follow(self) -> None:
+        row = self._ask("GET", f"/redrive/{self.operation}", name="/redrive/[id]")
+        if row and row["status"] not in ("PENDING", "RUNNING"):
+            BOOK.count(Outcome.REDRIVEN, row.get("moved", 0))
+            self.operation = ""
+
     def look_and_redrive(self) -> None:
         plan = {"minAgeSeconds": OPERATOR_MIN_AGE_SECONDS, "maxMessages": OPERATOR_MESSAGES}
         preview = self._ask("GET", f"/redrive/preview?{urlencode(plan)}")
-        if not any(letter["verdict"] == "selected" for letter in preview.get("messages", [])):
-            return
-        operation = self._ask("POST", "/redrive/start", json=plan, expected=202)
-        if operation:
-            BOOK.count(Outcome.REDRIVEN, self._final(operation["operationId"]).get("moved", 0))
-
-    def _final(self, operation: str) -> dict[str, Any]:
-        deadline = time.monotonic() + OPERATION_SECONDS
-        row: dict[str, Any] = {}
-        while time.monotonic() < deadline:
-            row = self._ask("GET", f"/redrive/{operation}", name="/redrive/[id]")
-            if row.get("status") not in ("PENDING", "RUNNING"):
-                return row
-            gevent.sleep(1)
-        return row
+        if any(letter["verdict"] == "selected" for letter in preview.get("messages", [])):
+            started = self._ask("POST", "/redrive/start", json=plan, expected=202)
+            self.operation = started.get("operationId", "")
 
     def _ask(
         self, method: str, path: str, *, expected: int = 200, name: str = "", **request: Any
@@ -211,9 +238,7 @@ class RedriveOperator(ApiUser):
                 answer.success()
                 return answer.json()
             if answer.status_code == 429:
-                BOOK.count(Outcome.THROTTLED)
-                answer.request_meta["name"] = name + THROTTLED
-                answer.success()
+                throttled(answer, name)
             else:
                 answer.failure(told(answer))
         return {}

@@ -261,7 +261,7 @@ function layout(range, marks, theme, chart, lanes) {
     xaxis: { ...axis, type: "date", range, tickformat: "%H:%M:%S", nticks: 6, automargin: true },
     yaxis: chart.lanes
       ? { ...axis, type: "category", automargin: true, dtick: 1, range: [-0.7, lanes - 0.3] }
-      : { ...axis, rangemode: "tozero", automargin: true, tickformat: "~s" },
+      : { ...axis, rangemode: "tozero", automargin: true, tickformat: ",~g" },
     showlegend: Boolean(chart.lanes) || chart.series.length > 1,
     legend: { orientation: "h", y: -0.2, yanchor: "top", font: { size: 12 } },
     hovermode: chart.lanes ? "closest" : "x unified",

@@ -30,12 +30,18 @@ export class Verdict {
     this.shown = told;
     this.root.replaceChildren();
     if (!result) return;
-    this.root.append(
-      text("h2", `The run "${result.shape}" ${result.passed ? "kept" : "did NOT keep"} every threshold`),
+    const broken = result.findings.filter((one) => one.verdict !== "proved").map((one) => one.name);
+    const details = text("details", "");
+    details.append(
+      text("summary", "Thresholds and figures"),
       table(["threshold", "limit", "seen", "verdict"], result.findings.map((one) =>
         [one.name, one.expected, one.seen, one.verdict === "proved" ? "kept" : "BROKEN"])),
+      table(["figure", "of the run"], result.figures),
+    );
+    this.root.append(
+      text("h2", `Run "${result.shape}": ${result.passed ? "every threshold kept" : `BROKEN: ${broken.join(", ")}`}`),
       text("p", result.ledger),
-      table(["figure", "of the run"], Object.entries(result.figures)),
+      details,
     );
   }
 }

@@ -1,0 +1,86 @@
+"""Thresholds: what is over a limit, or was never seen, breaks the run."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.ledger import Ledger
+from lab.scenario.model import Verdict
+from loadtests.thresholds import Observed, Thresholds, judge
+
+LIMITS = Thresholds(accept_p99_ms=1000, error_percent=1, drain_seconds=60)
+GOOD = Observed(
+    accept_p99_ms=999,
+    requests=1000,
+    failures=10,
+    wrongly_accepted=0,
+    drain=60.0,
+    spike_drain=12.0,
+    has_spike=True,
+    ledger=Ledger(accepted=500, succeeded=498, in_dlq=2, in_flight=0, lost=0, duplicated=0),
+)
+
+
+def broken(seen: Observed) -> list[str]:
+    return [one.name for one in judge(LIMITS, seen) if one.verdict is not Verdict.PROVED]
+
+
+def test_a_run_on_its_limits_keeps_them() -> None:
+    assert broken(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"accept_p99_ms": 1001}, "accept p99, ms"),
+        ({"accept_p99_ms": None}, "accept p99, ms"),
+        ({"failures": 11}, "failed requests, %"),
+        ({"requests": 0, "failures": 0}, "failed requests, %"),
+        ({"wrongly_accepted": 1}, "invalid orders accepted"),
+        ({"drain": 60.1}, "queue empty, s after the last request"),
+        ({"drain": None}, "queue empty, s after the last request"),
+        ({"spike_drain": 61.0}, "queue as before the spike, s after it"),
+        ({"spike_drain": None}, "queue as before the spike, s after it"),
+    ],
+    ids=str,
+)
+def test_whatever_is_over_its_limit_or_was_never_seen_breaks_the_run(
+    change: dict[str, Any], name: str
+) -> None:
+    assert broken(replace(GOOD, **change)) == [name]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"lost": 1}, "orders lost"),
+        ({"duplicated": 1}, "orders duplicated"),
+        ({"succeeded": 497}, "orders unaccounted"),
+        ({"in_dlq": 3}, "orders unaccounted"),
+    ],
+    ids=str,
+)
+def test_the_ledger_is_no_matter_of_limits(change: dict[str, int], name: str) -> None:
+    assert GOOD.ledger is not None
+    assert broken(replace(GOOD, ledger=replace(GOOD.ledger, **change))) == [name]
+
+
+def test_a_run_whose_ledger_could_not_be_settled_is_broken() -> None:
+    assert broken(replace(GOOD, ledger=None)) == [
+        "orders accepted",
+        "orders lost",
+        "orders duplicated",
+        "orders unaccounted",
+    ]
+
+
+def test_a_run_that_got_nothing_accepted_is_broken() -> None:
+    nothing = Ledger(accepted=0, succeeded=0, in_dlq=0, in_flight=0, lost=0, duplicated=0)
+    assert broken(replace(GOOD, ledger=nothing)) == ["orders accepted"]
+
+
+def test_only_a_run_with_a_spike_has_to_recover_from_one() -> None:
+    names = [one.name for one in judge(LIMITS, replace(GOOD, has_spike=False, spike_drain=None))]
+    assert "queue as before the spike, s after it" not in names
+    assert broken(replace(GOOD, has_spike=False, spike_drain=None)) == []
