@@ -245,11 +245,12 @@ class Switches:
 
 def in_force(standing: Iterable[Standing]) -> list[dict[str, Any]]:
     """What stands, as the pages show it. What is hidden on purpose is told of, but not where it is."""
+    by_why = {switch.why: switch for switch in SWITCHES.values()}
     return [
         {
-            "told": one.told,
+            "told": by_why[one.why].title if one.why in by_why else one.told,
             "knob": None if one.why == HIDDEN else one.knob,
-            "switch": next((switch.name for switch in SWITCHES.values() if switch.why == one.why), None),
+            "switch": by_why[one.why].name if one.why in by_why else None,
             "expiresAt": one.expires_at,
         }
         for one in standing

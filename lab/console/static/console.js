@@ -30,15 +30,17 @@ async function answered(request) {
   return value;
 }
 
-/** Run what a button or form does: it is off meanwhile, and what goes wrong is told. */
-export async function doing(control, deed) {
+/** Run what a button or form does: it is off meanwhile, and what goes wrong is told, in `where` if given. */
+export async function doing(control, deed, where) {
   const off = control ? [control, ...(control.elements ?? [])].filter((one) => "disabled" in one && !one.disabled) : [];
   for (const one of off) one.disabled = true;
   control?.setAttribute("aria-busy", "true");
+  if (where) where.textContent = "";
   try {
     return await deed();
   } catch (error) {
-    tell(error.message, true);
+    if (where) where.textContent = error.message;
+    else tell(error.message, true);
     return undefined;
   } finally {
     for (const one of off) one.disabled = false;

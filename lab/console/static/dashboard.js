@@ -6,7 +6,8 @@ import { plotly } from "/static/web/charts.js";
 const byId = (id) => document.getElementById(id);
 const EVERY = 10_000;
 const DASHES = ["solid", "dot", "dash", "dashdot", "longdash"];
-const ROW_HEIGHT = 50;
+const ROW_HEIGHT = 46;
+const SHORT = { exponentformat: "SI", minexponent: 3 }; // 1k, but 0.5 and not 500m
 let drawn = []; // [widget, plot] of what plotly has drawn, for another theme or width
 
 async function read() {
@@ -158,9 +159,9 @@ function gauges(widget, palette) {
 function layout(widget, range, colour) {
   const axis = { gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("line"), fixedrange: true, automargin: true };
   const scale = ({ low, high, label }) => ({
-    ...axis, title: label ? { text: label } : undefined, tickformat: "~s",
-    rangemode: (low ?? 0) === 0 ? "tozero" : "normal",
-    range: high !== null && high !== undefined ? [low ?? 0, high] : undefined,
+    ...axis, ...SHORT, rangemode: (low ?? 0) === 0 ? "tozero" : "normal",
+    ...(label && { title: { text: label } }),
+    ...((high ?? null) !== null && { range: [low ?? 0, high] }),
   });
   const timed = widget.view === "timeSeries";
   const side = (one) => (one.axis === "right" ? "y2" : "y");
@@ -168,14 +169,16 @@ function layout(widget, range, colour) {
     paper_bgcolor: colour("ground"), plot_bgcolor: colour("ground"),
     font: { color: colour("ink"), size: 12, family: "system-ui, sans-serif" },
     margin: { l: 8, r: 8, t: 6, b: 8 }, showlegend: true,
-    grid: widget.view === "gauge" ? { rows: 1, columns: Math.max(1, widget.series.length) } : undefined,
+    ...(widget.view === "gauge" && { grid: { rows: 1, columns: Math.max(1, widget.series.length) } }),
     legend: { orientation: "h", y: -0.18, yanchor: "top", font: { size: 12 } },
     hovermode: "x unified", hoverlabel: { bgcolor: colour("ground"), font: { color: colour("ink") } },
     xaxis: timed
-      ? { ...axis, type: "date", tickformat: "%H:%M", nticks: 6, range: range?.map((at) => new Date(at * 1000)) }
+      ? { ...axis, type: "date", tickformat: "%H:%M", nticks: 6, ...(range && { range: range.map((at) => new Date(at * 1000)) }) }
       : { ...axis, type: "category" },
     yaxis: scale(widget.scales.left),
-    yaxis2: widget.series.some((one) => one.axis === "right") ? { ...scale(widget.scales.right), overlaying: "y", side: "right", showgrid: false } : undefined,
+    ...(widget.series.some((one) => one.axis === "right") && {
+      yaxis2: { ...scale(widget.scales.right), overlaying: "y", side: "right", showgrid: false },
+    }),
     shapes: [
       ...widget.levels.map((one) => ({
         type: one.upper === null ? "line" : "rect", xref: "paper", x0: 0, x1: 1, yref: side(one), y0: one.value, y1: one.upper ?? one.value,

@@ -83,6 +83,7 @@ function open(one) {
     attributes: Object.entries(attributes).map(([name, given]) => `${name}=${given.StringValue ?? given.BinaryValue}`).join("\n"),
   }));
   byId("letter-body").value = pretty(body);
+  byId("letter-error").textContent = "";
   byId("letter").showModal();
 }
 
@@ -170,7 +171,7 @@ byId("repair").addEventListener("submit", async (event) => {
     byId("letter").close();
     tell(`Order ${sent.orderId} sent; the dead letter is deleted.`);
     await look();
-  });
+  }, byId("letter-error"));
 });
 
 byId("letter-discard").addEventListener("click", async (event) => {
@@ -190,7 +191,7 @@ byId("letter-discard").addEventListener("click", async (event) => {
     byId("letter").close();
     tell("Discarded; the audit row keeps it.");
     await look();
-  });
+  }, byId("letter-error"));
 });
 
 byId("letter-close").addEventListener("click", () => byId("letter").close());

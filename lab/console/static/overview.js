@@ -6,18 +6,23 @@ import { Charts, PIPELINE, follow } from "/static/web/charts.js";
 const byId = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 
-// from, to, the rate that flows (orders a second), and where the line leaves and arrives
+// From, to, the rate that flows (orders a second), and from which side to which side the line goes, with how far along
+// the side it leaves and arrives: in a wide window, and in a narrow one.
 const EDGES = [
-  { from: "api", to: "ingest", rate: (v) => v.rates.accepted },
-  { from: "ingest", to: "queue", rate: (v) => v.rates.accepted },
-  { from: "queue", to: "worker", rate: (v) => v.rates.processed + v.rates.failed + v.rates.duplicates },
-  { from: "worker", to: "table", rate: (v) => v.rates.processed },
-  { from: "worker", to: "bus", rate: (v) => v.rates.processed },
-  { from: "bus", to: "topic", rate: (v) => v.rates.processed },
-  { from: "worker", to: "dlq", rate: (v) => v.rates.dead_lettered, kind: "bad" },
-  { from: "dlq", to: "redrive", rate: () => redriving, kind: "back" },
-  { from: "redrive", to: "queue", rate: () => redriving, kind: "back" },
+  { from: "api", to: "ingest", rate: (v) => v.rates.accepted, wide: ["right", "left"], narrow: ["right", "left"] },
+  { from: "ingest", to: "queue", rate: (v) => v.rates.accepted, wide: ["right", "left"], narrow: ["bottom", "top"] },
+  {
+    from: "queue", to: "worker", rate: (v) => v.rates.processed + v.rates.failed + v.rates.duplicates,
+    wide: ["right", "left"], narrow: ["bottom", "top"],
+  },
+  { from: "worker", to: "table", rate: (v) => v.rates.processed, wide: ["right", "left"], narrow: ["bottom", "top"] },
+  { from: "worker", to: "bus", rate: (v) => v.rates.processed, wide: ["right 0.85", "left"], narrow: ["bottom 0.2", "top 0.8"] },
+  { from: "queue", to: "dlq", rate: () => 0, kind: "bad", wide: ["bottom 0.75", "top 0.2"], narrow: ["bottom 0.15", "top 0.85"] },
+  { from: "worker", to: "dlq", rate: (v) => v.rates.dead_lettered, kind: "bad", wide: ["bottom", "top"], narrow: ["left", "right"] },
+  { from: "dlq", to: "redrive", rate: () => redriving, kind: "back", wide: ["left", "right"], narrow: ["top", "bottom"] },
+  { from: "redrive", to: "queue", rate: () => redriving, kind: "back", wide: ["top", "bottom 0.25"], narrow: ["right", "left"] },
 ];
+const NARROW = matchMedia("(max-width: 60rem)");
 let redriving = 0;
 
 function figures(now) {
@@ -80,7 +85,7 @@ function draw() {
   svg.replaceChildren(marker("arrow"), marker("arrow-bad"), marker("arrow-back"));
   for (const edge of EDGES) {
     const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", way(box(edge.from, origin), box(edge.to, origin)));
+    path.setAttribute("d", way(box(edge.from, origin), box(edge.to, origin), NARROW.matches ? edge.narrow : edge.wide));
     path.setAttribute("class", `edge ${edge.kind ?? ""}`);
     path.setAttribute("marker-end", `url(#${edge.kind ? `arrow-${edge.kind}` : "arrow"})`);
     edge.path = path;
@@ -94,29 +99,24 @@ function box(id, origin) {
   return { x: left - origin.left, y: top - origin.top, width, height };
 }
 
-/** From the middle of one side to the middle of another: whichever sides face each other. */
-function way(from, to) {
-  const gapX = Math.max(to.x - (from.x + from.width), from.x - (to.x + to.width));
-  const gapY = Math.max(to.y - (from.y + from.height), from.y - (to.y + to.height));
+const OUTWARD = { left: [-1, 0], right: [1, 0], top: [0, -1], bottom: [0, 1] };
+
+/** A curve between two boxes. A side is "left", or "left 0.85" for a point that far along it. */
+function way(from, to, [leaves, arrives]) {
   const head = 7;
-  if (gapX >= gapY) {
-    const right = to.x > from.x;
-    const x1 = right ? from.x + from.width : from.x;
-    const x2 = right ? to.x - head : to.x + to.width + head;
-    const low = Math.max(from.y, to.y);
-    const high = Math.min(from.y + from.height, to.y + to.height);
-    const y1 = high > low ? (low + high) / 2 : from.y + from.height / 2;
-    const y2 = high > low ? y1 : to.y + to.height / 2;
-    return `M${x1} ${y1} C${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2} ${x2} ${y2}`;
-  }
-  const down = to.y > from.y;
-  const y1 = down ? from.y + from.height : from.y;
-  const y2 = down ? to.y - head : to.y + to.height + head;
-  const low = Math.max(from.x, to.x);
-  const high = Math.min(from.x + from.width, to.x + to.width);
-  const x1 = high > low ? (low + high) / 2 : from.x + from.width / 2;
-  const x2 = high > low ? x1 : to.x + to.width / 2;
-  return `M${x1} ${y1} C${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2} ${x2} ${y2}`;
+  const start = point(from, leaves, 0);
+  const end = point(to, arrives, head);
+  const bend = Math.max(12, (Math.abs(end.x - start.x) + Math.abs(end.y - start.y)) / 2.5);
+  const [a, b] = [start, end].map(({ x, y, out }) => `${x + out[0] * bend} ${y + out[1] * bend}`);
+  return `M${start.x} ${start.y} C${a} ${b} ${end.x} ${end.y}`;
+}
+
+function point(box, side, distance) {
+  const [name, along = "0.5"] = side.split(" ");
+  const out = OUTWARD[name];
+  const x = out[0] ? box.x + (out[0] > 0 ? box.width : 0) : box.x + box.width * along;
+  const y = out[1] ? box.y + (out[1] > 0 ? box.height : 0) : box.y + box.height * along;
+  return { x: x + out[0] * distance, y: y + out[1] * distance, out };
 }
 
 function marker(id) {

@@ -67,7 +67,7 @@ for (const card of document.querySelectorAll("[data-scenario]")) {
     if (job) byId("run-title").focus();
   };
   card.querySelector("[data-run]").addEventListener("click", start(false));
-  card.querySelector("[data-faultless]").addEventListener("click", start(true));
+  card.querySelector("[data-faultless]")?.addEventListener("click", start(true));
 }
 byId("steady").addEventListener("click", (event) => backToSteady(event.currentTarget));
 reports();
