@@ -12,7 +12,7 @@ from loadtests.run import Result
 
 STORIES = {
     "steady": "The usual load goes through as it comes.",
-    "spike": "Ten times the usual load within five seconds: the queue takes what the worker cannot at once, and drains.",
+    "spike": "Ten times the usual load within five seconds: the queue takes what the worker cannot, and drains.",
     "ramp": "One usual load more at every step, until the pipeline cannot follow any more: the knee.",
     "soak": "The usual load for long: what leaks, shows.",
 }
