@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines, load, look
+from lab import engines, load, look, mode
 from lab import gameday_cli as gamedays
 from lab.aws import Aws
 from lab.console import cli as consoles
@@ -37,6 +37,7 @@ app.add_typer(scenarios.app)
 app.add_typer(gamedays.app)
 app.add_typer(look.app)
 app.command(name="load")(load.load)
+app.command(name="mode")(mode.mode)
 app.add_typer(consoles.app)
 
 Port = Annotated[

@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from lab import cli
+from lab import cli, mode
 from lab.errors import LabError
 
 
@@ -66,3 +66,9 @@ def test_the_exit_code_of_a_command_is_the_programs() -> None:
         raise typer.Exit(3)
 
     assert cli.run(lambda **options: program([], **options)) == 3
+
+
+def test_an_unknown_failure_mode_is_refused_with_those_there_are() -> None:
+    with pytest.raises(LabError, match="There is no failure mode poison") as raised:
+        mode.mode("poison")
+    assert "poison_payload" in raised.value.fix

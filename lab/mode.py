@@ -1,0 +1,29 @@
+"""`lab mode`: the failure mode that is in force, and another one."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lab.errors import LabError
+from lab.scenario.cli import Env, Port, connect
+
+console = Console()
+
+
+def mode(
+    name: Annotated[str | None, typer.Argument(help="The mode to put in force; without it, show it.")] = None,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Show the failure mode, or put one in force. It stays until it is `none` again: lab mode none."""
+    from functions.common.failure_modes import FailureMode  # noqa: PLC0415  brings the functions' libraries
+
+    if name is not None and name not in FailureMode:
+        raise LabError(f"There is no failure mode {name}.", f"Use one of: {', '.join(FailureMode)}")
+    pipeline, _ = connect(port, env)
+    if name is None:
+        console.print(pipeline.failure_mode(), highlight=False)
+        return
+    pipeline.set_failure_mode(name)
+    console.print(f"failure mode: {name}; the functions notice within seconds", highlight=False)
