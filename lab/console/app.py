@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
+from lab import paths
 from lab.console.connection import UNREACHABLE
 from lab.console.desk import Desk
 from lab.console.routes import dlq, faults, jobs, pages, pipeline, watching
@@ -27,6 +28,7 @@ def create_app(desk: Desk) -> ASGIApp:
         finally:
             await run_in_threadpool(desk.live.stop)
 
+    paths.REPORTS.mkdir(parents=True, exist_ok=True)
     app = Starlette(
         routes=[
             *pages.ROUTES,

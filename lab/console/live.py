@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from functions.common import codec
@@ -36,7 +36,8 @@ class Follower:
 
     def tell(self, name: str, data: str) -> None:
         """Have an event sent; it replaces one of the same name that was not sent yet."""
-        self._loop.call_soon_threadsafe(self._put, name, data)
+        with suppress(RuntimeError):  # the loop is closed: the console ends, and nobody follows any more
+            self._loop.call_soon_threadsafe(self._put, name, data)
 
     async def events(self) -> AsyncGenerator[Event]:
         """Events as they come, without end."""

@@ -1,0 +1,399 @@
+"""The console as a person has it: `lab console` and a browser. Nothing it needs comes from elsewhere."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from lab import paths
+from lab.changes import Changes
+from lab.console.routes.pages import PAGES
+from lab.dlq.seed import bury
+from lab.engines import HostEngine
+from lab.observe import Pipeline
+from lab.orders import orders
+from tests.browsers import AXE, chromium
+from tests.conftest import free_port
+from tests.eventually import eventually
+
+SECONDS = 20
+MS = 1000
+ADDRESS = re.compile(r"console: (http://127\.0\.0\.1:(\d+)/enter#\S+)")
+
+
+@dataclass
+class Served:
+    """A console that serves. `entrance` is the address with the token that it printed."""
+
+    process: subprocess.Popen[str]
+    entrance: str
+
+    @property
+    def home(self) -> str:
+        return self.entrance.split("/enter")[0]
+
+    def interrupted(self) -> tuple[int, str]:
+        """Its exit code and what else it printed, after Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, out
+
+
+@contextmanager
+def serving(engine_port: int) -> Generator[Served]:
+    command = [sys.executable, "-m", "lab", "console", "--console-port", str(free_port())]
+    process = subprocess.Popen(
+        [*command, "--port", str(engine_port)], cwd=paths.ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    try:
+        found = ADDRESS.match(process.stdout.readline())
+        assert found
+        assert "Ctrl-C" in process.stdout.readline()
+        yield Served(process, found[1])
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def served(pipeline: Pipeline) -> Iterator[Served]:
+    with serving(urlsplit(pipeline.aws.endpoint or "").port or 0) as served:
+        yield served
+
+
+type Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, served: Served) -> Iterator[Visit]:
+    """Open a page as a person who was let in. At the end no page may have erred or asked others for anything."""
+    wrong: list[str] = []
+    contexts = []
+
+    def open_page(path: str, *, width: int = 1280, **options: object) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        context.on("weberror", lambda error: wrong.append(str(error.error)))
+        context.on("request", lambda request: wrong.append(request.url) if is_foreign(request.url) else None)
+        context.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS * MS)
+        page.goto(served.entrance)
+        page.wait_for_url(f"{served.home}/")
+        page.goto(served.home + path)
+        expect(page.locator("html")).to_have_attribute("data-pipeline", "ready", timeout=SECONDS * MS)
+        return page
+
+    def is_foreign(url: str) -> bool:
+        return not url.startswith((served.home, "data:", "blob:"))
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def settled(page: Page) -> None:
+    """Wait until what the page loads by itself is there."""
+    for selector in (".charts-plot .main-svg", ".plot .main-svg", "#alarms .alarm"):
+        root = selector.split()[0]
+        if page.locator({".charts-plot": "#charts", ".plot": "#widgets"}.get(root, root)).count():
+            page.wait_for_selector(selector)
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+def test_every_page_is_accessible_and_as_wide_as_the_window(visit: Visit, theme: str, width: int) -> None:
+    """axe-core's rules for WCAG 2.2 A and AA, and its best practices."""
+    page = visit("/", width=width, color_scheme=theme)
+    for path in [*(path for path, _, _ in PAGES), "/runbooks/critical-dlq-depth"]:
+        page.goto(f"{urlsplit(page.url).scheme}://{urlsplit(page.url).netloc}{path}")
+        settled(page)
+        page.evaluate(AXE.read_text())  # not as a script of the page, which its policy refuses
+        found = page.evaluate("axe.run()")
+        told = [
+            (one["id"], [node["target"] + [node["failureSummary"]] for node in one["nodes"]])
+            for one in found["violations"]
+        ]
+        assert told == [], path
+        assert found["passes"]
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+
+def test_the_picture_and_the_charts_follow_the_orders(visit: Visit) -> None:
+    page = visit("/")
+    page.get_by_label("Orders to send").fill("20")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#toast")).to_have_text("20 orders accepted", timeout=SECONDS * MS)
+    accepted = page.locator('[data-figure="accepted"]')
+    expect(accepted).not_to_have_text(re.compile(r"^(\W|0|0\.0)$"), timeout=SECONDS * MS)
+    assert page.locator(".edge.flows").count() > 0
+    expect(page.locator("#charts .charts-now").filter(has_text="processed").first).to_be_visible()
+
+
+def test_motion_is_left_out_for_those_who_want_none(visit: Visit) -> None:
+    page = visit("/", reduced_motion="reduce")
+    page.wait_for_selector(".edge", state="attached")
+    moves = "edge => { edge.classList.add('flows'); return getComputedStyle(edge).animationName; }"
+    assert page.locator(".edge").first.evaluate(moves) == "none"
+
+
+def test_the_deployed_dashboard_is_drawn(visit: Visit) -> None:
+    page = visit("/dashboard")
+    page.get_by_label("Time").select_option("300")
+    page.get_by_label("Period").select_option("10")
+    page.wait_for_selector(".plot .main-svg")
+    graphs = page.locator('.widget[data-type="graph"]')
+    assert graphs.count() > 10
+    expect(page.locator(".widget .main-svg").first).to_be_visible()
+    expect(page.get_by_role("region", name="Queue depth")).to_be_visible()
+    assert "not shown here" not in page.locator("#widgets").inner_text().lower()
+    expect(page.locator("#read")).to_contain_text("ingestion-dev")
+
+
+def test_dead_letters_are_found_planned_and_moved_with_the_keyboard_alone(
+    visit: Visit, pipeline: Pipeline
+) -> None:
+    ids = bury(pipeline, list(orders(4, label="browser")))
+    page = visit("/dlq")
+    page.get_by_label("Error type").focus()
+    page.keyboard.type("LinesExceedAmount")
+    page.keyboard.press("Enter")
+    expect(page.locator("#letters tr")).to_have_count(4, timeout=SECONDS * MS)
+    first = page.locator("#letters button").first
+    assert first.inner_text() in ids
+    first.press("Enter")
+    expect(page.get_by_role("dialog", name=re.compile("Dead letter"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#letter")).to_be_hidden()
+    page.get_by_role("button", name="Show the plan").press("Enter")
+    dialog = page.get_by_role("dialog", name="Move 4 messages?")
+    expect(dialog).to_be_visible(timeout=SECONDS * MS)
+    typed = page.locator("#confirm-input")
+    label = page.locator("label[for=confirm-input]").inner_text()
+    typed.focus()
+    page.keyboard.type("something")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    typed.fill("")
+    page.keyboard.type(label.rsplit(" ", 1)[1])
+    page.get_by_role("button", name="Redrive", exact=True).press("Enter")
+    expect(page.locator("#job-status")).to_have_text("succeeded", timeout=40 * MS)
+    expect(page.locator("#operation")).to_contain_text("4 of 4")
+    eventually(lambda: set(ids) <= {effect.order_id for effect in pipeline.effects()}, within=20)
+
+
+def test_what_is_wrong_with_a_repaired_order_is_said_beside_it(visit: Visit, pipeline: Pipeline) -> None:
+    bury(pipeline, list(orders(1, label="browser")))
+    page = visit("/dlq")
+    page.get_by_role("button", name="Look").click()
+    page.locator("#letters button").first.click()
+    page.get_by_label("Body, as it died").fill('{"orderId": "x"}')
+    page.get_by_role("button", name="Send repaired").click()
+    page.locator("#confirm-input").fill(
+        page.locator("label[for=confirm-input]").inner_text().rsplit(" ", 1)[1]
+    )
+    page.get_by_role("button", name="Send it").click()
+    expect(page.locator("#letter-error")).to_contain_text("no valid order", timeout=SECONDS * MS)
+    assert pipeline.dlq().visible == 1
+
+
+def test_a_fault_is_switched_with_the_keyboard_and_shown_on_every_page(
+    visit: Visit, pipeline: Pipeline
+) -> None:
+    page = visit("/faults")
+    switch = page.get_by_role("switch", name="Duplicate submit")
+    switch.press("Space")
+    expect(switch).to_have_attribute("aria-checked", "true", timeout=SECONDS * MS)
+    assert pipeline.failure_mode() == "duplicate_submit"
+    expect(page.locator('[data-switch="poison_payload"] .switch-state')).to_contain_text("end first")
+    expect(page.get_by_role("switch", name="Poison payload")).to_be_disabled()
+    other = visit("/")
+    expect(other.locator("#in-force")).to_contain_text("Duplicate submit, for another", timeout=SECONDS * MS)
+    switch.press("Space")
+    expect(switch).to_have_attribute("aria-checked", "false", timeout=SECONDS * MS)
+    assert pipeline.failure_mode() == "none"
+
+
+def test_a_browser_without_the_token_sees_nothing(browser: Browser, served: Served) -> None:
+    page = browser.new_page()
+    page.goto(f"{served.home}/dlq")
+    page.wait_for_url(f"{served.home}/enter")
+    expect(page.locator("#told")).to_contain_text("make console printed")
+    page.goto(f"{served.home}/enter#wrong")
+    page.reload()
+    expect(page.locator("#told")).to_contain_text("not the token of this start")
+    page.goto(f"{served.home}/dlq")
+    page.wait_for_url(f"{served.home}/enter")
+    page.close()
+
+
+def test_the_token_does_not_stay_in_the_address(visit: Visit, served: Served) -> None:
+    page = visit("/")
+    token = served.entrance.split("#")[1]
+    page.go_back()
+    assert token not in page.url
+    assert token not in page.evaluate(
+        "document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)"
+    )
+
+
+ATTACK = """<!doctype html><title>foreign</title>
+<form id="form" method="post" action="{home}/api/steady" enctype="text/plain"><input name='{{"a":"' value='"}}'></form>
+<iframe name="frame" src="{home}/"></iframe><img src="{home}/static/icon.svg">
+<script src="{home}/api/readings"></script>
+<script>
+const told = [];
+const attempt = async (name, path, options) => {{
+  try {{
+    const answer = await fetch("{home}" + path, {{ credentials: "include", ...options }});
+    told.push([name, answer.type, answer.status]);
+  }} catch (error) {{ told.push([name, "blocked", 0]); }}
+}};
+window.done = (async () => {{
+  await attempt("read", "/api/readings", {{}});
+  await attempt("read blindly", "/api/readings", {{ mode: "no-cors" }});
+  const sent = {{ method: "POST", body: '{{"count": 5}}' }};
+  await attempt("act", "/api/orders", {{ ...sent, headers: {{ "Content-Type": "application/json" }} }});
+  await attempt("act blindly", "/api/orders", {{ ...sent, mode: "no-cors" }});
+  return told;
+}})();
+</script>"""
+
+
+def test_a_page_of_another_site_can_neither_drive_the_console_nor_read_from_it(
+    visit: Visit, served: Served, browser: Browser, pipeline: Pipeline
+) -> None:
+    """It is served by another port of the same host: browsers send it the console's cookie."""
+
+    class Foreign(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(ATTACK.format(home=served.home).encode())
+
+        def log_message(self, *_: object) -> None:
+            """The tests' output is not the place for an access log."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        page.goto(served.entrance)
+        page.wait_for_url(f"{served.home}/")
+        assert context.cookies()
+        before = pipeline.processed()
+        answers: list[tuple[str, int]] = []
+        page.on("response", lambda answer: answers.append((urlsplit(answer.url).path, answer.status)))
+        page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
+        told = page.evaluate("window.done")
+        assert len(told) == 4
+        assert {kind for _, kind, _ in told} <= {"blocked", "opaque"}
+        page.evaluate("document.getElementById('form').submit()")
+        page.wait_for_url(f"{served.home}/api/steady")
+        assert "origin" in page.content()
+        ours = [(path, status) for path, status in answers if path != "/"]
+        assert {status for path, status in ours if path.startswith("/api")} == {403}
+        assert ("/api/orders", 403) in ours
+        assert pipeline.processed() == before
+        page.goto(served.home + "/")
+        expect(page.locator("#job")).to_be_hidden()
+    finally:
+        context.close()
+        server.shutdown()
+
+
+def test_another_name_for_this_machine_is_refused(browser: Browser, served: Served) -> None:
+    """DNS rebinding: the attacker's name resolves to 127.0.0.1, so the browser takes the console for his site."""
+    page = browser.new_page()
+    port = urlsplit(served.home).port
+    answer = page.goto(f"http://rebound.example:{port}/enter")
+    assert answer
+    assert answer.status == 421
+    page.close()
+
+
+def test_a_console_without_an_engine_says_what_to_run_and_goes_on_when_it_is_there(browser: Browser) -> None:
+    engine = HostEngine(free_port())
+    with serving(engine.port) as served:
+        page = browser.new_page()
+        page.goto(served.entrance)
+        banner = page.get_by_role("alert")
+        expect(banner).to_contain_text(
+            f"No engine is running on port {engine.port}. Run: make up", timeout=SECONDS * MS
+        )
+        try:
+            engine.up()
+            expect(banner).to_contain_text("is not deployed. Run: make deploy-local", timeout=SECONDS * MS)
+        finally:
+            engine.down()
+        expect(banner).to_contain_text("Run: make up", timeout=SECONDS * MS)
+        page.close()
+
+
+def test_ctrl_c_ends_it_cleanly_and_undoes_what_it_changed(pipeline: Pipeline, browser: Browser) -> None:
+    with serving(urlsplit(pipeline.aws.endpoint or "").port or 0) as served:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(served.entrance)
+        page.wait_for_url(f"{served.home}/")
+        page.goto(f"{served.home}/faults")
+        page.get_by_role("switch", name="Worker killed after 1 s").click()
+        eventually(lambda: Changes(pipeline).standing(), within=SECONDS)
+        code, out = served.interrupted()
+        context.close()
+    assert code == 0
+    assert "undone: worker-timeout changed by the console" in out
+    assert out.endswith("console ended\n")
+    assert Changes(pipeline).standing() == []
+
+
+@pytest.mark.long
+def test_a_scenario_is_run_watched_and_its_report_read(visit: Visit) -> None:
+    page = visit("/scenarios")
+    page.get_by_role("button", name="Back to the steady state").first.click()
+    page.get_by_role("button", name="Bring it back").click()
+    expect(page.locator("#job-status")).to_have_text("succeeded", timeout=150 * MS)
+    page.get_by_role("button", name="Run happy-path").click()
+    expect(page.locator("#findings .badge.good").first).to_be_visible(timeout=60 * MS)
+    expect(page.locator("#findings .pending").first).to_be_visible()
+    expect(page.locator("#job-status")).to_have_text("succeeded", timeout=120 * MS)
+    assert page.locator("#findings .badge.bad").count() == 0
+    page.locator("#job-report").click()
+    expect(page.get_by_role("heading", name="Happy path")).to_be_visible()
+
+
+def test_a_busy_port_is_one_clear_line(served: Served) -> None:
+    port = str(urlsplit(served.home).port)
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", "console", "--console-port", port],
+        cwd=paths.ROOT,
+        env=os.environ | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"error: Port {port} is in use by" in done.stderr
+    assert f"CONSOLE_PORT={int(port) + 1}" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,207 @@
+"""The console without an engine: it serves, says what is missing, and checks what it is sent."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from lab.console.connection import Connection
+from lab.console.live import Live
+from lab.console.routes.pages import PAGES
+from lab.console.server import listening
+from lab.console.switches import Switches
+from lab.errors import LabError
+from tests.eventually import eventually
+from tests.unit.lab.console.doors import browser, desk_of, let_in, no_engine
+
+
+@pytest.fixture
+def ours() -> TestClient:
+    desk = desk_of()
+    return let_in(browser(desk, raise_server_exceptions=False), desk)
+
+
+@pytest.mark.parametrize("path", [path for path, _, _ in PAGES])
+def test_every_page_is_served_without_an_engine(ours: TestClient, path: str) -> None:
+    answer = ours.get(path)
+    assert answer.status_code == 200
+    assert 'aria-current="page"' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/dashboard", "/api/alarms"])
+def test_what_needs_the_pipeline_says_what_to_run(ours: TestClient, path: str) -> None:
+    answer = ours.get(path)
+    assert answer.status_code == 503
+    assert answer.json() == {"what": "No engine is running on port 4566.", "fix": "Run: make up"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/api/orders", {"count": 0}, "count must be"),
+        ("/api/orders", {"count": 10**6}, "count must be"),
+        ("/api/orders", {"count": "5"}, "count must be"),
+        ("/api/faults/on", {"name": "", "seconds": 60}, "name must be"),
+        ("/api/faults/on", {"name": "poison_payload", "seconds": 5}, "seconds must be"),
+        ("/api/dlq/look", {"limit": 10, "plan": {"minAgeSeconds": -1}}, "minAgeSeconds"),
+        ("/api/dlq/look", {"limit": 10, "plan": {"unknown": 1}}, "unknown"),
+        ("/api/dlq/look", {"limit": 10, "plan": []}, "plan must be an object"),
+        (
+            "/api/dlq/redrive",
+            {"plan": {}, "digest": "other", "confirmation": "other", "eligible": 1},
+            "not the plan",
+        ),
+        (
+            "/api/dlq/repair",
+            {"messageId": "12345678-9", "body": "{}", "confirmation": "no"},
+            "nothing was done",
+        ),
+        ("/api/dlq/discard", {"messageId": "12345678-9", "reason": " "}, "reason must be"),
+        ("/api/scenarios/run", {"name": "no-such"}, "There is no scenario"),
+        ("/api/scenarios/run", {"name": "happy-path", "withoutFault": 1}, "withoutFault must be"),
+        ("/api/job/cancel", {}, "Nothing is under way"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(ours: TestClient, path: str, body: Any, told: str) -> None:
+    answer = ours.post(path, json=body)
+    assert answer.status_code in (409, 422)
+    assert told in answer.json()["what"]
+    assert answer.json()["fix"]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [(b"no json", 400), (b"[]", 400), (b"x" * 3_000_000, 413)],
+    ids=["text", "list", "huge"],
+)
+def test_a_body_that_is_no_sane_object_is_refused(ours: TestClient, content: bytes, status: int) -> None:
+    assert ours.post("/api/orders", content=content).status_code == status
+
+
+def test_a_fault_of_the_console_is_told_without_its_insides(
+    ours: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(_path: Any) -> Any:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("lab.console.routes.jobs.lines", crash)
+    answer = ours.get("/api/reports")
+    assert answer.status_code == 500
+    assert "Traceback" not in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/nowhere", "text/html"), ("/api/nowhere", "application/json")])
+def test_what_is_not_there_is_said_in_the_askers_words(ours: TestClient, path: str, kind: str) -> None:
+    answer = ours.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith(kind)
+
+
+def test_a_runbook_is_a_page(ours: TestClient) -> None:
+    answer = ours.get("/runbooks/critical-dlq-depth")
+    assert answer.status_code == 200
+    assert "<code" in answer.text
+    assert ours.get("/runbooks/no-such").status_code == 404
+
+
+def test_everything_the_pages_load_comes_from_the_console(ours: TestClient) -> None:
+    import re
+
+    for path, _, _ in PAGES:
+        page = ours.get(path).text
+        loaded = re.findall(r'(?:src|href)="([^"#]+)"', page)
+        assert loaded
+        assert [one for one in loaded if not one.startswith("/")] == []
+        files = [one for one in loaded if one.startswith("/static/")]
+        assert {ours.get(file).status_code for file in files} == {200}
+    for name in ("plotly.min.js", "charts.js", "charts.css"):
+        assert ours.get(f"/static/web/{name}").status_code == 200
+    assert ours.get("/static/web/no-such.js").status_code == 404
+
+
+def test_a_busy_port_is_told_with_its_owner_and_another_one() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(LabError, match=f"Port {port} is in use by .*pid") as raised:
+            listening(port)
+    assert raised.value.fix.endswith(f"make console CONSOLE_PORT={port + 1}")
+
+
+def test_it_listens_on_loopback_alone() -> None:
+    with listening(0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
+class FakePipeline:
+    """A pipeline whose queue answers, or does not."""
+
+    answers = True
+
+    class stack:  # noqa: N801  as the pipeline spells it
+        prefix = "ingestion-dev"
+
+    def queue(self) -> None:
+        if not self.answers:
+            import httpx
+
+            raise httpx.ConnectError("gone")
+
+
+def test_an_engine_that_goes_and_comes_back_is_found_again() -> None:
+    pipelines: list[Any] = [FakePipeline()]
+
+    def connect() -> tuple[Any, str]:
+        return (pipelines[0], "host engine") if pipelines else no_engine()
+
+    connection = Connection(connect)
+    assert connection.state().what == "host engine, ingestion-dev"
+    pipelines.pop().answers = False
+    missing = connection.state()
+    assert (missing.kind, missing.fix) == ("missing", "Run: make up")
+    pipelines.append(FakePipeline())
+    assert connection.state().kind == "ready"
+    assert connection.pipeline() is pipelines[0]
+
+
+def test_pages_that_follow_are_told_what_is_missing_and_a_slow_one_gets_the_latest() -> None:
+    live = Live(Connection(no_engine), Switches(), every=0.01)
+
+    async def follow() -> list[tuple[str, str]]:
+        with live.follower() as follower:
+            live.start()
+            events = follower.events()
+            first = await asyncio.wait_for(anext(events), 5)
+            for number in range(100):
+                follower.tell("job", str(number))
+            await asyncio.sleep(0.05)
+            told = [first]
+            while told[-1][0] != "job":
+                told.append(await asyncio.wait_for(anext(events), 5))
+            return told
+
+    try:
+        told = asyncio.run(follow())
+    finally:
+        live.stop()
+    assert '"fix":"Run: make up"' in told[0][1]
+    assert told[-1] == ("job", "99")
+
+
+def test_a_look_that_fails_is_shown_and_the_next_one_is_tried() -> None:
+    calls: list[int] = []
+
+    def crash() -> Any:
+        calls.append(1)
+        raise ZeroDivisionError("oh")
+
+    live = Live(Connection(crash), Switches(), every=0.01)
+    live.start()
+    try:
+        eventually(lambda: len(calls) > 1)
+    finally:
+        live.stop()

@@ -1,0 +1,219 @@
+"""Nobody but the browser that was given the token of this start drives the console, or reads from it."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.testclient import TestClient
+
+from lab.console.desk import Desk
+from lab.console.routes import dlq, faults, jobs, pages, pipeline, watching
+from lab.console.security import CSRF_HEADER, OPEN_PATHS
+from tests.unit.lab.console.doors import OURS, PORT, browser, desk_of, let_in
+
+ROUTES: list[BaseRoute] = [
+    *pages.ROUTES,
+    *pipeline.ROUTES,
+    *watching.ROUTES,
+    *dlq.ROUTES,
+    *faults.ROUTES,
+    *jobs.ROUTES,
+]
+ALL = [
+    (method, route.path.replace("{name}", "anything"))
+    for route in ROUTES
+    if isinstance(route, Route)
+    for method in sorted((route.methods or set()) - {"HEAD"})
+] + [("GET", f"{route.path}/x") for route in ROUTES if isinstance(route, Mount)]
+GUARDED = [one for one in ALL if one[1] not in OPEN_PATHS and not one[1].startswith("/static/")]
+ACTING = [path for method, path in ALL if method == "POST"]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return desk_of()
+
+
+@pytest.fixture
+def stranger(desk: Desk) -> TestClient:
+    """A browser, or a program of this machine, that was not given the token."""
+    return browser(desk)
+
+
+@pytest.fixture
+def ours(desk: Desk) -> TestClient:
+    return let_in(browser(desk), desk)
+
+
+def test_the_routes_are_all_under_test() -> None:
+    assert len(GUARDED) > 20
+    assert "/api/dlq/redrive" in ACTING
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_without_a_session_nothing_is_answered(stranger: TestClient, method: str, path: str) -> None:
+    answer = stranger.request(method, path, headers={"origin": OURS, CSRF_HEADER: "the-csrf"})
+    assert answer.status_code == 401
+    assert "make console" in answer.json()["fix"]
+
+
+@pytest.mark.parametrize("cookie", ["", "wrong", "the-token", "the-session2"])
+def test_a_wrong_session_is_none(stranger: TestClient, desk: Desk, cookie: str) -> None:
+    stranger.cookies.set(desk.guard.cookie, cookie)
+    assert stranger.get("/api/reports").status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), ALL)
+@pytest.mark.parametrize(
+    "host", ["evil.example", f"evil.example:{PORT}", f"127.0.0.1:{PORT + 1}", "127.0.0.1", ""]
+)
+def test_another_host_name_is_refused_whoever_asks(
+    ours: TestClient, method: str, path: str, host: str
+) -> None:
+    """DNS rebinding: a name of the attacker's that resolves to 127.0.0.1."""
+    answer = ours.request(method, path, headers={"host": host, "origin": f"http://{host}"})
+    assert answer.status_code == 421
+
+
+@pytest.mark.parametrize("path", ACTING)
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        f"https://127.0.0.1:{PORT}",
+        f"http://127.0.0.1:{PORT + 1}",
+        f"http://localhost:{PORT}",
+        "null",
+        "",
+    ],
+)
+def test_a_page_of_another_origin_cannot_do_anything(ours: TestClient, path: str, origin: str) -> None:
+    """Not even with the cookie, which browsers send from any port of the same host."""
+    answer = ours.post(path, json={}, headers={"origin": origin})
+    assert answer.status_code == 403
+    assert "origin" in answer.json()["what"]
+
+
+@pytest.mark.parametrize("path", ACTING)
+def test_a_request_without_an_origin_cannot_do_anything(ours: TestClient, path: str) -> None:
+    del ours.headers["origin"]
+    assert ours.post(path, json={}).status_code == 403
+
+
+@pytest.mark.parametrize("path", [path for path in ACTING if path not in OPEN_PATHS])
+@pytest.mark.parametrize("token", [None, "", "wrong", "the-token", "the-session"])
+def test_without_the_token_of_the_pages_nothing_is_done(
+    ours: TestClient, path: str, token: str | None
+) -> None:
+    del ours.headers[CSRF_HEADER]
+    answer = ours.post(path, json={}, headers={} if token is None else {CSRF_HEADER: token})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(("mode", "dest"), [("no-cors", "script"), ("cors", "empty"), ("navigate", "iframe")])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/readings", "/api/events", "/static/console.js", "/reports/index.html"]
+)
+def test_a_foreign_page_cannot_embed_or_fetch_anything(
+    ours: TestClient, site: str, mode: str, dest: str, path: str
+) -> None:
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest}
+    assert ours.get(path, headers=headers).status_code == 403
+
+
+def test_a_link_to_the_console_may_be_followed(ours: TestClient) -> None:
+    headers = {"sec-fetch-site": "same-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert ours.get("/scenarios", headers=headers).status_code == 200
+
+
+def test_a_person_without_a_session_is_led_to_the_entrance(stranger: TestClient) -> None:
+    headers = {"accept": "text/html", "sec-fetch-dest": "document", "sec-fetch-mode": "navigate"}
+    answer = stranger.get("/dlq", headers=headers | {"sec-fetch-site": "none"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/enter")
+    assert stranger.get("/enter").status_code == 200
+
+
+def test_the_token_of_this_start_opens_the_console(stranger: TestClient, desk: Desk) -> None:
+    answer = stranger.post("/session", json={"token": "the-token"}, headers={"origin": OURS})
+    assert answer.status_code == 200
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith(f"{desk.guard.cookie}=")
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
+    assert "the-token" not in cookie
+    assert stranger.get("/scenarios").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [{"token": "wrong"}, {"token": ""}, {"token": 1}, {}, ["the-token"], "the-token"]
+)
+def test_any_other_token_does_not(stranger: TestClient, body: object) -> None:
+    answer = stranger.post("/session", json=body, headers={"origin": OURS})
+    assert answer.status_code in (400, 403, 422)
+    assert "set-cookie" not in answer.headers
+
+
+def test_the_token_is_taken_from_our_own_entrance_alone(stranger: TestClient) -> None:
+    answer = stranger.post("/session", json={"token": "the-token"}, headers={"origin": "http://evil.example"})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_each_start_has_its_own_secrets() -> None:
+    from lab.console.security import Keys
+
+    one, other = Keys(), Keys()
+    secrets = {one.token, one.session, one.csrf, other.token, other.session, other.csrf}
+    assert len(secrets) == 6
+    assert all(len(secret) >= 43 for secret in secrets)
+
+
+def every_answer(ours: TestClient, stranger: TestClient) -> Iterator[tuple[str, dict[str, str]]]:
+    for client, path in (
+        (ours, "/"),
+        (ours, "/nowhere"),
+        (ours, "/api/dashboard"),
+        (ours, "/static/console.js"),
+        (stranger, "/"),
+        (stranger, "/enter"),
+    ):
+        yield path, dict(client.get(path).headers)
+
+
+def test_no_answer_may_be_framed_sniffed_or_read_by_others(ours: TestClient, stranger: TestClient) -> None:
+    for path, headers in every_answer(ours, stranger):
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy, path
+        assert "frame-ancestors 'none'" in policy, path
+        assert "script-src 'self';" in policy, path
+        assert "unsafe-eval" not in policy, path
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["cross-origin-resource-policy"] == "same-origin", path
+        assert "access-control-allow-origin" not in headers, path
+
+
+def test_a_report_runs_no_scripts(ours: TestClient) -> None:
+    policy = ours.get("/reports/none/report.html").headers["content-security-policy"]
+    assert policy.startswith("sandbox")
+    assert "script-src" not in policy
+    assert "allow-scripts" not in policy
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/../../pyproject.toml",
+        "/reports/%2e%2e/%2e%2e/pyproject.toml",
+        "/static/..%2fapp.py",
+        "/runbooks/..%2f..%2fREADME",
+    ],
+)
+def test_no_path_leads_out_of_its_folder(ours: TestClient, path: str) -> None:
+    assert ours.get(path).status_code == 404
+
+
+def test_the_pages_hold_no_secret_but_their_own_token(ours: TestClient) -> None:
+    page = ours.get("/dlq").text
+    assert "the-csrf" in page
+    assert "the-session" not in page
+    assert "the-token" not in page

@@ -1,0 +1,67 @@
+"""The faults to switch on, and what the pages are told of what stands."""
+
+from typing import Any
+
+import pytest
+
+from functions.common.failure_modes import FailureMode
+from lab.changes import HIDDEN, Standing
+from lab.console.switches import MODES, SWITCHES, Switches, in_force
+from lab.errors import LabError
+from lab.knobs import KNOBS
+
+NO_PIPELINE: Any = None
+
+
+def test_every_failure_mode_has_a_switch() -> None:
+    modes = {switch.name for switch in SWITCHES.values() if switch.group == MODES}
+    assert modes == set(FailureMode) - {FailureMode.NONE}
+
+
+def test_every_switch_turns_a_knob_that_can_be_undone_by_its_name() -> None:
+    assert all(KNOBS[switch.knob.name] is switch.knob for switch in SWITCHES.values())
+
+
+def test_switches_of_a_group_stand_together() -> None:
+    """The page shows them by group in this order."""
+    groups = [switch.group for switch in SWITCHES.values()]
+    assert sorted(groups, key=groups.index) == groups
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "what"),
+    [
+        ("no_such_fault", 60, "There is no fault"),
+        ("poison_payload", 1, "out of bounds"),
+        ("poison_payload", 86_400, "out of bounds"),
+        ("silent_bus", 60, "not possible here"),
+        ("table_slow", 60, "not possible here"),
+    ],
+)
+def test_an_impossible_switch_is_refused_before_anything_is_touched(
+    name: str, seconds: int, what: str
+) -> None:
+    with pytest.raises(LabError, match=what):
+        Switches().on(NO_PIPELINE, name, seconds, local_functions=False)
+
+
+def test_what_stands_is_told_with_its_switch_and_its_end() -> None:
+    switch = SWITCHES["poison_payload"]
+    (told,) = in_force([Standing("failure-mode", "none", switch.why, 12.0)])
+    assert told == {
+        "told": "Poison payload",
+        "knob": "failure-mode",
+        "switch": "poison_payload",
+        "expiresAt": 12.0,
+    }
+
+
+def test_what_others_changed_is_told_with_who() -> None:
+    (told,) = in_force([Standing("worker-timeout", 5, "scenario slow-downstream", 12.0)])
+    assert (told["told"], told["switch"]) == ("worker-timeout changed by scenario slow-downstream", None)
+
+
+def test_a_puzzle_is_not_given_away() -> None:
+    (told,) = in_force([Standing("queue-delay", "0", HIDDEN, None)])
+    assert "queue-delay" not in str(told)
+    assert told["told"] == "something broken on purpose (lab repair)"
