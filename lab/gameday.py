@@ -7,21 +7,27 @@ end the score card says how long it took until an alarm told, until the team sai
 import contextlib
 import json
 import threading
-import time
+import uuid
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 from lab import ledger, orders
 from lab.api import Accepted, Api
 from lab.changes import Change, Changes
 from lab.errors import LabError
 from lab.observe import Pipeline
+from lab.polling import wait_for
 from lab.scenario import faults
 from lab.steady import require, restore
-from lab.timeline import Timeline, record
+from lab.timeline import Span, Timeline, record
 
 MAX_RATE = 20
 """Orders a second of background traffic at most."""
+
+CLIENTS = 4
+DRAIN_SECONDS = 180
+"""How long the queue may take to drain before the score is taken: the longest deferral of a circuit, and more."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,11 @@ class GameDay:
     seconds: float
     injects: tuple[Inject, ...]
     hints: tuple[str, ...]
+
+    def faster(self, factor: float) -> "GameDay":
+        """The same incident on a clock that runs so many times as fast."""
+        injects = tuple(replace(inject, at=inject.at / factor) for inject in self.injects)
+        return replace(self, seconds=self.seconds / factor, injects=injects)
 
 
 GAMEDAYS = {
@@ -101,7 +112,7 @@ GAMEDAYS = {
 
 @dataclass
 class Game:
-    """A GameDay under way."""
+    """A GameDay under way. `trouble` is what ended it before its time, if something did."""
 
     day: GameDay
     pipeline: Pipeline
@@ -110,43 +121,74 @@ class Game:
     say: Callable[[str], None]
     rate: float = 0.0
     accepted: list[Accepted] = field(default_factory=list[Accepted])
+    refused: int = 0
     strange: list[str] = field(default_factory=list[str])
+    injected_at: list[float] = field(default_factory=list[float])
     declared_at: float | None = None
     hints_given: int = 0
+    trouble: Exception | None = None
     finished: threading.Event = field(default_factory=threading.Event)
 
-    def hint(self) -> str:
-        """The next hint; each costs on the score card."""
-        text = self.day.hints[min(self.hints_given, len(self.day.hints) - 1)]
+    def hint(self) -> str | None:
+        """The next hint, which costs on the score card; None when there is none left."""
+        if self.hints_given == len(self.day.hints):
+            return None
         self.hints_given += 1
-        return text
+        return self.day.hints[self.hints_given - 1]
 
     def declare(self) -> None:
         """The team has noticed."""
         if self.declared_at is None:
             self.declared_at = self.timeline.now
 
+    def end(self) -> None:
+        """Stop the clock and the traffic, and end whatever is in force, so that the queue can drain."""
+        self.finished.set()
+        self.undo()
+
+    def undo(self) -> None:
+        """End every change of the game."""
+        changes = Changes(self.pipeline)
+        for standing in changes.standing():
+            changes.undo(standing.knob)
+
     def send(self) -> None:
         """Traffic at the rate of the moment until the game is over."""
         supply = orders.orders(int(MAX_RATE * self.day.seconds) + 1, label="gameday")
-        while not self.finished.wait(1 / min(self.rate, MAX_RATE)):
-            with contextlib.suppress(LabError, StopIteration):
-                self.accepted.append(self.api.submit(next(supply)))
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            while not self.finished.wait(1 / min(self.rate, MAX_RATE)):
+                clients.submit(self._post, next(supply))
+
+    def _post(self, order: dict[str, object]) -> None:
+        try:
+            self.accepted.append(self.api.submit(order))
+        except LabError:
+            self.refused += 1
+
+    def run_clock(self) -> None:
+        """Let every inject happen at its moment."""
+        try:
+            for inject in self.day.injects:
+                if self.finished.wait(max(0.0, inject.at - self.timeline.now)):
+                    return
+                self.injected_at.append(self.timeline.now)
+                self.say(f"[{self.timeline.now:5.1f} s] {inject.told}")
+                self.inject(inject)
+        except Exception as error:  # noqa: BLE001  it ends the game, and play() raises it
+            self.trouble = error
+            self.finished.set()
 
     def inject(self, what: Inject) -> None:
         """Let one inject happen."""
-        self.say(f"[{self.timeline.now:5.1f} s] {what.told}")
-        changes = Changes(self.pipeline)
         if what.rate is not None:
             self.rate = what.rate
         elif what.change is not None:
             why = f"gameday {self.day.name}"
-            changes.make(what.change, why=why, seconds=self.day.seconds + 60)
+            Changes(self.pipeline).make(what.change, why=why, seconds=self.day.seconds + DRAIN_SECONDS)
         else:
-            for standing in changes.standing():
-                changes.undo(standing.knob)
-        for number in range(what.strange_orders):
-            order_id = f"gameday-strange-{number}"
+            self.undo()
+        for _ in range(what.strange_orders):
+            order_id = f"strange-{uuid.uuid4().hex[:12]}"
             body = json.dumps({"schemaVersion": 3, "orderId": order_id})
             self.pipeline.aws.client("sqs").send_message(
                 QueueUrl=self.pipeline.stack.queue_url, MessageBody=body
@@ -156,12 +198,13 @@ class Game:
 
 @dataclass(frozen=True)
 class ScoreCard:
-    """How it went. Seconds; None where it did not happen."""
+    """How it went. Seconds since the first inject, or since the last for recovery; None where it did not happen."""
 
     alarm_after: float | None
     declared_after: float | None
     recovered_after: float | None
     hints: int
+    refused: int
     ledger: ledger.Ledger
 
     @property
@@ -177,10 +220,7 @@ def play(day: GameDay, pipeline: Pipeline, say: Callable[[str], None]) -> Genera
     try:
         with Api(pipeline.aws, pipeline.stack) as api, record(pipeline) as timeline:
             game = Game(day, pipeline, api, timeline, say, rate=day.rate)
-            threads = [
-                threading.Thread(target=game.send, daemon=True),
-                threading.Thread(target=_clock, args=(game,), daemon=True),
-            ]
+            threads = [threading.Thread(target=work, daemon=True) for work in (game.send, game.run_clock)]
             for thread in threads:
                 thread.start()
             try:
@@ -189,25 +229,43 @@ def play(day: GameDay, pipeline: Pipeline, say: Callable[[str], None]) -> Genera
                 game.finished.set()
                 for thread in threads:
                     thread.join(timeout=30)
+            if game.trouble:
+                raise game.trouble
     finally:
         restore(pipeline, say)
 
 
 def score(game: Game) -> ScoreCard:
-    """The score card of a game, once its queue is empty."""
-    deadline = time.monotonic() + 60
-    while game.pipeline.queue().total and time.monotonic() < deadline:
-        time.sleep(0.5)
-    first = game.day.injects[0].at
-    last = game.day.injects[-1].at
+    """The score card of a game that has ended, taken once its queue is empty or has had its time."""
+    game.end()
+    if waiting := game.pipeline.queue().total:
+        game.say(f"waiting for the last {waiting} orders")
+    with contextlib.suppress(LabError):
+        wait_for(
+            "an empty queue",
+            lambda: game.pipeline.queue().total,
+            lambda total: total == 0,
+            within=DRAIN_SECONDS,
+        )
     samples = game.timeline.samples
-    rang = [s.at for s in samples if s.at >= first and "ALARM" in s.alarms.values()]
-    well = [s.at for s in samples if s.at >= last and not (s.queued or s.in_flight)]
+    began, over = (game.injected_at[0], game.injected_at[-1]) if game.injected_at else (None, None)
+    if began is not None and over is not None:
+        game.timeline.spans.append(Span(game.day.injects[0].told, began, over))
+    complete = len(game.injected_at) == len(game.day.injects)
+    rang = [s.at for s in samples if began is not None and s.at >= began and "ALARM" in s.alarms.values()]
+    well = [
+        s.at
+        for s in samples
+        if complete and over is not None and s.at >= over and not (s.queued or s.in_flight)
+    ]
     return ScoreCard(
-        alarm_after=rang[0] - first if rang else None,
-        declared_after=None if game.declared_at is None else game.declared_at - first,
-        recovered_after=well[0] - last if well else None,
+        alarm_after=rang[0] - began if rang and began is not None else None,
+        declared_after=game.declared_at - began
+        if game.declared_at is not None and began is not None
+        else None,
+        recovered_after=well[0] - over if well and over is not None else None,
         hints=game.hints_given,
+        refused=game.refused,
         ledger=ledger.settle(
             [*(one.order_id for one in game.accepted), *game.strange],
             game.pipeline.effects(),
@@ -215,10 +273,3 @@ def score(game: Game) -> ScoreCard:
             game.pipeline.dlq(),
         ),
     )
-
-
-def _clock(game: Game) -> None:
-    for inject in game.day.injects:
-        if game.finished.wait(max(0.0, inject.at - game.timeline.now)):
-            return
-        game.inject(inject)

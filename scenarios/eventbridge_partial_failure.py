@@ -7,18 +7,8 @@ missing, and none comes twice.
 Seen to fail: run `--without-fault`, no entry is refused.
 """
 
-from lab.scenario import (
-    Experiment,
-    Prediction,
-    Reading,
-    Scenario,
-    at_least,
-    exactly,
-    faults,
-    read,
-    recovery,
-    under,
-)
+from lab.scenario import Experiment, faults, read
+from lab.scenario.model import Prediction, Reading, Scenario, at_least, exactly, recovery, under
 
 ORDERS, LATER = 20, 5
 REFUSALS = 1

@@ -4,7 +4,8 @@ Thirty good orders, ten of them one after the other, twenty at once. What the AP
 what the worker processed, what the table holds, what the bus announced and what both kinds of metrics counted.
 """
 
-from lab.scenario import Experiment, Prediction, Scenario, at_most, exactly, read, recovery, steady
+from lab.scenario import Experiment, read
+from lab.scenario.model import Prediction, Scenario, at_most, exactly, recovery, steady
 
 ALONE, TOGETHER = 10, 20
 ALL = ALONE + TOGETHER

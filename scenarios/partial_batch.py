@@ -4,7 +4,8 @@ Ten orders go to the queue together. Three contradict themselves: their lines co
 schema cannot see and no retry can mend. The seven others are processed at their first receive.
 """
 
-from lab.scenario import Experiment, Prediction, Scenario, exactly, read, under
+from lab.scenario import Experiment, read
+from lab.scenario.model import Prediction, Scenario, exactly, under
 
 GOOD, BAD = 7, 3
 CONTRADICTION = {"amount": 0.01, "items": [{"sku": "sku-1", "quantity": 2, "unitPrice": 5}]}

@@ -5,7 +5,8 @@ redrive of everything would kill the three again; one filtered by category moves
 were, visible and unchanged.
 """
 
-from lab.scenario import Experiment, Prediction, Scenario, exactly, faults, read, recovery, under
+from lab.scenario import Experiment, faults, read
+from lab.scenario.model import Prediction, Scenario, exactly, recovery, under
 
 CURABLE, HOPELESS = 4, 3
 CONTRADICTION = {"amount": 0.01, "items": [{"sku": "sku-1", "quantity": 2, "unitPrice": 5}]}

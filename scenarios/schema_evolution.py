@@ -8,7 +8,8 @@ orders end in the DLQ, whose cause of death names the same pointer.
 import uuid
 from typing import Any
 
-from lab.scenario import Experiment, Prediction, Scenario, exactly, read, steady, under
+from lab.scenario import Experiment, read
+from lab.scenario.model import Prediction, Scenario, exactly, steady, under
 
 EACH = 4
 V2 = {"schemaVersion": 2, "customerId": "customer-1", "total": {"amount": 12.5, "currency": "EUR"}}

@@ -5,18 +5,8 @@ spends a receive in the end, which is why maxReceiveCount must leave room. When 
 processed, and nobody had to redrive anything.
 """
 
-from lab.scenario import (
-    Experiment,
-    Prediction,
-    Scenario,
-    at_least,
-    exactly,
-    faults,
-    read,
-    recovery,
-    steady,
-    under,
-)
+from lab.scenario import Experiment, faults, read
+from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, WAITING = 3, 10
 

@@ -29,7 +29,7 @@ HASTE_SECONDS = 6
 """The longest wait of a hasty run."""
 
 EXCERPT_ORDERS = 3
-"""Orders whose way through the logs the report shows."""
+"""Orders whose way through the logs the report shows, each the latest under its label."""
 
 type Watch = Callable[[Experiment, list[Finding]], contextlib.AbstractContextManager[object]]
 """Shows a run while it lasts."""
@@ -218,16 +218,17 @@ def timings(run: Run) -> None:
 
 
 def excerpts(experiment: Experiment) -> list[Excerpt]:
-    """What ingest and worker logged about a few orders, found by their correlation ids."""
-    chosen = {
-        one.correlation_id: one.order_id for one in list(experiment.accepted.values())[-EXCERPT_ORDERS:]
-    }
+    """What the functions logged about a few orders of different kinds, found by their correlation ids."""
+    latest = {one.order_id.partition("-")[0]: one for one in experiment.accepted.values()}
+    chosen = {one.correlation_id: one.order_id for one in list(latest.values())[-EXCERPT_ORDERS:]}
     stack = experiment.pipeline.stack
     lines = [
         line
         for function in (stack.ingest_function_name, stack.worker_function_name, stack.redrive_function_name)
         for line in experiment.logs.lines(function)
-        if line.fields.get("correlation_id") in chosen and "event" in line.fields
+        if "event" in line.fields
+        and (order_id := chosen.get(line.fields.get("correlation_id", "")))
+        and line.fields.get("orderId", order_id) == order_id
     ]
     return [
         Excerpt(

@@ -55,7 +55,6 @@ def _to(knob: knobs.Knob, value: Any, meaning: str) -> Change:
 
 POISON = faults.failure_mode("poison_payload")
 CLOSED_DOOR = _to(knobs.INGEST_CONCURRENCY, 0, "no ingest")
-DELAY = _to(knobs.QUEUE_DELAY, "31", "a queue that delays by 31 s")
 
 RAISES = Patch(
     "worker",
@@ -98,6 +97,15 @@ RESENDS_NOTHING = Patch(
     "functions/events/announcer.py",
     "return [index for index in batch if errors[index]]",
     "return []",
+)
+OPENS_AT_ONCE = Patch(
+    "worker", "functions/worker/handler.py", "PRICE_FAILURE_THRESHOLD = 7", "PRICE_FAILURE_THRESHOLD = 1"
+)
+SLOW_CLOCK = Patch(
+    "ingest",
+    "functions/ingest/intake.py",
+    "lambda: time.time_ns() // 1_000_000",
+    "lambda: time.time_ns() // 1_000_000 - 100_000",
 )
 IGNORES_THE_FILTER = Patch(
     "redrive",
@@ -147,9 +155,9 @@ MUTANTS = (
     ),
     Mutant(
         "happy-path",
-        "the queue delays",
+        "orders took 100 s longer",
         {"recovery": ("slowest order, ms",)},
-        changes=(DELAY,),
+        patch=SLOW_CLOCK,
     ),
     Mutant(
         "partial-batch",
@@ -372,10 +380,11 @@ MUTANTS = (
         "slow-downstream",
         "without the fault",
         {
+            "one order late": ("failures counted as TIMEOUT",),
             "fault": (
-                "failures counted as TIMEOUT",
                 "circuits opened",
                 "price service's circuit",
+                "failures counted as TRANSIENT",
                 "messages in the queue",
                 "orders processed",
             ),
@@ -388,6 +397,7 @@ MUTANTS = (
         "every order is poisoned",
         {
             "steady state": ("orders processed",),
+            "not late any more": ("orders processed",),
             "fault": ("messages in the DLQ",),
             "recovery": ("orders processed", "most messages in the DLQ at once"),
         },
@@ -398,6 +408,12 @@ MUTANTS = (
         "the service stays slow",
         {"recovery": ("price service's circuit",)},
         endless=True,
+    ),
+    Mutant(
+        "slow-downstream",
+        "one late order opens the circuit",
+        {"one order late": ("price service's circuit",)},
+        patch=OPENS_AT_ONCE,
     ),
     Mutant(
         "throttling",
@@ -427,9 +443,9 @@ MUTANTS = (
     ),
     Mutant(
         "traffic-spike",
-        "the queue delays",
+        "orders took 100 s longer",
         {"recovery": ("slowest order, ms",)},
-        changes=(DELAY,),
+        patch=SLOW_CLOCK,
     ),
     Mutant(
         "traffic-spike",
@@ -442,12 +458,6 @@ MUTANTS = (
         "every order is poisoned",
         {"recovery": ("most messages in the DLQ at once",)},
         changes=(POISON,),
-    ),
-    Mutant(
-        "traffic-spike",
-        "the worker fails as a whole",
-        {"recovery": ("failed invocations of the worker",)},
-        patch=RAISES,
     ),
     Mutant(
         "worker-crash",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lab import paths
+from lab.gameday import GAMEDAYS
 from lab.observe import Pipeline
 
 pytestmark = pytest.mark.long
@@ -33,7 +34,7 @@ def run(command: str, pipeline: Pipeline) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"LAB_PORT": port},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=280,
         check=False,
     )
 
@@ -45,14 +46,24 @@ def test_a_command_of_the_runbooks_runs(pipeline: Pipeline, command: str) -> Non
     assert done.stdout.strip()
 
 
-def test_a_gameday_can_be_played_unattended_and_loses_nothing(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize(
+    ("gameday", "dead", "alarm"),
+    [("schema-evolution", 6, True), ("downstream-outage", 0, False), ("traffic-spike", 0, False)],
+)
+def test_a_gameday_can_be_played_unattended_and_loses_nothing(
+    pipeline: Pipeline, gameday: str, dead: int, alarm: bool
+) -> None:
     done = run(".lab/env/lab/bin/python -m lab clean", pipeline)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run(".lab/env/lab/bin/python -m lab gameday run schema-evolution --unattended", pipeline)
+    done = run(f".lab/env/lab/bin/python -m lab gameday run {gameday} --unattended --faster 3", pipeline)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Score card" in done.stdout
-    assert re.search(r"orders in the DLQ\W+6\b", done.stdout), done.stdout
-    assert re.search(r"orders lost\W+0\b", done.stdout), done.stdout
+    for inject in GAMEDAYS[gameday].injects:
+        assert inject.told in done.stdout
+    for row, count in (("orders in the DLQ", dead), ("orders still queued", 0), ("orders lost", 0)):
+        assert re.search(rf"{row}\W+{count}\b", done.stdout), done.stdout
+    assert re.search(r"time to recover.*?\d+\.\d s", done.stdout), done.stdout
+    if alarm:
+        assert re.search(r"first alarm\W+\d+\.\d s", done.stdout), done.stdout
 
 
 def test_every_command_block_is_a_shell_block_that_is_run() -> None:

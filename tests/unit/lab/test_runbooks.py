@@ -3,7 +3,7 @@
 import pytest
 
 from lab import paths
-from lab.gameday import GAMEDAYS
+from lab.gameday import GAMEDAYS, GameDay
 from lab.promises import ALARMS
 from lab.scenario.catalog import names
 
@@ -20,5 +20,15 @@ def test_a_runbook_has_all_its_parts(name: str) -> None:
 @pytest.mark.parametrize("name", GAMEDAYS)
 def test_a_guide_tells_every_inject_and_every_hint(name: str) -> None:
     text = (paths.ROOT / "ops" / "gamedays" / f"{name}.md").read_text()
-    told = [inject.told for inject in GAMEDAYS[name].injects] + list(GAMEDAYS[name].hints)
+    day = GAMEDAYS[name]
+    told = [f"| {inject.at:.0f} s | {inject.told} |" for inject in day.injects]
+    told += [f"| {day.seconds:.0f} s | The clock stops", *day.hints]
     assert [part for part in told if part not in text] == []
+
+
+@pytest.mark.parametrize("day", GAMEDAYS.values(), ids=GAMEDAYS)
+def test_a_faster_clock_keeps_what_happens_and_its_order(day: GameDay) -> None:
+    fast = day.faster(2)
+    assert [inject.told for inject in fast.injects] == [inject.told for inject in day.injects]
+    assert [inject.at for inject in fast.injects] == [inject.at / 2 for inject in day.injects]
+    assert fast.seconds == day.seconds / 2
