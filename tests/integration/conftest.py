@@ -11,8 +11,17 @@ from lab.aws import Aws
 from lab.deploy import deploy
 from lab.observe import Pipeline
 from lab.stack import Stack
+from tests.conftest import running_engine
 from tests.eventually import eventually
 from tests.integration.cure import cure
+
+
+@pytest.fixture(scope="session")
+def engine_endpoint() -> Iterator[str]:
+    """An engine where functions may do what their roles allow: a grant that the stacks lack fails tests."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LAB_IAM", "enforce")
+        yield from running_engine()
 
 
 @pytest.fixture(scope="session")
