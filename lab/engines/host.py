@@ -141,6 +141,7 @@ class HostEngine:
             "PROVIDER_OVERRIDE_CLOUDWATCH": "lab",
             "PROVIDER_OVERRIDE_SQS": "lab",
             "PROVIDER_OVERRIDE_EVENTS": "lab",
+            "PROVIDER_OVERRIDE_SNS": "lab",
             "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.05",
             "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",
         }

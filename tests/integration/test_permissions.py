@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.orders import orders
 from tests.eventually import eventually
+from tests.integration.denials import denials
 
 pytestmark = pytest.mark.skipif(
     "LAB_TEST_ENDPOINT" in os.environ and os.environ.get("LAB_IAM") != "enforce",
@@ -53,11 +55,9 @@ def revoked(pipeline: Pipeline, function: str, sid: str, action: str) -> Iterato
         put(whole)
 
 
-def denials(pipeline: Pipeline, function: str, action: str) -> list[str]:
-    events = pipeline.aws.client("logs").filter_log_events(
-        logGroupName=f"/aws/lambda/{function}", filterPattern=f'"is not authorized to perform: {action} on"'
-    )["events"]
-    return [event["message"] for event in events]
+@pytest.fixture(autouse=True)
+def nothing_is_denied() -> None:
+    """Here it is."""
 
 
 type Provoke = Callable[[Api], object]
@@ -91,12 +91,12 @@ def test_without_one_grant_the_call_is_denied_and_with_it_orders_are_processed_a
     provoke: Provoke,
 ) -> None:
     function = getattr(pipeline.stack, f"{name}_function_name")
-    before = len(denials(pipeline, function, action))
+    began = time.time_ns() // 1_000_000
     with revoked(pipeline, function, sid, action):
 
         def denied() -> list[str]:
             provoke(api)
-            return denials(pipeline, function, action)[before:]
+            return [line for line in denials(pipeline, began) if f"perform: {action} on" in line]
 
         message = eventually(denied, within=30, every=0.5)[0]
     assert f"assumed-role/{role_of(pipeline, function)}/{function} is not authorized" in message
