@@ -17,7 +17,7 @@ from lab import gameday_cli as gamedays
 from lab.aws import Aws
 from lab.console import cli as consoles
 from lab.dlq.cli import dlq
-from lab.engines import Engine
+from lab.engines import Engine, iam
 from lab.errors import LabError
 from lab.paths import ROOT
 from lab.scenario import cli as scenarios
@@ -242,7 +242,7 @@ def probe(
     engine = engines.present(port)
     engine.require_running()
     answers: list[Answer] = []
-    for answer in ask_all(guarded.local(engine.endpoint)):
+    for answer in ask_all(guarded.local(engine.endpoint), enforces_iam=engine.enforces_iam):
         answers.append(answer)
         if not as_json:
             mark = "[green]as AWS[/]" if answer.as_documented else "[yellow]differs[/]"
@@ -257,6 +257,7 @@ def _up(port: int) -> Engine:
     """The engine on the port, started if there is none, of the packaging that is wanted or possible."""
     engine = engines.present(port)
     if engine.status().state == "running":
+        iam.require_as_wanted(port, enforced=engine.enforces_iam)
         say(f"engine already running at {engine.endpoint} ({engine.kind})")
         return engine
     kind, why = engines.choose(engines.wanted())
@@ -266,6 +267,8 @@ def _up(port: int) -> Engine:
     with console.status("starting the engine"):
         engine.up()
     say(f"engine ready at {engine.endpoint} in {time.monotonic() - start:.1f} s")
+    if engine.enforces_iam:
+        say("functions may do what their roles allow and nothing else (LAB_IAM=enforce)")
     return engine
 
 

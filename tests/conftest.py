@@ -21,7 +21,12 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def engine_endpoint() -> Iterator[str]:
-    """The engine under test: the one named by LAB_TEST_ENDPOINT, else a host engine of this session's own."""
+    """The engine under test."""
+    yield from running_engine()
+
+
+def running_engine() -> Iterator[str]:
+    """The endpoint of the engine named by LAB_TEST_ENDPOINT, else of a host engine that ends with the iteration."""
     if given := os.environ.get("LAB_TEST_ENDPOINT"):
         yield given
         return

@@ -76,7 +76,7 @@ class SsmParameters:
                 wanted, max_age=self._max_age, raise_on_error=False
             )
         except AWS_ERRORS as error:
-            log_problem("failure_mode.unreadable", errorType=type_of(error))
+            log_problem("failure_mode.unreadable", errorType=type_of(error), errorMessage=str(error))
             return {}
         return {name: value for name, value in found.items() if isinstance(value, str)}
 

@@ -17,12 +17,18 @@ class Violation:
 
 
 class ProblemError(Exception):
-    """A request that cannot be served. `detail` is for the caller to read and holds nothing internal."""
+    """A request that cannot be served.
 
-    def __init__(self, status: HTTPStatus, detail: str, violations: Sequence[Violation] = ()) -> None:
+    `detail` is for the caller to read and holds nothing internal, `cause` is for the log alone.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, violations: Sequence[Violation] = (), *, cause: str = ""
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.cause = cause
         self.violations = tuple(violations)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from functions.common.backoff import full_jitter
 from functions.common.errors import AWS_ERRORS, type_of
+from functions.common.observability import log_problem
 from functions.events.order_events import SOURCE, OrderEvent
 from functions.publish.packing import pack
 
@@ -71,6 +72,7 @@ class Announcer:
         except AWS_ERRORS as error:
             for index in batch:
                 errors[index] = type_of(error)
+            log_problem("events.not_put", errorType=type_of(error), errorMessage=str(error))
             # boto3 has repeated the call already; a bus that is out of reach is not asked event by event.
             return []
         for index, entry in zip(batch, answer["Entries"], strict=True):

@@ -136,6 +136,7 @@ def _log_refusal(refusal: ProblemError, order: Any) -> None:
         order_id=order_id[:64] if isinstance(order_id, str) else None,
         status=refusal.status.value,
         detail=refusal.detail,
+        cause=refusal.cause or None,
         pointers=[violation.pointer for violation in refusal.violations],
     )
 

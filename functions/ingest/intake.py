@@ -60,7 +60,7 @@ class Intake:
             judged = self._judge(order, correlation_id, key)
             if isinstance(judged, _Candidate):
                 candidates[index] = judged
-                verdicts.append(_unsent())
+                verdicts.append(_unsent(""))
             else:
                 verdicts.append(judged)
         sent = self._publisher.send([one.message for one in candidates.values() for _ in range(copies)])
@@ -81,14 +81,15 @@ class Intake:
         return _Candidate(order["orderId"], effective, message)
 
 
-def _unsent() -> ProblemError:
-    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The order could not be queued. Send it again.")
+def _unsent(cause: str) -> ProblemError:
+    detail = "The order could not be queued. Send it again."
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, cause=cause)
 
 
 def _verdict(candidate: _Candidate, deliveries: Sequence[Delivery]) -> Accepted | ProblemError:
     arrived = next((delivery for delivery in deliveries if delivery.sent), None)
     if arrived is None:
-        return _unsent()
+        return _unsent("; ".join({f"{copy.error}: {copy.detail}" for copy in deliveries}))
     return Accepted(candidate.order_id, arrived.message_id, candidate.key)
 
 

@@ -32,10 +32,11 @@ class SendsBatches(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one message: SQS's id for it, or an error code."""
+    """What became of one message: SQS's id for it, or an error code with what was said beside it."""
 
     message_id: str = ""
     error: str = ""
+    detail: str = ""
 
     @property
     def sent(self) -> bool:
@@ -93,7 +94,7 @@ class Publisher:
             )
         except AWS_ERRORS as error:
             for one in batch:
-                deliveries[one.index] = Delivery(error=type_of(error))
+                deliveries[one.index] = Delivery(error=type_of(error), detail=str(error))
             # Without an answer the call may have succeeded; the idempotency key absorbs the second copy.
             return batch if category_of(error).worth_repeating else []
         by_id = {str(one.index): one for one in batch}
@@ -102,7 +103,7 @@ class Publisher:
         again: list[_Numbered] = []
         for failure in answer.get("Failed", []):
             one = by_id[failure["Id"]]
-            deliveries[one.index] = Delivery(error=failure["Code"])
+            deliveries[one.index] = Delivery(error=failure["Code"], detail=failure.get("Message", ""))
             if not failure["SenderFault"]:
                 again.append(one)
         return again

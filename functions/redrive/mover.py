@@ -341,7 +341,12 @@ class _Run:
             else:
                 self._held.append(envelope)
                 self.counts.not_sent += 1
-                log_problem("redrive.not_sent", correlation_id=envelope.correlation_id, reason=delivery.error)
+                log_problem(
+                    "redrive.not_sent",
+                    correlation_id=envelope.correlation_id,
+                    reason=delivery.error,
+                    detail=delivery.detail,
+                )
         self._parts.crash.reached(Step.SENT, self._invocation)
         try:
             end = self._record()

@@ -116,7 +116,9 @@ class Settlement:
                 _log_burial(one, delivery.message_id)
             else:
                 unburied.add(one.envelope.message_id)
-                log_problem("order.not_dead_lettered", **_who(one), reason=delivery.error)
+                log_problem(
+                    "order.not_dead_lettered", **_who(one), reason=delivery.error, detail=delivery.detail
+                )
         count("OrdersDeadLettered", len(buried))
         self._announce_deaths(buried)
         return unburied

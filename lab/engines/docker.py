@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from lab import paths
-from lab.engines import docker_cli, ports
+from lab.engines import docker_cli, iam, ports
 from lab.engines.docker_cli import DockerCommandError
 from lab.engines.host import Status
 from lab.errors import LabError
@@ -41,9 +41,12 @@ class DockerEngine:
     @property
     def packaging(self) -> str:
         """`docker`, or `docker-process` where functions run inside the engine's container."""
-        container = docker_cli.inspect("container", self.container) or {}
-        environment = container.get("Config", {}).get("Env", [])
-        return "docker-process" if "LAMBDA_RUNTIME_EXECUTOR=process" in environment else "docker"
+        return "docker-process" if "LAMBDA_RUNTIME_EXECUTOR=process" in self._running_with() else "docker"
+
+    @property
+    def enforces_iam(self) -> bool:
+        """Whether it was started to check the calls of functions."""
+        return f"{iam.VARIABLE}={iam.ENFORCE}" in self._running_with()
 
     @property
     def image(self) -> str:
@@ -55,8 +58,9 @@ class DockerEngine:
 
         Whatever has to be pulled is pulled here, with Docker's own progress on standard error. Returns False
         when the engine was running already. Raises LabError when no Docker engine answers, the port is taken,
-        an image cannot be had or the engine does not become healthy.
+        LAB_IAM is unknown, an image cannot be had or the engine does not become healthy.
         """
+        iam.wanted()
         docker_cli.find()
         if self.status().state == "running":
             return False
@@ -162,6 +166,11 @@ class DockerEngine:
         if given.get("LOCALSTACK_AUTH_TOKEN"):
             found.append(VARIANTS / "token.yml")
         return found
+
+    def _running_with(self) -> list[str]:
+        """The environment of the engine's container, as NAME=VALUE."""
+        container = docker_cli.inspect("container", self.container) or {}
+        return container.get("Config", {}).get("Env", [])
 
     def _follow(self, *command: str, environment: Mapping[str, str], shown: bool = False) -> None:
         files = [part for file in self.files(environment) for part in ("--file", str(file))]

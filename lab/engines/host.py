@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from lab import paths
-from lab.engines import ports
+from lab.engines import iam, ports
 from lab.errors import LabError
 
 READY_SECONDS = 60.0
@@ -47,11 +47,16 @@ class HostEngine:
     def endpoint(self) -> str:
         return f"http://{ports.LOOPBACK}:{self.port}"
 
+    @property
+    def enforces_iam(self) -> bool:
+        """Whether it was started to check the calls of functions."""
+        return bool(self._state().get("iam"))
+
     def up(self) -> bool:
         """Start the engine and wait until it serves.
 
         Returns False when it was running already. Raises LabError when the port is taken, the engine's
-        environment is missing or the engine does not become ready.
+        environment is missing, LAB_IAM is unknown or the engine does not become ready.
         """
         if self.status().state == "running":
             return False
@@ -105,7 +110,10 @@ class HostEngine:
     def environment(self) -> dict[str, str]:
         """The engine's whole environment: none of the user's own variables but a few harmless ones."""
         home = self.home
-        return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {
+        given = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        if iam.wanted():
+            given[iam.VARIABLE] = iam.ENFORCE
+        return given | {
             "HOME": str(home / "home"),
             "TMPDIR": str(home / "tmp"),
             "XDG_CACHE_HOME": str(paths.ENGINES / "cache"),
@@ -133,15 +141,18 @@ class HostEngine:
             "PROVIDER_OVERRIDE_CLOUDWATCH": "lab",
             "PROVIDER_OVERRIDE_SQS": "lab",
             "PROVIDER_OVERRIDE_EVENTS": "lab",
+            "PROVIDER_OVERRIDE_SNS": "lab",
             "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.05",
             "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",
         }
 
     def _spawn(self) -> None:
+        environment = self.environment()
         shutil.rmtree(self.home, ignore_errors=True)
         for folder in ("home", "tmp", "fs"):
             (self.home / folder).mkdir(parents=True)
-        self._state_file.write_text(json.dumps({"port": self.port}))
+        state = {"port": self.port, "iam": environment.get(iam.VARIABLE)}
+        self._state_file.write_text(json.dumps(state))
         engine = [str(paths.ENGINE_PYTHON), "-m", "localstack.runtime.main"]
         supervisor = [
             sys.executable,
@@ -154,7 +165,7 @@ class HostEngine:
             subprocess.Popen(  # noqa: S603  the lab's own command line
                 supervisor + engine,
                 cwd=paths.ROOT,
-                env=self.environment(),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -22,12 +22,17 @@ type Ask = Callable[[Workbench], str]
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature: what is asked, and the answer that AWS documents."""
+    """One feature: what is asked, and the answer that AWS documents.
+
+    `with_iam` says which engines can be asked: those that check the calls of functions (LAB_IAM=enforce), those that
+    do not, or, where it is None, all.
+    """
 
     area: str
     name: str
     documented: str
     ask: Ask
+    with_iam: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -44,22 +49,28 @@ class Answer:
 FEATURES: list[Feature] = []
 
 
-def run(aws: Aws) -> Iterator[Answer]:
-    """Ask for every feature; an error is an answer, too."""
+def run(aws: Aws, *, enforces_iam: bool = False) -> Iterator[Answer]:
+    """Ask an engine, which checks the calls of functions or does not, for every feature it can be asked for."""
     for feature in FEATURES:
-        with workbench(aws) as bench:
-            try:
-                answered = feature.ask(bench)
-            except (ClientError, BotoCoreError, LabError, httpx.HTTPError, ValueError) as error:
-                answered = " ".join(str(error).split())[:120]
-        yield Answer(feature.area, feature.name, feature.documented, answered, answered == feature.documented)
+        if feature.with_iam in (None, enforces_iam):
+            yield answer(aws, feature)
 
 
-def feature(area: str, name: str, documented: str) -> Callable[[Ask], Ask]:
+def answer(aws: Aws, feature: Feature) -> Answer:
+    """Ask for one feature; an error is an answer, too."""
+    with workbench(aws) as bench:
+        try:
+            answered = feature.ask(bench)
+        except (ClientError, BotoCoreError, LabError, httpx.HTTPError, ValueError) as error:
+            answered = " ".join(str(error).split())[:120]
+    return Answer(feature.area, feature.name, feature.documented, answered, answered == feature.documented)
+
+
+def feature(area: str, name: str, documented: str, *, with_iam: bool | None = None) -> Callable[[Ask], Ask]:
     """Register a question."""
 
     def register(ask: Ask) -> Ask:
-        FEATURES.append(Feature(area, name, documented, ask))
+        FEATURES.append(Feature(area, name, documented, ask, with_iam))
         return ask
 
     return register
@@ -100,7 +111,8 @@ def _(bench: Workbench) -> str:
     return "the function fails" if bench.invoke(function)[1] else "no memory limit"
 
 
-@feature("Lambda", "a call that the function's role does not allow", "AccessDenied")
+@feature("Lambda", "the same with LAB_IAM=enforce", "AccessDenied", with_iam=True)
+@feature("Lambda", "a call that the function's role does not allow", "AccessDenied", with_iam=False)
 def _(bench: Workbench) -> str:
     function = bench.function(
         """
@@ -131,6 +143,7 @@ def _(bench: Workbench) -> str:
             return {{"batchItemFailures": [{{"itemIdentifier": "unknown"}}]}} if count == "1" else None
         """,
         Timeout=3,
+        Role=bench.role("sqs:*"),
     )
     lambda_, sqs = bench.client("lambda"), bench.client("sqs")
     mapping = lambda_.create_event_source_mapping(

@@ -15,6 +15,16 @@ from lab.aws import Aws
 from lab.polling import wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/lab-probe"
+"""There is no such role: nothing is allowed, where anybody asks."""
+TRUST = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
+    ]
+}
 
 
 class Workbench:
@@ -49,14 +59,30 @@ class Workbench:
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         return url, arn
 
+    def role(self, *actions: str) -> str:
+        """The ARN of a role for functions that may do these actions with everything."""
+        iam, name = self.client("iam"), self.name()
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+        self.afterwards(iam.delete_role, RoleName=name)
+        policy = {"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+        iam.put_role_policy(RoleName=name, PolicyName="probe", PolicyDocument=json.dumps(policy))
+        self.afterwards(iam.delete_role_policy, RoleName=name, PolicyName="probe")
+        return arn
+
     def function(self, code: str, **configuration: Any) -> str:
         """An active function made of a module with a `handler`; returns its name."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as package:
             package.writestr("probe.py", textwrap.dedent(code))
         lambda_, name = self.client("lambda"), self.name()
-        settings = {"Runtime": "python3.13", "Handler": "probe.handler", "Timeout": 5, **configuration}
-        lambda_.create_function(FunctionName=name, Role=ROLE, Code={"ZipFile": packed.getvalue()}, **settings)
+        settings = {
+            "Runtime": "python3.13",
+            "Handler": "probe.handler",
+            "Timeout": 5,
+            "Role": ROLE,
+            **configuration,
+        }
+        lambda_.create_function(FunctionName=name, Code={"ZipFile": packed.getvalue()}, **settings)
         self.afterwards(lambda_.delete_function, FunctionName=name)
         wait_for(
             f"the function {name}",

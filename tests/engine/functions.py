@@ -96,8 +96,14 @@ class Function:
 def create(aws: Callable[..., Any], code: str, **configuration: Any) -> Function:
     """Create a function from the text of its module `code`, whose handler is `handler`; active on return."""
     name = f"test-{uuid4().hex[:12]}"
-    settings = {"Runtime": RUNTIME, "Handler": "code_under_test.handler", "Timeout": 5, **configuration}
-    aws("lambda").create_function(FunctionName=name, Role=ROLE, Code={"ZipFile": archive(code)}, **settings)
+    settings = {
+        "Runtime": RUNTIME,
+        "Handler": "code_under_test.handler",
+        "Timeout": 5,
+        "Role": ROLE,
+        **configuration,
+    }
+    aws("lambda").create_function(FunctionName=name, Code={"ZipFile": archive(code)}, **settings)
     function = Function(aws, name)
     eventually(lambda: function.configuration()["State"] != "Pending")
     return function

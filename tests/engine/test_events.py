@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.eventually import eventually
 
@@ -122,3 +123,49 @@ def test_a_disabled_rule_does_nothing_until_it_is_enabled(bus: Bus, cloudwatch: 
     arrived: list[dict[str, Any]] = []
     eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 2)
     assert total(cloudwatch, bus, "TriggeredRules") == 2
+
+
+def test_entries_that_are_not_valid_fail_alone(bus: Bus) -> None:
+    bus.put_target(bus.queue_arn)
+    good = {"Source": "test", "DetailType": "OrderFailed", "Detail": "{}", "EventBusName": bus.name}
+    bad = [
+        {name: value for name, value in good.items() if name != "Source"},
+        {name: value for name, value in good.items() if name != "DetailType"},
+        {name: value for name, value in good.items() if name != "Detail"},
+        good | {"Detail": "not json"},
+        good | {"Detail": "[1]"},
+    ]
+
+    answer = bus.events.put_events(Entries=[good, *bad, good])
+
+    codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
+    assert codes == [None, *["InvalidArgument"] * 3, *["MalformedDetail"] * 2, None]
+    assert answer["FailedEntryCount"] == len(bad)
+    assert all(entry.get("EventId") for entry, code in zip(answer["Entries"], codes, strict=True) if not code)
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 2)
+
+
+def test_the_entries_of_a_call_have_at_most_one_mebibyte_together(bus: Bus) -> None:
+    entry = {"Source": "test", "DetailType": "large", "EventBusName": bus.name}
+    fixed = len("test") + len("large")
+
+    def details(total: int) -> list[dict[str, str]]:
+        size = total // 4 - fixed
+        return [entry | {"Detail": f'{{"x":"{"x" * (size - 8)}"}}'} for _ in range(4)]
+
+    assert bus.events.put_events(Entries=details(1_048_576))["FailedEntryCount"] == 0
+    with pytest.raises(ClientError, match="over the limit") as refused:
+        bus.events.put_events(Entries=[*details(1_048_576), entry | {"Detail": "{}"}])
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
+@pytest.mark.parametrize("count", [0, 11])
+def test_a_call_without_entries_or_with_more_than_ten_is_refused(
+    aws: Callable[..., Any], bus: Bus, count: int
+) -> None:
+    entry = {"Source": "test", "DetailType": "x", "Detail": "{}", "EventBusName": bus.name}
+    unchecked = aws("events", parameter_validation=False)
+    with pytest.raises(ClientError) as refused:
+        unchecked.put_events(Entries=[entry] * count)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"

@@ -14,10 +14,11 @@ import httpx
 import psutil
 import pytest
 
-from lab import aws
-from lab.engines import HostEngine
+from lab import aws, paths
+from lab.engines import HostEngine, ports
 from lab.errors import LabError
 from tests.conftest import free_port
+from tests.engine import functions
 from tests.eventually import eventually
 
 
@@ -153,3 +154,24 @@ def test_the_engine_inherits_no_credentials(engine: HostEngine, monkeypatch: pyt
     monkeypatch.setenv("LAB_TEST_CANARY", "not-for-the-engine")
     engine.up()
     assert "not-for-the-engine" not in engine_process(engine).environ().values()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_fifty_starts_and_stops_leave_no_process_no_port_and_no_file(engine: HostEngine) -> None:
+    """Each engine has run a function, and so has processes and files to leave behind."""
+    folders = (Path(tempfile.gettempdir()), paths.ENGINES)
+    before = {path for folder in folders if folder.exists() for path in folder.iterdir()}
+    seen: set[psutil.Process] = set()
+    for _ in range(50):
+        engine.up()
+        client = aws.local(engine.endpoint).client
+        assert functions.create(client, "def handler(event, context): return 1").invoke().payload == 1
+        seen.update(processes_of(engine))
+        engine.down()
+    assert len(seen) >= 150
+    assert not [process for process in seen if process.is_running()]
+    ports.require_free(engine.port)
+    after = {path for folder in folders if folder.exists() for path in folder.iterdir()}
+    assert not {path for path in after - before if "lambda" in path.name or "localstack" in path.name}
+    assert not engine.home.exists()

@@ -10,18 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import boto3
 import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lab import paths
-from lab.engines import HostEngine
-from tests.conftest import free_port
-from tests.engine import functions
-from tests.engine.functions import Function
+from tests.engine.engines import EngineWith
 from tests.eventually import eventually
 
 pytestmark = pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs host engines of its own")
@@ -33,30 +28,6 @@ SLEEPER = """
         time.sleep(event.get("seconds", 0))
         return {"pid": os.getpid(), "uid": os.getuid(), "TMPDIR": os.environ["TMPDIR"]}
 """
-
-
-class EngineWith(HostEngine):
-    """A host engine with additional environment variables."""
-
-    def __init__(self, **variables: str) -> None:
-        super().__init__(free_port())
-        self._variables = variables
-
-    def environment(self) -> dict[str, str]:
-        """The usual variables and the additional ones."""
-        return super().environment() | self._variables
-
-    def create(self, code: str = SLEEPER, **configuration: Any) -> Function:
-        """A function of this engine."""
-        return functions.create(self.client, code, **configuration)
-
-    def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of this engine."""
-        options = boto3.session.Config(retries={"total_max_attempts": 1}, **config)
-        session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-        )
-        return session.client(service, endpoint_url=self.endpoint, config=options)
 
 
 @pytest.fixture
@@ -76,7 +47,7 @@ def start() -> Iterator[Callable[..., EngineWith]]:
 
 def _busy(engine: EngineWith, count: int) -> list[psutil.Process]:
     """Processes of functions that are all at work."""
-    function = engine.create(Timeout=60)
+    function = engine.create(SLEEPER, Timeout=60)
     before = set(psutil.pids())
 
     def invoke() -> None:
@@ -128,7 +99,7 @@ def test_busy_functions_end_when_their_engine_is_killed(start: Callable[..., Eng
 
 def test_an_idle_environment_ends_after_its_time_and_leaves_nothing(start: Callable[..., EngineWith]) -> None:
     engine = start(LAMBDA_KEEPALIVE_MS="300")
-    function = engine.create()
+    function = engine.create(SLEEPER)
     first = function.invoke().payload
     eventually(lambda: not psutil.pid_exists(first["pid"]))
     eventually(lambda: not Path(first["TMPDIR"]).exists())
@@ -137,7 +108,7 @@ def test_an_idle_environment_ends_after_its_time_and_leaves_nothing(start: Calla
 
 def test_a_deleted_function_leaves_no_process_and_no_files(start: Callable[..., EngineWith]) -> None:
     engine = start()
-    function = engine.create()
+    function = engine.create(SLEEPER)
     left = function.invoke().payload
     function.delete()
     eventually(lambda: not psutil.pid_exists(left["pid"]))
@@ -166,7 +137,7 @@ def test_functions_run_as_the_user_that_the_engine_was_told(start: Callable[...,
     except PermissionError:
         pytest.skip("the user nobody cannot reach the interpreter")
     engine = start(LAB_LAMBDA_USER="nobody")
-    answer = engine.create().invoke().payload
+    answer = engine.create(SLEEPER).invoke().payload
     assert answer["uid"] == pwd.getpwnam("nobody").pw_uid
 
 

@@ -89,3 +89,34 @@ patches.use_own_deployments()
 print(provider.ChangeSetModelExecutor.__module__)
 """
     ).endswith("lab_localstack.cloudformation.deployment")
+
+
+def test_sns_tells_the_writer_of_delivery_logs_of_every_delivery_to_a_queue() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.services.sns import publisher
+for name in ("SqsTopicPublisher", "SqsBatchTopicPublisher", "LambdaTopicPublisher", "HttpTopicPublisher"):
+    source = inspect.getsource(getattr(publisher, name)._publish)
+    assert source.count("store_delivery_log(") >= 2, name
+parameters = list(inspect.signature(publisher.store_delivery_log).parameters)
+assert parameters[:3] == ["message_context", "subscriber", "success"]
+from lab_localstack import patches
+patches.count_deliveries()
+print(publisher.store_delivery_log.__module__)
+"""
+    ).endswith("lab_localstack.patches")
+
+
+def test_eventbridge_looks_up_the_check_of_an_entry_by_its_name() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.services.events import provider
+assert ":= validate_event(entry)" in inspect.getsource(provider.EventsProvider._process_entry)
+assert "262144" in inspect.getsource(provider.validate_event)
+from lab_localstack import patches
+patches.use_own_entry_check()
+print(provider.validate_event.__module__)
+"""
+    ).endswith("lab_localstack.events.entries")

@@ -1,5 +1,6 @@
 """The pipeline deployed once per session, and left in its steady state by every test."""
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -9,10 +10,21 @@ from lab import aws as guarded
 from lab.api import Api
 from lab.aws import Aws
 from lab.deploy import deploy
+from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.stack import Stack
+from tests.conftest import running_engine
 from tests.eventually import eventually
 from tests.integration.cure import cure
+from tests.integration.denials import denials
+
+
+@pytest.fixture(scope="session")
+def engine_endpoint() -> Iterator[str]:
+    """An engine where functions may do what their roles allow: a grant that the stacks lack fails tests."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LAB_IAM", "enforce")
+        yield from running_engine()
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +34,10 @@ def local(engine_endpoint: str) -> Aws:
 
 @pytest.fixture(scope="session")
 def stack(local: Aws) -> Stack:
-    return deploy(local, "dev", {}, print)
+    try:
+        return deploy(local, "dev", {}, print)
+    except LabError as error:
+        pytest.fail(f"{error.what}\n{error.details}")
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +49,14 @@ def pipeline(local: Aws, stack: Stack) -> Pipeline:
 def api(local: Aws, stack: Stack) -> Iterator[Api]:
     with Api(local, stack) as api:
         yield api
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_denied(pipeline: Pipeline) -> Iterator[None]:
+    """Fail, naming the action, when a function was refused a call during the test."""
+    began = time.time_ns() // 1_000_000
+    yield
+    assert denials(pipeline, began) == []
 
 
 @pytest.fixture(autouse=True)

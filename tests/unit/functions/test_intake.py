@@ -50,6 +50,8 @@ def test_an_order_that_cannot_be_queued_is_reported_and_never_dropped() -> None:
     assert isinstance(verdicts[0], Accepted)
     assert isinstance(verdicts[1], ProblemError)
     assert verdicts[1].status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert verdicts[1].cause.startswith("InternalError: ")
+    assert "InternalError" not in verdicts[1].detail
 
 
 def test_an_order_above_the_message_limit_is_too_large() -> None:

@@ -1,5 +1,7 @@
 """Everything this extension changes in LocalStack where that has no plug point, each with its reason."""
 
+from typing import Any
+
 
 def use_own_lambda_classes() -> None:
     """Put subclasses in the place of two classes that LocalStack names where it makes their instances.
@@ -43,6 +45,30 @@ def use_filter_patterns() -> None:
         )
 
     provider.get_pattern_matcher = matcher
+
+
+def use_own_entry_check() -> None:
+    """Check the entries of PutEvents: LocalStack refuses a detail of 256 KB, AWS's limit until January 2026."""
+    from localstack.services.events import provider
+
+    from lab_localstack.events.entries import failure
+
+    provider.validate_event = failure
+
+
+def count_deliveries() -> None:
+    """Count what became of SNS's notifications: LocalStack tells it to the writer of delivery logs alone."""
+    from localstack.services.sns import publisher
+
+    from lab_localstack.sns import metrics
+
+    log = publisher.store_delivery_log
+
+    def counted(message_context: Any, subscriber: Any, success: bool, *args: Any, **kwargs: Any) -> None:
+        metrics.delivered(subscriber["TopicArn"], success=success)
+        log(message_context, subscriber, success, *args, **kwargs)
+
+    publisher.store_delivery_log = counted
 
 
 def remember_parsing() -> None:

@@ -18,6 +18,13 @@ class Settings:
     """Folder with what AWS's managed Python runtime offers a function: boto3 and awslambdaric."""
     lambda_user: str = ""
     """The user that functions run as where the engine is root; the engine's own user if empty."""
+    iam: str = ""
+    """`enforce`: functions may do what their roles allow; empty: everything."""
+
+    @property
+    def enforces_iam(self) -> bool:
+        """Whether the calls of functions are checked."""
+        return self.iam == "enforce"
 
 
 def _read() -> Settings:

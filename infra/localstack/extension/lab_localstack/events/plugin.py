@@ -8,8 +8,10 @@ def events() -> Service:
     """EventBridge with metrics and targets called in process."""
     from localstack.services.events.target import TargetSenderFactory
 
+    from lab_localstack import patches
     from lab_localstack.events.provider import LabEventsProvider, SnsSender, SqsSender
 
+    patches.use_own_entry_check()
     TargetSenderFactory.register_target_sender("sns", SnsSender)
     TargetSenderFactory.register_target_sender("sqs", SqsSender)
     return Service.for_provider(LabEventsProvider())

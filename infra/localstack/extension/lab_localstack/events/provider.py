@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from localstack.aws.api import RequestContext
 from localstack.services.events.models import FormattedEvent, Rule
 from localstack.services.events.provider import EventsProvider
 from localstack.services.events.target import SnsTargetSender, SqsTargetSender
@@ -11,6 +12,7 @@ from localstack.utils.aws.arns import sqs_queue_url_for_arn
 from localstack.utils.event_matcher import matches_event
 from localstack.utils.xray.trace_header import TraceHeader
 
+from lab_localstack.events.entries import require
 from lab_localstack.internal import call
 from lab_localstack.metrics import publish
 
@@ -38,6 +40,12 @@ class SqsSender(SqsTargetSender):
 
 class LabEventsProvider(EventsProvider):
     """LocalStack's buses and rules; disabled rules do nothing, and what rules do is counted."""
+
+    def put_events(
+        self, context: RequestContext, entries: Any, endpoint_id: Any = None, **kwargs: Any
+    ) -> Any:
+        require(entries)
+        return super().put_events(context, entries, endpoint_id, **kwargs)
 
     def _process_rules(
         self,

@@ -1,9 +1,9 @@
 """The IAM policy that a Lambda authorizer returns. No AWS here."""
 
-import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
+
+from lab_localstack.iam.policy import Decision, decide, statements_of
 
 ACTION = "execute-api:Invoke"
 
@@ -13,31 +13,4 @@ def allows(document: Mapping[str, Any], route_arn: str) -> bool:
 
     Raises KeyError, TypeError or ValueError for what is no such policy, or says more than actions and resources.
     """
-    effects: set[str] = set()
-    for statement in _listed(document["Statement"]):
-        if statement["Effect"] not in ("Allow", "Deny"):
-            raise ValueError(f"Effect {statement['Effect']!r}")
-        if unknown := statement.keys() - {"Sid", "Effect", "Action", "Resource"}:
-            raise ValueError(f"{', '.join(sorted(unknown))} in a statement")
-        actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
-        if any(_matches(action.lower(), ACTION.lower()) for action in actions) and any(
-            _matches(resource, route_arn) for resource in resources
-        ):
-            effects.add(statement["Effect"])
-    return effects == {"Allow"}
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _matches(pattern: str, text: str) -> bool:
-    return _expression(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1024)
-def _expression(pattern: str) -> re.Pattern[str]:
-    wild = {"*": ".*", "?": "."}
-    return re.compile(
-        "".join(wild.get(character) or re.escape(character) for character in pattern), re.DOTALL
-    )
+    return decide(statements_of(document), ACTION, route_arn) is Decision.ALLOWED

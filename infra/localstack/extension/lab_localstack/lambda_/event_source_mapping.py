@@ -2,7 +2,8 @@
 
 LocalStack runs one poller a mapping, one batch after the other, with waits in between. Here one thread a mapping
 receives by long polling, and as many batches as the mapping's concurrency run at once, each in a thread of its own.
-Queue and function are called in process. Everything else (FIFO queues, streams) stays LocalStack's.
+Queue and function are called in process, the queue in the name of the function's role. Everything else (FIFO queues,
+streams) stays LocalStack's.
 """
 
 import io
@@ -28,6 +29,7 @@ from localstack.utils.aws.arns import parse_arn
 
 from lab_localstack.internal import call
 from lab_localstack.lambda_ import sqs_records
+from lab_localstack.settings import SETTINGS
 
 LOG = logging.getLogger(__name__)
 DEFAULT_CONCURRENCY = 5
@@ -254,4 +256,10 @@ class QueuePoller(Poller):
         return float(visibility) - get_function_version_from_arn(self._function_arn).config.timeout
 
     def _on_queue(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        return call("sqs", operation, {"QueueUrl": self._queue, **parameters}, self._account, self._region)
+        request = {"QueueUrl": self._queue, **parameters}
+        if SETTINGS.enforces_iam:
+            from lab_localstack.iam.enforcement import Place, require_for
+
+            version = get_function_version_from_arn(self._function_arn)
+            require_for(version, "sqs", operation, request, Place(self._account, self._region))
+        return call("sqs", operation, request, self._account, self._region)

@@ -4,14 +4,18 @@ from typing import Any
 
 from localstack.aws.api import RequestContext
 from localstack.aws.api.lambda_ import InvalidParameterValueException
+from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.aws.arns import parse_arn
 
 from lab_localstack.internal import call
 from lab_localstack.lambda_.service import LabLambdaService
+from lab_localstack.settings import SETTINGS
 
 MAXIMUM_CONCURRENCY = range(2, 1001)
+POLLER_OPERATIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+"""What an event source mapping does with its queue in the name of the function's role."""
 
 
 class LabLambdaProvider(LambdaProvider):
@@ -36,6 +40,8 @@ class LabLambdaProvider(LambdaProvider):
         source = request.get("EventSourceArn", "")
         if ":sqs:" in source:
             queue, function_version = parse_arn(source), validated[3]
+            if SETTINGS.enforces_iam:
+                _require_poller(function_version, source)
             attributes = call(
                 "sqs",
                 "GetQueueAttributes",
@@ -60,3 +66,20 @@ class LabLambdaProvider(LambdaProvider):
         ):
             kept.pop("Enabled", None)
         return mapping
+
+
+def _require_poller(function_version: FunctionVersion, queue_arn: str) -> None:
+    """Raise InvalidParameterValueException unless the function's role lets a mapping poll the queue."""
+    from lab_localstack.iam.enforcement import AccessDeniedError, Place, require_for
+
+    arn = parse_arn(queue_arn)
+    queue, place = {"QueueUrl": arn["resource"]}, Place(arn["account"], arn["region"])
+    for operation in POLLER_OPERATIONS:
+        try:
+            require_for(function_version, "sqs", operation, queue, place)
+        except AccessDeniedError as error:
+            raise InvalidParameterValueException(
+                f"The function execution role does not have permissions to call {operation} on SQS. "
+                f"{error.message}",
+                Type="User",
+            ) from error

@@ -1,6 +1,7 @@
 """LocalStack's Lambda with metrics, logs and life of environments as AWS documents them, for any executor."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -33,6 +34,9 @@ from localstack.services.lambda_.invocation.version_manager import LambdaVersion
 from lab_localstack.lambda_ import metrics
 from lab_localstack.lambda_.log_shipping import SHIPPER, Stream
 from lab_localstack.lambda_.output import LogEvent
+from lab_localstack.settings import SETTINGS
+
+LOG = logging.getLogger(__name__)
 
 
 class VersionManager(LambdaVersionManager):
@@ -69,8 +73,24 @@ class VersionManager(LambdaVersionManager):
         events = getattr(invocation_result, "events", None) or [LogEvent.now(line) for line in lines if line]
         if events:
             function = self.function_version.id
-            group, stream = execution_env.get_log_group_name(), execution_env.get_log_stream_name()
-            SHIPPER.ship(Stream(function.account, function.region, group, stream), events)
+            group, name = execution_env.get_log_group_name(), execution_env.get_log_stream_name()
+            stream = Stream(function.account, function.region, group, name)
+            if not SETTINGS.enforces_iam or self._may_log(stream):
+                SHIPPER.ship(stream, events)
+
+    def _may_log(self, stream: Stream) -> bool:
+        """Whether the function's role lets Lambda write its log; otherwise the events are lost, as on AWS."""
+        from lab_localstack.iam.enforcement import AccessDeniedError, Place, require_for
+
+        request = {"logGroupName": stream.group, "logStreamName": stream.name}
+        try:
+            for operation in ("CreateLogStream", "PutLogEvents"):
+                place = Place(stream.account, stream.region)
+                require_for(self.function_version, "logs", operation, request, place)
+        except AccessDeniedError as error:
+            LOG.warning("Log events of %s are lost: %s", self.function_arn, error.message)
+            return False
+        return True
 
 
 class ConcurrencyService(CountingService):

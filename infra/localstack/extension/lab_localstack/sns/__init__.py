@@ -1,0 +1,1 @@
+"""SNS: LocalStack's provider with metrics."""

@@ -1,0 +1,13 @@
+"""Selected by `PROVIDER_OVERRIDE_SNS=lab`."""
+
+from localstack.services.plugins import Service, aws_provider
+
+
+@aws_provider(api="sns", name="lab")
+def sns() -> Service:
+    """SNS with this extension's metrics."""
+    from lab_localstack import patches
+    from lab_localstack.sns.provider import LabSnsProvider
+
+    patches.count_deliveries()
+    return Service.for_provider(LabSnsProvider())

@@ -1,0 +1,92 @@
+"""SNS's metrics: what a topic took, delivered, filtered out, and could not deliver.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.eventually import eventually
+
+
+class Topic:
+    """A topic with the metrics that CloudWatch has of it."""
+
+    def __init__(self, aws: Callable[..., Any]) -> None:
+        self.sns, self._sqs, self._cloudwatch = aws("sns"), aws("sqs"), aws("cloudwatch")
+        self.name = f"test-{uuid4().hex[:8]}"
+        self.arn: str = self.sns.create_topic(Name=self.name)["TopicArn"]
+        self._queues: list[str] = []
+
+    def subscribe_queue(self, **attributes: str) -> str:
+        """A queue that is subscribed; its URL."""
+        url = self._sqs.create_queue(QueueName=f"{self.name}-{len(self._queues)}")["QueueUrl"]
+        self._queues.append(url)
+        attributes_of = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        endpoint = attributes_of["Attributes"]["QueueArn"]
+        self.sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=endpoint, Attributes=attributes)
+        return url
+
+    def metric(self, name: str, statistic: str = "Sum") -> float:
+        """Of the last minutes."""
+        end = datetime.now(UTC) + timedelta(minutes=1)
+        points = self._cloudwatch.get_metric_statistics(
+            Namespace="AWS/SNS",
+            MetricName=name,
+            Dimensions=[{"Name": "TopicName", "Value": self.name}],
+            StartTime=end - timedelta(minutes=10),
+            EndTime=end,
+            Period=3600,
+            Statistics=[statistic],
+        )["Datapoints"]
+        return sum(point[statistic] for point in points)
+
+    def delete(self) -> None:
+        self.sns.delete_topic(TopicArn=self.arn)
+        for url in self._queues:
+            with suppress(self._sqs.exceptions.QueueDoesNotExist):
+                self._sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def topic(aws: Callable[..., Any]) -> Iterator[Topic]:
+    made = Topic(aws)
+    yield made
+    made.delete()
+
+
+def test_messages_published_and_delivered_are_counted(topic: Topic) -> None:
+    topic.subscribe_queue()
+    topic.subscribe_queue()
+    topic.sns.publish(TopicArn=topic.arn, Message="ä" * 100)
+    topic.sns.publish_batch(
+        TopicArn=topic.arn,
+        PublishBatchRequestEntries=[{"Id": str(n), "Message": "x" * 50} for n in range(3)],
+    )
+    eventually(lambda: topic.metric("NumberOfNotificationsDelivered") == 8)
+    assert topic.metric("NumberOfMessagesPublished") == 4
+    assert topic.metric("PublishSize", "Maximum") == 200
+    assert topic.metric("PublishSize", "Minimum") == 50
+    assert topic.metric("NumberOfNotificationsFailed") == 0
+
+
+def test_a_notification_that_a_filter_policy_keeps_back_is_counted_as_filtered_out(topic: Topic) -> None:
+    topic.subscribe_queue(FilterPolicy=json.dumps({"kind": ["wanted"]}))
+    for kind in ("wanted", "unwanted", "unwanted"):
+        attributes = {"kind": {"DataType": "String", "StringValue": kind}}
+        topic.sns.publish(TopicArn=topic.arn, Message="x", MessageAttributes=attributes)
+    eventually(lambda: topic.metric("NumberOfNotificationsDelivered") == 1)
+    assert topic.metric("NumberOfNotificationsFilteredOut") == 2
+
+
+def test_a_delivery_to_a_queue_that_is_gone_has_failed(topic: Topic, aws: Callable[..., Any]) -> None:
+    aws("sqs").delete_queue(QueueUrl=topic.subscribe_queue())
+    topic.sns.publish(TopicArn=topic.arn, Message="x")
+    eventually(lambda: topic.metric("NumberOfNotificationsFailed") == 1)
+    assert topic.metric("NumberOfNotificationsDelivered") == 0
