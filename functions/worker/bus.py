@@ -1,16 +1,25 @@
 """The event bus behind its circuit."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from functions.common.errors import CircuitOpenError, TransientError
 from functions.events.announcer import Announcer
 from functions.events.order_events import OrderEvent
-from functions.worker.circuits import Circuits
 from functions.worker.settlement import CIRCUIT_OPEN
 
 CIRCUIT = "event-bus"
 FAILURE_THRESHOLD = 3
 """Calls in a row of which the bus took nothing."""
+
+
+class Guards(Protocol):
+    """The part of the worker's circuits that the bus needs."""
+
+    def is_open(self, name: str) -> bool: ...
+    def guard[**P, R](
+        self, name: str, function: Callable[P, R], *, failure_threshold: int
+    ) -> Callable[P, R]: ...
 
 
 class _NothingTakenError(TransientError):
@@ -21,9 +30,7 @@ class _NothingTakenError(TransientError):
         self.codes = codes
 
 
-def guarded(
-    announcer: Announcer, circuits: Circuits
-) -> Callable[[Sequence[OrderEvent]], Sequence[str | None]]:
+def guarded(announcer: Announcer, circuits: Guards) -> Callable[[Sequence[OrderEvent]], Sequence[str | None]]:
     """Announce through the circuit; while it is open, nothing is sent and every event has an error."""
 
     def attempt(events: Sequence[OrderEvent]) -> Sequence[str | None]:
@@ -38,7 +45,8 @@ def guarded(
         try:
             return call(events)
         except _NothingTakenError as error:
-            return error.codes
+            # This call may have opened the circuit, or another environment has: no hurry then.
+            return [CIRCUIT_OPEN] * len(events) if circuits.is_open(CIRCUIT) else error.codes
         except CircuitOpenError:
             return [CIRCUIT_OPEN] * len(events)
 

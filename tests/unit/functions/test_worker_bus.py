@@ -1,0 +1,47 @@
+from collections.abc import Callable
+
+from functions.common.errors import CircuitOpenError
+from functions.worker import bus
+from functions.worker.settlement import CIRCUIT_OPEN
+from tests.unit.functions.test_events import FakeBus, announcer, events
+
+
+class Circuit:
+    """A circuit as this environment believes it to be, and as the table has it."""
+
+    def __init__(self, *, believed_open: bool = False, is_open: bool = False) -> None:
+        self._believed_open = believed_open
+        self._is_open = is_open
+
+    def is_open(self, name: str) -> bool:
+        return self._is_open
+
+    def guard[**P, R](self, name: str, function: Callable[P, R], *, failure_threshold: int) -> Callable[P, R]:
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if self._believed_open:
+                raise CircuitOpenError(name)
+            return function(*args, **kwargs)
+
+        return call
+
+
+def test_what_the_bus_takes_goes_through() -> None:
+    sent = events(2)
+    assert bus.guarded(announcer(FakeBus()), Circuit())(sent) == [None, None]
+
+
+def test_nothing_is_sent_while_the_circuit_is_open() -> None:
+    behind = FakeBus()
+    assert bus.guarded(announcer(behind), Circuit(believed_open=True))(events(2)) == [CIRCUIT_OPEN] * 2
+    assert behind.calls == []
+
+
+def test_a_bus_that_takes_something_is_not_down() -> None:
+    behind = FakeBus(lambda detail, _attempt: detail == '{"n":0}')
+    assert bus.guarded(announcer(behind), Circuit(is_open=True))(events(2)) == ["ThrottlingException", None]
+
+
+def test_what_a_bus_refuses_whose_circuit_is_open_by_then_is_not_retried_in_a_hurry() -> None:
+    behind = FakeBus(lambda _detail, _attempt: True)
+    assert bus.guarded(announcer(behind), Circuit())(events(2)) == ["ThrottlingException"] * 2
+    assert bus.guarded(announcer(behind), Circuit(is_open=True))(events(2)) == [CIRCUIT_OPEN] * 2
