@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lab.aws import require_loopback
 from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.vitals import Monitor, Reader
 from loadtests.book import BOOK
-from loadtests.run import Result, Run, Traffic
+from loadtests.run import LEAVING_RATE, Result, Run, Traffic
 from loadtests.shapes import Plan, planned
 from loadtests.thresholds import Thresholds
 from loadtests.users import SUBMIT, THROTTLED
@@ -30,10 +31,12 @@ class Lead:
     def __init__(self, environment: "Environment", pipeline: Pipeline, reporting_seconds: float) -> None:
         self._environment = environment
         self._pipeline = pipeline
-        self._reporting_seconds = reporting_seconds
+        self.reporting_seconds = reporting_seconds
         self.monitor = Monitor(Reader(pipeline), every=READ_EVERY, beside=self._load)
         self.run: Run | None = None
         self.result: Result | None = None
+        self.refusal = ""
+        self._settling = False
 
     def start(self) -> None:
         """Begin to watch the pipeline."""
@@ -44,11 +47,18 @@ class Lead:
         self.monitor.__exit__()
 
     def begin(self) -> None:
-        """Begin a run as the options say. Raises LabError where they ask for what is not allowed."""
-        options = self._options
-        plan = plan_of(options)
+        """Begin a run as the options say. A run that is not allowed is over at its first tick; see `refusal`."""
+        self.run, self.result, self.refusal = None, None, ""
+        options = options_of(self._environment)
+        try:
+            self._require_settled()
+            require_loopback(self._environment.host or "")
+            plan = plan_of(options)
+        except LabError as error:
+            self.refusal = f"{error.what} {error.fix}."
+            LOG.warning("not started: %s", self.refusal)
+            return
         BOOK.clear()
-        self.result = None
         self.run = Run(
             plan,
             Thresholds(options.max_accept_p99_ms, options.max_error_percent, options.max_drain_seconds),
@@ -56,27 +66,38 @@ class Lead:
             self.monitor,
             BOOK,
             self._traffic,
-            self._reporting_seconds,
+            self.reporting_seconds,
         )
 
+    def _require_settled(self) -> None:
+        if self._settling:
+            raise LabError("The run before is still being settled.", "Wait for its verdict")
+
     def tick(self, seconds: float) -> tuple[int, float] | None:
-        """The users that there are to be; None ends the run."""
-        return self.run.tick(seconds) if self.run else None
+        """The users that there are to be; None ends the run. Nobody comes before it has been allowed."""
+        if self.run:
+            return self.run.tick(seconds)
+        return None if self.refusal else (0, LEAVING_RATE)
 
     def settle(self) -> Result | None:
         """Settle the run that has ended; None if there was none, or if the engine does not answer any more."""
         if self.run is None:
             return None
+        self._settling = True
         try:
             self.result = self.run.settle()
         except (BotoCoreError, ClientError, LabError) as error:
             LOG.warning("the ledger cannot be settled: %s", error)
+        except KeyboardInterrupt:
+            LOG.warning("the ledger was not settled: interrupted")
+        finally:
+            self._settling = False
         return self.result
 
     def vitals(self, since: float) -> dict[str, Any]:
         """What the charts ask for, and how the last run ended."""
-        marks = self.run.marks if self.run else []
-        return self.monitor.as_json(since, marks) | {"result": self.result and summary(self.result)}
+        ended = {"result": self.result and summary(self.result), "refusal": self.refusal}
+        return self.monitor.as_json(since, self.run.marks if self.run else []) | ended
 
     @property
     def ends_by_itself(self) -> bool:
@@ -86,16 +107,12 @@ class Lead:
     @property
     def wants_report(self) -> bool:
         """Whether --report was given."""
-        return bool(self._options.report)
+        return bool(options_of(self._environment).report)
 
     @property
     def engine(self) -> str:
         """Where the pipeline runs."""
         return f"LocalStack at {self._pipeline.aws.endpoint}"
-
-    @property
-    def _options(self) -> "Namespace":
-        return options_of(self._environment)
 
     def _traffic(self) -> Traffic:
         stats = self._environment.stats

@@ -98,6 +98,7 @@ def settle_beside(**_: Any) -> None:
     """A run in the web UI has ended: account for it while the page stays at hand."""
 
     def settle() -> None:
+        gevent.sleep(leads[0].reporting_seconds)
         if result := leads[0].settle():
             verdict.show(result, console)
 

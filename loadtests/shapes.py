@@ -143,5 +143,5 @@ class Step:
 
 
 def knee(steps: Sequence[Step]) -> Step | None:
-    """The first step that the pipeline could not follow; None if it kept up with all."""
-    return next((step for step in steps if not step.followed), None)
+    """The first step that the pipeline could not follow; None if it kept up. The very first only warms it up."""
+    return next((step for step in steps[1:] if not step.followed), None)

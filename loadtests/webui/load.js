@@ -24,11 +24,12 @@ export class Verdict {
     this.shown = "";
   }
 
-  show({ result }) {
-    const told = JSON.stringify(result);
+  show({ result, refusal }) {
+    const told = JSON.stringify([result, refusal]);
     if (told === this.shown) return;
     this.shown = told;
     this.root.replaceChildren();
+    if (refusal) this.root.append(text("h2", "Not started"), text("p", refusal));
     if (!result) return;
     const broken = result.findings.filter((one) => one.verdict !== "proved").map((one) => one.name);
     const details = text("details", "");

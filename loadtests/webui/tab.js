@@ -5,6 +5,11 @@ import { LOAD, Verdict } from "./load.js";
 
 const LOOK_EVERY = 250;
 
+// Locust's page is as high as the window, so that the charts would begin below it.
+const style = document.createElement("style");
+style.textContent = "html[data-tab=pipeline] #root > * { min-height: 0 !important; }";
+document.head.append(style);
+
 const section = document.createElement("section");
 section.id = "pipeline";
 section.style.padding = "0 24px 24px";
@@ -27,6 +32,7 @@ setInterval(() => {
   if (document.documentElement.dataset.theme !== theme) document.documentElement.dataset.theme = theme;
   if (section.hidden !== hidden) {
     section.hidden = hidden;
+    document.documentElement.dataset.tab = hidden ? "" : "pipeline";
     charts.draw();
   }
 }, LOOK_EVERY);

@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from lab import aws as guarded
 from lab import paths
+from lab.deploy import deploy
 from lab.engines import docker_cli
 from lab.engines.docker import DockerEngine
 from tests.conftest import free_port
@@ -17,24 +19,31 @@ from tests.eventually import eventually
 WORKERS = 2
 
 
+def up(engine: DockerEngine, port: int, *files: Path) -> httpx.Client:
+    """Locust's containers beside the engine's; a client of their web UI."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCUST_PORT", str(port))
+        chosen = [
+            part for file in (paths.ROOT / "docker-compose.yml", *files) for part in ("--file", str(file))
+        ]
+        scale = ["--scale", f"locust-worker={WORKERS}"]
+        options = ["--project-name", engine.project, "--profile", "load", *chosen]
+        docker_cli.follow(
+            *["compose", *options, "up", "--detach", "--wait", *scale],
+            environment=engine.environment(os.environ),
+            shown=False,
+        )
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10)
+
+
 @pytest.fixture
-def load(engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def load(engine: DockerEngine, tmp_path: Path) -> Iterator[httpx.Client]:
     """A client of the web UI; the locustfile is the one beside this file."""
     override = tmp_path / "locustfile.yml"
     mount = f"volumes: ['{Path(__file__).parent}:/project/loadtests:ro']"
     override.write_text(f"services:\n  locust:\n    {mount}\n  locust-worker:\n    {mount}\n")
-    port = free_port()
-    monkeypatch.setenv("LOCUST_PORT", str(port))
     engine.up()
-    files = ["--file", str(paths.ROOT / "docker-compose.yml"), "--file", str(override)]
-    scale = ["--scale", f"locust-worker={WORKERS}"]
-    options = ["--project-name", engine.project, "--profile", "load", *files]
-    docker_cli.follow(
-        *["compose", *options, "up", "--detach", "--wait", *scale],
-        environment=engine.environment(os.environ),
-        shown=False,
-    )
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+    with up(engine, free_port(), override) as client:
         yield client
 
 
@@ -69,3 +78,17 @@ def test_starting_the_load_leaves_the_running_engine_as_it_is(
     assert locust is not None
     assert container["State"]["StartedAt"] < locust["State"]["StartedAt"]
     assert locust["HostConfig"]["NetworkMode"] == f"container:{container['Id']}"
+
+
+def test_the_labs_own_load_is_shared_by_workers_and_its_ledger_is_settled(engine: DockerEngine) -> None:
+    engine.up()
+    deploy(guarded.local(engine.endpoint), "dev", {}, print)
+    with up(engine, free_port()) as client:
+        eventually(lambda: answers(client), within=30)
+        eventually(lambda: len(stats(client).get("workers", [])) == WORKERS, within=30)
+        client.post("/swarm", data={"shape": "steady", "seconds": "5"}).raise_for_status()
+        result = eventually(
+            lambda: client.get("/pipeline/vitals.json", params={"since": 0}).json()["result"], within=150
+        )
+        assert "lost 0, duplicated 0, unaccounted 0" in result["ledger"]
+        assert "Ledger: 0 accepted" not in result["ledger"]

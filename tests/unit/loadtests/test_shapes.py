@@ -91,4 +91,8 @@ def test_a_pipeline_that_keeps_up_has_no_knee() -> None:
 
 
 def test_a_step_in_which_nothing_was_accepted_and_nothing_waits_is_no_knee() -> None:
-    assert knee([step(1, 0, 0)]) is None
+    assert knee([step(1, 0, 0), step(2, 0, 0)]) is None
+
+
+def test_the_backlog_of_cold_starts_is_no_knee() -> None:
+    assert knee([step(1, 100, 90), step(2, 200, -90)]) is None

@@ -1,0 +1,90 @@
+"""Load runs on the deployed pipeline: whatever they meet, every accepted order is accounted for."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from lab.observe import Pipeline
+from tests.eventually import eventually
+from tests.integration.loads import PATIENT, ended, run, started
+
+
+def known(pipeline: Pipeline) -> set[str]:
+    return {effect.order_id for effect in pipeline.effects()}
+
+
+def test_a_short_run_ends_by_itself_with_a_settled_ledger(pipeline: Pipeline) -> None:
+    before = known(pipeline)
+    run_ = run(pipeline, "steady", "--seconds", "4", *PATIENT)
+    assert run_.code == 0, run_.output
+    assert run_.broken() == []
+    assert "Load passed" in run_.output
+    ledger = run_.ledger
+    assert ledger["accepted"] == ledger["succeeded"] + ledger["in_dlq"] > 0
+    assert ledger["lost"] == ledger["duplicated"] == 0
+    assert len(known(pipeline) - before) == ledger["succeeded"]
+
+
+@pytest.mark.long
+def test_a_run_that_misses_a_threshold_says_which_and_fails(pipeline: Pipeline) -> None:
+    run_ = run(pipeline, "steady", "--seconds", "4", "--max-accept-p99-ms", "1")
+    assert run_.code == 1
+    assert run_.broken() == ["accept p99, ms"]
+    assert "Load FAILED" in run_.output
+
+
+@contextmanager
+def limited(pipeline: Pipeline, rate: int, burst: int) -> Iterator[None]:
+    """The API lets that many requests a second through for the duration of a `with` block."""
+    gateway, api = pipeline.aws.client("apigatewayv2"), pipeline.stack.api_id
+    before: Any = gateway.get_stage(ApiId=api, StageName="$default")["DefaultRouteSettings"]
+    limits = {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
+    gateway.update_stage(ApiId=api, StageName="$default", DefaultRouteSettings=before | limits)
+    try:
+        yield
+    finally:
+        gateway.update_stage(ApiId=api, StageName="$default", DefaultRouteSettings=before)
+
+
+@pytest.mark.long
+def test_a_spike_beyond_the_api_limit_is_pressed_back_and_nothing_is_lost(pipeline: Pipeline) -> None:
+    with limited(pipeline, rate=8, burst=8):
+        run_ = run(pipeline, "spike", "--seconds", "8", *PATIENT, within=280)
+    assert run_.broken() == [], run_.output
+    assert run_.code == 0
+    assert run_.figure("requests throttled (429)") > 20
+    assert "/events throttled (429)" in run_.output
+    assert run_.ledger["lost"] == run_.ledger["duplicated"] == 0
+    assert pipeline.queue().total == 0
+
+
+@pytest.mark.long
+def test_several_processes_drive_one_run_and_their_orders_are_merged(pipeline: Pipeline) -> None:
+    before = known(pipeline)
+    run_ = run(pipeline, "steady", "--seconds", "8", "--processes", "2", *PATIENT)
+    assert run_.broken() == [], run_.output
+    assert run_.code == 0
+    assert run_.output.count("reported as ready") == 2
+    new = known(pipeline) - before
+    assert len(new) == run_.ledger["succeeded"] > 0
+    assert run_.figure("orders accepted") >= run_.ledger["accepted"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one process", "two workers"])
+def test_an_interrupted_run_accounts_for_what_it_did(pipeline: Pipeline, processes: tuple[str, ...]) -> None:
+    before = len(known(pipeline))
+    with started(
+        pipeline, "steady", "--seconds", "120", *processes, *PATIENT, "--headless", start_new_session=True
+    ) as process:
+        eventually(lambda: len(known(pipeline)) > before + 20, within=60, every=0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        run_ = ended(process, within=120)
+    assert run_.code == 130, run_.output
+    assert run_.broken() == ["run"]
+    assert run_.ledger["lost"] == run_.ledger["duplicated"] == 0
+    assert "Traceback" not in run_.output

@@ -1,0 +1,90 @@
+"""The pipeline's charts in Locust's web UI, looked at in a browser while a run goes on."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from lab import paths
+from lab.observe import Pipeline
+from tests.browser import browsing
+from tests.conftest import free_port
+from tests.eventually import eventually
+from tests.integration.loads import PATIENT, started
+
+pytestmark = pytest.mark.long
+
+CHARTS = 10
+SHOT = paths.LAB / "screenshots" / "load-tab.png"
+CLOCKS = """() => {
+    const last = (plot) => new Date(plot.data[0].x.at(-1)).getTime() / 1000;
+    return [...document.querySelectorAll("#pipeline .charts-plot")].slice(0, 9).map(last);
+}"""
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture
+def web_ui(pipeline: Pipeline) -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    with started(pipeline, "steady", "--seconds", "12", "--web-port", str(port), *PATIENT):
+        eventually(lambda: answers(url), within=60)
+        yield url
+
+
+def test_the_tab_shows_the_pipeline_on_the_clock_of_the_run_and_then_its_verdict(web_ui: str) -> None:
+    with browsing() as (page, seen):
+        page.goto(web_ui)
+        page.get_by_role("button", name="Start").click()
+        page.get_by_role("tab", name="Pipeline").click()
+        charts = page.locator("#pipeline figure")
+        expect(charts).to_have_count(CHARTS)
+        expect(page.locator("#pipeline .main-svg").first).to_be_visible(timeout=20_000)
+        for figure in charts.all():
+            plot = figure.get_by_role("img")
+            assert plot.get_attribute("aria-labelledby")
+            assert figure.locator(".charts-now").inner_text()
+        expect(page.locator("#pipeline figure", has_text="Load, users")).to_contain_text(
+            "users 5", timeout=20_000
+        )
+        expect(page.get_by_text("messages waiting / in flight / delayed")).to_be_visible()
+        clocks = page.evaluate(CLOCKS)
+        assert max(clocks) - min(clocks) == 0, "every chart ends at the same moment"
+        assert abs(clocks[0] - time.time()) < 15
+        SHOT.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOT, full_page=True)
+        expect(page.get_by_role("heading", name='Run "steady": every threshold kept')).to_be_visible(
+            timeout=90_000
+        )
+        expect(page.get_by_text("lost 0, duplicated 0, unaccounted 0")).to_be_visible()
+        assert seen.errors == []
+        assert seen.foreign == []
+
+
+def test_a_load_that_is_not_allowed_is_refused_on_the_page(web_ui: str) -> None:
+    with browsing(dark=True) as (page, seen):
+        answer = httpx.post(f"{web_ui}swarm", data={"usual": "500"}, trust_env=False)
+        assert answer.is_success
+        page.goto(f"{web_ui}pipeline/")
+        expect(page.get_by_role("heading", name="Not started")).to_be_visible()
+        expect(page.get_by_text("at most 200 are allowed")).to_be_visible()
+        assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(18, 18, 18)"
+        assert seen.errors == []
+        assert seen.foreign == []
+
+
+def test_no_load_goes_anywhere_but_to_loopback(web_ui: str) -> None:
+    httpx.post(f"{web_ui}swarm", data={"host": "http://192.0.2.1"}, trust_env=False)
+    told = eventually(
+        lambda: httpx.get(f"{web_ui}pipeline/vitals.json", trust_env=False).json()["refusal"], within=10
+    )
+    assert "not on this machine's loopback" in told
+    assert httpx.get(f"{web_ui}stats/requests", trust_env=False).json()["user_count"] == 0
