@@ -1,11 +1,10 @@
 """A run's report and the index of runs, as a browser shows them."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from lab import paths, report
 from lab.ledger import Ledger
@@ -13,19 +12,15 @@ from lab.report import Run
 from lab.report.run import Excerpt
 from lab.scenario.model import Finding, Verdict
 from lab.timeline import Sample, Span, Timeline
+from tests.browsers import chromium
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert path, "no Chromium is here; install it: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
