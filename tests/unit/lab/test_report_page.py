@@ -1,0 +1,121 @@
+"""A run's report and the index of runs, as a browser shows them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from lab import paths, report
+from lab.ledger import Ledger
+from lab.report import Run
+from lab.report.run import Excerpt
+from lab.scenario.model import Finding, Verdict
+from lab.timeline import Sample, Span, Timeline
+from tests.browsers import chromium
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run with everything in it, and an index."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "REPORTS", tmp_path_factory.mktemp("reports"))
+        return report.write(run(), ["critical-dlq-depth"])
+
+
+def run() -> Run:
+    timeline = Timeline(started=1_780_000_000)
+    for second in range(20):
+        ringing = "ALARM" if 8 <= second < 15 else "OK"
+        dead = 5 if 6 <= second < 12 else 0
+        timeline.samples.append(Sample(second, 3, 2, dead, second, {"critical-dlq-depth": ringing}))
+    timeline.spans.append(Span("failure mode poison_payload", 5, 11))
+    findings = [
+        Finding("fault", "messages in the DLQ", "5", "5", Verdict.PROVED, "SQS GetQueueAttributes", 1.0, "4"),
+        Finding("fault", "category of death", "5 x VALIDATION", HOSTILE, Verdict.REFUTED, "SQS", 30.0),
+        Finding("recovery", "DLQ alarm", "OK", "no alarms here", Verdict.NOT_PROVABLE, "CloudWatch", 0.0),
+    ]
+    return Run(
+        "poison-payload",
+        "Poison payload: straight to the DLQ",
+        "host engine",
+        timeline,
+        ledger=Ledger(accepted=5, succeeded=5, in_dlq=0, in_flight=0, lost=0, duplicated=0),
+        figures={"in the DLQ": "5"},
+        timings={"to detect": "3.0 s"},
+        hypothesis="It dies at once.",
+        story=["The mode `poison_payload` corrupts what the worker reads."],
+        findings=findings,
+        excerpts=[Excerpt(6.5, "worker", "corr-1", "order.dead_lettered", "errorCategory VALIDATION", "o-1")],
+    )
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(browser: Browser, written: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page in a theme. It asks for nothing but itself and makes no error."""
+    context = browser.new_context(color_scheme=request.param, viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: troubles.append(request.url) if not expected(request.url) else None)
+    page.goto(written.as_uri())
+    yield page
+    context.close()
+    assert troubles == []
+
+
+def expected(url: str) -> bool:
+    return url.startswith("file:") and url.endswith(".html")
+
+
+def test_predictions_stand_beside_results_by_act(page: Page) -> None:
+    assert page.locator("tr.group").all_inner_texts()[:2] == ["fault", "recovery"]
+    assert page.locator("td.verdict").all_inner_texts() == ["proved", "refuted", "not provable here"]
+    assert page.locator("tr.proved td").first.inner_text() == "4"
+    assert page.get_by_text(HOSTILE).is_visible()
+    assert page.locator("header code").inner_text() == "poison_payload"
+
+
+def test_the_plot_shows_the_fault_and_the_alarm_in_the_colours_of_the_page(page: Page) -> None:
+    assert page.locator("figure svg").bounding_box()["width"] > 900  # pyright: ignore
+    legend = page.locator(".legend li").all_inner_texts()
+    assert {"DLQ depth", "failure mode poison_payload", "in ALARM"} <= set(legend)
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    label = page.locator("figure svg text", has_text="messages")
+    assert label.evaluate("text => getComputedStyle(text).fill") == ink
+
+
+def test_text_can_be_read_in_both_themes(page: Page) -> None:
+    light_paper = page.evaluate("matchMedia('(prefers-color-scheme: light)').matches")
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") is light_paper
+
+
+def test_nothing_is_wider_than_a_narrow_window(page: Page) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_on_paper_it_is_black_on_white_without_the_way_back(page: Page) -> None:
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.get_by_role("link", name="All runs").is_visible()
+
+
+def test_the_index_lists_the_run_and_leads_to_it_and_back(page: Page) -> None:
+    page.get_by_role("link", name="All runs").click()
+    row = page.locator("tbody tr")
+    assert row.count() == 1
+    assert "failed" in row.inner_text()
+    page.get_by_role("link", name="Poison payload").click()
+    assert page.get_by_role("heading", name="Poison payload").is_visible()
