@@ -1,15 +1,18 @@
 """The pipeline's charts in Locust's web UI, looked at in a browser while a run goes on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from lab import paths
 from lab.observe import Pipeline
-from tests.browser import browsing
+from tests.browsers import chromium
 from tests.conftest import free_port
 from tests.eventually import eventually
 from tests.integration.loads import PATIENT, started
@@ -22,6 +25,37 @@ CLOCKS = """() => {
     const last = (plot) => new Date(plot.data[0].x.at(-1)).getTime() / 1000;
     return [...document.querySelectorAll("#pipeline .charts-plot")].slice(0, 9).map(last);
 }"""
+
+
+@dataclass
+class Seen:
+    """What a page did that no page of the lab may do."""
+
+    foreign: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def browsing(*, dark: bool = False) -> Generator[tuple[Page, Seen]]:
+    """An empty page; what it asks of other hosts, and its errors, are recorded."""
+    seen = Seen()
+
+    def asked(request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            seen.foreign.append(request.url)
+
+    def told(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            seen.errors.append(message.text)
+
+    with chromium() as browser:
+        page = browser.new_page(color_scheme="dark" if dark else "light")
+        page.set_viewport_size({"width": 1400, "height": 1000})
+        page.on("request", asked)
+        page.on("console", told)
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        yield page, seen
 
 
 def answers(url: str) -> bool:
