@@ -26,6 +26,8 @@ from tests.browsers import AXE, chromium
 from tests.conftest import free_port
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.long
+
 SECONDS = 20
 MS = 1000
 ADDRESS = re.compile(r"console: (http://127\.0\.0\.1:(\d+)/enter#\S+)")
@@ -367,7 +369,6 @@ def test_ctrl_c_ends_it_cleanly_and_undoes_what_it_changed(pipeline: Pipeline, b
     assert Changes(pipeline).standing() == []
 
 
-@pytest.mark.long
 def test_a_scenario_is_run_watched_and_its_report_read(visit: Visit) -> None:
     page = visit("/scenarios")
     page.get_by_role("button", name="Back to the steady state").first.click()
