@@ -2,6 +2,9 @@
 
 A scenario is one file in `scenarios/`: a docstring that tells it, and a `SCENARIO` made of acts. Everything it
 needs is exported here; AWS appears only as readings, faults and the experiment's verbs.
+
+A prediction that cannot fail says nothing: tests/integration/mutants.py names for each one what is to be broken so that
+it fails, and test_mutants.py breaks it.
 """
 
 from lab.scenario import faults, read

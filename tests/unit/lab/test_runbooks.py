@@ -5,7 +5,7 @@ import pytest
 from lab import paths
 from lab.gameday import GAMEDAYS, GameDay
 from lab.promises import ALARMS
-from lab.scenario.catalog import names
+from lab.scenario.catalog import load, names
 
 RUNBOOKS = paths.ROOT / "ops" / "runbooks"
 PARTS = ("**Symptom.**", "**Look at.**", "**Commands.**", "**Decide.**", "**Redrive.**", "**Follow up.**")
@@ -15,6 +15,12 @@ PARTS = ("**Symptom.**", "**Look at.**", "**Commands.**", "**Decide.**", "**Redr
 def test_a_runbook_has_all_its_parts(name: str) -> None:
     text = (RUNBOOKS / f"{name}.md").read_text()
     assert [part for part in PARTS if part not in text] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_scenario_s_runbook_says_what_the_scenario_shows(name: str) -> None:
+    text = " ".join((RUNBOOKS / f"scenario-{name}.md").read_text().split())
+    assert f"It shows: {load(name).scenario.hypothesis}" in text
 
 
 @pytest.mark.parametrize("name", GAMEDAYS)
