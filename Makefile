@@ -79,16 +79,19 @@ types: setup ## pyright: strict on lab, functions and infra
 	@$(node) infra/node_modules/pyright/index.js
 	@$(node) infra/node_modules/pyright/index.js -p infra/localstack/extension
 unit: setup ## Rules, without an engine
-	@$(pytest) $(side_by_side) tests/unit
+	@$(pytest) $(side_by_side) tests/unit -m "not page"
 infra-test: setup ## The synthesized templates
 	@$(pytest) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
 	@$(pytest) $(side_by_side) tests/engine
 integration: setup ## The deployed pipeline
-	@$(pytest) tests/integration -m "not long"
+	@$(pytest) tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
 	@$(pytest) tests/integration -m long
+.PHONY: test-pages
+test-pages: setup ## Console, reports and load charts as a browser shows them (needs Chromium or Chrome)
+	@$(pytest) tests/unit tests/integration -m page
 
 .PHONY: test-docker images-offline
 test-docker: setup ## The engine's tests and the pipeline's in containers, and the compose file (needs Docker)

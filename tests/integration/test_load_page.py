@@ -17,7 +17,7 @@ from tests.conftest import free_port
 from tests.eventually import eventually
 from tests.integration.loads import PATIENT, started
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.page
 
 CHARTS = 10
 SHOT = paths.LAB / "screenshots" / "load-tab.png"

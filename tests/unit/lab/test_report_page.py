@@ -14,6 +14,8 @@ from lab.scenario.model import Finding, Verdict
 from lab.timeline import Sample, Span, Timeline
 from tests.browsers import chromium
 
+pytestmark = pytest.mark.page
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
