@@ -5,7 +5,7 @@ export LAB_PORT ?= 4566
 export ENV ?= dev
 export ENGINE
 export PYTHON
-lab := .lab/env/lab/bin/python -m lab
+lab := .lab/bin/lab
 pytest := .lab/env/lab/bin/python -m pytest
 # what needs no deployment runs in two processes, files kept together; each has an engine of its own where it needs one
 side_by_side := -n 2 --dist loadfile
@@ -39,7 +39,7 @@ demo: setup ## From nothing to a finished story: orders, poison, alarm, cure, re
 	@$(lab) demo
 
 .PHONY: dlq-ls dlq-stats dlq-redrive dlq-export
-dlq-ls: setup ## List dead letters; more in: .lab/env/lab/bin/python -m lab dlq --help
+dlq-ls: setup ## List dead letters; more in: .lab/bin/lab dlq --help
 	@$(lab) dlq ls
 dlq-stats: setup ## Count dead letters by cause of death
 	@$(lab) dlq stats

@@ -53,9 +53,9 @@ def test_a_command_of_the_runbooks_runs(pipeline: Pipeline, command: str) -> Non
 def test_a_gameday_can_be_played_unattended_and_loses_nothing(
     pipeline: Pipeline, gameday: str, dead: int, alarm: bool
 ) -> None:
-    done = run(".lab/env/lab/bin/python -m lab clean", pipeline)
+    done = run(".lab/bin/lab clean", pipeline)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run(f".lab/env/lab/bin/python -m lab gameday run {gameday} --unattended --faster 3", pipeline)
+    done = run(f".lab/bin/lab gameday run {gameday} --unattended --faster 3", pipeline)
     assert done.returncode == 0, done.stdout + done.stderr
     for inject in GAMEDAYS[gameday].injects:
         assert inject.told in done.stdout
