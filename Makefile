@@ -120,6 +120,12 @@ benchmark: setup ## Calls per message and rate against a plain baseline, on the 
 openapi: setup ## Write the API's OpenAPI document anew from the routes
 	@$(lab) openapi
 
+.PHONY: audit cost
+audit: setup ## Look for known weaknesses in code and dependencies; says what could not be checked here
+	@$(lab) audit
+cost: setup ## What the last run would cost on AWS; more in: .lab/env/lab/bin/python -m lab cost --help
+	@$(lab) cost
+
 .PHONY: format lock clean
 format: setup ## Let ruff rewrite the code
 	@.lab/env/lab/bin/ruff check --fix .

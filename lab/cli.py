@@ -14,9 +14,11 @@ from rich.table import Table
 from lab import aws as guarded
 from lab import engines, load, look, mode
 from lab import gameday_cli as gamedays
+from lab.audit import audit
 from lab.aws import Aws
 from lab.console import cli as consoles
 from lab.context import settings_of
+from lab.cost import cli as costs
 from lab.dlq.cli import dlq
 from lab.engines import Engine, iam
 from lab.errors import LabError
@@ -44,6 +46,8 @@ app.command(name="mode")(mode.mode)
 app.add_typer(consoles.app)
 app.command()(trace)
 app.add_typer(target.app)
+app.add_typer(costs.app)
+app.command()(audit)
 
 Port = Annotated[
     int,
