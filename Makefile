@@ -67,6 +67,24 @@ load-headless: setup ## Drive load and end with a verdict: make load-headless SH
 console: setup ## Serve the console on 127.0.0.1 (CONSOLE_PORT=8090): watch, break, repair, in a browser
 	@$(lab) console $(if $(OPEN),--open)
 
+.PHONY: synth diff deploy-aws destroy-aws bootstrap-aws
+# CONTEXT="key=value ..." gives settings. ACCOUNT=... names the account that is meant, YES=1 answers the question with it;
+# both count only if they are typed with the command, not if they lie about in the environment.
+settings = $(foreach one,$(CONTEXT),-c $(one))
+typed = $(if $(filter command,$(origin $(1))),$(2))
+account = $(call typed,ACCOUNT,--account $(ACCOUNT))
+consent = $(account) $(call typed,YES,$(if $(filter 1,$(YES)),--yes))
+synth: setup ## Write the templates for AWS to .lab/cdk.aws; needs no credentials
+	@$(lab) aws synth $(settings)
+diff: setup ## Show what deploy-aws would change in the account of your credentials (ENV=, CONTEXT=)
+	@$(lab) aws diff $(settings) $(account)
+deploy-aws: setup ## Deploy to the AWS account of your credentials: shows it, and asks (ENV=, CONTEXT=)
+	@$(lab) aws deploy $(settings) $(consent)
+destroy-aws: setup ## Delete an environment from the AWS account: shows it, and asks (ENV=)
+	@$(lab) aws destroy $(consent)
+bootstrap-aws: setup ## Prepare an AWS account and region for CDK, once: shows it, and asks
+	@$(lab) aws bootstrap $(consent)
+
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 
@@ -104,6 +122,12 @@ benchmark: setup ## Calls per message and rate against a plain baseline, on the 
 	@.lab/env/lab/bin/python -m loadtests.benchmarks
 openapi: setup ## Write the API's OpenAPI document anew from the routes
 	@$(lab) openapi
+
+.PHONY: audit cost
+audit: setup ## Look for known weaknesses in code and dependencies; says what could not be checked here
+	@$(lab) audit
+cost: setup ## What the last run would cost on AWS; more in: .lab/env/lab/bin/python -m lab cost --help
+	@$(lab) cost
 
 .PHONY: format lock clean
 format: setup ## Let ruff rewrite the code

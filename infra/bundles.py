@@ -14,7 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +71,9 @@ MANIFEST: Mapping[str, Content] = {
 }
 """What each function needs. Its wheels are those of `requirements/bundle-<function>.txt`."""
 
+TRACING = "tracing"
+"""The subpackage, and the lock file, that a function's bundle has besides if it is traced."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -107,17 +110,24 @@ class Bundle:
         return self.digest[:12]
 
 
-def build(function: str, target: Target) -> Bundle:
+def build(function: str, target: Target, *, traced: bool = False) -> Bundle:
     """Make a function's bundle, or find it where nothing has changed. Raises BundleError."""
-    wheels = _wheels(REQUIREMENTS / f"bundle-{function}.txt", target)
-    sources = dict(_sources(MANIFEST[function]))
+    content = MANIFEST[function]
+    sites = [_wheels(REQUIREMENTS / f"bundle-{function}.txt", target)]
+    if traced:
+        content = replace(content, packages=(*content.packages, TRACING))
+        sites.append(_wheels(REQUIREMENTS / f"bundle-{TRACING}.txt", target))
+    sources = dict(_sources(content))
     digest = hashlib.sha256()
-    digest.update((wheels / "digest").read_bytes())
+    for wheels in sites:
+        digest.update((wheels / "digest").read_bytes())
     for name, path in sorted(sources.items()):
         digest.update(_framed(name, path))
     bundle = Bundle(function, CACHE / f"{function}-{digest.hexdigest()}.zip", digest.hexdigest())
     if not bundle.path.exists():
-        _write_zip(bundle.path, sources | dict(_files(wheels / "site")))
+        for wheels in sites:
+            sources |= dict(_files(wheels / "site"))
+        _write_zip(bundle.path, sources)
     return bundle
 
 

@@ -115,15 +115,17 @@ def flag() -> Rule:
     return Rule("must be true or false", parse)
 
 
-def text(pattern: str, rule: str) -> Rule:
-    """Text that matches a pattern as a whole."""
+def text(pattern: str, rule: str, *, optional: bool = False) -> Rule:
+    """Text that matches a pattern as a whole; with `optional` also nothing at all."""
 
-    def parse(raw: object) -> str:
+    def parse(raw: object) -> str | None:
+        if optional and raw in (None, ""):
+            return None
         if not isinstance(raw, str) or not re.fullmatch(pattern, raw):
             raise ValueError(raw)
         return raw
 
-    return Rule(f"must be {rule}", parse)
+    return Rule(f"must be {rule}{', or empty for none' if optional else ''}", parse)
 
 
 @dataclass(frozen=True)
@@ -302,6 +304,15 @@ class Settings:
         int,
         Setting(1000, whole(1, 120_000), "More waiting messages than this are a backlog.", local=100),
     ]
+    runbook_base: Annotated[
+        str,
+        Setting(
+            "ops/runbooks",
+            text(r"(https://)?[A-Za-z0-9._~:@%+/-]{1,200}", "a folder or an https URL"),
+            "Where an alarm says its runbook is: the folder in the repository, or the URL that shows it.",
+            example="https://example.com/lab/ops/runbooks",
+        ),
+    ]
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Setting(
@@ -327,7 +338,23 @@ class Settings:
             "of the services' own keys.",
         ),
     ]
-    enable_tracing: Annotated[bool, Setting(False, flag(), "X-Ray active tracing of the functions.")]
+    enable_tracing: Annotated[
+        bool,
+        Setting(
+            False,
+            flag(),
+            "Spans of every order (OpenTelemetry) in the functions' logs, a log of the events, and on AWS X-Ray.",
+        ),
+    ]
+    otlp_endpoint: Annotated[
+        str | None,
+        Setting(
+            None,
+            text(r"https?://[^\s]{1,200}", "an http or https URL", optional=True),
+            "Where spans also go (OTLP over HTTP), such as a collector's extension. Needs enableTracing.",
+            example="http://localhost:4318",
+        ),
+    ]
     enable_vpc_endpoints: Annotated[
         bool,
         Setting(
@@ -416,6 +443,10 @@ class Settings:
         if self.retry_cap_seconds < self.retry_base_seconds:
             rule = f"must not be below retryBaseSeconds={self.retry_base_seconds}"
             raise SettingError("retryCapSeconds", self.retry_cap_seconds, rule, self.retry_base_seconds)
+        if self.otlp_endpoint and not self.enable_tracing:
+            raise SettingError(
+                "enableTracing", False, f"must be true for otlpEndpoint={self.otlp_endpoint}", True
+            )
         if self.bundle_platform == "host" and not self.is_local:
             rule = "needs profile=local: AWS runs functions on Linux"
             raise SettingError("bundlePlatform", "host", rule, "linux")

@@ -199,7 +199,7 @@ class Check:
                     return
 
     def _submit(self) -> Accepted:
-        return self._api.submit(order(f"check-{uuid.uuid4().hex[:12]}", random.Random(1)))  # noqa: S311
+        return self._api.submit(order(f"check-{uuid.uuid4().hex[:12]}", random.Random(1)))  # noqa: S311  an order, no secret
 
     def _until_processed(self, sent: Accepted) -> None:
         wait_for(

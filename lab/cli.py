@@ -14,14 +14,19 @@ from rich.table import Table
 from lab import aws as guarded
 from lab import engines, load, look, mode
 from lab import gameday_cli as gamedays
+from lab.audit import audit
 from lab.aws import Aws
 from lab.console import cli as consoles
+from lab.context import settings_of
+from lab.cost import cli as costs
 from lab.dlq.cli import dlq
 from lab.engines import Engine, iam
 from lab.errors import LabError
 from lab.paths import ROOT
 from lab.scenario import cli as scenarios
 from lab.stack import Stack, stack_names
+from lab.target import cli as target
+from lab.trace.cli import trace
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 MISUSED = 2
@@ -39,6 +44,10 @@ app.add_typer(look.app)
 app.command(name="load")(load.load)
 app.command(name="mode")(mode.mode)
 app.add_typer(consoles.app)
+app.command()(trace)
+app.add_typer(target.app)
+app.add_typer(costs.app)
+app.command()(audit)
 
 Port = Annotated[
     int,
@@ -291,17 +300,6 @@ def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
     require_kept(found)
     say(f"deployed and probed in {time.monotonic() - start:.1f} s")
     return stack
-
-
-def settings_of(context: list[str] | None) -> dict[str, str]:
-    """Settings given as key=value. Raises LabError for anything else."""
-    settings: dict[str, str] = {}
-    for given in context or []:
-        key, found, value = given.partition("=")
-        if not found or not key:
-            raise LabError(f"-c {given} is not key=value.", "Write it like this: -c batchSize=5")
-        settings[key] = value
-    return settings
 
 
 def main() -> NoReturn:

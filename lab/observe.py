@@ -1,9 +1,9 @@
 """Reading the pipeline from outside, through AWS APIs only: depths, effects, alarms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from lab.aws import Aws
 from lab.stack import Stack
@@ -11,6 +11,7 @@ from lab.stack import Stack
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
@@ -45,6 +46,18 @@ class Effect:
         """From acceptance by the API to the committed effect."""
         return self.processed_at - self.accepted_at
 
+    @classmethod
+    def from_item(cls, item: "Mapping[str, AttributeValueTypeDef]") -> Self | None:
+        """The effect of an order's row; None for a row that an engine shows while it is written."""
+        if "executions" not in item:
+            return None
+        return cls(
+            order_id=item["orderId"].get("S", ""),
+            executions=int(item["executions"].get("N", "0")),
+            accepted_at=int(Decimal(item["acceptedAt"].get("N", "0"))),
+            processed_at=int(Decimal(item["processedAt"].get("N", "0"))),
+        )
+
 
 class Pipeline:
     """A deployed pipeline as an operator sees it."""
@@ -70,6 +83,10 @@ class Pipeline:
         url = self.stack.valve_queue_url
         return self._depth(url) if url else Depth(visible=0, in_flight=0, delayed=0)
 
+    def undelivered_events(self) -> Depth:
+        """The queue of events that the rule could not hand to their topic."""
+        return self._depth(self.stack.undelivered_events_queue_url)
+
     def processed(self) -> int:
         """How many orders have their effect."""
         pages = self._dynamodb.get_paginator("scan").paginate(
@@ -84,14 +101,8 @@ class Pipeline:
         )
         for page in pages:
             for item in page["Items"]:
-                if "executions" not in item:
-                    continue  # an engine may show a row while it is written
-                yield Effect(
-                    order_id=item["orderId"].get("S", ""),
-                    executions=int(item["executions"].get("N", "0")),
-                    accepted_at=int(Decimal(item["acceptedAt"].get("N", "0"))),
-                    processed_at=int(Decimal(item["processedAt"].get("N", "0"))),
-                )
+                if effect := Effect.from_item(item):
+                    yield effect
 
     def discarded(self) -> set[str]:
         """The order ids that somebody gave up, as the audit rows say."""

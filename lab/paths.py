@@ -8,6 +8,7 @@ LAB = ROOT / ".lab"
 ENVIRONMENTS = LAB / "env"
 ENGINES = LAB / "engine"
 CLOUD_ASSEMBLY = LAB / "cdk.local"
+AWS_ASSEMBLY = LAB / "cdk.aws"
 REPORTS = LAB / "reports"
 
 ENGINE_PYTHON = ENVIRONMENTS / "engine" / "bin" / "python"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ALARMS = (
     "critical-dlq-depth",
+    "critical-undelivered-events",
     "critical-worker-errors",
     "critical-ingest-errors",
     "critical-redrive-errors",

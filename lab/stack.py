@@ -29,6 +29,7 @@ class Stack:
     queue_name: str
     dlq_url: str
     dlq_name: str
+    undelivered_events_queue_url: str
     orders_table_name: str
     idempotency_table_name: str
     circuits_table_name: str

@@ -29,10 +29,13 @@ def _lasting(pipeline: Pipeline) -> list[str]:
     """Departures that do not end by themselves."""
     found: list[str] = []
     queue, dlq = pipeline.queue().total, pipeline.dlq().total
+    undelivered = pipeline.undelivered_events().total
     if queue:
         found.append(f"{queue} messages queued")
     if dlq:
         found.append(f"{dlq} in the DLQ")
+    if undelivered:
+        found.append(f"{undelivered} events that reached no topic")
     if (mode := pipeline.failure_mode()) != "none":
         found.append(f"failure mode {mode}")
     found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
@@ -85,6 +88,11 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     for name, url, depth in (
         ("queue", pipeline.stack.queue_url, pipeline.queue),
         ("DLQ", pipeline.stack.dlq_url, pipeline.dlq),
+        (
+            "queue of undelivered events",
+            pipeline.stack.undelivered_events_queue_url,
+            pipeline.undelivered_events,
+        ),
     ):
         if total := depth().total:
             say(f"purge: {total} messages of the {name}")

@@ -43,6 +43,12 @@ class Api:
         """The event of the request that is being served."""
         return self.app.current_event.raw_event
 
+    @property
+    def request_id(self) -> str | None:
+        """API Gateway's id of the request, which its access log has, too."""
+        context: Mapping[str, str] = self.event.get("requestContext") or {}
+        return context.get("requestId")
+
     def header(self, name: str) -> str | None:
         """A header of the request; API Gateway hands names over in lower case."""
         return header_of(self.event, name)

@@ -12,6 +12,9 @@ SQS_MAX_BYTES = 1_048_576
 """SQS's limit for one message and for one SendMessageBatch call (SQS quotas)."""
 SQS_MAX_VISIBILITY_SECONDS = 43_200
 
+OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""OpenTelemetry's own variables, of which one says where spans go; its exporter reads them and others itself."""
+
 
 class ConfigurationError(Exception):
     """A setting that is missing or breaks its rule. One line: the variable, what it has, what it must be."""
@@ -101,6 +104,16 @@ class AuthorizerSettings(Settings):
     """`redrive_token_secret` names the secret; the token itself is never a setting."""
 
     redrive_token_secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracingSettings(Settings):
+    """The function's name, the handler that is traced (a module and a name in it), and whether spans go to OTLP."""
+
+    service: str
+    traced_module: str
+    traced_function: str
+    exports_otlp: bool
 
 
 class _Environment:
@@ -208,6 +221,19 @@ def redrive_settings(variables: Mapping[str, str] = os.environ) -> RedriveSettin
         lease_seconds=env.number("LEASE_SECONDS", 1, 900),
         canary_seconds=env.number("CANARY_SECONDS", 1, 900),
         crash_at=env.optional("REDRIVE_CRASH_AT"),
+    )
+
+
+def tracing_settings(variables: Mapping[str, str] = os.environ) -> TracingSettings:
+    """The settings of tracing, if it is deployed. Raises ConfigurationError."""
+    env = _Environment(variables)
+    module, _, function = env.text("TRACED_HANDLER").rpartition(".")
+    return TracingSettings(
+        **_shared(env),
+        service=env.text("POWERTOOLS_SERVICE_NAME"),
+        traced_module=module,
+        traced_function=function,
+        exports_otlp=any(map(env.optional, OTLP_ENDPOINTS)),
     )
 
 

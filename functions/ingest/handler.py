@@ -122,6 +122,7 @@ def _take(orders: list[Any], key: str | None) -> list[Accepted | ProblemError]:
                 order_id=verdict.order_id,
                 messageId=verdict.message_id,
                 idempotencyKey=verdict.idempotency_key,
+                apiRequestId=api.request_id,
             )
         else:
             _log_refusal(verdict, order)
@@ -134,6 +135,7 @@ def _log_refusal(refusal: ProblemError, order: Any) -> None:
     log_problem(
         "order.rejected",
         order_id=order_id[:64] if isinstance(order_id, str) else None,
+        apiRequestId=api.request_id,
         status=refusal.status.value,
         detail=refusal.detail,
         cause=refusal.cause or None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
+from functions.common.tracing import TRACEPARENT
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
@@ -54,6 +55,13 @@ class Envelope:
         """How often the worker has sent it to its queue anew since it was accepted or brought back."""
         count = self.lineage.get("requeues")
         return count if isinstance(count, int) else 0
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace it belongs to, where tracing is deployed; a message that died has it in its lineage."""
+        foreign = _object(self.lineage.get("foreign"))
+        kept = _object(foreign.get(TRACEPARENT)).get("StringValue")
+        return self.text(TRACEPARENT) or (kept if isinstance(kept, str) else None)
 
     @property
     def accepted_at(self) -> int:
@@ -104,3 +112,7 @@ def _attribute(value: Mapping[str, Any]) -> "Attribute":
     if value.get("binaryValue"):
         return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
     return {"DataType": value["dataType"], "StringValue": value.get("stringValue") or ""}
+
+
+def _object(value: object) -> dict[str, Any]:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from functions.common import codec
+from functions.common import codec, tracing
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
@@ -54,6 +54,7 @@ def order_message(
             "correlationId": text(correlation_id),
             "idempotencyKey": text(key),
             "lineage": text(codec.dumps(lineage)),
+            **tracing.carried(),
         },
     )
 

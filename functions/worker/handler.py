@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.common import aws
+from functions.common import aws, tracing
 from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
 from functions.common.observability import count, logger, metrics_of_invocation
 from functions.common.settings import SQS_MAX_BYTES, WorkerSettings, worker_settings
@@ -72,7 +72,9 @@ class Worker:
             corrupt=poisoned if mode is FailureMode.POISON_PAYLOAD else untouched,
         )
         runner = BatchRunner(
-            processor.process, self.executor, claim_seconds=self.settings.in_progress_seconds
+            tracing.each_traced(processor.process),
+            self.executor,
+            claim_seconds=self.settings.in_progress_seconds,
         )
         outcomes = runner.run([from_lambda(record) for record in event["Records"]], seconds_left)
         outcomes = reconsidered(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))

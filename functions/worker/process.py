@@ -66,6 +66,7 @@ class MessageProcessor:
             correlation_id=envelope.correlation_id,
             order_id=response["orderId"],
             idempotencyKey=key,
+            messageId=envelope.message_id,
             receiveCount=envelope.receive_count,
         )
         # A duplicate is announced again: the delivery that committed it may have died before its event was

@@ -30,6 +30,7 @@ class Alarms(Construct):
     def __init__(self, scope: LabStack, construct_id: str, topic: sns.Topic) -> None:
         super().__init__(scope, construct_id)
         self._names = scope.names
+        self._runbooks = scope.settings.runbook_base.rstrip("/")
         self._period = cdk.Duration.seconds(scope.settings.alarm_period_seconds)
         self._action = actions.SnsAction(topic)
         self.all: list[cloudwatch.Alarm] = []
@@ -51,7 +52,7 @@ class Alarms(Construct):
             self,
             full_name,
             alarm_name=self._names.of(full_name),
-            alarm_description=f"{meaning} Runbook: ops/runbooks/{full_name}.md",
+            alarm_description=f"{meaning} Runbook: {self._runbooks}/{full_name}.md",
             metric=metric.with_(period=self._period, statistic=statistic),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             threshold=above,

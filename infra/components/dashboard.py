@@ -7,7 +7,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.components.function import PipelineFunction
 from infra.components.log_metrics import FAILURE_CATEGORIES
 from infra.components.names import LOG_METRIC_NAMESPACE, METRIC_NAMESPACE
 from infra.components.stack import LabStack
@@ -57,7 +56,7 @@ class PipelineDashboard(Construct):
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
                 _queues(queue),
-                _functions([functions.ingest, functions.worker, functions.redrive]),
+                _functions(functions),
                 _api(api),
                 _orders(),
                 _failures(),
@@ -109,9 +108,17 @@ def _queues(queue: QueueStack) -> list[cloudwatch.IWidget]:
     ]
 
 
-def _functions(functions: list[PipelineFunction]) -> list[cloudwatch.IWidget]:
+def _functions(stack: FunctionsStack) -> list[cloudwatch.IWidget]:
+    shown = [
+        stack.ingest,
+        stack.worker,
+        stack.redrive,
+        stack.authorizer,
+        *([stack.valve] if stack.valve else []),
+    ]
+
     def each(name: str, statistic: str = "Sum") -> list[cloudwatch.Metric]:
-        return [f.function.metric(name, statistic=statistic, label=f.shape.name) for f in functions]
+        return [one.function.metric(name, statistic=statistic, label=one.shape.name) for one in shown]
 
     return [
         _graph("Invocations", each("Invocations"), width=6),

@@ -17,6 +17,9 @@ from infra.components.logs import log_group
 from infra.components.network import PrivateNetwork
 from infra.components.stack import LabStack
 
+TRACING_HANDLER = "functions.tracing.handler.lambda_handler"
+"""Runs the function's own handler in a span."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -46,7 +49,8 @@ class PipelineFunction(Construct):
         super().__init__(scope, construct_id)
         self.shape = shape
         settings, names = scope.settings, scope.names
-        bundle = bundles.build(shape.name, bundles.Target(settings.bundle_platform, settings.architecture))
+        target = bundles.Target(settings.bundle_platform, settings.architecture)
+        bundle = bundles.build(shape.name, target, traced=settings.enable_tracing)
         self.log_group = log_group(
             self, "Logs", names.function_log_group(shape.name), settings.log_retention_days
         )
@@ -71,7 +75,7 @@ class PipelineFunction(Construct):
                 "x86_64": lambda_.Architecture.X86_64,
                 "arm64": lambda_.Architecture.ARM_64,
             }[settings.architecture],
-            handler=shape.handler,
+            handler=TRACING_HANDLER if settings.enable_tracing else shape.handler,
             code=lambda_.Code.from_asset(
                 str(bundle.path), asset_hash=bundle.digest, asset_hash_type=cdk.AssetHashType.CUSTOM
             ),
@@ -85,6 +89,7 @@ class PipelineFunction(Construct):
                 "LOG_LEVEL": settings.log_level,
                 "POWERTOOLS_SERVICE_NAME": shape.name,
                 **environment,
+                **(_tracing_environment(shape, settings.otlp_endpoint) if settings.enable_tracing else {}),
             },
             tracing=lambda_.Tracing.ACTIVE if settings.enable_tracing else lambda_.Tracing.DISABLED,
             recursive_loop=lambda_.RecursiveLoop.ALLOW if shape.may_invoke_itself else None,
@@ -98,6 +103,11 @@ class PipelineFunction(Construct):
             actions=["logs:CreateLogStream", "logs:PutLogEvents"],
             resources=[self.log_group.log_group_arn],
         )
+
+
+def _tracing_environment(shape: Shape, otlp_endpoint: str | None) -> dict[str, str]:
+    endpoint = {} if otlp_endpoint is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint}
+    return {"TRACED_HANDLER": shape.handler, **endpoint}
 
 
 def _network_interfaces() -> iam.PolicyStatement:

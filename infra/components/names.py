@@ -48,6 +48,11 @@ class Names:
         return f"/aws/lambda/{self.of(function)}"
 
     @property
+    def event_log_group(self) -> str:
+        """Where events are logged, if tracing is deployed."""
+        return f"/aws/events/{self.prefix}"
+
+    @property
     def access_log_group(self) -> str:
         """Where the API writes its access log. This prefix keeps the account's log resource policy small."""
         return f"/aws/vendedlogs/{self.prefix}-api"

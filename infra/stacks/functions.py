@@ -194,7 +194,6 @@ class FunctionsStack(LabStack):
                     [queue.dlq.queue_arn],
                     "sqs:ChangeMessageVisibility",
                     "sqs:DeleteMessage",
-                    "sqs:GetQueueAttributes",
                     "sqs:ReceiveMessage",
                 ),
                 _allow("SendBack", [queue.orders.queue_arn], "sqs:SendMessage"),
@@ -242,7 +241,7 @@ class FunctionsStack(LabStack):
                     "sqs:GetQueueAttributes",
                     "sqs:ReceiveMessage",
                 ),
-                *self._use_key("sqs"),
+                *self._use_key("sqs", actions=("kms:Decrypt",)),
             ],
         )
         lambda_.EventSourceMapping(

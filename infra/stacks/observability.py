@@ -85,6 +85,14 @@ class ObservabilityStack(LabStack):
             above=0,
             meaning="Orders are in the dead-letter queue: they will not be processed until somebody acts.",
         )
+        alarms.add(
+            "critical",
+            "undelivered-events",
+            queue.undelivered_events.metric_approximate_number_of_messages_visible(),
+            "Maximum",
+            above=0,
+            meaning="Outcomes of orders did not reach their topic: the orders are done, their readers not told.",
+        )
         for function in (functions.worker, functions.ingest, functions.redrive):
             alarms.add(
                 "critical",

@@ -4,18 +4,24 @@
 # CDK's classes name parameters otherwise than their interfaces do, so pyright refuses one for the other. jsii
 # checks the types whenever Python runs without -O, as it does in the tests.
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
+from aws_cdk import aws_xray as xray
 from constructs import Construct
 
+from infra.components.logs import log_group
 from infra.components.names import EVENT_DETAIL_TYPES, EVENT_SOURCE
 from infra.components.stack import LabStack
 from infra.settings import Settings
@@ -60,6 +66,7 @@ class QueueStack(LabStack):
             topic_name=self.names.of("order-events"),
             enforce_ssl=True,
             master_key=self.key,
+            tracing_config=sns.TracingConfig.ACTIVE if self._on_xray else None,
         )
         self.undelivered_events = self._queue("UndeliveredEvents", "order-events-undelivered", DLQ_RETENTION)
         self.order_events_rule = events.Rule(
@@ -71,6 +78,8 @@ class QueueStack(LabStack):
             event_pattern=events.EventPattern(source=[EVENT_SOURCE], detail_type=list(EVENT_DETAIL_TYPES)),
             targets=[targets.SnsTopic(self.order_events_topic, dead_letter_queue=self.undelivered_events)],
         )
+        if settings.enable_tracing:
+            self._log_events()
         self.failure_mode_parameters = [
             ssm.StringParameter(
                 self,
@@ -131,6 +140,55 @@ class QueueStack(LabStack):
             )
         return key
 
+    @property
+    def _on_xray(self) -> bool:
+        return self.settings.enable_tracing and not self.settings.is_local
+
+    def _log_events(self) -> None:
+        """Keep what the rule matches in a log, where one order's events can be found by its id.
+
+        As a second target of the rule. CDK's own target for logs would bring a function along that writes the log's
+        resource policy.
+        """
+        name = self.names.event_log_group
+        group = log_group(self, "EventLog", name, self.settings.log_retention_days)
+        target = {
+            "Id": "EventLog",
+            "Arn": self.arn(
+                "logs", "log-group", resource_name=name, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+            ),
+        }
+        rule = cast(events.CfnRule, self.order_events_rule.node.default_child)
+        rule.add_property_override("Targets.1", target)
+        rule.node.add_dependency(group)
+        if self._on_xray:
+            self._let_services_write(group)
+
+    def _let_services_write(self, group: logs.LogGroup) -> None:
+        """EventBridge to the log of events, SNS to X-Ray; both by policies of their own, as AWS wants it."""
+        from_here = {"StringEquals": {"aws:SourceAccount": self.account}}
+        logs.CfnResourcePolicy(
+            self,
+            "EventLogPolicy",
+            policy_name=self.names.of("event-log"),
+            policy_document=self.to_json_string(
+                _policy("events", ["logs:CreateLogStream", "logs:PutLogEvents"], group.log_group_arn)
+            ),
+        )
+        xray.CfnResourcePolicy(
+            self,
+            "TopicTraces",
+            policy_name=self.names.of("topic-traces"),
+            policy_document=self.to_json_string(
+                _policy(
+                    "sns",
+                    ["xray:PutTraceSegments", "xray:GetSamplingRules", "xray:GetSamplingTargets"],
+                    "*",
+                    from_here,
+                )
+            ),
+        )
+
     def _queue(
         self,
         construct_id: str,
@@ -188,6 +246,9 @@ class QueueStack(LabStack):
         self.output("DlqName", self.dlq.queue_name, "Its name.")
         if self.valve:
             self.output("ValveQueueUrl", self.valve.queue_url, "Reminders to resume a paused mapping.")
+        self.output(
+            "UndeliveredEventsQueueUrl", self.undelivered_events.queue_url, "Events that reached no topic."
+        )
         self.output("OrdersTableName", self.orders_table.table_name, "One row for each processed order.")
         self.output("IdempotencyTableName", self.idempotency_table.table_name, "Remembered idempotency keys.")
         self.output("CircuitsTableName", self.circuits_table.table_name, "State of the circuit breakers.")
@@ -197,3 +258,19 @@ class QueueStack(LabStack):
         self.output("OrderEventsTopicArn", self.order_events_topic.topic_arn, "The topic it passes them to.")
         self.output("FailureModeParameter", self.names.failure_mode_parameter, "Switches failure modes.")
         self.output("RedriveTokenSecretName", self.names.redrive_token_secret, "Token of /redrive.")
+
+
+def _policy(
+    service: str, actions: list[str], resource: str, condition: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A resource policy that lets one AWS service do something."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": actions,
+        "Resource": resource,
+    }
+    return {
+        "Version": "2012-10-17",
+        "Statement": [statement | ({"Condition": condition} if condition else {})],
+    }

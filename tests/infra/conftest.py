@@ -4,6 +4,17 @@ import pytest
 
 from tests.infra.templates import Templates
 
+SECURED = {
+    "envName": "prod",
+    "useKmsCmk": "true",
+    "enableTracing": "true",
+    "enableVpcEndpoints": "true",
+    "architecture": "arm64",
+    "batchSize": "100",
+    "workerMaxConcurrency": "20",
+    "faultSeed": "7",
+}
+
 
 @pytest.fixture(scope="session")
 def local() -> Templates:
@@ -20,18 +31,13 @@ def aws() -> Templates:
 @pytest.fixture(scope="session")
 def secured() -> Templates:
     """AWS with everything switched on that is off by default."""
-    return Templates(
-        {
-            "envName": "prod",
-            "useKmsCmk": "true",
-            "enableTracing": "true",
-            "enableVpcEndpoints": "true",
-            "architecture": "arm64",
-            "batchSize": "100",
-            "workerMaxConcurrency": "20",
-            "faultSeed": "7",
-        }
-    )
+    return Templates(SECURED)
+
+
+@pytest.fixture(scope="session")
+def secured_and_paused() -> Templates:
+    """The same with the breaker strategy that needs a function of its own."""
+    return Templates(SECURED | {"breakerStrategy": "pause"})
 
 
 @pytest.fixture(scope="session")

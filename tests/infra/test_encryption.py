@@ -61,10 +61,12 @@ def test_a_service_may_use_the_key_to_send_to_what_is_encrypted_with_it(
     assert statement["Condition"] == condition
 
 
-def test_each_function_may_use_the_key_through_the_services_it_calls(secured: Templates) -> None:
+def test_each_function_may_use_the_key_through_the_services_it_calls(
+    secured_and_paused: Templates,
+) -> None:
     through = {
         role.path: statement["Condition"]["StringEquals"]["kms:ViaService"]
-        for role in secured.all("AWS::IAM::Role")
+        for role in secured_and_paused.all("AWS::IAM::Role")
         for policy in role.properties.get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
         if statement.get("Sid") == "UseKey" and statement["Resource"] == KEY
@@ -77,4 +79,5 @@ def test_each_function_may_use_the_key_through_the_services_it_calls(secured: Te
         "Worker/Role": [queues, tables],
         "Redrive/Role": [queues, tables],
         "Authorizer/Role": [secrets],
+        "Valve/Role": [queues],
     }

@@ -105,14 +105,6 @@ def test_only_the_redrive_function_may_loop_through_itself(aws: Templates) -> No
     assert set(loops.values()) == {None}
 
 
-def test_tracing_is_a_setting(aws: Templates, secured: Templates) -> None:
-    assert {f.properties.get("TracingConfig", {}).get("Mode") for f in aws.all("AWS::Lambda::Function")} == {
-        None
-    }
-    traced = {f.properties["TracingConfig"]["Mode"] for f in secured.all("AWS::Lambda::Function")}
-    assert traced == {"Active"}
-
-
 def test_without_the_setting_nothing_of_a_network_is_made(aws: Templates) -> None:
     assert not [resource.path for resource in aws.all() if resource.type.startswith("AWS::EC2::")]
 

@@ -27,6 +27,7 @@ OUTPUTS = {
     "QueueName",
     "DlqUrl",
     "DlqName",
+    "UndeliveredEventsQueueUrl",
     "OrdersTableName",
     "IdempotencyTableName",
     "CircuitsTableName",

@@ -12,6 +12,7 @@ from tests.infra.templates import Templates
 
 ALARMS = {
     "critical-dlq-depth",
+    "critical-undelivered-events",
     "critical-worker-errors",
     "critical-ingest-errors",
     "critical-redrive-errors",

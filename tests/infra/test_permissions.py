@@ -8,34 +8,64 @@ import pytest
 from infra.accepted_findings import WILDCARD_ACTIONS
 from tests.infra.templates import Templates
 
-FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer")
+FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer", "Valve")
 
-WHO_MAY = [
-    ("sqs:SendMessage", "queue/Orders.Arn", {"Ingest", "Worker", "Redrive"}),
-    ("sqs:ReceiveMessage", "queue/Orders.Arn", {"Worker"}),
-    ("sqs:DeleteMessage", "queue/Orders.Arn", {"Worker"}),
-    ("sqs:ChangeMessageVisibility", "queue/Orders.Arn", {"Worker"}),
-    ("sqs:SendMessage", "queue/OrdersDlq.Arn", {"Worker"}),
-    ("sqs:ReceiveMessage", "queue/OrdersDlq.Arn", {"Redrive"}),
-    ("sqs:DeleteMessage", "queue/OrdersDlq.Arn", {"Redrive"}),
-    ("sqs:ChangeMessageVisibility", "queue/OrdersDlq.Arn", {"Redrive"}),
-    ("sqs:PurgeQueue", "queue/OrdersDlq.Arn", set[str]()),
-    ("dynamodb:UpdateItem", "queue/OrdersTable.Arn", {"Worker"}),
-    ("dynamodb:GetItem", "queue/OrdersTable.Arn", {"Redrive"}),
-    ("cloudwatch:DescribeAlarms", "-critical-worker-errors", {"Redrive"}),
-    ("dynamodb:PutItem", "queue/OrdersTable.Arn", set[str]()),
-    ("dynamodb:DeleteItem", "queue/OrdersTable.Arn", set[str]()),
-    ("dynamodb:DeleteItem", "queue/IdempotencyTable.Arn", {"Worker"}),
-    ("dynamodb:PutItem", "queue/IdempotencyTable.Arn", {"Worker"}),
-    ("dynamodb:PutItem", "queue/CircuitsTable.Arn", {"Worker"}),
-    ("dynamodb:DeleteItem", "queue/CircuitsTable.Arn", set[str]()),
-    ("dynamodb:GetItem", "queue/CircuitsTable.Arn", {"Worker", "Redrive"}),
-    ("dynamodb:PutItem", "queue/RedriveTable.Arn", {"Redrive"}),
-    ("dynamodb:DeleteItem", "queue/RedriveTable.Arn", set[str]()),
-    ("events:PutEvents", "queue/Bus.Arn", {"Worker"}),
-    ("secretsmanager:GetSecretValue", "queue/RedriveToken", {"Authorizer"}),
-    ("ssm:GetParameters", "queue/FailureMode0", {"Ingest", "Worker"}),
-]
+READ_FAILURE_MODE = {"ssm:GetParameter", "ssm:GetParameters"}
+RECEIVE = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+POLL = RECEIVE | {"sqs:GetQueueAttributes"}
+"""What Lambda's poller needs, which acts in the function's name."""
+
+MAY: dict[str, dict[str, set[str]]] = {
+    "Ingest": {
+        "queue/Orders.Arn": {"sqs:SendMessage"},
+        "queue/FailureMode0": READ_FAILURE_MODE,
+        "queue/FailureMode1": READ_FAILURE_MODE,
+    },
+    "Worker": {
+        "queue/Orders.Arn": POLL | {"sqs:SendMessage"},
+        "queue/OrdersDlq.Arn": {"sqs:SendMessage"},
+        "queue/OrdersTable.Arn": {"dynamodb:UpdateItem"},
+        "queue/IdempotencyTable.Arn": {
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        },
+        "queue/CircuitsTable.Arn": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        "queue/Bus.Arn": {"events:PutEvents"},
+        "queue/FailureMode0": READ_FAILURE_MODE,
+        "queue/FailureMode1": READ_FAILURE_MODE,
+    },
+    "Redrive": {
+        "queue/OrdersDlq.Arn": RECEIVE,
+        "queue/Orders.Arn": {"sqs:SendMessage"},
+        "queue/RedriveTable.Arn": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        "queue/CircuitsTable.Arn": {"dynamodb:GetItem", "dynamodb:Scan"},
+        "queue/OrdersTable.Arn": {"dynamodb:GetItem"},
+        "alarm:critical-worker-errors": {"cloudwatch:DescribeAlarms"},
+        "function:redrive": {"lambda:InvokeFunction"},
+    },
+    "Authorizer": {"queue/RedriveToken": {"secretsmanager:GetSecretValue"}},
+}
+"""Everything that a function may do by its role, beside writing its own log: no less, and no more."""
+
+WITH_A_VALVE: dict[str, dict[str, set[str]]] = {
+    "Worker": {"queue/Valve.Arn": {"sqs:SendMessage"}},
+    "Valve": {
+        "queue/Valve.Arn": POLL,
+        "event-source-mapping:functions/WorkerMapping": {"lambda:UpdateEventSourceMapping"},
+    },
+}
+OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+KEY = {
+    "Ingest": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "Authorizer": {"kms:Decrypt"},
+    "Valve": {"kms:Decrypt"},
+}
+FULL_USE_OF_KEY = {f"kms:{action}" for action in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")} | {
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+}
 
 
 def statements(templates: Templates) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -53,17 +83,55 @@ def listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize(("action", "resource", "functions"), WHO_MAY)
-def test_an_action_on_a_resource_is_allowed_to_the_functions_that_need_it(
-    secured: Templates, action: str, resource: str, functions: set[str]
+def allowed(templates: Templates) -> dict[str, dict[str, set[str]]]:
+    """Actions by function and resource, of statements that name their resources."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for function, statement in statements(templates):
+        for arn in listed(statement["Resource"]):
+            if arn != "*":
+                name = _short(arn, templates.prefix)
+                found.setdefault(function, {}).setdefault(name, set()).update(listed(statement["Action"]))
+    return found
+
+
+def _short(arn: str, prefix: str) -> str:
+    """`queue/Orders.Arn` for a resource of the stacks, else the resource part without the environment's name."""
+    if not arn.startswith("arn:"):
+        return arn
+    resource = arn.split(":", 5)[5].removeprefix("parameter")
+    return resource.replace(f"{prefix}-", "")
+
+
+def expected(*parts: dict[str, dict[str, set[str]]]) -> dict[str, dict[str, set[str]]]:
+    """The sum of permissions, with its own log for each function."""
+    total: dict[str, dict[str, set[str]]] = {}
+    for part in parts:
+        for function, resources in part.items():
+            total.setdefault(function, {f"functions/{function}/Logs.Arn": OWN_LOG}).update(resources)
+    return total
+
+
+@pytest.mark.parametrize("variant", ["local", "aws"])
+def test_a_function_may_do_what_it_needs_and_nothing_else(
+    request: pytest.FixtureRequest, variant: str
 ) -> None:
-    allowed = {
-        function
-        for function, statement in statements(secured)
-        if action in listed(statement["Action"])
-        and any(arn.endswith(resource) for arn in listed(statement["Resource"]))
+    assert allowed(request.getfixturevalue(variant)) == expected(MAY)
+
+
+def test_a_valve_adds_what_it_needs_and_nothing_else(paused: Templates) -> None:
+    assert allowed(paused) == expected(MAY, WITH_A_VALVE)
+
+
+def test_a_key_adds_its_use_and_nothing_else(secured_and_paused: Templates) -> None:
+    """In production, where no plain failure mode exists either."""
+    found = allowed(secured_and_paused)
+    assert {function: resources.pop("queue/Key.Arn") for function, resources in found.items()} == {
+        function: KEY.get(function, FULL_USE_OF_KEY) for function in FUNCTIONS
     }
-    assert allowed == functions
+    wanted = expected(MAY, WITH_A_VALVE)
+    for function in ("Ingest", "Worker"):
+        del wanted[function]["queue/FailureMode1"]
+    assert found == wanted
 
 
 def test_no_statement_allows_a_wildcard_of_actions(templates: Templates) -> None:

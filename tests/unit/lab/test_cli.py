@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from lab import cli, mode
+from lab import cli, context, mode
 from lab.errors import LabError
 
 
@@ -40,12 +40,12 @@ def test_a_command_that_leaves_with_a_code_ends_with_it() -> None:
 @pytest.mark.parametrize("given", ["batchSize", "=5", ""])
 def test_a_setting_that_is_not_key_value_is_refused(given: str) -> None:
     with pytest.raises(LabError, match="is not key=value") as raised:
-        cli.settings_of([given])
+        context.settings_of([given])
     assert "-c batchSize=5" in raised.value.fix
 
 
 def test_settings_keep_everything_behind_the_first_equals_sign() -> None:
-    assert cli.settings_of(["alarmEmail=a=b@example.com"]) == {"alarmEmail": "a=b@example.com"}
+    assert context.settings_of(["alarmEmail=a=b@example.com"]) == {"alarmEmail": "a=b@example.com"}
 
 
 @pytest.mark.parametrize(

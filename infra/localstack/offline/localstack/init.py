@@ -187,7 +187,7 @@ class Init:
             method="POST",
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  a URL of this file's own
                 answer.read()
         except (urllib.error.URLError, TimeoutError) as error:
             sys.stderr.write(f"init: POST {path}: {error}\n")
@@ -323,7 +323,7 @@ def apply_modes(chmod_paths: list[dict[str, str]]) -> None:
     """Set the modes that LocalStack asks for: of /tmp itself, of everything below other paths."""
     for entry in chmod_paths:
         path, mode = Path(entry["path"]), int(entry["mode"], 8)
-        for target in [path] if path == Path("/tmp") else [path, *path.rglob("*")]:  # noqa: S108
+        for target in [path] if path == Path("/tmp") else [path, *path.rglob("*")]:  # noqa: S108  the container's own
             target.chmod(mode)
 
 

@@ -1,0 +1,1 @@
+"""What a workload costs on AWS: measured usage times one dated table of prices."""

@@ -1,0 +1,74 @@
+"""Bills as tables, on a terminal and as Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+from lab.cost.bill import Bill, Line
+from lab.cost.usage import UNKNOWN, Usage
+
+UNKNOWN_SHORT = "not provable here"
+type Rows = list[tuple[str, ...]]
+
+
+def per_order(usage: Usage) -> Rows:
+    """What one order took, on average."""
+    rows: Rows = [("measured", "in all", "an order")]
+    for name, quantity in usage.quantities.items():
+        if quantity is None:
+            rows.append((name, UNKNOWN_SHORT, UNKNOWN_SHORT))
+        else:
+            rows.append((name, number(quantity), number(quantity / usage.orders)))
+    return rows
+
+
+def monthly(bill: Bill) -> Rows:
+    """A month's bill, the largest share first."""
+    rows: Rows = [("a month", "quantity", "$")]
+    rows += [_row(line) for line in sorted(bill.usage, key=lambda line: -(line.dollars or 0))]
+    rows.append((f"for {bill.orders:,.0f} orders", "", money(bill.variable, complete=bill.complete)))
+    rows += [_row(line) for line in sorted(bill.standing, key=lambda line: -(line.dollars or 0))]
+    rows.append(("whatever happens", "", money(bill.fixed)))
+    rows.append(("together", "", money(bill.variable + bill.fixed, complete=bill.complete)))
+    return rows
+
+
+def failures(usages: Mapping[str, Usage], bills: Mapping[str, Bill]) -> Rows:
+    """What a failure costs: each workload beside the healthy one, for as many orders."""
+    plain = next(iter(bills.values())).variable
+    names = list(next(iter(usages.values())).quantities)
+    rows: Rows = [("workload", *names, "$ a million orders", "times healthy")]
+    for workload, usage in usages.items():
+        per = [
+            "?" if (quantity := usage.quantities[name]) is None else number(quantity / usage.orders)
+            for name in names
+        ]
+        bill = bills[workload]
+        rows.append(
+            (workload, *per, money(bill.variable, complete=bill.complete), f"{bill.variable / plain:.2f}")
+        )
+    return rows
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a table; all columns but the first are numbers."""
+    head, *body = rows
+    rule = ("---", *("---:" for _ in head[1:]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
+
+
+def number(quantity: float) -> str:
+    """A quantity with as many digits as mean something."""
+    return f"{quantity:,.0f}" if quantity >= 100 or quantity == round(quantity) else f"{quantity:.4g}"
+
+
+def money(dollars: float, *, complete: bool = True) -> str:
+    """Dollars; with a lower bound's sign where part of the usage is not known."""
+    return f"{'' if complete else '>= '}{dollars:.2f}"
+
+
+def _row(line: Line) -> tuple[str, str, str]:
+    if line.quantity is None or line.dollars is None:
+        return line.unit, UNKNOWN_SHORT, "?"
+    return line.unit, number(line.quantity), f"{line.dollars:.2f}"
+
+
+__all__ = ["UNKNOWN", "failures", "markdown", "money", "monthly", "number", "per_order"]

@@ -1,0 +1,204 @@
+"""What a stretch of time used, read from AWS APIs, and from the engine's log of requests where there is no other way.
+
+CloudWatch has no metric of the calls that SQS charges, and the engine none of DynamoDB's capacity units. The host
+engine writes every API call to its log, so they are counted there; elsewhere they are not provable.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.observe import Pipeline
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+MB_OF_GB = 1024
+KB = 1024
+SAMPLED_ROWS = 25
+UNKNOWN = "not provable here: only the host engine logs every call"
+
+OF_FUNCTIONS = re.compile(
+    r"dynamodb\.(GetItem|PutItem|UpdateItem|DeleteItem|TransactWriteItems)"
+    r"|sqs\.(SendMessage|SendMessageBatch|ChangeMessageVisibility|ChangeMessageVisibilityBatch|DeleteMessageBatch)"
+)
+"""Calls that the functions make and that are charged; the lab's own looks use others."""
+
+_CALL = re.compile(r"^(\S+)\s+.* AWS ([a-z]+\.\w+) => \d+", re.MULTILINE)
+_REPORT = re.compile(r"\tBilled Duration: (\d+) ms\tMemory Size: (\d+) MB")
+
+
+@dataclass
+class Usage:
+    """Quantities by the name of their price; what is None cannot be known here."""
+
+    orders: int
+    seconds: float
+    quantities: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    calls: dict[str, int] = field(default_factory=dict[str, int])
+    invocations: dict[str, int] = field(default_factory=dict[str, int])
+
+    def of(self, name: str) -> float | None:
+        """One quantity."""
+        return self.quantities.get(name)
+
+
+def measure(pipeline: Pipeline, engine_log: Path | None, start: int, end: int, orders: int) -> Usage:
+    """What happened from `start` to `end` (epoch milliseconds), in which so many orders were accepted."""
+    usage = Usage(orders, (end - start) / 1000)
+    logs = _Logs(pipeline, start, end)
+    processor = _architecture(pipeline)
+    gb_seconds = 0.0
+    for name in _functions(pipeline):
+        lines = logs.lines(f"/aws/lambda/{name}")
+        reports = [report for line in lines if line.startswith("REPORT") and (report := _REPORT.search(line))]
+        usage.invocations[name.removeprefix(f"{pipeline.stack.prefix}-")] = len(reports)
+        gb_seconds += sum(
+            int(ms) / 1000 * int(mb) / MB_OF_GB for ms, mb in (report.groups() for report in reports)
+        )
+    access = logs.lines(f"/aws/vendedlogs/{pipeline.stack.prefix}-api")
+    usage.quantities = {
+        "api-request": len(access),
+        "lambda-request": sum(usage.invocations.values()),
+        f"lambda-gb-second-{processor}": gb_seconds,
+        "event": logs.events,
+        "log-gb": logs.bytes,
+        "sqs-request": None,
+        "dynamodb-write": None,
+        "dynamodb-read": None,
+    }
+    if engine_log is not None:
+        usage.calls = calls(engine_log, start, end)
+        usage.quantities |= charged(usage.calls, usage.invocations.get("worker", 0), write_units(pipeline))
+    return usage
+
+
+def charged(counted: Mapping[str, int], batches: int, units: tuple[int, int]) -> dict[str, float | None]:
+    """Requests and capacity units of calls.
+
+    Lambda's poller makes one ReceiveMessage and one DeleteMessageBatch for each of `batches`; it is no HTTP client of
+    the engine's, so its calls are in no log. `units` are the write units of an order's row and of its idempotency
+    record; a transaction costs twice.
+    """
+    sqs = sum(count for name, count in counted.items() if name.startswith("sqs.")) + 2 * batches
+    single = sum(counted.get(f"dynamodb.{name}", 0) for name in ("PutItem", "UpdateItem", "DeleteItem"))
+    in_transactions = 2 * sum(units) * counted.get("dynamodb.TransactWriteItems", 0)
+    return {
+        "sqs-request": sqs,
+        "dynamodb-write": single + in_transactions,
+        "dynamodb-read": counted.get("dynamodb.GetItem", 0),
+    }
+
+
+def calls(engine_log: Path, start: int, end: int) -> dict[str, int]:
+    """The functions' charged calls by operation, as the engine logged them."""
+    counted: Counter[str] = Counter()
+    with engine_log.open(errors="replace") as file:
+        for line in file:
+            found = _CALL.match(line)
+            if found and OF_FUNCTIONS.fullmatch(found[2]) and start <= _milliseconds(found[1]) <= end:
+                counted[found[2]] += 1
+    return dict(counted)
+
+
+def write_units(pipeline: Pipeline) -> tuple[int, int]:
+    """Write units of an order's row and of its idempotency record: the largest of some that are there."""
+    dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
+
+    def largest(table: str) -> int:
+        rows = dynamodb.scan(TableName=table, Limit=SAMPLED_ROWS)["Items"]
+        return max((-(-item_size(row) // KB) for row in rows), default=1)
+
+    return largest(pipeline.stack.orders_table_name), largest(pipeline.stack.idempotency_table_name)
+
+
+def item_size(item: Mapping[str, Any]) -> int:
+    """Bytes of an item (DynamoDB guide, "Item sizes and formats"): names, texts, half a byte for a digit."""
+
+    def of(value: Mapping[str, Any]) -> int:
+        kind, content = next(iter(value.items()))
+        match kind:
+            case "S":
+                return len(content.encode())
+            case "N":
+                return len(content.strip("+-0.")) // 2 + 1
+            case _:
+                return len(str(content))
+
+    return sum(len(name.encode()) + of(value) for name, value in item.items())
+
+
+def standing(pipeline: Pipeline) -> dict[str, float]:
+    """What is charged by the month whatever happens, counted in the deployment."""
+    prefix = pipeline.stack.prefix
+    cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
+    secrets: SecretsManagerClient = pipeline.aws.client("secretsmanager")
+    kms = pipeline.aws.client("kms")
+    alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"{prefix}-")["MetricAlarms"]
+    namespaces = (pipeline.stack.metric_namespace, f"{pipeline.stack.metric_namespace}/Logs")
+    pages = cloudwatch.get_paginator("list_metrics")
+    metrics = sum(len(page["Metrics"]) for name in namespaces for page in pages.paginate(Namespace=name))
+    dashboards = cloudwatch.list_dashboards(DashboardNamePrefix=prefix).get("DashboardEntries", [])
+    named = secrets.list_secrets(Filters=[{"Key": "name", "Values": [prefix]}])["SecretList"]
+    aliases = [one for page in kms.get_paginator("list_aliases").paginate() for one in page["Aliases"]]
+    return {
+        "metric-month": metrics,
+        "alarm-month": len(alarms),
+        "dashboard-month": len(dashboards),
+        "secret-month": len(named),
+        "key-month": sum(one["AliasName"] == f"alias/{prefix}" for one in aliases),
+    }
+
+
+def _functions(pipeline: Pipeline) -> list[str]:
+    client: LambdaClient = pipeline.aws.client("lambda")
+    pages = client.get_paginator("list_functions").paginate()
+    names = [one.get("FunctionName", "") for page in pages for one in page["Functions"]]
+    return sorted(name for name in names if name.startswith(f"{pipeline.stack.prefix}-"))
+
+
+def _architecture(pipeline: Pipeline) -> str:
+    client: LambdaClient = pipeline.aws.client("lambda")
+    name = pipeline.stack.worker_function_name
+    return client.get_function_configuration(FunctionName=name).get("Architectures", ["x86_64"])[0]
+
+
+def _milliseconds(text: str) -> float:
+    """The engine's local time stamp, such as 2026-11-26T06:25:27.359."""
+    return datetime.fromisoformat(text).timestamp() * 1000
+
+
+ANNOUNCED = re.compile(r'"event": ?"order\.(processed|duplicate|dead_lettered)"')
+"""Each of these lines stands for one event that the worker puts on the bus."""
+
+
+class _Logs:
+    """All lines of log groups in a stretch of time, whose bytes and announced events are counted as they are read."""
+
+    def __init__(self, pipeline: Pipeline, start: int, end: int) -> None:
+        self._client: CloudWatchLogsClient = pipeline.aws.client("logs")
+        self._start, self._end = start, end
+        self.bytes = 0
+        self.events = 0
+
+    def lines(self, group: str) -> list[str]:
+        return list(self._read(group))
+
+    def _read(self, group: str) -> Iterator[str]:
+        pages = self._client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=self._start, endTime=self._end
+        )
+        for page in pages:
+            for event in page["events"]:
+                text = event.get("message", "")
+                self.bytes += len(text.encode())
+                self.events += bool(ANNOUNCED.search(text))
+                yield text

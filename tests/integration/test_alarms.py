@@ -1,0 +1,204 @@
+"""Every deployed alarm rings for a cause of its own, tells the topic, and is silent again after the cure.
+
+The pipeline here is one of its own whose thresholds are as low as the settings' rules allow, so that a cause need not
+last for minutes. All causes are real ones except that of `critical-undelivered-events`: the engine counts a target that
+fails, but does not send the event to the target's dead-letter queue, so the test puts a message there itself.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+
+from lab import knobs
+from lab.api import Api
+from lab.aws import Aws
+from lab.deploy import deploy
+from lab.knobs import Knob
+from lab.observe import Pipeline
+from lab.orders import orders
+from lab.promises import ALARMS
+from lab.tap import tap
+from tests.eventually import eventually
+
+pytestmark = pytest.mark.long
+
+TIMEOUT, BACKLOG = 2, 5
+SETTINGS = {
+    "workerTimeoutSeconds": str(TIMEOUT),
+    "queueVisibilitySeconds": str(6 * TIMEOUT),
+    "backlogAlarmMessages": str(BACKLOG),
+}
+RINGS_WITHIN, SILENT_WITHIN = 75, 90
+"""Seconds: the slowest alarm needs an age of two visibility timeouts, then two periods; silence needs three."""
+
+type Cause = Callable[[Pipeline, Api], AbstractContextManager[Callable[[], object] | None]]
+"""In force for a `with` block; what it yields, if anything, is repeated until the alarm rings."""
+
+
+@pytest.fixture(scope="module")
+def watched(local: Aws) -> Pipeline:
+    return Pipeline(local, deploy(local, "alarms", SETTINGS, print))
+
+
+@pytest.fixture(scope="module")
+def front(watched: Pipeline) -> Iterator[Api]:
+    with Api(watched.aws, watched.stack) as api:
+        yield api
+
+
+@contextmanager
+def turned(knob: Knob, pipeline: Pipeline, value: Any) -> Iterator[None]:
+    before = knob.read(pipeline)
+    knob.write(pipeline, value)
+    try:
+        yield
+    finally:
+        knob.write(pipeline, before)
+
+
+@contextmanager
+def broken_code(pipeline: Pipeline, function: str) -> Iterator[None]:
+    """A deployment whose handler does not exist: every invocation fails as a whole."""
+    client = pipeline.aws.client("lambda")
+
+    def set_handler(handler: str) -> None:
+        client.update_function_configuration(FunctionName=function, Handler=handler)
+        eventually(
+            lambda: (
+                client.get_function_configuration(FunctionName=function)["LastUpdateStatus"] == "Successful"
+            ),
+            within=30,
+        )
+
+    before = client.get_function_configuration(FunctionName=function)["Handler"]
+    set_handler(f"{before}_that_is_missing")
+    try:
+        yield
+    finally:
+        set_handler(before)
+
+
+@contextmanager
+def a_message_that_is_no_order(pipeline: Pipeline, _api: Api) -> Iterator[None]:
+    sqs = pipeline.aws.client("sqs")
+    sqs.send_message(QueueUrl=pipeline.stack.queue_url, MessageBody="no order")
+    yield
+    sqs.purge_queue(QueueUrl=pipeline.stack.dlq_url)
+
+
+@contextmanager
+def an_event_in_the_rules_dead_letter_queue(pipeline: Pipeline, _api: Api) -> Iterator[None]:
+    sqs, url = pipeline.aws.client("sqs"), pipeline.stack.undelivered_events_queue_url
+    sqs.send_message(QueueUrl=url, MessageBody="an event")
+    yield
+    sqs.purge_queue(QueueUrl=url)
+
+
+@contextmanager
+def a_worker_without_its_handler(pipeline: Pipeline, api: Api) -> Iterator[None]:
+    with broken_code(pipeline, pipeline.stack.worker_function_name):
+        api.submit(next(orders(1, label="worker")))
+        yield
+
+
+@contextmanager
+def an_ingest_without_its_handler(pipeline: Pipeline, api: Api) -> Iterator[Callable[[], object]]:
+    with broken_code(pipeline, pipeline.stack.ingest_function_name):
+        yield lambda: api.post_order(next(orders(1, label="ingest")))
+
+
+@contextmanager
+def a_redrive_that_forgot_its_table(pipeline: Pipeline, _api: Api) -> Iterator[Callable[[], object]]:
+    """An operation's invocation fails when it cannot find its own row."""
+    client, name = pipeline.aws.client("lambda"), pipeline.stack.redrive_function_name
+    environment = knobs.REDRIVE_ENVIRONMENT.read(pipeline)
+    payload = json.dumps({"redriveOperation": str(uuid.uuid4())}).encode()
+    with turned(
+        knobs.REDRIVE_ENVIRONMENT, pipeline, {k: v for k, v in environment.items() if k != "REDRIVE_TABLE"}
+    ):
+        yield lambda: client.invoke(FunctionName=name, Payload=payload)
+
+
+@contextmanager
+def an_ingest_without_concurrency(pipeline: Pipeline, api: Api) -> Iterator[Callable[[], object]]:
+    with turned(knobs.INGEST_CONCURRENCY, pipeline, 0):
+        yield lambda: api.post_order(next(orders(1, label="throttled")))
+
+
+@contextmanager
+def more_orders_than_anybody_takes(pipeline: Pipeline, api: Api) -> Iterator[None]:
+    with turned(knobs.MAPPING_ENABLED, pipeline, False):
+        for one in orders(BACKLOG + 1, label="backlog"):
+            api.submit(one)
+        yield
+
+
+@contextmanager
+def an_order_that_nobody_takes(pipeline: Pipeline, api: Api) -> Iterator[None]:
+    with turned(knobs.MAPPING_ENABLED, pipeline, False):
+        api.submit(next(orders(1, label="old")))
+        yield
+
+
+@contextmanager
+def orders_that_wait_before_they_are_processed(
+    pipeline: Pipeline, api: Api
+) -> Iterator[Callable[[], object]]:
+    with turned(knobs.QUEUE_DELAY, pipeline, str(TIMEOUT + 1)):
+        yield lambda: api.submit(next(orders(1, label="late")))
+
+
+@contextmanager
+def a_worker_without_concurrency(pipeline: Pipeline, api: Api) -> Iterator[None]:
+    with turned(knobs.WORKER_CONCURRENCY, pipeline, 0):
+        api.submit(next(orders(1, label="refused")))
+        yield
+
+
+CAUSES: dict[str, Cause] = {
+    "critical-dlq-depth": a_message_that_is_no_order,
+    "critical-undelivered-events": an_event_in_the_rules_dead_letter_queue,
+    "critical-worker-errors": a_worker_without_its_handler,
+    "critical-ingest-errors": an_ingest_without_its_handler,
+    "critical-redrive-errors": a_redrive_that_forgot_its_table,
+    "critical-api-5xx": an_ingest_without_concurrency,
+    "warning-backlog": more_orders_than_anybody_takes,
+    "warning-queue-age": an_order_that_nobody_takes,
+    "warning-latency": orders_that_wait_before_they_are_processed,
+    "warning-throttles": a_worker_without_concurrency,
+}
+
+
+def test_every_deployed_alarm_has_a_cause_here(watched: Pipeline) -> None:
+    assert CAUSES.keys() == watched.alarm_states().keys() == set(ALARMS)
+
+
+@pytest.mark.parametrize("alarm", CAUSES)
+def test_an_alarm_rings_tells_the_topic_and_is_silent_after_the_cure(
+    watched: Pipeline, front: Api, alarm: str
+) -> None:
+    def state() -> str:
+        return watched.alarm_states()[alarm]
+
+    with tap(watched.aws, watched.stack.alarms_topic_arn) as notifications:
+        eventually(lambda: state() == "OK", within=SILENT_WITHIN, every=0.5)
+        with CAUSES[alarm](watched, front) as again:
+
+            def rings() -> bool:
+                if again:
+                    again()
+                return state() == "ALARM"
+
+            began = time.monotonic()
+            eventually(rings, within=RINGS_WITHIN, every=0.5)
+            rang = time.monotonic()
+        eventually(lambda: state() == "OK", within=SILENT_WITHIN, every=0.5)
+        silent = time.monotonic()
+        print(f"{alarm}: rang after {rang - began:.1f} s, silent {silent - rang:.1f} s later")  # noqa: T201
+        name = f"{watched.stack.prefix}-{alarm}"
+        eventually(lambda: notifications.alarm_transitions(name) == ["ALARM", "OK"], within=10)

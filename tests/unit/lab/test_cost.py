@@ -1,0 +1,150 @@
+"""Prices, usage and bills: what is multiplied with what, and that nothing unknown counts as free."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.cost import prices as table
+from lab.cost import show
+from lab.cost.bill import bill
+from lab.cost.cli import last_run
+from lab.cost.prices import Price, Prices
+from lab.cost.usage import ANNOUNCED, Usage, calls, charged, item_size
+from lab.errors import LabError
+
+PRICES = Prices(
+    "us-east-1",
+    "2026-11",
+    verified=False,
+    note="not verified",
+    table={
+        "api-request": Price(1.0, 1_000_000, "requests"),
+        "sqs-request": Price(0.4, 1_000_000, "SQS requests"),
+        "alarm-month": Price(0.1, 1, "alarms"),
+        "key-month": Price(1.0, 1, "keys"),
+    },
+)
+USAGE = Usage(100, 20.0, {"api-request": 200, "sqs-request": 500})
+
+
+def test_the_price_table_is_dated_and_says_whether_anybody_verified_it() -> None:
+    loaded = table.load()
+    assert datetime.strptime(loaded.checked, "%Y-%m")  # noqa: DTZ007  a month of the table
+    assert loaded.verified is False
+    assert "not verified" in loaded.caption
+    assert loaded.checked in loaded.caption
+    assert all(price.dollars > 0 and price.per > 0 and price.unit for price in loaded.table.values())
+
+
+def test_a_bill_scales_what_was_measured_to_the_orders_of_a_month() -> None:
+    made = bill(USAGE, PRICES, orders=1_000_000, standing={"alarm-month": 9, "key-month": 0})
+    assert [(line.quantity, round(line.dollars or 0, 6)) for line in made.usage] == [
+        (2_000_000, 2.0),
+        (5_000_000, 2.0),
+    ]
+    assert [(line.unit, line.quantity) for line in made.standing] == [("alarms", 9)]
+    assert (round(made.variable, 6), round(made.fixed, 6)) == (4.0, 0.9)
+
+
+def test_what_cannot_be_known_is_told_and_makes_the_sum_a_lower_bound() -> None:
+    usage = Usage(100, 20.0, {"api-request": 200, "sqs-request": None})
+    made = bill(usage, PRICES, orders=1_000_000)
+    assert not made.complete
+    rows = show.monthly(made)
+    assert ("SQS requests", "not provable here", "?") in rows
+    assert ("together", "", ">= 2.00") in rows
+    assert ("sqs-request", "not provable here", "not provable here") in show.per_order(usage)
+
+
+def test_failures_are_told_as_a_multiple_of_the_healthy_workload() -> None:
+    usages = {"healthy": USAGE, "retried": Usage(100, 20.0, {"api-request": 200, "sqs-request": 1500})}
+    bills = {name: bill(usage, PRICES, orders=1_000_000) for name, usage in usages.items()}
+    rows = show.failures(usages, bills)
+    assert rows[0] == ("workload", "api-request", "sqs-request", "$ a million orders", "times healthy")
+    assert rows[2] == ("retried", "2", "15", "8.00", "2.00")
+    assert show.markdown(rows).splitlines()[1] == "| --- | ---: | ---: | ---: | ---: |"
+
+
+def test_calls_become_requests_and_capacity_units() -> None:
+    counted = {
+        "sqs.SendMessageBatch": 10,
+        "sqs.ChangeMessageVisibilityBatch": 2,
+        "dynamodb.PutItem": 10,
+        "dynamodb.DeleteItem": 1,
+        "dynamodb.TransactWriteItems": 10,
+        "dynamodb.GetItem": 3,
+    }
+    assert charged(counted, batches=4, units=(1, 2)) == {
+        "sqs-request": 10 + 2 + 2 * 4,
+        "dynamodb-write": 10 + 1 + 10 * 2 * (1 + 2),
+        "dynamodb-read": 3,
+    }
+
+
+def stamp(second: int) -> str:
+    return f"2026-11-26T06:25:{second:02d}.500"
+
+
+def test_calls_of_the_functions_are_counted_within_the_time_alone(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    seen = [
+        (1, "sqs.SendMessageBatch"),
+        (5, "sqs.SendMessageBatch"),
+        (6, "dynamodb.Scan"),
+        (7, "dynamodb.PutItem"),
+    ]
+    seen += [(59, "dynamodb.PutItem")]
+    log.write_text(
+        "\n".join(
+            [
+                "Ready.",
+                *(f"{stamp(s)}  INFO --- [r] localstack.request.aws : AWS {call} => 200" for s, call in seen),
+            ]
+        )
+    )
+    start, end = (int(datetime.fromisoformat(stamp(s)).timestamp() * 1000) for s in (2, 30))
+    assert calls(log, start, end) == {"sqs.SendMessageBatch": 1, "dynamodb.PutItem": 1}
+
+
+def test_an_item_is_as_large_as_its_names_and_values() -> None:
+    assert item_size({"id": {"S": "abc"}, "n": {"N": "1234"}}) == 2 + 3 + 1 + 3
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ('{"level":"INFO","event":"order.processed"}', True),
+        ('{"event": "order.dead_lettered"}', True),
+        ('{"event":"order.failed"}', False),
+        ("START RequestId: 1", False),
+    ],
+)
+def test_a_line_about_a_fate_stands_for_an_event(line: str, counts: bool) -> None:
+    assert bool(ANNOUNCED.search(line)) is counts
+
+
+def report(folder: Path, name: str, started: float, accepted: int | None) -> None:
+    document: dict[str, Any] = {
+        "name": name,
+        "seconds": 2.5,
+        "timeline": {"started": started},
+        "ledger": None if accepted is None else {"accepted": accepted},
+    }
+    (folder / name).mkdir()
+    (folder / name / "report.json").write_text(json.dumps(document))
+
+
+def test_the_last_run_is_the_latest_one_with_orders(tmp_path: Path) -> None:
+    report(tmp_path, "first", 100.0, 5)
+    report(tmp_path, "second", 200.0, 7)
+    report(tmp_path, "crashed", 300.0, None)
+    assert last_run(tmp_path) == ("second", 200_000, 202_500, 7)
+
+
+def test_without_a_run_the_way_out_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no report of a run") as raised:
+        last_run(tmp_path)
+    assert "lab cost run" in raised.value.fix
