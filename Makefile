@@ -126,7 +126,7 @@ openapi: setup ## Write the API's OpenAPI document anew from the routes
 .PHONY: audit cost
 audit: setup ## Look for known weaknesses in code and dependencies; says what could not be checked here
 	@$(lab) audit
-cost: setup ## What the last run would cost on AWS; more in: .lab/env/lab/bin/python -m lab cost --help
+cost: setup ## What the last run would cost on AWS; more in: .lab/bin/lab cost --help
 	@$(lab) cost
 
 .PHONY: format lock clean

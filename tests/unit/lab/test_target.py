@@ -153,7 +153,14 @@ def test_who_names_the_account_consents(consent: Consent, ask: Callable[[str], s
         (Consent(), typed("yes"), "not the account's id"),
         (Consent(), typed(OTHER), "not the account's id"),
     ],
-    ids=str,
+    ids=[
+        "another one, with --yes",
+        "another one, beside typing the right one",
+        "none, and nobody can type",
+        "the right one, without --yes, and nobody can type",
+        "by typing yes",
+        "by typing another one",
+    ],
 )
 def test_whoever_does_not_name_it_does_not(
     consent: Consent, ask: Callable[[str], str] | None, said: str
