@@ -206,6 +206,10 @@ class _Narrator:
                     f"as message {line.get('dlqMessageId')}",
                 )
                 yield from self._announced_death(line)
+            case "order.requeued":
+                self._sent[line.get("newMessageId")] = line.at
+                told = f"sent anew as message {line.get('newMessageId')} (requeue {line.get('requeues')})"
+                yield _logged(line, "queue", f"{told}, hidden for {line.get('delaySeconds')} s")
             case "redrive.message_moved":
                 self._sent[line.get("messageId")] = line.at
                 operation = self._evidence.operations.get(line.get("operationId"), {})

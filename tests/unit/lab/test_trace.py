@@ -130,6 +130,21 @@ def test_death_redrive_and_second_life_are_told() -> None:
     assert story.state == "processed"
 
 
+def test_a_message_that_was_sent_anew_is_followed_to_its_next_receive() -> None:
+    again = {"newMessageId": "m-5", "requeues": 1, "delaySeconds": 30}
+    story = tell(
+        evidence(
+            ACCEPTED,
+            line("worker", 1500, "order.failed", messageId="m-1", receiveCount=4, willRetry=True, **FAILED),
+            line("worker", 1510, "order.requeued", messageId="m-1", receiveCount=4, **again),
+            line("worker", 33000, "order.processed", "r-2", messageId="m-5", receiveCount=1),
+            invocations={"r-1": Invocation(1400, 1600), "r-2": Invocation(32000, 33100)},
+        )
+    )
+    assert (1510, "sent anew as message m-5 (requeue 1), hidden for 30 s") in told(story, "queue")
+    assert (32000, "receive 1 after 30490 ms") in told(story, "queue")
+
+
 def test_an_event_that_the_bus_refused_is_not_told_as_published() -> None:
     refused = {"errorCategory": "TRANSIENT", "errorType": "EventNotPublished", "errorMessage": "refused"}
     story = tell(
