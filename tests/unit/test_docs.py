@@ -1,0 +1,91 @@
+"""Documents are true: every relative link leads somewhere, every command they name exists."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from lab import paths
+from lab.cli import app
+
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```\w*\n.*?^```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+MAKE = re.compile(r"(?:^|[\s;&(])make((?:\s+(?:[A-Z_]+=\S*|[a-z][a-z-]*))+)")
+LAB = re.compile(r"(?:^|[\s;&(])(?:lab|\$lab|\S*python -m lab)((?:\s+[a-z][a-z-]*)+)")
+
+
+def documents() -> list[Path]:
+    """Every Markdown file of the project."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+    listed = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
+    return [paths.ROOT / name for name in listed.splitlines() if (paths.ROOT / name).exists()]
+
+
+def commands(document: Path) -> list[str]:
+    """Lines of code blocks and code within sentences, where commands stand."""
+    text = document.read_text()
+    fenced = [line for block in FENCE.findall(text) for line in block.splitlines()[1:-1]]
+    return fenced + CODE.findall(FENCE.sub("", text))
+
+
+def named(document: Path) -> str:
+    return document.relative_to(paths.ROOT).as_posix()
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z][a-z-]*):", (paths.ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def unknown(words: list[str], command: Any) -> str | None:
+    """The first word that should be a subcommand and is none; what follows a command is its own affair."""
+    for word in words:
+        subcommands: dict[str, Any] = getattr(command, "commands", {})
+        if not subcommands:
+            return None
+        if word not in subcommands:
+            return word
+        command = subcommands[word]
+    return None
+
+
+@pytest.mark.parametrize("document", documents(), ids=named)
+def test_every_relative_link_leads_to_a_file(document: Path) -> None:
+    links = [link for link in LINK.findall(document.read_text()) if not re.match(r"[a-z]+:|#", link)]
+    missing = [link for link in links if not (document.parent / link.partition("#")[0]).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("document", documents(), ids=named)
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    wanted = {
+        word
+        for line in commands(document)
+        for arguments in MAKE.findall(line.partition(" #")[0])
+        for word in arguments.split()
+        if "=" not in word
+    }
+    assert wanted - targets() == set()
+
+
+@pytest.mark.parametrize("document", documents(), ids=named)
+def test_every_lab_command_that_is_named_exists(document: Path) -> None:
+    root = typer.main.get_command(app)
+    wrong = {
+        f"lab {' '.join(words)}"
+        for line in commands(document)
+        for arguments in LAB.findall(line.partition(" #")[0])
+        if unknown(words := arguments.split(), root)
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"), [("lab trace X", None), ("lab trase X", "trase"), ("lab dlq lst", "lst")]
+)
+def test_a_command_that_does_not_exist_is_noticed(line: str, wrong: str | None) -> None:
+    (arguments,) = LAB.findall(line)
+    assert unknown(arguments.split(), typer.main.get_command(app)) == wrong
