@@ -1,4 +1,4 @@
-"""One order's way, found by its id in what the deployed pipeline left behind; and its spans, where they are deployed."""
+"""One order's way, found by its id in what the deployed pipeline left behind, and its spans where they are deployed."""
 
 import time
 import uuid
