@@ -70,5 +70,9 @@ def _made(service: str) -> Any:
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": "standard"},
         max_pool_connections=MAX_CONNECTIONS,
+        # botocore spends a fifth of its time on these two: our parameters are checked by types and tests, and its
+        # own account of itself, made anew for every call, tells a log nothing.
+        parameter_validation=False,
+        user_agent="ingestion-lab",
     )
     return boto3.client(service, config=config)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType]

@@ -53,6 +53,7 @@ class ExactlyOnce:
     """`run` may be called by many threads at once, for one key at a time."""
 
     def __init__(self, store: TransactionalStore, *, ttl_days: int, in_progress_seconds: int) -> None:
+        self._store = store
         self._in_progress_seconds = in_progress_seconds
         config = IdempotencyConfig(
             event_key_jmespath="key",
@@ -84,7 +85,8 @@ class ExactlyOnce:
         ContentionError, OrderIdTakenError or AWS's own error.
         """
         try:
-            answer = self._guarded(claim={"key": key, "payload": payload}, work=work)
+            with self._store.attempt():
+                answer = self._guarded(claim={"key": key, "payload": payload}, work=work)
         except IdempotencyValidationError as error:
             raise IdempotencyKeyReusedError("the idempotency key came before with another payload") from error
         except IdempotencyAlreadyInProgressError as error:

@@ -1,11 +1,13 @@
 """Powertools' DynamoDB persistence layer, completing a key and writing its effect in one transaction.
 
 Powertools writes COMPLETED after the effect: a crash in between leaves an effect that a retry repeats. Here
-both are one TransactWriteItems, on the condition that this delivery still holds the key. The claim's expiry
+both are in one TransactWriteItems, on the condition that this delivery still holds the key. The claim's expiry
 (milliseconds) tells holders apart: a key can only be claimed anew after the old claim's expiry.
 """
 
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
@@ -21,6 +23,7 @@ from functions.common.errors import (
     type_of,
 )
 from functions.common.observability import log_problem
+from functions.idempotency.commit import GroupCommit, Member
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,6 +36,7 @@ _IN_PROGRESS = STATUS_CONSTANTS["INPROGRESS"]
 class _Attempt(threading.local):
     """What this thread has claimed, and the effect it wants committed."""
 
+    member: Member
     claim_expiry: int | None = None
     effect: "UpdateTypeDef | None" = None
 
@@ -43,6 +47,14 @@ class TransactionalStore(DynamoDBPersistenceLayer):
     def __init__(self, table_name: str, client: "DynamoDBClient") -> None:
         super().__init__(table_name=table_name, boto3_client=client)
         self._attempt = _Attempt()
+        self._commits = GroupCommit(client)
+
+    @contextmanager
+    def attempt(self) -> Generator[None]:
+        """Everything that this thread does for one key happens within."""
+        with self._commits.member() as member:
+            self._attempt.member = member
+            yield
 
     def stage(self, effect: "UpdateTypeDef") -> None:
         """Set the write that completes together with the key this thread holds."""
@@ -55,7 +67,7 @@ class TransactionalStore(DynamoDBPersistenceLayer):
 
     def _update_record(self, data_record: DataRecord) -> None:
         try:
-            self.client.transact_write_items(TransactItems=self._transaction(data_record))
+            self._commits.commit(self._attempt.member, self._transaction(data_record))
         except AWS_ERRORS as error:
             # With no answer the transaction may have happened: a completed key keeps its record.
             self._delete_record(data_record)

@@ -23,6 +23,11 @@ def _multiple_of(_validator: Any, divisor: Decimal, instance: Any, _schema: Any)
         yield ValidationError(f"must have at most {-_exponent(divisor)} decimals")
 
 
+def _enum(_validator: Any, words: Sequence[str], instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if not isinstance(instance, str) or instance not in words:
+        yield ValidationError("is none of the words allowed here")
+
+
 def _required(
     _validator: Any, names: Sequence[str], instance: Any, _schema: Any
 ) -> Iterator[ValidationError]:
@@ -53,6 +58,7 @@ OrderValidator: Any = _extend(
         "multipleOf": _multiple_of,
         "required": _required,
         "additionalProperties": _additional_properties,
+        "enum": _enum,
     },
 )
 

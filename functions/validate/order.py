@@ -1,16 +1,17 @@
 """Orders against the JSON Schema of their version."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
-
-from jsonschema import ValidationError
-from referencing import Registry, Resource
+from typing import TYPE_CHECKING, Any, cast
 
 from functions.common import codec
 from functions.common.errors import SchemaViolationError
 from functions.common.problem import Violation
-from functions.validate.keywords import OrderValidator, reason
+from functions.validate import quick
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 SCHEMA_VERSIONS = (1, 2)
 """The versions that are accepted; an order without `schemaVersion` is of the first."""
@@ -26,6 +27,8 @@ def violations(order: Any) -> list[Violation]:
     if isinstance(version, bool) or version not in SCHEMA_VERSIONS:
         known = " or ".join(str(number) for number in SCHEMA_VERSIONS)
         return [Violation("/schemaVersion", f"must be {known}")]
+    if _check(int(version))(order):
+        return []
     errors = _validator(int(version)).iter_errors(order)
     return sorted((_violation(error) for error in errors), key=lambda found: (found.pointer, found.reason))
 
@@ -38,21 +41,48 @@ def require_order(order: Any) -> dict[str, Any]:
     return order
 
 
-def _violation(error: ValidationError) -> Violation:
+def _violation(error: "ValidationError") -> Violation:
+    from functions.validate.keywords import reason  # noqa: PLC0415
+
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path)
     return Violation("".join(f"/{step}" for step in steps), reason(error))
 
 
 @cache
+def _check(version: int) -> quick.Check:
+    """Whether a document is surely valid."""
+    return quick.compiled(_schema(version))
+
+
+@cache
 def _validator(version: int) -> Any:
-    """The compiled schema of a version, made once."""
-    empty: Any = Registry
-    definitions: Any = Resource.from_contents(_schema("definitions.json"))
-    registry = empty().with_resource("definitions.json", definitions)
-    schema = _schema(f"order.v{version}.json")
+    """The validator of a version, made once, and not before something is wrong: its import takes long."""
+    from functions.validate.keywords import OrderValidator  # noqa: PLC0415
+
+    schema = _schema(version)
     OrderValidator.check_schema(schema)
-    return OrderValidator(schema, registry=registry)
+    return OrderValidator(schema)
 
 
-def _schema(name: str) -> Any:
+@cache
+def _schema(version: int) -> Any:
+    """The schema of a version in one piece."""
+    return _resolved(_file(f"order.v{version}.json"), _file("definitions.json")["$defs"])
+
+
+def _resolved(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema with every reference replaced by what it refers to. All are to definitions.json, none is recursive."""
+    if isinstance(schema, list):
+        return [_resolved(part, definitions) for part in cast(list[Any], schema)]
+    if not isinstance(schema, dict):
+        return schema
+    whole = cast(dict[str, Any], schema)
+    own = {name: _resolved(part, definitions) for name, part in whole.items() if name != "$ref"}
+    if "$ref" not in whole:
+        return own
+    found = _resolved(definitions[whole["$ref"].rpartition("/")[2]], definitions)
+    return found | own if found.keys().isdisjoint(own) else {"allOf": [found, own]}
+
+
+def _file(name: str) -> Any:
     return codec.loads((_SCHEMAS / name).read_text())

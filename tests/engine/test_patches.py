@@ -55,20 +55,83 @@ print("ok")
     ).endswith("ok")
 
 
-def test_moto_lists_method_names_and_parses_update_expressions_in_every_call() -> None:
+def test_moto_computes_in_every_call_what_need_be_computed_once() -> None:
     assert in_engine(
         """
 import inspect
 from moto.core import responses
 from moto.dynamodb import responses as dynamodb
+from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import Validator
 assert "method_names_from_class(self.__class__)" in inspect.getsource(responses.BaseResponse.call_action)
 assert "UpdateExpressionParser.make(update_expression)" in inspect.getsource(dynamodb.DynamoHandler.update_item)
 assert "deepcopy(expression)" in inspect.getsource(Validator.__init__)
+signature = list(inspect.signature(DynamoDBBackend.update_item).parameters)[1:]
 from lab_localstack import patches
-patches.remember_parsing()
+patches.quicken_dynamodb()
+assert list(inspect.signature(DynamoDBBackend.update_item).parameters)[1:] == signature
 assert UpdateExpressionParser.make("SET a = :b") is UpdateExpressionParser.make("SET a = :b")
+one = ConditionExpressionParser("#n = :v", {"#n": "a"}, {":v": {"N": "1"}}).parse()
+other = ConditionExpressionParser("#n = :v", {"#n": "a"}, {":v": {"N": "2"}}).parse()
+assert (one.rhs.value, other.rhs.value) == ("1", "2")
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_localstack_starts_a_thread_for_every_event() -> None:
+    assert in_engine(
+        """
+import inspect, threading
+from localstack.services.events import provider
+source = inspect.getsource(provider.EventsProvider._process_entry)
+assert "start_worker_thread(" in source and "self._process_rules_async," in source and "params={" in source
+from lab_localstack import patches
+patches.use_a_pool_for_events(2)
+names = []
+both = threading.Barrier(3)
+def work(params):
+    names.append(threading.current_thread().name)
+    both.wait(20)
+for _ in range(2):
+    provider.start_worker_thread(work, params={}, name="x")
+both.wait(20)
+assert len(set(names)) == 2 and all(name.startswith("events") for name in names), names
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_serializers_choose_a_media_type_by_two_headers_alone() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.aws.protocol.serializer import ResponseSerializer, create_serializer
+from localstack.aws.spec import load_service
+source = inspect.getsource(ResponseSerializer._get_mime_type)
+assert {part.split('"')[1] for part in source.split("headers.get(")[1:]} == {"Accept", "Content-Type"}
+given = [{"Content-Type": "application/x-amz-json-1.0"}, {"Accept": "application/cbor"}, {"Accept": "*/*"}, {}, None]
+serializer = create_serializer(load_service("kinesis"), "json")
+before = [serializer._get_mime_type(headers) for headers in given]
+from lab_localstack import patches
+patches.remember_media_types()
+assert [serializer._get_mime_type(headers) for headers in given * 2] == before * 2
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_the_gateway_has_the_handlers_that_are_made_quicker() -> None:
+    assert in_engine(
+        """
+from localstack.aws.app import LocalstackAwsGateway
+from lab_localstack import gateway
+made = LocalstackAwsGateway()
+gateway.quicken(made)
+names = {type(handler).__name__ for handler in (*made.request_handlers, *made.response_handlers)}
+assert {"UnlessAwsCall", "UnlessElsewhere", "RequestLog"} <= names, names
 print("ok")
 """
     ).endswith("ok")

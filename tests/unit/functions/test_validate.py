@@ -1,12 +1,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.common import codec
 from functions.common.errors import SchemaViolationError
-from functions.validate import require_order, violations
+from functions.validate import order as orders
+from functions.validate import quick, require_order, violations
 from tests.unit.functions.builders import order, order_v2
 
 json_values = st.recursive(
@@ -69,6 +70,58 @@ def test_reasons_repeat_nothing_of_the_document() -> None:
 def test_no_json_makes_the_validator_fail(document: dict[str, Any]) -> None:
     """Property: any JSON object is either valid or has violations; nothing is raised."""
     violations(document)
+
+
+lines = st.fixed_dictionaries(
+    {"sku": st.text(max_size=2) | json_values, "quantity": st.integers(-1, 3) | json_values},
+    optional={
+        "unitPrice": st.decimals(-1, 3, places=2) | st.decimals(-1, 3, places=3) | json_values,
+        "x": json_values,
+    },
+)
+nearly_orders = st.fixed_dictionaries(
+    {"orderId": st.from_regex(r"[a-z.]{1,3}", fullmatch=True) | json_values},
+    optional={
+        "amount": st.decimals(-1, 10, places=2)
+        | st.decimals(-1, 10, places=3)
+        | st.integers(-1, 3)
+        | json_values,
+        "total": st.fixed_dictionaries({"amount": st.integers(0, 3), "currency": st.just("EUR")})
+        | json_values,
+        "currency": st.sampled_from(["EUR", "XYZ"]) | json_values,
+        "customerId": st.sampled_from(["c", "c c"]) | json_values,
+        "items": st.lists(lines, max_size=2) | json_values,
+        "schemaVersion": st.sampled_from([1, 2, True]) | json_values,
+        "idempotencyKey": st.sampled_from(["k", "k\n", ""]) | json_values,
+    },
+)
+
+
+@pytest.mark.parametrize("version", orders.SCHEMA_VERSIONS)
+@given(document=nearly_orders)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_what_is_surely_valid_is_valid(version: int, document: dict[str, Any]) -> None:
+    """Property: the quick check never accepts what jsonschema refuses; and, without floats, refuses nothing else."""
+    schema: Any = orders._schema(version)  # pyright: ignore[reportPrivateUsage]
+    validator = orders._validator(version)  # pyright: ignore[reportPrivateUsage]
+    assert quick.compiled(schema)(document) == (not list(validator.iter_errors(document)))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {}},
+        {"type": "object", "additionalProperties": False},
+        {"type": "string", "format": "email"},
+        {"maximum": 3},
+    ],
+    ids=["other properties", "none named", "unknown keyword", "no type"],
+)
+def test_a_schema_that_the_quick_check_does_not_understand_is_no_schema_for_it(
+    schema: dict[str, Any],
+) -> None:
+    with pytest.raises(ValueError, match="not understood"):
+        quick.compiled(schema)
 
 
 def test_an_invalid_order_is_refused_with_its_first_violations() -> None:

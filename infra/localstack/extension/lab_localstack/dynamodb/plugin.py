@@ -14,7 +14,7 @@ def dynamodb() -> Service:
     from lab_localstack import patches
     from lab_localstack.dynamodb.service import Lifecycle, dispatch_table
 
-    patches.remember_parsing()
+    patches.quicken_dynamodb()
     model = load_service("dynamodb")
     operations: Any = model.operation_names
     return Service(

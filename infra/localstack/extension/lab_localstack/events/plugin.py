@@ -2,6 +2,8 @@
 
 from localstack.services.plugins import Service, aws_provider
 
+DELIVERING_THREADS = 8
+
 
 @aws_provider(api="events", name="lab")
 def events() -> Service:
@@ -12,6 +14,7 @@ def events() -> Service:
     from lab_localstack.events.provider import LabEventsProvider, SnsSender, SqsSender
 
     patches.use_own_entry_check()
+    patches.use_a_pool_for_events(DELIVERING_THREADS)
     TargetSenderFactory.register_target_sender("sns", SnsSender)
     TargetSenderFactory.register_target_sender("sqs", SqsSender)
     return Service.for_provider(LabEventsProvider())

@@ -11,9 +11,10 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal
 
-import h11
+from lab_localstack.http1 import BadRequestError, Request, RequestReader, head
 
 HOST = "127.0.0.1"
 PREFIX = "/2018-06-01/runtime"
@@ -87,83 +88,58 @@ class RuntimeApi:
         self._selector.unregister(connection.socket)
         connection.socket.close()
 
-    def _dispatch(self, connection: "_Connection", request: h11.Request, body: bytes) -> None:
-        method, path = request.method.decode(), request.target.decode()
-        headers = dict(request.headers)
-        error_type = headers.get(b"lambda-runtime-function-error-type", b"").decode()
-        match (method, *path.removeprefix(PREFIX).strip("/").split("/")):
+    def _dispatch(self, connection: "_Connection", request: Request) -> None:
+        path = request.target.decode("latin-1")
+        match (request.method, *path.removeprefix(PREFIX).strip("/").split("/")):
             case ("GET", "invocation", "next"):
                 self._asking = connection
                 self.messages.append(Message("next"))
                 return
             case ("POST", "invocation", request_id, "response" | "error" as kind):
-                self.messages.append(Message(kind, request_id, body, error_type))
+                self.messages.append(Message(kind, request_id, request.body.read(), _error_type(request)))
                 connection.reply(202, b'{"status":"OK"}')
             case ("POST", "init", "error"):
-                self.messages.append(Message("init-error", "", body, error_type))
+                self.messages.append(Message("init-error", "", request.body.read(), _error_type(request)))
                 connection.reply(202, b'{"status":"OK"}')
             case _:
                 error = {
                     "errorType": "InvalidPath",
-                    "errorMessage": f"The Runtime API has no {method} {path}",
+                    "errorMessage": f"The Runtime API has no {request.method} {path}",
                 }
                 connection.reply(404, json.dumps(error).encode())
 
 
+def _error_type(request: Request) -> str:
+    values = (
+        value for name, value in request.headers if name.lower() == b"lambda-runtime-function-error-type"
+    )
+    return next(values, b"").decode("latin-1")
+
+
 class _Connection:
-    def __init__(
-        self, opened: socket.socket, dispatch: "Callable[[_Connection, h11.Request, bytes], None]"
-    ) -> None:
+    def __init__(self, opened: socket.socket, dispatch: "Callable[[_Connection, Request], None]") -> None:
         self.socket = opened
         self._dispatch = dispatch
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
-        self._request: h11.Request | None = None
-        self._body = bytearray()
+        self._reader = RequestReader(
+            lambda: opened.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"), header_bytes=HEADER_LIMIT
+        )
 
     def read(self) -> bool:
         """Take in what arrived. False at the end of the connection."""
         try:
             data = self.socket.recv(1 << 20)
-            self._http.receive_data(data)
-            self._handle_events()
-        except (OSError, h11.RemoteProtocolError):
+            for request in self._reader.feed(data):
+                with request.body:
+                    self._dispatch(self, request)
+        except (OSError, BadRequestError):
             return False
         return bool(data)
-
-    def _handle_events(self) -> None:
-        while True:
-            event = self._http.next_event()
-            if event is h11.NEED_DATA or event is h11.PAUSED:
-                if self._http.they_are_waiting_for_100_continue:
-                    self._send(h11.InformationalResponse(status_code=100, headers=[]))
-                return
-            match event:
-                case h11.Request():
-                    self._request = event
-                    self._body.clear()
-                case h11.Data():
-                    self._body += event.data
-                case h11.EndOfMessage():
-                    if self._request is not None:
-                        self._dispatch(self, self._request, bytes(self._body))
-                case _:
-                    return
 
     def reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> bool:
         """Answer the request at hand and be ready for the next one. False when the other side is gone."""
         fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
         try:
-            self._send(
-                h11.Response(status_code=status, headers=list(fields.items())),
-                h11.Data(data=body),
-                h11.EndOfMessage(),
-            )
-            if self._http.our_state is h11.MUST_CLOSE:
-                return True
-            self._http.start_next_cycle()
-        except (OSError, h11.LocalProtocolError):
+            self.socket.sendall(head(f"{status} {HTTPStatus(status).phrase}", fields.items()) + body)
+        except OSError:
             return False
         return True
-
-    def _send(self, *events: h11.Event) -> None:
-        self.socket.sendall(b"".join(self._http.send(event) or b"" for event in events))
