@@ -26,7 +26,7 @@ from tests.browsers import AXE, chromium
 from tests.conftest import free_port
 from tests.eventually import eventually
 
-pytestmark = pytest.mark.page
+pytestmark = pytest.mark.long
 
 SECONDS = 20
 MS = 1000
