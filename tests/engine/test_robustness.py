@@ -49,7 +49,7 @@ MEMBERS = (
     "EventSourceArn", "BatchSize", "ProtocolType", "CorsConfiguration", "EventPattern", "MaxNumberOfMessages",
 )  # fmt: skip
 WRONG = (
-    None, True, -1, 0, 1e308, 2**70, "", "x" * 5000, "arn:aws:sqs:::", [], [None], [[]], {}, {"S": 1},
+    None, True, -1, 0, 1e308, 2**70, "", "x" * 5000, [], [None], [[]], {}, {"S": 1},
     {"a": {"b": []}}, [{"Id": None}], [{"Put": 1}], {"": ""},
 )  # fmt: skip
 
