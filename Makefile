@@ -101,12 +101,12 @@ unit: setup ## Rules, without an engine
 infra-test: setup ## The synthesized templates
 	@$(pytest) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
-	@$(pytest) $(side_by_side) tests/engine
+	@$(pytest) $(side_by_side) tests/engine -m "not long"
 integration: setup ## The deployed pipeline
 	@$(pytest) tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
-	@$(pytest) tests/integration -m long
+	@$(pytest) tests/engine tests/integration -m long
 .PHONY: test-pages
 test-pages: setup ## Console, reports and load charts as a browser shows them (needs Chromium or Chrome)
 	@$(pytest) tests/unit tests/integration -m page
