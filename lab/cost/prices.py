@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.paths import ROOT
+
 TABLE = Path(__file__).with_name("prices.toml")
 
 
@@ -38,7 +40,7 @@ class Prices:
     def caption(self) -> str:
         """Where the prices are from, for whoever reads a bill."""
         doubt = "" if self.verified else f"; {self.note}"
-        return f"prices of {self.region}, noted {self.checked} ({TABLE.parent.name}/{TABLE.name}){doubt}"
+        return f"prices of {self.region}, noted {self.checked} ({TABLE.relative_to(ROOT)}){doubt}"
 
 
 def load(table: Path = TABLE) -> Prices:

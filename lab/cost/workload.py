@@ -17,6 +17,9 @@ from lab.scenario import faults
 
 FAULT_SECONDS = 600
 SETTLE_SECONDS = 180
+WARM_UP = 10
+"""Orders before those that count."""
+
 OUTAGE_SECONDS = 20
 LOG_SECONDS = 20
 
@@ -127,9 +130,10 @@ FAILURES: dict[str, Play] = {
 
 
 def play(pipeline: Pipeline, engine_log: Path | None, workload: Play, count: int, per_second: float) -> Usage:
-    """Run a workload from the steady state and measure what it used."""
+    """Run a workload from the steady state and measure what it used, cold starts before it left out."""
     steady.require(pipeline)
     with Api(pipeline.aws, pipeline.stack) as api:
+        healthy(Traffic(pipeline, api, WARM_UP, per_second))
         start = int(time.time() * 1000)
         workload(Traffic(pipeline, api, count, per_second))
     return settled(lambda: measure(pipeline, engine_log, start, int(time.time() * 1000), count))
