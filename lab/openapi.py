@@ -39,7 +39,7 @@ JSON = "application/json"
 DESCRIPTION = (
     "Takes orders in and dead orders back. Errors are problem details (RFC 9457), except for those that API Gateway "
     "answers itself before a function is asked: 401 and 403 on /redrive, 404 for an unknown route, 413 above its own "
-    "limit, 429, and 500 or 503 in place of a function. Those have a `message`. API Gateway sends no Retry-After with "
+    "limit, 429, and 500 or 503 in place of a function. Those have a `message`. Do not count on a Retry-After with "
     "429: back off."
 )
 
