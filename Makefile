@@ -117,8 +117,10 @@ test-docker: setup ## The engine's tests and the pipeline's in containers, and t
 images-offline: setup ## Build stand-ins for the official images where these cannot be pulled (needs Debian, root)
 	@infra/localstack/offline/build.sh
 
-.PHONY: benchmark openapi
-benchmark: setup ## Calls per message and rate against a plain baseline, on the running host engine
+.PHONY: bench benchmark openapi
+bench: setup ## Every benchmark on the running host engine, into one Markdown table: .lab/bench.md
+	@.lab/env/lab/bin/python -m loadtests.benchmarks.bench
+benchmark: setup ## Calls, rates and processor time against a plain baseline, on the running host engine
 	@.lab/env/lab/bin/python -m loadtests.benchmarks
 openapi: setup ## Write the API's OpenAPI document anew from the routes
 	@$(lab) openapi

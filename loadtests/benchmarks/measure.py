@@ -1,25 +1,28 @@
-"""Counting AWS API calls at full batches, and timing orders from POST to effect."""
+"""Counting AWS API calls at full batches, and timing orders from POST to effect and from queue to effect."""
 
+import json
 import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping as MappingOf
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import httpx
+from urllib.parse import urlsplit
 
 from functions.common import codec
 from functions.publish.message import order_message
+from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_for
+from loadtests.benchmarks.mapping import Mapping
+from loadtests.benchmarks.processors import Meter
 
 if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
 SETTLE_SECONDS = 180.0
@@ -29,18 +32,25 @@ WORKER_OPERATIONS = re.compile(
     r"dynamodb\.(GetItem|PutItem|UpdateItem|DeleteItem|TransactWriteItems)|events\.PutEvents"
     r"|sqs\.(SendMessage|SendMessageBatch|ChangeMessageVisibilityBatch)|ssm\.GetParameters?"
 )
-"""What a worker may call. The benchmark's own calls while it counts are Scan and GetQueueAttributes."""
+"""What a worker may call. The benchmark's own calls while it counts are GetQueueAttributes and the mapping's."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """`calls` by operation for `messages` processed, and orders per second: `rate` from the first POST to the
-    last effect, `accepted_rate` to the last 202 alone, which no end-to-end rate can exceed."""
+    """Figures of one implementation.
+
+    `calls` are the worker's by operation, for `messages` in batches of ten. Rates are orders per second: `rate`
+    from the first POST to the empty queue, `accepted_rate` to the last 202, which no end-to-end rate can exceed;
+    `drain_rate` from a full queue. `spent` is processor time by component in milliseconds an order, while orders
+    were posted and processed.
+    """
 
     messages: int
-    calls: Mapping[str, int]
+    calls: MappingOf[str, int]
+    drain_rate: float
     rate: float
     accepted_rate: float
+    spent: MappingOf[str, float]
 
     @property
     def calls_per_message(self) -> float:
@@ -48,52 +58,84 @@ class Measurement:
         return sum(self.calls.values()) / self.messages
 
 
-def measure(pipeline: Pipeline, log: Path, messages: int, posts: int, threads: int) -> Measurement:
+@dataclass(frozen=True)
+class Load:
+    """`messages` are counted and drained; `posts` are sent by so many `threads`."""
+
+    messages: int
+    posts: int
+    threads: int
+
+
+def measure(pipeline: Pipeline, meter: Meter, log: Path, load: Load) -> Measurement:
     """Measure what is deployed, warm. Raises LabError if orders do not come through."""
-    rate_of(pipeline, 4 * threads, threads)
-    calls = count_calls(pipeline, log, messages)
-    return Measurement(messages, calls, *rate_of(pipeline, posts, threads))
+    _post_and_process(pipeline, meter, 4 * load.threads, load.threads)
+    calls, drain_rate = _drain(pipeline, log, load.messages)
+    rate, accepted_rate, spent = _post_and_process(pipeline, meter, load.posts, load.threads)
+    return Measurement(load.messages, calls, drain_rate, rate, accepted_rate, spent)
 
 
-def count_calls(pipeline: Pipeline, log: Path, messages: int) -> dict[str, int]:
-    """Let the worker take a full queue in batches of ten; its calls by operation."""
-    _switch_mapping(pipeline, enabled=False)
+def _drain(pipeline: Pipeline, log: Path, messages: int) -> tuple[dict[str, int], float]:
+    """Let the worker take a full queue in batches of ten: its calls by operation, and messages a second."""
+    mapping = Mapping(pipeline)
+    before = pipeline.processed()
+    mapping.switch(enabled=False)
     try:
         _fill(pipeline, messages)
-        offset, before = log.stat().st_size, pipeline.processed()
+        offset = log.stat().st_size
     finally:
-        _switch_mapping(pipeline, enabled=True)
-    _wait_for_effects(pipeline, before + messages)
-    wait_for("an empty queue", pipeline.queue, lambda depth: depth.total == 0, within=SETTLE_SECONDS)
+        began = time.perf_counter()
+        mapping.switch(enabled=True)
+    _wait_until_empty(pipeline)
+    seconds = time.perf_counter() - began
+    _require_effects(pipeline, before + messages)
     with log.open("rb") as file:
         file.seek(offset)
         seen = Counter(match.decode() for match in _CALL.findall(file.read()))
-    return {name: count for name, count in seen.items() if WORKER_OPERATIONS.fullmatch(name)}
+    calls = {name: count for name, count in seen.items() if WORKER_OPERATIONS.fullmatch(name)}
+    return calls, messages / seconds
 
 
-def rate_of(pipeline: Pipeline, posts: int, threads: int) -> tuple[float, float]:
-    """Orders per second, processed and accepted, of `threads` clients that POST one order after the other."""
+def _post_and_process(
+    pipeline: Pipeline, meter: Meter, posts: int, threads: int
+) -> tuple[float, float, dict[str, float]]:
+    """Orders per second, processed and accepted, of clients that POST one order after the other; time spent."""
     before = pipeline.processed()
     supply = list(orders(posts, label="rate"))
-    shares = [supply[start::threads] for start in range(threads)]
+    url = urlsplit(pipeline.stack.api_url)
 
     def post(share: list[dict[str, object]]) -> None:
-        with httpx.Client(base_url=pipeline.stack.api_url, timeout=30, trust_env=False) as client:
-            for order in share:
-                client.post("/events", json=order).raise_for_status()
+        # the plainest client there is: what it takes is missing to everybody else
+        connection = HTTPConnection(url.hostname or "", url.port, timeout=60)
+        for order in share:
+            connection.request(
+                "POST", f"{url.path}/events", json.dumps(order), {"Content-Type": "application/json"}
+            )
+            answer = connection.getresponse()
+            if answer.status != 202:
+                raise LabError(f"An order was answered with {answer.status}.", "Look: make status")
+            answer.read()
 
-    began = time.perf_counter()
+    earlier, began = meter.look(), time.perf_counter()
     with ThreadPoolExecutor(threads) as clients:
-        list(clients.map(post, shares))
+        list(clients.map(post, (supply[start::threads] for start in range(threads))))
     accepted = time.perf_counter()
-    _wait_for_effects(pipeline, before + posts)
-    return posts / (time.perf_counter() - began), posts / (accepted - began)
+    _wait_until_empty(pipeline)
+    done = time.perf_counter()
+    spent = {name: seconds / posts * 1000 for name, seconds in meter.look().since(earlier).items()}
+    _require_effects(pipeline, before + posts)
+    return posts / (done - began), posts / (accepted - began), spent
 
 
-def _wait_for_effects(pipeline: Pipeline, count: int) -> None:
+def _wait_until_empty(pipeline: Pipeline) -> None:
+    """Depths, not effects: counting these reads the whole table, which would be the most work of all."""
     wait_for(
-        f"{count} effects", pipeline.processed, lambda seen: seen >= count, within=SETTLE_SECONDS, every=0.25
+        "an empty queue", pipeline.queue, lambda depth: depth.total == 0, within=SETTLE_SECONDS, every=0.1
     )
+
+
+def _require_effects(pipeline: Pipeline, count: int) -> None:
+    wait_for(f"{count} effects", pipeline.processed, lambda seen: seen >= count, within=10, every=1)
 
 
 def _fill(pipeline: Pipeline, messages: int) -> None:
@@ -119,16 +161,3 @@ def _fill(pipeline: Pipeline, messages: int) -> None:
                 for index, message in enumerate(outgoing[start : start + BATCH])
             ],
         )
-
-
-def _switch_mapping(pipeline: Pipeline, *, enabled: bool) -> None:
-    client: LambdaClient = pipeline.aws.client("lambda")
-    mapping = pipeline.stack.worker_event_source_mapping_id
-    client.update_event_source_mapping(UUID=mapping, Enabled=enabled)
-    wanted = "Enabled" if enabled else "Disabled"
-    wait_for(
-        f"a mapping that is {wanted}",
-        lambda: client.get_event_source_mapping(UUID=mapping).get("State"),
-        lambda state: state == wanted,
-        within=30,
-    )

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -33,9 +33,7 @@ from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_for
 from lab.stack import Stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+from loadtests.benchmarks.mapping import Mapping
 
 FACTOR = 5.0
 """How much faster than the loop an operation has to be."""
@@ -129,23 +127,12 @@ def main(
 @contextmanager
 def _paused(pipeline: Pipeline) -> Generator[None]:
     """No worker for a `with` block; it is back afterwards, whatever happens."""
-    lambda_: LambdaClient = pipeline.aws.client("lambda")
-    mapping = pipeline.stack.worker_event_source_mapping_id
-
-    def switch(state: str) -> None:
-        lambda_.update_event_source_mapping(UUID=mapping, Enabled=state == "Enabled")
-        wait_for(
-            f"the event source mapping to be {state}",
-            lambda: lambda_.get_event_source_mapping(UUID=mapping)["State"],
-            lambda seen: seen == state,
-            within=60,
-        )
-
+    mapping = Mapping(pipeline)
     try:
-        switch("Disabled")
+        mapping.switch(enabled=False)
         yield
     finally:
-        switch("Enabled")
+        mapping.switch(enabled=True)
 
 
 def _drain(pipeline: Pipeline) -> None:

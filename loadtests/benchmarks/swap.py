@@ -11,6 +11,7 @@ import httpx
 
 from lab.observe import Pipeline
 from lab.polling import wait_for
+from loadtests.benchmarks.mapping import Mapping
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -19,17 +20,26 @@ SOURCE = Path(__file__).resolve().parent.parent / "baseline" / "handlers.py"
 
 
 @contextmanager
-def baseline_in_place(pipeline: Pipeline) -> Generator[None]:
-    """Ingest and worker run the baseline while the context lasts; afterwards they are what they were."""
+def baseline_in_place(pipeline: Pipeline, *, concurrency: int | None = None) -> Generator[None]:
+    """Ingest and worker run the baseline while the context lasts; afterwards everything is as it was.
+
+    `concurrency` is the mapping's MaximumConcurrency meanwhile; None leaves it as the lab's stack has it.
+    """
     client: LambdaClient = pipeline.aws.client("lambda")
     stack = pipeline.stack
+    mapping = Mapping(pipeline)
     wanted = {stack.ingest_function_name: "handlers.ingest", stack.worker_function_name: "handlers.worker"}
     kept = {name: _code_and_handler(client, name) for name in wanted}
+    kept_concurrency = mapping.maximum_concurrency
     try:
         for name, handler in wanted.items():
             _replace(client, name, _archive(), handler)
+        if concurrency is not None:
+            mapping.limit(concurrency)
         yield
     finally:
+        if concurrency is not None:
+            mapping.limit(kept_concurrency)
         for name, (code, handler) in kept.items():
             _replace(client, name, code, handler)
 

@@ -13,17 +13,18 @@ import pytest
 from infra import bundles
 from infra.bundles import MANIFEST, ROOT, Bundle, BundleError, Target, build
 from infra.settings import host_architecture
+from loadtests.benchmarks.cold_start import HANDLERS, RUNTIME, imported
 from tests.infra.templates import Templates
 
-HANDLERS = {
-    "ingest": "functions.ingest.handler",
-    "worker": "functions.worker.handler",
-    "redrive": "functions.redrive.handler",
-    "authorizer": "functions.redrive.authorizer",
-    "valve": "functions.valve.handler",
-}
 HOST = Target("host", host_architecture())
-RUNTIME = ROOT / ".lab" / "env" / "runtime"
+BUDGET = {
+    "ingest": (330, 1900),
+    "worker": (590, 1900),
+    "redrive": (580, 1900),
+    "authorizer": (440, 1200),
+    "valve": (160, 1200),
+}
+"""Modules that a handler's import may load, and KB of its bundle: a tenth more than there are."""
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +66,17 @@ def test_a_handler_loads_from_its_bundle_and_the_runtime_alone(
     environment = variables | {"AWS_DEFAULT_REGION": "us-east-1", "AWS_LAMBDA_FUNCTION_NAME": function}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("function", MANIFEST)
+def test_a_cold_start_loads_and_unpacks_no_more_than_its_budget(
+    function: str, unpacked: dict[str, Path]
+) -> None:
+    modules = imported(function, unpacked[function])[1]
+    most_modules, most_kb = BUDGET[function]
+    assert len(modules) <= most_modules
+    assert build(function, HOST).path.stat().st_size <= most_kb * 1024
+    assert not {"jsonschema", "referencing", "rpds"} & set(modules), "only a bad order is worth their import"
 
 
 @pytest.mark.parametrize("function", MANIFEST)

@@ -1,0 +1,201 @@
+"""Every benchmark of the repository, one after the other, on one running host engine, into one Markdown table.
+
+    make up deploy-local bench
+
+Takes some ten minutes and the machine for itself. The table is printed and kept in .lab/bench.md, with the machine
+it was made on. A benchmark that fails says so in its row, and the others go on; exit code 1 if one failed or missed its
+target.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import psutil
+import typer
+from rich.console import Console
+
+from lab import paths
+from lab.cli import run
+from lab.engines import HostEngine
+from lab.errors import LabError
+from loadtests.benchmarks import __main__ as pipeline
+from loadtests.benchmarks import cold_start, redrive
+from loadtests.benchmarks.measure import Load
+
+PAGE = paths.ROOT / ".lab" / "bench.md"
+LIMIT_SECONDS = 900
+IMPORTS = 5
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure, what it is compared with, and whether its target, if there is one, was reached."""
+
+    what: str
+    figure: str
+    reference: str = ""
+    ratio: str = ""
+    target: str = ""
+    reached: bool = True
+
+
+@app.command(help=__doc__)
+def bench(
+    port: Annotated[int, typer.Option(envvar="LAB_PORT", help="The host engine's port.")] = 4566,
+    env: Annotated[str, typer.Option(envvar="ENV", help="The stacks' environment name.")] = "dev",
+    messages: Annotated[int, typer.Option(min=10, help="Messages whose calls are counted.")] = 200,
+    posts: Annotated[int, typer.Option(min=1, help="POSTs of the timed part.")] = 400,
+    letters: Annotated[int, typer.Option(min=10, max=1000, help="Dead letters to redrive.")] = 1000,
+) -> None:
+    """Run everything and write the table."""
+    engine = HostEngine(port)
+    engine.require_running()
+    progress = Console(stderr=True)
+    load = Load(messages, posts, threads=8)
+    benchmarks: dict[str, Callable[[], Iterator[Row]]] = {
+        "redrive": lambda: _redrive(port, env, letters),
+        "calls, rates, processor time": lambda: _pipeline(engine, env, load, progress),
+        "cold start": _cold_start,
+        "demo": lambda: _demo(port, env),
+    }
+    rows: list[Row] = []
+    for name, benchmark in benchmarks.items():
+        progress.print(f"bench: {name}")
+        try:
+            rows += benchmark()
+        except LabError as error:
+            rows.append(Row(name, f"failed: {error.what}", reached=False))
+    text = f"{_machine()}\n\n{_table(rows)}\n"
+    PAGE.write_text(text)
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    if not all(row.reached for row in rows):
+        raise typer.Exit(1)
+
+
+def _pipeline(engine: HostEngine, env: str, load: Load, progress: Console) -> Iterator[Row]:
+    found = pipeline.compare(engine, env, load, progress)
+    lab, plain, sequential = found.lab, found.baseline, found.sequential
+    yield Row(
+        "AWS API calls per message, batches of ten",
+        f"{lab.calls_per_message:.2f}",
+        f"{plain.calls_per_message:.2f} baseline",
+        f"{lab.calls_per_message / plain.calls_per_message:.2f}",
+        f"<= {pipeline.MAX_CALLS:g}",
+        lab.calls_per_message <= pipeline.MAX_CALLS,
+    )
+    for what, mine, theirs, target in (
+        ("end to end, 8 clients, single POSTs", lab.rate, sequential.rate, pipeline.MIN_SPEEDUP),
+        ("accepted", lab.accepted_rate, sequential.accepted_rate, None),
+        ("from a full queue", lab.drain_rate, sequential.drain_rate, None),
+    ):
+        yield Row(
+            f"orders per second, {what}",
+            f"{mine:.1f}",
+            f"{theirs:.1f} sequential baseline",
+            f"{mine / theirs:.2f}",
+            "" if target is None else f"ratio >= {target:g}",
+            target is None or mine / theirs >= target,
+        )
+    yield Row(
+        "the same end to end, baseline with the lab's mapping",
+        f"{lab.rate:.1f}",
+        f"{plain.rate:.1f} baseline",
+        f"{lab.rate / plain.rate:.2f}",
+    )
+    for component in sorted(lab.spent.keys() | plain.spent.keys()):
+        mine, theirs = lab.spent.get(component, 0.0), plain.spent.get(component, 0.0)
+        ratio = f"{mine / theirs:.2f}" if theirs else ""
+        yield Row(
+            f"processor time per order, {component}", f"{mine:.1f} ms", f"{theirs:.1f} ms baseline", ratio
+        )
+
+
+def _redrive(port: int, env: str, letters: int) -> Iterator[Row]:
+    command = [sys.executable, "-m", "loadtests.benchmarks.redrive", "--json", "--messages", str(letters)]
+    said: dict[str, Any] = json.loads(_output(command, port, env, may_fail=True))
+    rates = said["perSecond"]
+    loop = rates[redrive.LOOP]
+    for way, rate in rates.items():
+        required = way == redrive.OPERATION
+        yield Row(
+            f"dead letters moved per second, {way}",
+            f"{rate}",
+            f"{loop} loop",
+            f"{rate / loop:.1f}",
+            f"ratio >= {redrive.FACTOR:g}" if required else "",
+            not required or rate / loop >= redrive.FACTOR,
+        )
+    yield Row(
+        "ledger after the redrives",
+        "balanced" if said["ledgerBalanced"] else "NOT balanced",
+        target="balanced",
+        reached=said["ledgerBalanced"],
+    )
+
+
+def _cold_start() -> Iterator[Row]:
+    for one in cold_start.measure(IMPORTS):
+        yield Row(
+            f"cold start of {one.function}: import of its handler",
+            f"{one.milliseconds:.0f} ms",
+            f"{len(one.modules)} modules, bundle of {one.zipped / 1024:.0f} KB",
+        )
+
+
+def _demo(port: int, env: str) -> Iterator[Row]:
+    began = time.monotonic()
+    _output([sys.executable, "-m", "lab", "demo"], port, env)
+    yield Row("make demo, engine and stacks there", f"{time.monotonic() - began:.0f} s")
+
+
+def _output(command: list[str], port: int, env: str, *, may_fail: bool = False) -> str:
+    """What a command prints. Raises LabError if it fails, or has no output where it may."""
+    environment = os.environ | {"LAB_PORT": str(port), "ENV": env, "ENGINE": "host"}
+    alone = f"Run it by itself: {' '.join(command)}"
+    try:
+        done = subprocess.run(  # noqa: S603  the lab's own commands
+            command,
+            cwd=paths.ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"{' '.join(command[1:4])} took more than {LIMIT_SECONDS} s.", alone) from error
+    if done.returncode and not (may_fail and done.stdout.strip()):
+        said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        raise LabError(f"{' '.join(command[1:4])}: {said[-1]}", alone)
+    return done.stdout
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    before = " ".join(f"{load:.1f}" for load in os.getloadavg())
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, {memory:.0f} GB, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, load average {before}"
+    )
+
+
+def _table(rows: list[Row]) -> str:
+    lines = ["| benchmark | lab | compared with | ratio | target |", "| --- | ---: | ---: | ---: | --- |"]
+    for row in rows:
+        target = row.target and f"{row.target}: {'reached' if row.reached else 'missed'}"
+        lines.append(f"| {row.what} | {row.figure} | {row.reference} | {row.ratio} | {target} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(run(app))
