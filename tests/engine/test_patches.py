@@ -104,6 +104,21 @@ print("ok")
     ).endswith("ok")
 
 
+def test_localstack_searches_every_path_for_the_url_of_a_queue() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.aws.protocol import service_router
+assert "is_sqs_queue_url(path)" in inspect.getsource(service_router.custom_path_addressing_rules)
+from lab_localstack import patches
+patches.search_for_queues_in_short_urls()
+assert service_router.is_sqs_queue_url("localhost:4566/queue/us-east-1/000000000000/orders")
+assert not service_router.is_sqs_queue_url("/" + 64 * 1024 * "a")
+print("ok")
+"""
+    ).endswith("ok")
+
+
 def test_serializers_choose_a_media_type_by_two_headers_alone() -> None:
     assert in_engine(
         """

@@ -8,7 +8,11 @@ from typing import IO
 
 import httptools
 
-HEADER_BYTES = 64 * 1024
+HEADER_BYTES = 32 * 1024
+HEADERS = 200
+"""LocalStack's handling of headers takes time with the square of their number."""
+TARGET_BYTES = 8 * 1024
+"""LocalStack searches paths with patterns whose time grows with the square of the length; AWS takes 10 KB in all."""
 IN_MEMORY_BYTES = 1024 * 1024
 """Larger bodies wait in a temporary file."""
 
@@ -67,9 +71,13 @@ class RequestReader:
     def on_url(self, part: bytes) -> None:
         self._take_room(len(part))
         self._target += part
+        if len(self._target) > TARGET_BYTES:
+            raise BadRequestError("the address is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._take_room(len(name) + len(value) + 4)
+        if len(self._headers) >= HEADERS:
+            raise BadRequestError("there are too many headers")
         if not self._in_body:  # the trailers of a chunked body say nothing that anybody here reads
             self._headers.append((name, value))
 
