@@ -27,7 +27,10 @@ def told(pipeline: Pipeline, name: str, *wheres: str) -> Story:
     """The story once it has a moment at each of these places; log lines arrive a moment later."""
 
     def complete() -> Story:
-        seen = story(pipeline, name)
+        try:
+            seen = story(pipeline, name)
+        except LabError as unknown:
+            raise AssertionError(unknown.what) from unknown
         missing = set(wheres) - {moment.where for moment in seen.moments}
         assert not missing, (missing, seen)
         return seen
