@@ -49,9 +49,10 @@ def traffic(pipeline: Pipeline, api: Api) -> Traffic:
 
 
 def _notices(pipeline: Pipeline, api: Api) -> bool:
-    """Whether the ingest function has the failure mode: an order is published twice then."""
+    """Whether the ingest function has the mode `duplicate_submit`: an order is published twice then."""
     api.submit(next(orders(1, label="mode")))
-    return bool(_rows(pipeline, 'filter event = "failure_mode.active" | limit 1', minutes=1))
+    noticed = 'filter event = "failure_mode.active" and failureMode = "duplicate_submit" and service = "ingest"'
+    return bool(_rows(pipeline, f"{noticed} | limit 1", minutes=1))
 
 
 def _rows(
@@ -109,13 +110,8 @@ def test_failure_modes_tells_which_mode_was_active_in_which_function(
 
 def test_idempotency_tells_which_orders_came_more_than_once(pipeline: Pipeline, traffic: Traffic) -> None:
     def deliveries() -> bool:
-        found = {(row["orderId"], row["event"]): row["deliveries"] for row in saved(pipeline, "idempotency")}
-        return (
-            found.get((traffic.repeated, "order.processed"))
-            == found.get((traffic.repeated, "order.duplicate"))
-            == "1"
-            and (traffic.processed, "order.duplicate") not in found
-        )
+        found = {row["orderId"]: (row["deliveries"], row["outcomes"]) for row in saved(pipeline, "idempotency")}
+        return found.get(traffic.repeated) == ("2", "2") and traffic.processed not in found
 
     eventually(deliveries, within=10)
 
@@ -217,4 +213,8 @@ def test_every_metric_of_the_dashboard_has_data(pipeline: Pipeline, traffic: Tra
         )
         return bool(answer["MetricDataResults"][0]["Values"])
 
-    eventually(lambda: missing() == [], within=20, every=1)
+    def complete() -> bool:
+        assert missing() == []
+        return True
+
+    eventually(complete, within=20, every=1)
