@@ -23,7 +23,7 @@ from lab.timeline import Timeline
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-CLIENTS = 8
+CLIENTS = 4
 """Client threads that submit at once."""
 
 MAX_RATE = 50

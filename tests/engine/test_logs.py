@@ -423,6 +423,23 @@ def test_events_must_be_in_order_within_a_day_and_within_the_limits(logs: Any, g
     assert [event["message"] for event in events] == ["kept"]
 
 
+def test_a_group_that_outgrows_the_engines_memory_forgets_its_oldest_events(logs: Any, group: str) -> None:
+    """32 MB of messages are kept by default: see the extension's README."""
+    logs.create_log_stream(logGroupName=group, logStreamName="quiet")
+    logs.put_log_events(
+        logGroupName=group, logStreamName="quiet", logEvents=[{"timestamp": now(), "message": "first"}]
+    )
+    for number in range(33):
+        write(logs, group, f"{number} {'x' * 1_000_000}")
+
+    kept = logs.filter_log_events(logGroupName=group)["events"]
+    numbers = [int(event["message"].split()[0]) for event in kept]
+    assert numbers == list(range(numbers[0], 33))
+    assert 15 <= len(numbers) <= 17
+    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert described["storedBytes"] == sum(len(event["message"]) for event in kept)
+
+
 def test_an_unknown_group_or_stream_is_not_found(logs: Any, group: str) -> None:
     event = [{"timestamp": now(), "message": "x"}]
     for call in (

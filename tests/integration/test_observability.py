@@ -191,11 +191,13 @@ def test_every_metric_of_the_dashboard_has_data(pipeline: Pipeline, traffic: Tra
     metrics = [metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
     assert len(metrics) > 30
 
+    valve = f"{pipeline.stack.prefix}-valve"  # a function that only a pause invokes
+
     def missing() -> list[str]:
         return [
-            f"{metric[0]} {metric[1]}"
+            " ".join(str(part) for part in metric)
             for metric in metrics
-            if metric[1] not in UNCAUSED and not _shown(metric)
+            if metric[1] not in UNCAUSED and valve not in metric and not _shown(metric)
         ]
 
     def _shown(metric: list[Any]) -> bool:

@@ -14,6 +14,8 @@ class Settings:
     """How often the depths and ages of all queues are sampled."""
     ttl_seconds: float = 2.0
     """How often expired DynamoDB items are deleted."""
+    log_group_bytes: int = 32_000_000
+    """The length of all messages of a log group from which on its oldest half is forgotten."""
     lambda_runtime: str = ""
     """Folder with what AWS's managed Python runtime offers a function: boto3 and awslambdaric."""
     lambda_user: str = ""

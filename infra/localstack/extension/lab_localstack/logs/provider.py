@@ -3,6 +3,7 @@
 # pyright: reportIncompatibleMethodOverride=false
 # The base class spells out every parameter of every operation; these take what they use.
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from lab_localstack.logs.insights import Event, MalformedQueryError, run
 from lab_localstack.logs.line import LogLine
 from lab_localstack.logs.metric_filters import checked, require_pattern
 from lab_localstack.logs.models import STORES, LogsStore
+from lab_localstack.logs.retention import forget_oldest
 from lab_localstack.metrics import publish
 
 MAX_EVENTS = 10_000
@@ -46,6 +48,7 @@ class LabLogsProvider(LogsProvider):
 
     def __init__(self) -> None:
         LogsApi.__init__(self)
+        self._writing = threading.Lock()
 
     def accept_state_visitor(self, visitor: StateVisitor) -> None:
         super().accept_state_visitor(visitor)
@@ -56,13 +59,15 @@ class LabLogsProvider(LogsProvider):
     def put_log_events(
         self, context: RequestContext, log_group_name: str, log_stream_name: str, log_events: Any, **_: Any
     ) -> Any:
-        stream = _group(context, log_group_name).streams.get(log_stream_name)
+        group = _group(context, log_group_name)
+        stream = group.streams.get(log_stream_name)
         if stream is None:
             raise ResourceNotFoundException("The specified log stream does not exist.")
         accepted, rejected = _accepted(log_events)
-        response: dict[str, Any] = {
-            "nextSequenceToken": stream.put_log_events(accepted) if accepted else None
-        }
+        with self._writing:
+            token = stream.put_log_events(accepted) if accepted else None
+            forget_oldest(group)
+        response: dict[str, Any] = {"nextSequenceToken": token}
         if rejected:
             response["rejectedLogEventsInfo"] = rejected
         lines = [(LogLine(event["message"]), event["timestamp"] / 1000) for event in accepted]
