@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -79,11 +79,8 @@ def measure(runs: int) -> Iterator[ColdStart]:
 
 def imported(function: str, unpacked: Path) -> tuple[float, tuple[str, ...]]:
     """Milliseconds and modules of one import of the function's handler."""
-    command = [sys.executable, "-I", "-B", "-S", "-c", _IMPORT]
-    command += [HANDLERS[function], str(unpacked), str(RUNTIME)]
-    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"}
-    environment |= {"AWS_LAMBDA_FUNCTION_NAME": function, "POWERTOOLS_SERVICE_NAME": function}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  the lab's own interpreter
+    variables = {"POWERTOOLS_SERVICE_NAME": function}
+    done = in_bundle(_IMPORT, function, HANDLERS[function], unpacked, variables)
     if done.returncode:
         raise LabError(
             f"{HANDLERS[function]} cannot be imported: {done.stderr.strip().splitlines()[-1]}",
@@ -91,6 +88,19 @@ def imported(function: str, unpacked: Path) -> tuple[float, tuple[str, ...]]:
         )
     said = json.loads(done.stdout)
     return said["milliseconds"], tuple(said["modules"])
+
+
+def in_bundle(
+    script: str, function: str, handler: str, unpacked: Path, variables: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Run a script in an interpreter that can import the bundle and the runtime, in this order, and nothing else.
+
+    The script finds the handler's name in `sys.argv[1]` and both folders behind it.
+    """
+    command = [sys.executable, "-I", "-B", "-S", "-c", script, handler, str(unpacked), str(RUNTIME)]
+    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"}
+    environment |= {"AWS_LAMBDA_FUNCTION_NAME": function, **variables}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  the lab's own interpreter
 
 
 if __name__ == "__main__":

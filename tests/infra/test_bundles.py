@@ -3,8 +3,6 @@
 import ast
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from infra import bundles
 from infra.bundles import MANIFEST, ROOT, Bundle, BundleError, Target, build
 from infra.settings import host_architecture
-from loadtests.benchmarks.cold_start import HANDLERS, RUNTIME, imported
+from loadtests.benchmarks.cold_start import HANDLERS, imported, in_bundle
 from tests.infra.templates import Templates
 
 HOST = Target("host", host_architecture())
@@ -52,19 +50,7 @@ def test_a_handler_loads_from_its_bundle_and_the_runtime_alone(
         "own = [m.__file__ for name, m in sys.modules.items() if name.split('.')[0] == 'functions']\n"
         "assert own and all(path.startswith(sys.argv[2]) for path in own), own\n"
     )
-    command = [
-        sys.executable,
-        "-I",
-        "-B",
-        "-S",
-        "-c",
-        script,
-        HANDLERS[function],
-        str(unpacked[function]),
-        str(RUNTIME),
-    ]
-    environment = variables | {"AWS_DEFAULT_REGION": "us-east-1", "AWS_LAMBDA_FUNCTION_NAME": function}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = in_bundle(script, function, HANDLERS[function], unpacked[function], variables)
     assert done.returncode == 0, done.stderr
 
 

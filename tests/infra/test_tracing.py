@@ -11,8 +11,9 @@ import pytest
 from functions.common import settings as function_settings
 from infra.bundles import MANIFEST, ROOT, Target, build
 from infra.settings import SettingError, Settings, host_architecture
+from loadtests.benchmarks.cold_start import HANDLERS, in_bundle
 from tests.infra.templates import Templates
-from tests.infra.test_bundles import HANDLERS, HOST, RUNTIME
+from tests.infra.test_bundles import HOST
 
 KINDS = ("AWS::Logs::ResourcePolicy", "AWS::XRay::ResourcePolicy")
 
@@ -83,19 +84,7 @@ def test_a_traced_handler_loads_from_its_bundle_and_the_runtime_alone(
         "assert handler._settings.exports_otlp\n"
         "import opentelemetry; assert list(opentelemetry.__path__)[0].startswith(sys.argv[2])\n"
     )
-    command = [
-        sys.executable,
-        "-I",
-        "-B",
-        "-S",
-        "-c",
-        script,
-        template["Handler"],
-        str(tmp_path),
-        str(RUNTIME),
-    ]
-    environment = variables | {"AWS_DEFAULT_REGION": "us-east-1", "AWS_LAMBDA_FUNCTION_NAME": function}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = in_bundle(script, function, template["Handler"], tmp_path, variables)
     assert done.returncode == 0, done.stderr
     assert variables["TRACED_HANDLER"] == f"{HANDLERS[function]}.lambda_handler"
 

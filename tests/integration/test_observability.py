@@ -51,7 +51,9 @@ def traffic(pipeline: Pipeline, api: Api) -> Traffic:
 def _notices(pipeline: Pipeline, api: Api) -> bool:
     """Whether the ingest function has the mode `duplicate_submit`: an order is published twice then."""
     api.submit(next(orders(1, label="mode")))
-    noticed = 'filter event = "failure_mode.active" and failureMode = "duplicate_submit" and service = "ingest"'
+    noticed = (
+        'filter event = "failure_mode.active" and failureMode = "duplicate_submit" and service = "ingest"'
+    )
     return bool(_rows(pipeline, f"{noticed} | limit 1", minutes=1))
 
 
@@ -110,7 +112,9 @@ def test_failure_modes_tells_which_mode_was_active_in_which_function(
 
 def test_idempotency_tells_which_orders_came_more_than_once(pipeline: Pipeline, traffic: Traffic) -> None:
     def deliveries() -> bool:
-        found = {row["orderId"]: (row["deliveries"], row["outcomes"]) for row in saved(pipeline, "idempotency")}
+        found = {
+            row["orderId"]: (row["deliveries"], row["outcomes"]) for row in saved(pipeline, "idempotency")
+        }
         return found.get(traffic.repeated) == ("2", "2") and traffic.processed not in found
 
     eventually(deliveries, within=10)
