@@ -64,7 +64,8 @@ class Workbench:
         iam, name = self.client("iam"), self.name()
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
         self.afterwards(iam.delete_role, RoleName=name)
-        policy = {"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [allowed]}
         iam.put_role_policy(RoleName=name, PolicyName="probe", PolicyDocument=json.dumps(policy))
         self.afterwards(iam.delete_role_policy, RoleName=name, PolicyName="probe")
         return arn
