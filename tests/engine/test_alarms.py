@@ -98,6 +98,17 @@ def test_every_documented_case_of_missing_data_has_the_documented_state(
     cloudwatch: Any, put_alarm: PutAlarm
 ) -> None:
     run = uuid.uuid4().hex[:8]
+    expected: dict[str, str] = {}
+    for points, needed, states in DOCUMENTED:
+        for treatment, wanted in zip(TREATMENTS, states, strict=True):
+            name = put_alarm(
+                AlarmName=f"test-{run}-{points}-{needed}-{treatment}",
+                MetricName=f"{run}-{points}",
+                EvaluationPeriods=3,
+                DatapointsToAlarm=needed,
+                TreatMissingData=treatment,
+            )
+            expected[name] = wanted
     begun = a_new_period()
     data = [
         {
@@ -110,17 +121,6 @@ def test_every_documented_case_of_missing_data_has_the_documented_state(
         if point != "-"
     ]
     cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
-    expected: dict[str, str] = {}
-    for points, needed, states in DOCUMENTED:
-        for treatment, wanted in zip(TREATMENTS, states, strict=True):
-            name = put_alarm(
-                AlarmName=f"test-{run}-{points}-{needed}-{treatment}",
-                MetricName=f"{run}-{points}",
-                EvaluationPeriods=3,
-                DatapointsToAlarm=needed,
-                TreatMissingData=treatment,
-            )
-            expected[name] = wanted
 
     def states_now() -> dict[str, str]:
         found = cloudwatch.describe_alarms(AlarmNamePrefix=f"test-{run}-", MaxRecords=100)["MetricAlarms"]
