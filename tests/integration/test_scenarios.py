@@ -1,5 +1,6 @@
 """Scenarios on the deployed pipeline: they pass, they can fail, and they leave nothing behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from lab import paths, report, steady
 from lab.changes import Changes
 from lab.errors import LabError
 from lab.observe import Pipeline
-from lab.scenario import Verdict, faults
-from lab.scenario.catalog import load
+from lab.orders import orders
+from lab.scenario import Scenario, Verdict, faults, model
+from lab.scenario.catalog import Entry, load
+from lab.scenario.experiment import Experiment
 from lab.scenario.runner import Runner
 from tests.eventually import eventually
 
@@ -39,6 +42,23 @@ def test_without_its_fault_a_scenario_is_refuted(pipeline: Pipeline) -> None:
     refuted = {finding.name for finding in run.findings if finding.verdict is Verdict.REFUTED}
     assert "messages sent to the queue" in refuted
     assert not run.passed
+
+
+def test_an_order_that_comes_late_does_not_meet_the_fault(pipeline: Pipeline) -> None:
+    steady.restore(pipeline, print)
+    depths: list[int] = []
+    late = json.dumps(next(orders(1, label="late")))
+
+    def enqueue(_run: Experiment) -> None:
+        sqs = pipeline.aws.client("sqs")
+        sqs.send_message(QueueUrl=pipeline.stack.queue_url, MessageBody=late, DelaySeconds=3)
+
+    def look(_run: Experiment) -> None:
+        depths.append(pipeline.queue().total)
+
+    acts = (model.steady(enqueue), model.under(faults.failure_mode("duplicate_submit"), do=look, predict=()))
+    runner(pipeline).run(Entry("late", "", Scenario("Late", "It comes before the fault.", acts)))
+    assert depths == [0]
 
 
 def test_a_dirty_lab_is_refused_with_the_command_that_cleans_it(pipeline: Pipeline) -> None:
