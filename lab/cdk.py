@@ -1,7 +1,9 @@
 """Runs cdklocal (aws-cdk-local around the CDK CLI) with an environment that knows nothing but the engine."""
 
+import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from lab.errors import LabError
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "TERM")
 ENVIRONMENT = f"aws://{LOCAL_ACCOUNT}/{REGION}"
 SHOWN_ON_FAILURE = 40  # lines
+KEPT_ASSEMBLIES = 8
 INPUTS = (
     "infra/*.py",
     "infra/cdk.json",
@@ -32,21 +35,36 @@ def bootstrap(endpoint: str) -> None:
     _cdklocal("bootstrap", ENVIRONMENT, endpoint=endpoint, folder=elsewhere)
 
 
-def synth(endpoint: str, context: Mapping[str, str]) -> None:
-    """Write templates and assets to `.lab/cdk.local`, unless they are there and the inputs unchanged."""
+def synth(endpoint: str, context: Mapping[str, str]) -> Path:
+    """The folder with templates and assets for these settings, made unless it is there and the inputs unchanged.
+
+    Labs side by side may ask at once, for the same settings or for others: one makes a folder, the rest wait for it.
+    """
     settings = [part for key, value in context.items() for part in ("-c", f"{key}={value}")]
-    made_from = paths.CLOUD_ASSEMBLY / "inputs.sha256"
-    inputs = _digest_of_inputs(settings)
-    if made_from.exists() and made_from.read_text() == inputs:
-        return
-    _cdklocal("synth", "--quiet", "--output", str(paths.CLOUD_ASSEMBLY), *settings, endpoint=endpoint)
-    made_from.write_text(inputs)
+    assembly = paths.CLOUD_ASSEMBLIES / _digest_of_inputs(settings)[:16]
+    assembly.parent.mkdir(parents=True, exist_ok=True)
+    with (assembly.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not assembly.exists():
+            _forget_old_assemblies()
+            unfinished = assembly.parent / "unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _cdklocal("synth", "--quiet", "--output", str(unfinished), *settings, endpoint=endpoint)
+            unfinished.rename(assembly)
+        assembly.touch()
+    return assembly
 
 
-def deploy(endpoint: str) -> None:
-    """Deploy what was synthesized last."""
+def deploy(endpoint: str, assembly: Path) -> None:
+    """Deploy what was synthesized into that folder."""
     options = ("--all", "--require-approval=never", "--method=direct", "--concurrency=4")
-    _cdklocal("deploy", "--app", str(paths.CLOUD_ASSEMBLY), *options, endpoint=endpoint)
+    _cdklocal("deploy", "--app", str(assembly), *options, endpoint=endpoint)
+
+
+def _forget_old_assemblies() -> None:
+    made = [folder for folder in paths.CLOUD_ASSEMBLIES.iterdir() if folder.is_dir()]
+    for folder in sorted(made, key=lambda folder: folder.stat().st_mtime)[:-KEPT_ASSEMBLIES]:
+        shutil.rmtree(folder)
 
 
 def _digest_of_inputs(settings: Sequence[str]) -> str:

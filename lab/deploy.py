@@ -32,11 +32,11 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     with ThreadPoolExecutor() as beside:
         bootstrapped = None if _bootstrapped(aws) else beside.submit(cdk.bootstrap, endpoint)
         with _timed("synth" if bootstrapped is None else "synth, bootstrap beside it", say):
-            cdk.synth(endpoint, context)
+            assembly = cdk.synth(endpoint, context)
             if bootstrapped:
                 bootstrapped.result()
     with _timed("deploy", say):
-        cdk.deploy(endpoint)
+        cdk.deploy(endpoint, assembly)
     return Stack.read(aws, env_name)
 
 

@@ -7,7 +7,7 @@ INFRA = ROOT / "infra"
 LAB = ROOT / ".lab"
 ENVIRONMENTS = LAB / "env"
 ENGINES = LAB / "engine"
-CLOUD_ASSEMBLY = LAB / "cdk.local"
+CLOUD_ASSEMBLIES = LAB / "cdk.local"
 AWS_ASSEMBLY = LAB / "cdk.aws"
 REPORTS = LAB / "reports"
 
