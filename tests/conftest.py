@@ -1,6 +1,7 @@
 """Fixtures shared by the tests that need a running engine."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 from botocore.config import Config
 
 from lab.engines import HostEngine
+
+# A shell starts background jobs with SIGINT ignored; children inherit that, also those that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def free_port() -> int:
