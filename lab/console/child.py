@@ -17,9 +17,10 @@ from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
 
-from lab import report, steady
+from lab import engines, report, steady
 from lab.console.connection import UNREACHABLE
 from lab.errors import LabError
+from lab.parity.page import differences
 from lab.scenario.catalog import load
 from lab.scenario.cli import connect, tally
 from lab.scenario.experiment import Experiment
@@ -46,7 +47,14 @@ def scenario(port: int, env: str, name: str, *options: str) -> None:
     """Run one scenario and write its report. Raises LabError unless it passes."""
     entry = load(name)
     pipeline, engine = connect(port, env)
-    runner = Runner(pipeline, engine, say, faultless="without-fault" in options, watch=shown)
+    runner = Runner(
+        pipeline,
+        engine,
+        say,
+        faultless="without-fault" in options,
+        watch=shown,
+        differs=differences(engines.present(port).packaging),
+    )
     run = runner.run(entry)
     page = report.write(run, list(entry.scenario.alarms))
     tell(**told(run.findings), report=f"{page.parent.name}/{page.name}")

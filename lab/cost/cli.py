@@ -88,7 +88,7 @@ def failures_(
     if as_json:
         _print({name: _document(usages[name], bills[name], prices) for name in usages})
         return
-    _table(show.failures(usages, bills), "what a failure costs, an order on average")
+    _table(show.failures(usages, bills, prices), "what a failure costs, an order on average")
     _caption(prices)
 
 
@@ -123,7 +123,7 @@ def _told(name: str, usage: Usage, pipeline: Pipeline, month: int, *, as_json: b
     if as_json:
         _print(_document(usage, made, prices))
         return
-    _table(show.per_order(usage), f"{name}: {usage.orders} orders in {usage.seconds:.0f} s")
+    _table(show.per_order(usage, prices), f"{name}: {usage.orders} orders in {usage.seconds:.0f} s")
     _table(show.monthly(made), "the same for a month")
     _caption(prices)
 

@@ -3,20 +3,22 @@
 from collections.abc import Mapping, Sequence
 
 from lab.cost.bill import Bill, Line
+from lab.cost.prices import Prices
 from lab.cost.usage import UNKNOWN, Usage
 
 UNKNOWN_SHORT = "not provable here"
 type Rows = list[tuple[str, ...]]
 
 
-def per_order(usage: Usage) -> Rows:
+def per_order(usage: Usage, prices: Prices) -> Rows:
     """What one order took, on average."""
     rows: Rows = [("measured", "in all", "an order")]
     for name, quantity in usage.quantities.items():
+        unit = prices.table[name].unit
         if quantity is None:
-            rows.append((name, UNKNOWN_SHORT, UNKNOWN_SHORT))
+            rows.append((unit, UNKNOWN_SHORT, UNKNOWN_SHORT))
         else:
-            rows.append((name, number(quantity), number(quantity / usage.orders)))
+            rows.append((unit, number(quantity), number(quantity / usage.orders)))
     return rows
 
 
@@ -31,20 +33,17 @@ def monthly(bill: Bill) -> Rows:
     return rows
 
 
-def failures(usages: Mapping[str, Usage], bills: Mapping[str, Bill]) -> Rows:
-    """What a failure costs: each workload beside the healthy one, for as many orders."""
+def failures(usages: Mapping[str, Usage], bills: Mapping[str, Bill], prices: Prices) -> Rows:
+    """What a failure costs: each workload, in a column, beside the healthy one, which is the first."""
     plain = next(iter(bills.values())).variable
-    names = list(next(iter(usages.values())).quantities)
-    rows: Rows = [("workload", *names, "$ a million orders", "times healthy")]
-    for workload, usage in usages.items():
-        per = [
-            "?" if (quantity := usage.quantities[name]) is None else number(quantity / usage.orders)
-            for name in names
-        ]
-        bill = bills[workload]
-        rows.append(
-            (workload, *per, money(bill.variable, complete=bill.complete), f"{bill.variable / plain:.2f}")
-        )
+    rows: Rows = [("an order", *usages)]
+    for name in next(iter(usages.values())).quantities:
+        quantities = [(usage.quantities[name], usage.orders) for usage in usages.values()]
+        told = ["?" if quantity is None else number(quantity / orders) for quantity, orders in quantities]
+        rows.append((prices.table[name].unit, *told))
+    sums = [money(one.variable, complete=one.complete) for one in bills.values()]
+    rows.append(("$ a million orders", *sums))
+    rows.append(("times healthy", *(f"{one.variable / plain:.2f}" for one in bills.values())))
     return rows
 
 

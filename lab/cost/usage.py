@@ -70,7 +70,7 @@ def measure(pipeline: Pipeline, engine_log: Path | None, start: int, end: int, o
         "lambda-request": sum(usage.invocations.values()),
         f"lambda-gb-second-{processor}": gb_seconds,
         "event": logs.events,
-        "log-gb": logs.bytes,
+        "log-byte": logs.bytes,
         "sqs-request": None,
         "dynamodb-write": None,
         "dynamodb-read": None,

@@ -27,7 +27,10 @@ def show(story: Story, console: Console, *, lines: bool) -> None:
 
 def summary(story: Story) -> str:
     """One line: the order, where it is, and how much happened to it."""
-    counts = f"{story.receives} receives, {story.deaths} deaths, {story.redrives} redrives"
+    counts = ", ".join(
+        f"{count} {name}{'' if count == 1 else 's'}"
+        for name, count in (("receive", story.receives), ("death", story.deaths), ("redrive", story.redrives))
+    )
     return f"order {story.order_id}: {story.state}; {counts}, {story.milliseconds} ms from first to last"
 
 

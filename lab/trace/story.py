@@ -1,7 +1,7 @@
 """Telling: what was found about an order, in the order in which it happened. No AWS here."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.redrive.selection import died_at, error_category, error_type, is_attributed
@@ -48,7 +48,11 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True)
 class Moment:
-    """One thing that happened. `at` is epoch milliseconds, None where nobody noted the time."""
+    """One thing that happened. `at` is epoch milliseconds, None where nobody noted the time.
+
+    `after` is the time of what it cannot have come before, whatever the clocks say: a sender notes a message once it is
+    sent, and by then it may have been received.
+    """
 
     at: int | None
     where: str
@@ -56,6 +60,7 @@ class Moment:
     source: str
     correlation_id: str = ""
     line: str = ""
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def tell(evidence: Evidence) -> Story:
     """Put the evidence in order."""
     narrator = _Narrator(evidence)
     moments = list(narrator.moments())
-    moments.sort(key=lambda moment: (moment.at is None, moment.at or 0))
+    moments.sort(key=lambda moment: (moment.at is None, max(moment.at or 0, moment.after)))
     count = narrator.count
     return Story(
         order_id=evidence.order_id,
@@ -253,7 +258,7 @@ class _Narrator:
         if at is None:
             yield Moment(line.at, "queue", told, LOG, line.get("correlation_id"))
         else:
-            yield self._started(invocation, line, "queue", told)
+            yield replace(self._started(invocation, line, "queue", told), after=before or 0)
 
     def _started(self, invocation: Invocation, line: Line, where: str, told: str) -> Moment:
         how = "" if invocation.init is None else f", cold start of {invocation.init:.0f} ms"

@@ -23,7 +23,7 @@ ALARMS = {
     "warning-throttles",
 }
 QUERY_COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
-QUERY_FUNCTIONS = {"bin", "count", "avg", "sum", "min", "max", "pct"}
+QUERY_FUNCTIONS = {"bin", "count", "count_distinct", "avg", "sum", "min", "max", "pct"}
 
 
 def test_these_alarms_exist(templates: Templates) -> None:
@@ -39,6 +39,24 @@ def test_every_alarm_names_its_runbook_and_tells_the_topic_when_it_comes_and_goe
         assert alarm.properties["AlarmDescription"].endswith(f"Runbook: ops/runbooks/{short}.md")
         assert alarm.properties["AlarmActions"] == ["observability/Alarms"]
         assert alarm.properties["OKActions"] == ["observability/Alarms"]
+
+
+def test_a_critical_alarm_needs_one_bad_period_and_a_warning_two_of_three(templates: Templates) -> None:
+    settings = templates.settings
+    limits = {
+        "warning-backlog": settings.backlog_alarm_messages,
+        "warning-queue-age": 2 * settings.queue_visibility_seconds,
+        "warning-latency": 1000 * settings.worker_timeout_seconds,
+    }
+    for alarm in templates.all("AWS::CloudWatch::Alarm"):
+        rule = alarm.properties
+        short = rule["AlarmName"].removeprefix(f"{templates.prefix}-")
+        assert (rule["ComparisonOperator"], rule["Threshold"]) == (
+            "GreaterThanThreshold",
+            limits.get(short, 0),
+        ), short
+        periods = (1, 1) if short.startswith("critical") else (2, 3)
+        assert (rule["DatapointsToAlarm"], rule["EvaluationPeriods"]) == periods, short
 
 
 def test_idle_times_set_off_no_alarm(templates: Templates) -> None:

@@ -102,13 +102,14 @@ async def session(request: Request) -> Response:
 
 
 async def runbook(request: Request) -> Response:
-    """One runbook as a page."""
+    """One runbook as a page; its first line is the page's heading."""
     name = request.path_params["name"]
     file = RUNBOOKS / f"{name}.md"
     if not NAME.fullmatch(name) or not file.is_file():
         return await missing(request, None)
-    html = _MARKDOWN.render(file.read_text())
-    return _rendered(request, "runbook", f"Runbook {name}", "/alarms", html=html, name=name)
+    heading, _, text = file.read_text().partition("\n")
+    html = _MARKDOWN.render(text)
+    return _rendered(request, "runbook", heading.removeprefix("# "), "/alarms", html=html, name=name)
 
 
 async def chart_file(request: Request) -> Response:

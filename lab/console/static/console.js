@@ -82,6 +82,9 @@ export function confirmed({ title, body = [], yes, typed, danger = false }) {
   });
 }
 
+// No submit button: the first one is what Enter presses, and what is typed would be thrown away by it.
+byId("confirm-no").addEventListener("click", () => byId("confirm").close("no"));
+
 /** An element with properties, attributes (in `attributes`) and children: elements or texts. */
 export function element(name, properties = {}, ...children) {
   const { attributes = {}, dataset = {}, ...rest } = properties;

@@ -56,16 +56,21 @@ def test_what_cannot_be_known_is_told_and_makes_the_sum_a_lower_bound() -> None:
     rows = show.monthly(made)
     assert ("SQS requests", "not provable here", "?") in rows
     assert ("together", "", ">= 2.00") in rows
-    assert ("sqs-request", "not provable here", "not provable here") in show.per_order(usage)
+    assert ("SQS requests", "not provable here", "not provable here") in show.per_order(usage, PRICES)
 
 
 def test_failures_are_told_as_a_multiple_of_the_healthy_workload() -> None:
     usages = {"healthy": USAGE, "retried": Usage(100, 20.0, {"api-request": 200, "sqs-request": 1500})}
     bills = {name: bill(usage, PRICES, orders=1_000_000) for name, usage in usages.items()}
-    rows = show.failures(usages, bills)
-    assert rows[0] == ("workload", "api-request", "sqs-request", "$ a million orders", "times healthy")
-    assert rows[2] == ("retried", "2", "15", "8.00", "2.00")
-    assert show.markdown(rows).splitlines()[1] == "| --- | ---: | ---: | ---: | ---: |"
+    rows = show.failures(usages, bills, PRICES)
+    assert rows == [
+        ("an order", "healthy", "retried"),
+        ("requests", "2", "2"),
+        ("SQS requests", "5", "15"),
+        ("$ a million orders", "4.00", "8.00"),
+        ("times healthy", "1.00", "2.00"),
+    ]
+    assert show.markdown(rows).splitlines()[1] == "| --- | ---: | ---: |"
 
 
 def test_calls_become_requests_and_capacity_units() -> None:

@@ -130,6 +130,23 @@ def test_death_redrive_and_second_life_are_told() -> None:
     assert story.state == "processed"
 
 
+def test_a_receive_stands_after_its_move_although_the_move_is_noted_later() -> None:
+    """A sender notes a message once it is sent; by then a quick worker has it."""
+    story = tell(
+        evidence(
+            line("redrive", 3000, "redrive.message_moved", messageId="m-2", operationId="op", redriveCount=1),
+            line("worker", 3100, "order.processed", "r-3", messageId="m-2", receiveCount=1),
+            invocations={"r-3": Invocation(2980, 3120)},
+        )
+    )
+    assert [(moment.at, moment.where) for moment in story.moments][:3] == [
+        (3000, "redrive"),
+        (2980, "queue"),
+        (3100, "worker"),
+    ]
+    assert told(story, "queue") == [(2980, "receive 1 after 0 ms")]
+
+
 def test_a_message_that_was_sent_anew_is_followed_to_its_next_receive() -> None:
     again = {"newMessageId": "m-5", "requeues": 1, "delaySeconds": 30}
     story = tell(
