@@ -36,10 +36,10 @@ def settled(pipeline: Pipeline, ids: list[str], within: float = 40, **expected: 
 
     def whole() -> Ledger:
         found = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
-        assert pipeline.queue().total == 0
-        assert pipeline.dlq().in_flight == 0
-        assert {name: getattr(found, name) for name in expected} == expected
-        assert found.balanced
+        assert pipeline.queue().total == 0, found
+        assert pipeline.dlq().in_flight == 0, found
+        assert {name: getattr(found, name) for name in expected} == expected, found
+        assert found.balanced, found
         return found
 
     return eventually(whole, within=within)
