@@ -357,16 +357,12 @@ class _Run:
         for envelope, delivery in (pair for tens in pairs for pair in tens):
             if delivery.sent:
                 sent.append(envelope)
-                _count_moved(self._id, envelope, delivery.message_id, self.counts)
+                self.counts.add_moved(error_category(envelope))
             else:
                 self._held.append(envelope)
                 self.counts.not_sent += 1
-                log_problem(
-                    "redrive.not_sent",
-                    correlation_id=envelope.correlation_id,
-                    reason=delivery.error,
-                    detail=delivery.detail,
-                )
+        if sent:
+            count("OrdersRedriven", len(sent))
         self.counts.in_doubt |= _ids(sent)
         self._parts.crash.reached(Step.SENT, self._invocation)
         try:
@@ -379,7 +375,7 @@ class _Run:
             self._collect_deletes()
             self._start_deleting(sent)
 
-    def _start_deleting(self, envelopes: Sequence[Envelope]) -> None:
+    def _start_deleting(self, envelopes: Iterable[Envelope]) -> None:
         for tens in _tens(envelopes):
             self._deleting[self._threads.submit(self._parts.dlq.delete, tens)] = tens
 
@@ -394,7 +390,11 @@ class _Run:
 
     def _send(self, chosen: Sequence[Envelope], *, delayed: bool) -> list[tuple[Envelope, Delivery]]:
         letters = [resurrected(one, self._jitter() if delayed else 0) for one in chosen]
-        return list(zip(chosen, self._parts.publisher.send(letters), strict=True))
+        deliveries = list(zip(chosen, self._parts.publisher.send(letters), strict=True))
+        # Here, in its thread: the other calls of the step are under way meanwhile.
+        for envelope, delivery in deliveries:
+            _log_delivery(self._id, envelope, delivery)
+        return deliveries
 
     def _jitter(self) -> int:
         return self._parts.rng.randint(0, self.plan.per_message_delay_jitter)
@@ -445,20 +445,24 @@ def _ids(envelopes: Iterable[Envelope]) -> set[str]:
     return {one.message_id for one in envelopes}
 
 
-def _count_moved(operation_id: str, envelope: Envelope, message_id: str, counts: Counts) -> None:
-    category = error_category(envelope)
-    counts.moved += 1
-    counts.by_category[category] = counts.by_category.get(category, 0) + 1
-    count("OrdersRedriven")
+def _log_delivery(operation_id: str, envelope: Envelope, delivery: Delivery) -> None:
+    if not delivery.sent:
+        log_problem(
+            "redrive.not_sent",
+            correlation_id=envelope.correlation_id,
+            reason=delivery.error,
+            detail=delivery.detail,
+        )
+        return
     log_event(
         "redrive.message_moved",
         correlation_id=envelope.correlation_id,
         order_id=envelope.order_id,
         operationId=operation_id,
         errorType=error_type(envelope),
-        errorCategory=category,
+        errorCategory=error_category(envelope),
         redriveCount=envelope.redrive_count + 1,
-        messageId=message_id,
+        messageId=delivery.message_id,
         dlqMessageId=envelope.message_id,
     )
 

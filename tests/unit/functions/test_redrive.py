@@ -410,7 +410,7 @@ def test_what_a_dead_invocation_had_moved_is_deleted_and_not_sent_again(limit: i
     dlq, plan = FakeDlq(many(25)), Plan(max_messages=limit)
     operations = FakeOperations(plan)
     moved = ["m-3", "m-17", "m-24", "m-deleted-but-not-recorded"]
-    operations.row |= {"moved": len(moved), "inDoubt": moved, "phase": Phase.RAMP.value}
+    operations.row |= {"moved": len(moved), "inDoubt": " ".join(moved), "phase": Phase.RAMP.value}
     status, counts, sqs, _ = execute(dlq, plan, operations=operations)
     assert (status, counts.not_deleted, counts.in_doubt) == (Status.SUCCEEDED, 0, set())
     assert len(sqs.taken) == counts.moved - len(moved) == min(limit - len(moved), 22)
