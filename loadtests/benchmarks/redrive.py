@@ -113,7 +113,7 @@ def main(
         measure("operation, worker at work", lambda: operation(api, messages))
         with console.status("the worker processes what was moved"):
             _drain(pipeline)
-    ledger = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
+    ledger = settle(ids, pipeline.effects(ids), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
     result = _result(messages, seconds) | {"ledgerBalanced": ledger.balanced, "accepted": ledger.accepted}
     if as_json:
         typer.echo(json.dumps(result))

@@ -39,7 +39,7 @@ def supply(count: int, **changes: Any) -> list[dict[str, Any]]:
 
 
 def processed(pipeline: Pipeline, ids: list[str]) -> bool:
-    found = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
+    found = settle(ids, pipeline.effects(ids), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
     return found.balanced and found.succeeded + found.discarded == len(ids)
 
 
