@@ -135,7 +135,8 @@ def test_a_message_that_hangs_neither_fails_nor_delays_its_neighbours(
     neighbours = [line for line in lines if line["function_request_id"] == batch and line["orderId"] != late]
     assert neighbours, "the message that hung was alone in its batch: nothing was shown"
     assert {line["event"] for line in neighbours} == {"order.processed"}
-    assert [line for line in lines if line["event"] == "order.duplicate"] == []
+    # The call that hung may still have ended well, after its worker had given it up.
+    assert {line["orderId"] for line in lines if line["event"] == "order.duplicate"} <= {late}
     executions = {e.order_id: e.executions for e in pipeline.effects(ids)}
     assert executions == dict.fromkeys(ids, 1)
 
