@@ -101,9 +101,15 @@ class Api:
         if answer.is_error:
             raise LabError(
                 f"{method} {path} answered {answer.status_code}: {_explained(answer)}",
-                "See what the pipeline does: make status",
+                _REDRIVE_FIXES.get(answer.status_code, "See what the pipeline does: make status"),
             )
         return answer.json()
+
+
+_REDRIVE_FIXES = {
+    404: "Give the id that POST /redrive/start answered with, and lab dlq redrive printed.",
+    409: "Look again before you go on: a plan has its digest, an operation its status.",
+}
 
 
 def _explained(answer: httpx.Response) -> str:

@@ -1,7 +1,7 @@
 """The first messages of a redrive: the others follow when these were seen to pass."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from functions.publish.envelope import Envelope
@@ -34,15 +34,20 @@ class Canary:
     def from_row(cls, values: dict[str, Any]) -> "Canary":
         """A canary that an earlier invocation recorded."""
         return cls(
-            order_id=values["order_id"],
-            idempotency_key=values["idempotency_key"],
-            correlation_id=values["correlation_id"],
-            redrive_count=int(values["redrive_count"]),
+            order_id=values["orderId"],
+            idempotency_key=values["idempotencyKey"],
+            correlation_id=values["correlationId"],
+            redrive_count=int(values["redriveCount"]),
         )
 
     def as_row(self) -> dict[str, Any]:
-        """What the operation's row keeps of it."""
-        return asdict(self)
+        """What the operation's row keeps of it, in the API's names."""
+        return {
+            "orderId": self.order_id,
+            "idempotencyKey": self.idempotency_key,
+            "correlationId": self.correlation_id,
+            "redriveCount": self.redrive_count,
+        }
 
     def died_as(self, envelope: Envelope) -> bool:
         """Whether a dead letter is this canary, dead again."""

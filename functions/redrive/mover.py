@@ -1,7 +1,8 @@
 """Executes redrive operations: canaries, then a ramp, in as many invocations as it takes.
 
 Nothing is lost: a message is sent before it is recorded, and recorded before it is deleted. What a crash
-leaves undeleted is sent a second time, and idempotency turns that into a duplicate without effect.
+leaves recorded and undeleted is deleted by the next invocation, which knows it by its id. What it leaves sent and
+unrecorded is sent a second time, and idempotency turns that into a duplicate without effect.
 
 One invocation at a time: an operation's row holds a lease, which every recording of progress renews. Whoever
 finds the lease run out takes the operation over, waits for the messages that the dead invocation had hidden,
@@ -196,8 +197,9 @@ class _Run:
         self._ready: deque[Envelope] = deque()
         self._held: list[Envelope] = []
         self._skipped: Counter[str] = Counter()
-        self._deleting: list[Future[list[Envelope]]] = []
+        self._deleting: dict[Future[list[Envelope]], Sequence[Envelope]] = {}
         self._undeleted: list[Envelope] = []
+        self._inherited = frozenset(self.counts.in_doubt)
         self._seen: set[str] = set()
         self._empty = 0
         self._guarded_at = float("-inf")
@@ -206,11 +208,15 @@ class _Run:
     def until_the_end(self) -> End:
         """Move until there is a reason to stop; then everything that was not moved is visible again."""
         try:
-            return self._canary() or self._watch() or self._ramp()
+            end = self._canary() or self._watch() or self._ramp()
+            return self._sweep() if end is End.DONE else end
         finally:
             self._collect_deletes()
-            self.counts.not_deleted += len(self._delete(self._undeleted))
-            left = [*self._held, *self._ready]
+            again, self._undeleted = self._undeleted, []
+            self._start_deleting(again)
+            self._collect_deletes()
+            self.counts.not_deleted = len(self.counts.in_doubt)
+            left = [*self._held, *self._ready, *self._undeleted]
             list(self._threads.map(self._parts.dlq.release, _tens(left)))
             self._threads.shutdown()
 
@@ -274,6 +280,17 @@ class _Run:
                 self._parts.sleep(max(0.0, due - self._parts.clock()))
         return End.DONE
 
+    def _sweep(self) -> End:
+        """Find what an earlier invocation had moved and not deleted, as long as there is more in the queue."""
+        while not self._inherited <= self._seen and not self._exhausted:
+            self._receive(CONCURRENCY)
+            if end := self._checkpoint_if_due():
+                return end
+        if not self._full:
+            # Not there any more: what was not recorded is their deletion.
+            self.counts.in_doubt -= self._inherited - self._seen
+        return End.DONE
+
     # receiving
 
     def _gather(self, wanted: int) -> End | None:
@@ -288,13 +305,15 @@ class _Run:
 
     @property
     def _exhausted(self) -> bool:
-        if len(self._held) >= MAX_HELD:
-            return True
-        return self._empty >= EMPTY_RECEIVES
+        return self._full or self._empty >= EMPTY_RECEIVES
+
+    @property
+    def _full(self) -> bool:
+        return len(self._held) + len(self._ready) >= MAX_HELD
 
     def _receive(self, calls: int, wait_seconds: int = WAIT_SECONDS) -> int:
         """Receive with so many calls at once; returns how many messages were new."""
-        if len(self._held) + len(self._ready) >= MAX_HELD:
+        if self._full:
             return 0
         # Hidden for longer than this invocation can last: nothing is seen twice.
         visibility = round(self._seconds_left()) + MARGIN_SECONDS
@@ -309,9 +328,10 @@ class _Run:
         if wait_seconds and began >= self._await_until:
             self._empty = 0 if received else self._empty + 1
         now_ms = round(self._parts.clock() * 1000)
-        fresh = [one for one in received if one.message_id not in self._seen]
-        for envelope in fresh:
-            self._seen.add(envelope.message_id)
+        new = [one for one in received if one.message_id not in self._seen]
+        self._seen |= _ids(new)
+        self._start_deleting([one for one in new if one.message_id in self._inherited])
+        for envelope in (one for one in new if one.message_id not in self._inherited):
             verdict = judge(self.plan, envelope, now_ms, self._requested_at)
             if any(canary.died_as(envelope) for canary in self._canaries):
                 self._died.append(envelope)
@@ -323,7 +343,7 @@ class _Run:
                 # Each invocation sees what is not selected anew.
                 already = self.counts.skipped.get(verdict.value, 0)
                 self.counts.skipped[verdict.value] = max(already, self._skipped[verdict.value])
-        return len(fresh)
+        return len(new)
 
     # moving
 
@@ -337,16 +357,13 @@ class _Run:
         for envelope, delivery in (pair for tens in pairs for pair in tens):
             if delivery.sent:
                 sent.append(envelope)
-                _count_moved(self._id, envelope, delivery.message_id, self.counts)
+                self.counts.add_moved(error_category(envelope))
             else:
                 self._held.append(envelope)
                 self.counts.not_sent += 1
-                log_problem(
-                    "redrive.not_sent",
-                    correlation_id=envelope.correlation_id,
-                    reason=delivery.error,
-                    detail=delivery.detail,
-                )
+        if sent:
+            count("OrdersRedriven", len(sent))
+        self.counts.in_doubt |= _ids(sent)
         self._parts.crash.reached(Step.SENT, self._invocation)
         try:
             end = self._record()
@@ -356,22 +373,28 @@ class _Run:
             # Also when nothing could be recorded, the lease is lost or the operation cancelled: these messages are
             # on their way. Deleting goes on beside the next receives.
             self._collect_deletes()
-            self._deleting = [self._threads.submit(self._parts.dlq.delete, tens) for tens in _tens(sent)]
+            self._start_deleting(sent)
+
+    def _start_deleting(self, envelopes: Iterable[Envelope]) -> None:
+        for tens in _tens(envelopes):
+            self._deleting[self._threads.submit(self._parts.dlq.delete, tens)] = tens
 
     def _collect_deletes(self) -> None:
-        for deleting in self._deleting:
-            self._undeleted += deleting.result()
+        for deleting, tens in self._deleting.items():
+            failed = deleting.result()
+            self._undeleted += failed
+            self.counts.in_doubt -= _ids(tens) - _ids(failed)
         if self._deleting:
             self._parts.crash.reached(Step.DELETED, self._invocation)
-        self._deleting = []
+        self._deleting = {}
 
     def _send(self, chosen: Sequence[Envelope], *, delayed: bool) -> list[tuple[Envelope, Delivery]]:
         letters = [resurrected(one, self._jitter() if delayed else 0) for one in chosen]
-        return list(zip(chosen, self._parts.publisher.send(letters), strict=True))
-
-    def _delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
-        """Delete; returns what could not be deleted."""
-        return [one for some in self._threads.map(self._parts.dlq.delete, _tens(envelopes)) for one in some]
+        deliveries = list(zip(chosen, self._parts.publisher.send(letters), strict=True))
+        # Here, in its thread: the other calls of the step are under way meanwhile.
+        for envelope, delivery in deliveries:
+            _log_delivery(self._id, envelope, delivery)
+        return deliveries
 
     def _jitter(self) -> int:
         return self._parts.rng.randint(0, self.plan.per_message_delay_jitter)
@@ -418,20 +441,28 @@ def _tens(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
     return list(batched(envelopes, MAX_ENTRIES, strict=False))
 
 
-def _count_moved(operation_id: str, envelope: Envelope, message_id: str, counts: Counts) -> None:
-    category = error_category(envelope)
-    counts.moved += 1
-    counts.by_category[category] = counts.by_category.get(category, 0) + 1
-    count("OrdersRedriven")
+def _ids(envelopes: Iterable[Envelope]) -> set[str]:
+    return {one.message_id for one in envelopes}
+
+
+def _log_delivery(operation_id: str, envelope: Envelope, delivery: Delivery) -> None:
+    if not delivery.sent:
+        log_problem(
+            "redrive.not_sent",
+            correlation_id=envelope.correlation_id,
+            reason=delivery.error,
+            detail=delivery.detail,
+        )
+        return
     log_event(
         "redrive.message_moved",
         correlation_id=envelope.correlation_id,
         order_id=envelope.order_id,
         operationId=operation_id,
         errorType=error_type(envelope),
-        errorCategory=category,
+        errorCategory=error_category(envelope),
         redriveCount=envelope.redrive_count + 1,
-        messageId=message_id,
+        messageId=delivery.message_id,
         dlqMessageId=envelope.message_id,
     )
 

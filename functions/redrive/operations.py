@@ -23,7 +23,17 @@ START_MS = 10_000
 NUDGE_MS = 10_000
 
 _INTERNAL = frozenset(
-    {"id", "kind", "leaseOwner", "leaseUntil", "hiddenUntil", "awaitUntil", "nudgedAt", "canaryDeadline"}
+    {
+        "id",
+        "kind",
+        "leaseOwner",
+        "leaseUntil",
+        "hiddenUntil",
+        "awaitUntil",
+        "nudgedAt",
+        "canaryDeadline",
+        "inDoubt",
+    }
 )
 
 
@@ -53,13 +63,23 @@ class Phase(StrEnum):
 
 @dataclass
 class Counts:
-    """What happened to the messages an operation saw: skipped by reason, moved also by category."""
+    """What happened to the messages an operation saw: skipped by reason, moved also by category.
+
+    `in_doubt` are the ids of those that were sent and are not known to be deleted. Who finds one of them in the
+    DLQ deletes it, and sends it no second time.
+    """
 
     moved: int = 0
     not_sent: int = 0
     not_deleted: int = 0
     skipped: dict[str, int] = field(default_factory=dict[str, int])
     by_category: dict[str, int] = field(default_factory=dict[str, int])
+    in_doubt: set[str] = field(default_factory=set[str])
+
+    def add_moved(self, category: str) -> None:
+        """Count one message that was moved."""
+        self.moved += 1
+        self.by_category[category] = self.by_category.get(category, 0) + 1
 
 
 class Operations:
@@ -223,6 +243,7 @@ def _as_row(counts: Counts) -> dict[str, Any]:
         "notDeleted": counts.not_deleted,
         "skipped": dict(counts.skipped),
         "byCategory": dict(counts.by_category),
+        "inDoubt": " ".join(sorted(counts.in_doubt)),  # one text: a list of hundreds is slow to write
     }
 
 
@@ -234,6 +255,7 @@ def counts_of(row: dict[str, Any]) -> Counts:
         not_deleted=int(row["notDeleted"]),
         skipped={name: int(value) for name, value in row["skipped"].items()},
         by_category={name: int(value) for name, value in row["byCategory"].items()},
+        in_doubt=set(row.get("inDoubt", "").split()),
     )
 
 

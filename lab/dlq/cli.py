@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,7 +46,7 @@ Name = Annotated[
 ]
 Type = Annotated[str | None, typer.Option("--error-type", help="Only this error type.")]
 Category = Annotated[str | None, typer.Option("--category", help="Only this category, or UNATTRIBUTED.")]
-MinAge = Annotated[int, typer.Option("--min-age", min=0, help="Only what died so many seconds ago.")]
+MinAge = Annotated[int, typer.Option("--min-age", min=0, help="Only what died at least so many seconds ago.")]
 Correlation = Annotated[str | None, typer.Option("--correlation-id", help="Only this correlation id.")]
 Contains = Annotated[str | None, typer.Option("--contains", help="Only bodies that hold this text.")]
 
@@ -64,7 +64,10 @@ def ls(
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """List dead letters and what they died of. Costs each one receive and hides none for longer than that."""
+    """List dead letters and what they died of.
+
+    SQS has no read without a trace: each letter is received once, and hidden from others while the list is made.
+    """
     from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
     from lab.dlq import show  # noqa: PLC0415
 
@@ -74,8 +77,10 @@ def ls(
     if json:
         for one in found:
             _write(show.document(one, plan))
-        return
-    console.print(show.letters(found, complete=seen.complete))
+    elif not found:
+        _say("no dead letter matches" if seen.envelopes else "the DLQ is empty")
+    else:
+        console.print(show.letters(found, complete=seen.complete))
 
 
 @dlq.command()
@@ -100,6 +105,8 @@ def stats(limit: Limit = 10_000, json: AsJson = False, port: Port = 4566, env: E
     seen = _looker(_pipeline(port, env)).look(limit)
     if json:
         _write(statistics(seen.envelopes) | {"complete": seen.complete})
+    elif not seen.envelopes:
+        _say("the DLQ is empty")
     else:
         console.print(view.counts(seen.envelopes))
 
@@ -117,7 +124,9 @@ def redrive(
     ] = 100,
     jitter: Annotated[int, typer.Option(min=0, max=900, help="Delay each by 0 to this many seconds.")] = 0,
     rate: Annotated[int | None, typer.Option(min=1, max=500, help="Messages a second at most.")] = None,
-    canaries: Annotated[int, typer.Option(min=0, max=10, help="Move so many first and see them pass.")] = 3,
+    canaries: Annotated[
+        int, typer.Option(min=0, max=10, help="Move so many first and wait until they pass.")
+    ] = 3,
     force: Annotated[bool, typer.Option("--force", help="Also what died again after a redrive.")] = False,
     yes: Yes = False,
     json: AsJson = False,
@@ -148,8 +157,14 @@ def redrive(
         if not json:
             console.print(view.plan(plan, seen))
         if not yes:
+            if seen["complete"] and not seen["eligible"]:
+                _say(
+                    "nothing would be moved; --min-age, --force and the filters decide what would", quiet=json
+                )
+                return
             _confirm(plan.digest[:DIGEST_SHOWN], "the first 8 characters of the plan's digest")
         operation = api.start_redrive(**plan.as_json(), planDigest=plan.digest)
+        _say(f"operation {operation}", quiet=json)
         _follow(api, operation, json=json, total=seen["eligible"])
 
 
@@ -168,13 +183,17 @@ def watch(
 @dlq.command()
 def cancel(
     operation: Annotated[str, typer.Argument(help="The operation's id.")],
+    json: AsJson = False,
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
     """Ask a redrive operation to stop. What it has not moved stays in the DLQ."""
     with _api(_pipeline(port, env)) as api:
-        api.cancel_redrive(operation)
-    _say("asked to stop; it stops after the messages at hand")
+        row = api.cancel_redrive(operation)
+    if json:
+        _write(row)
+    else:
+        _say(f"asked to stop; it stops after the messages at hand: lab dlq watch {operation}")
 
 
 @dlq.command()
@@ -218,16 +237,19 @@ def edit(
 
     The message is hidden while you edit, for 15 minutes at most, and back as it was if you give up.
     """
+    from lab.dlq import show as view  # noqa: PLC0415
     from lab.dlq.repair import repaired, send_repaired  # noqa: PLC0415
 
     pipeline = _pipeline(port, env)
     looker = _looker(pipeline)
     with looker.take(name) as envelope:
         new = _read(body) if body else _edited(envelope.body)
-        repaired(envelope, new, at=0, by="")  # refuses before anybody has to confirm
-        if not yes:
-            _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
-        sent = send_repaired(pipeline, looker, envelope, new)
+        with nullcontext() if body else _kept(new, envelope.message_id):
+            repaired(envelope, new, at=0, by="")  # refuses before anybody has to confirm
+            if not yes:
+                _say(view.difference(envelope.body, new))
+                _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
+            sent = send_repaired(pipeline, looker, envelope, new)
     if json:
         _write({"orderId": sent.order_id, "messageId": sent.message_id, "replaced": sent.replaced_message_id})
     else:
@@ -247,6 +269,8 @@ def discard(
     """Give a dead letter up: an audit row keeps its body and your reason, then it is deleted."""
     from lab.dlq.repair import discard as give_up  # noqa: PLC0415
 
+    if not reason.strip():
+        raise LabError("The reason is empty.", "Say why it is given up: --reason 'test data'")
     pipeline = _pipeline(port, env)
     looker = _looker(pipeline)
     with looker.take(name) as envelope:
@@ -275,9 +299,12 @@ def move_native(
     pipeline = _pipeline(port, env)
     depth = pipeline.dlq().visible
     if not yes:
-        _confirm(str(depth), f"the number of messages, {depth}: all of them will be moved")
+        if not depth:
+            _say("the DLQ is empty", quiet=json)
+            return
+        _confirm(str(depth), "the number of messages, all of which will be moved")
     started = time.monotonic()
-    task = MoveTask(pipeline, rate)
+    task, moved = MoveTask(pipeline, rate), 0
     try:
         with _bar(depth, quiet=json) as advance:
             status, moved = task.progress()
@@ -288,6 +315,7 @@ def move_native(
             advance(moved, status)
     except KeyboardInterrupt:
         task.cancel()
+        Console(stderr=True).print(f"cancelled; what has moved stays moved: some {moved} of {depth}")
         raise
     seconds = time.monotonic() - started
     if json:
@@ -371,7 +399,7 @@ def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None)
                 row = api.redrive(operation)
             advance(row["moved"], row["status"], ended=row["status"] == "SUCCEEDED")
     except KeyboardInterrupt:
-        hint = f"it goes on without you: lab dlq watch {operation}, lab dlq cancel {operation}"
+        hint = f"it goes on without you:\n  lab dlq watch {operation}\n  lab dlq cancel {operation}"
         Console(stderr=True).print(hint, soft_wrap=True, highlight=False)
         raise
     if json:
@@ -404,15 +432,12 @@ def _bar(total: int, *, quiet: bool) -> Generator[Any]:
 
 def _edited(body: str) -> str:
     """The body after a person changed it in $EDITOR. Raises LabError if it was left as it is."""
-    from functions.common import codec  # noqa: PLC0415
-    from functions.common.errors import MalformedJsonError  # noqa: PLC0415
+    from lab.dlq.show import pretty  # noqa: PLC0415
 
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
         raise LabError("There is no editor: EDITOR is not set.", "Set it, or give the new body: --body FILE")
-    shown = body
-    with suppress(MalformedJsonError):
-        shown = codec.pretty(codec.loads(body))
+    shown = pretty(body)
     with TemporaryDirectory(prefix="dlq-") as folder:
         file = Path(folder) / "body.json"
         file.write_text(shown)
@@ -431,6 +456,19 @@ def _edited(body: str) -> str:
     return new
 
 
+@contextmanager
+def _kept(text: str, message_id: str) -> Generator[None]:
+    """Keep what a person has written, in a file, should a `with` block fail."""
+    try:
+        yield
+    except BaseException:
+        file = Path(mkdtemp(prefix="dlq-")) / "body.json"
+        file.write_text(text)
+        hint = f"what you wrote is kept:\n  lab dlq edit {message_id} --body {file}"
+        Console(stderr=True).print(hint, soft_wrap=True, highlight=False)
+        raise
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text()
@@ -446,4 +484,4 @@ def _write(value: Any) -> None:
 
 def _say(line: str, *, quiet: bool = False) -> None:
     if not quiet:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from difflib import unified_diff
 from typing import Any
 
 from rich.table import Table
 
 from functions.common import codec
+from functions.common.errors import MalformedJsonError
 from functions.publish.envelope import Envelope
 from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
@@ -129,6 +131,20 @@ def operation(row: dict[str, Any]) -> Table:
             value = row[name]
             table.add_row(name, value if isinstance(value, str) else codec.dumps(value))
     return table
+
+
+def pretty(body: str) -> str:
+    """A body for people: indented, if it is JSON."""
+    try:
+        return codec.pretty(codec.loads(body))
+    except MalformedJsonError:
+        return body
+
+
+def difference(old: str, new: str) -> str:
+    """The lines in which two bodies differ, without the lines around them."""
+    lines = unified_diff(pretty(old).splitlines(), pretty(new).splitlines(), lineterm="", n=0)
+    return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def as_json(value: Any) -> str:

@@ -65,7 +65,7 @@ def operation(api: Api, messages: int, **plan: Any) -> None:
         lambda: api.redrive(started),
         lambda row: row["status"] not in ("PENDING", "RUNNING"),
         within=DRAIN_SECONDS,
-        every=0.05,
+        every=0.2,  # each look is an invocation on the same processors
     )
     if (row["status"], row["moved"]) != ("SUCCEEDED", messages):
         raise LabError(f"The operation ended {row['status']} with {row['moved']} moved.", f"Look: {row}")
@@ -113,7 +113,7 @@ def main(
         measure("operation, worker at work", lambda: operation(api, messages))
         with console.status("the worker processes what was moved"):
             _drain(pipeline)
-    ledger = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
+    ledger = settle(ids, pipeline.effects(ids), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
     result = _result(messages, seconds) | {"ledgerBalanced": ledger.balanced, "accepted": ledger.accepted}
     if as_json:
         typer.echo(json.dumps(result))

@@ -35,11 +35,11 @@ def settled(pipeline: Pipeline, ids: list[str], within: float = 40, **expected: 
     """The ledger once the queue is drained and its figures are the expected ones."""
 
     def whole() -> Ledger:
-        found = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
-        assert pipeline.queue().total == 0
-        assert pipeline.dlq().in_flight == 0
-        assert {name: getattr(found, name) for name in expected} == expected
-        assert found.balanced
+        found = settle(ids, pipeline.effects(ids), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
+        assert pipeline.queue().total == 0, found
+        assert pipeline.dlq().in_flight == 0, found
+        assert {name: getattr(found, name) for name in expected} == expected, found
+        assert found.balanced, found
         return found
 
     return eventually(whole, within=within)
@@ -47,9 +47,7 @@ def settled(pipeline: Pipeline, ids: list[str], within: float = 40, **expected: 
 
 def executions(pipeline: Pipeline, ids: list[str]) -> dict[str, int]:
     """How often each of these orders had its effect."""
-    return {
-        effect.order_id: effect.executions for effect in pipeline.effects() if effect.order_id in set(ids)
-    }
+    return {effect.order_id: effect.executions for effect in pipeline.effects(ids)}
 
 
 def dlq_messages(pipeline: Pipeline) -> list[dict[str, Any]]:

@@ -48,11 +48,11 @@ def processed(pipeline: Pipeline, api: Api, label: str, count: int, within: floa
     """Submit orders, and wait until each has its effect once and nothing is left anywhere."""
     ids = {api.submit(order).order_id for order in orders(count, label=label)}
     eventually(
-        lambda: ids <= {effect.order_id for effect in pipeline.effects()} and pipeline.queue().total == 0,
+        lambda: ids <= {effect.order_id for effect in pipeline.effects(ids)} and pipeline.queue().total == 0,
         within=within,
         every=0.3,
     )
-    executions = {e.order_id: e.executions for e in pipeline.effects() if e.order_id in ids}
+    executions = {e.order_id: e.executions for e in pipeline.effects(ids)}
     assert executions == dict.fromkeys(ids, 1)
     assert pipeline.dlq().total == 0
 
@@ -111,7 +111,7 @@ def test_an_order_is_announced_although_the_bus_failed_longer_than_a_call_is_rep
         )
     assert {event["detail-type"] for event in heard} == {"OrderProcessed"}
     assert len(proxy.fired("events", "PutEvents")) == 4
-    assert [e.executions for e in pipeline.effects() if e.order_id == order_id] == [1]
+    assert [e.executions for e in pipeline.effects([order_id])] == [1]
 
 
 def test_a_message_that_hangs_neither_fails_nor_delays_its_neighbours(
@@ -123,7 +123,7 @@ def test_a_message_that_hangs_neither_fails_nor_delays_its_neighbours(
     ids = submit_batch(pipeline, 10)
 
     def done() -> set[str]:
-        return ids & {effect.order_id for effect in pipeline.effects()}
+        return ids & {effect.order_id for effect in pipeline.effects(ids)}
 
     eventually(lambda: len(done()) >= 9, within=20)
     assert len(done()) == 9
@@ -135,8 +135,9 @@ def test_a_message_that_hangs_neither_fails_nor_delays_its_neighbours(
     neighbours = [line for line in lines if line["function_request_id"] == batch and line["orderId"] != late]
     assert neighbours, "the message that hung was alone in its batch: nothing was shown"
     assert {line["event"] for line in neighbours} == {"order.processed"}
-    assert [line for line in lines if line["event"] == "order.duplicate"] == []
-    executions = {e.order_id: e.executions for e in pipeline.effects() if e.order_id in ids}
+    # The call that hung may still have ended well, after its worker had given it up.
+    assert {line["orderId"] for line in lines if line["event"] == "order.duplicate"} <= {late}
+    executions = {e.order_id: e.executions for e in pipeline.effects(ids)}
     assert executions == dict.fromkeys(ids, 1)
 
 

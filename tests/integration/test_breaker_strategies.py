@@ -88,7 +88,7 @@ def submit(pipeline: Pipeline) -> set[str]:
 
 
 def done(pipeline: Pipeline, ids: set[str]) -> set[str]:
-    return ids & {effect.order_id for effect in pipeline.effects()}
+    return ids & {effect.order_id for effect in pipeline.effects(ids)}
 
 
 @pytest.mark.timeout(600)

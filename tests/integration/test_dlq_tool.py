@@ -1,6 +1,7 @@
 """`lab dlq` against the deployed pipeline, as a script uses it."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def supply(count: int, **changes: Any) -> list[dict[str, Any]]:
 
 
 def processed(pipeline: Pipeline, ids: list[str]) -> bool:
-    found = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
+    found = settle(ids, pipeline.effects(ids), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
     return found.balanced and found.succeeded + found.discarded == len(ids)
 
 
@@ -76,9 +77,26 @@ def test_a_repaired_order_is_processed_and_leaves_the_dlq(
     eventually(lambda: processed(pipeline, ids), within=20)
 
 
+def test_what_was_written_in_an_editor_is_kept_when_it_is_refused(
+    pipeline: Pipeline, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (order,) = supply(1)
+    bury(pipeline, [order])
+    editor = tmp_path / "editor"
+    editor.write_text(f"#!/bin/sh\necho '{json.dumps(order | {'amount': -1})}' > $1\n")
+    editor.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(editor))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert lab("edit", order["orderId"], "--yes")[0] == 1
+    (kept,) = tmp_path.glob("dlq-*/body.json")
+    assert json.loads(kept.read_text())["amount"] == -1
+    assert pipeline.dlq().visible == 1
+
+
 def test_a_discarded_order_has_an_audit_row_and_the_ledger_stays_whole(pipeline: Pipeline, lab: Lab) -> None:
     ids = bury(pipeline, supply(2))
     assert lab("discard", ids[0], "--reason", "test")[0] == 1, "nobody confirmed"
+    assert lab("discard", ids[0], "--reason", " ", "--yes")[0] == 1, "no reason given"
     assert pipeline.dlq().visible == 2
     code, (row,) = lab("discard", ids[0], "--reason", "test", "--yes", "--json")
     assert (code, row["orderId"], row["reason"]) == (0, ids[0], "test")

@@ -404,6 +404,21 @@ def test_what_could_not_be_deleted_is_tried_again_and_counted() -> None:
     assert (counts.moved, counts.not_deleted, len(sqs.taken)) == (3, 3, 3)
 
 
+@pytest.mark.parametrize("limit", [12, 25, 100])
+def test_what_a_dead_invocation_had_moved_is_deleted_and_not_sent_again(limit: int) -> None:
+    """Else an operation that reaches its limit would leave as many behind as were sent twice."""
+    dlq, plan = FakeDlq(many(25)), Plan(max_messages=limit)
+    operations = FakeOperations(plan)
+    moved = ["m-3", "m-17", "m-24", "m-deleted-but-not-recorded"]
+    operations.row |= {"moved": len(moved), "inDoubt": " ".join(moved), "phase": Phase.RAMP.value}
+    status, counts, sqs, _ = execute(dlq, plan, operations=operations)
+    assert (status, counts.not_deleted, counts.in_doubt) == (Status.SUCCEEDED, 0, set())
+    assert len(sqs.taken) == counts.moved - len(moved) == min(limit - len(moved), 22)
+    left = [one.message_id for one in dlq.visible]
+    assert len(left) == 22 - len(sqs.taken)
+    assert not set(left) & set(moved)
+
+
 def test_what_was_sent_is_deleted_although_that_could_not_be_recorded() -> None:
     """Else it would be sent again, or stay behind in the DLQ as if it had not been."""
 
