@@ -204,7 +204,7 @@ class Check:
     def _until_processed(self, sent: Accepted) -> None:
         wait_for(
             f"the order {sent.order_id} to be processed",
-            lambda: any(effect.order_id == sent.order_id for effect in self._pipeline.effects()),
+            lambda: any(self._pipeline.effects([sent.order_id])),
             bool,
             within=PATIENCE_SECONDS,
         )

@@ -56,9 +56,7 @@ def cure_and_redrive(run: Experiment) -> None:
 
 def median_ms_alone(run: Experiment) -> float:
     """From POST to effect on an idle pipeline."""
-    return statistics.median(
-        effect.latency_ms for effect in run.pipeline.effects() if effect.order_id in run.accepted_as("alone")
-    )
+    return statistics.median(effect.latency_ms for effect in run.pipeline.effects(run.accepted_as("alone")))
 
 
 DEMO = Scenario(
@@ -70,7 +68,7 @@ DEMO = Scenario(
             Prediction("orders processed", read.processed(), exactly(HEALTHY)),
             Prediction(
                 "POST to processed on an idle pipeline, p50 ms",
-                Reading("DynamoDB Scan of the orders table, processedAt - acceptedAt", median_ms_alone),
+                Reading("DynamoDB BatchGetItem of the orders, processedAt - acceptedAt", median_ms_alone),
                 at_most(5000),
             ),
         ),

@@ -1,8 +1,10 @@
 """Leads load runs in Locust's master or only process: begins them, watches the pipeline meanwhile, settles them."""
 
 import logging
+import signal
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.aws import require_loopback
@@ -40,6 +42,9 @@ class Lead:
 
     def start(self) -> None:
         """Begin to watch the pipeline."""
+        # Python raises KeyboardInterrupt in whatever runs: in the monitor it would end the monitor and not the run.
+        hub, main = gevent.get_hub(), gevent.getcurrent()
+        gevent.signal_handler(signal.SIGINT, hub.loop.run_callback, main.throw, KeyboardInterrupt)
         self.monitor.__enter__()
 
     def stop(self) -> None:

@@ -22,6 +22,9 @@ from loadtests.thresholds import Observed, Thresholds, judge
 LEAVING_RATE = 100
 """Users that go away a second once the last stage is over."""
 
+READING_SECONDS = 10.0
+"""How long the monitor may take for one reading of a busy pipeline."""
+
 
 @dataclass(frozen=True)
 class Traffic:
@@ -138,6 +141,7 @@ class Run:
         """Account for every accepted order, and judge. Takes up to twice the drain's limit where nothing drains."""
         self.wind_up()
         ledger, effects = account(self.pipeline, self.book.accepted, self.thresholds.drain_seconds)
+        self._wait_for_a_reading()
         readings = self.monitor.since(self.started)
         traffic = self.traffic()
         spike, usual = self._left("spike"), self._usually_waiting(readings)
@@ -157,6 +161,17 @@ class Run:
         return Result(
             self.plan, findings, ledger, self._figures(effects, traffic), self._timeline(readings, effects)
         )
+
+    def _wait_for_a_reading(self) -> None:
+        """One from now on: readings must tell when the queue was empty, and it may have become so this very moment."""
+        since = self.clock()
+        with contextlib.suppress(LabError):
+            wait_for(
+                "a reading",
+                lambda: self.monitor.latest,
+                lambda latest: latest is not None and latest.at >= since,
+                within=READING_SECONDS,
+            )
 
     def _left(self, name: str) -> float | None:
         """When a stage was followed by another."""
@@ -234,7 +249,7 @@ def account(pipeline: Pipeline, accepted: Collection[str], within: float) -> tup
             every=0.5,
         )
     wanted = set(accepted)
-    effects = [effect for effect in pipeline.effects() if effect.order_id in wanted]
+    effects = list(pipeline.effects(wanted))
     done = {effect.order_id for effect in effects}
     dead = (
         {_order_id(letter.body) for letter in dead_letters(pipeline)} if pipeline.dlq().total else set[str]()

@@ -46,7 +46,7 @@ def judge(thresholds: Thresholds, seen: Observed) -> list[Finding]:
 
 def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Finding]:
     locust, queue = "Locust's statistics", "SQS GetQueueAttributes of the queue, sampled"
-    effects = "DynamoDB Scan of the orders table, SQS depths"
+    effects = "DynamoDB BatchGetItem of the orders, SQS depths"
     drained = at_most(thresholds.drain_seconds)
     yield _finding("accept p99, ms", at_most(thresholds.accept_p99_ms), seen.accept_p99_ms, locust)
     yield _finding("failed requests, %", at_most(thresholds.error_percent), seen.error_percent, locust)

@@ -49,7 +49,7 @@ class Traffic:
         wanted = set(ids)
         wait_for(
             f"{len(ids)} orders to be processed (still missing)",
-            lambda: len(wanted - {effect.order_id for effect in self.pipeline.effects()}),
+            lambda: len(wanted - {effect.order_id for effect in self.pipeline.effects(wanted)}),
             lambda missing: missing == 0,
             within=SETTLE_SECONDS,
             every=0.5,

@@ -127,7 +127,7 @@ class Experiment:
         wanted = {one.order_id for one in (self.accepted.values() if sent is None else sent)}
         self.until(
             f"{len(wanted)} orders to be processed (still missing)",
-            lambda: sorted(wanted - {effect.order_id for effect in self.pipeline.effects()}),
+            lambda: sorted(wanted - {effect.order_id for effect in self.pipeline.effects(wanted)}),
             lambda missing: not missing,
             within,
         )

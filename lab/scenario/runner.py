@@ -156,7 +156,10 @@ class Runner:
                 "an empty queue", lambda: self.pipeline.queue().total, lambda total: total == 0, within=20
             )
         run.ledger = ledger.settle(
-            experiment.accepted, self.pipeline.effects(), self.pipeline.queue(), self.pipeline.dlq()
+            experiment.accepted,
+            self.pipeline.effects(experiment.accepted),
+            self.pipeline.queue(),
+            self.pipeline.dlq(),
         )
         start = time.monotonic()
         findings = {
