@@ -7,8 +7,8 @@ export ENGINE
 export PYTHON
 lab := .lab/bin/lab
 pytest := .lab/env/lab/bin/python -m pytest
-# what needs no deployment runs in two processes, files kept together; each has an engine of its own where it needs one
-side_by_side := -n 2 --dist loadfile
+# several processes, files kept together; each has an engine and a deployment of its own where its tests need one
+side_by_side = -n $(or $(1),2) --dist loadfile
 node := .lab/env/node/bin/node
 
 .PHONY: help
@@ -101,9 +101,9 @@ unit: setup ## Rules, without an engine
 infra-test: setup ## The synthesized templates
 	@$(pytest) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
-	@$(pytest) $(side_by_side) tests/engine -m "not long"
+	@$(pytest) $(call side_by_side,3) tests/engine -m "not long"
 integration: setup ## The deployed pipeline
-	@$(pytest) tests/integration -m "not long and not page"
+	@$(pytest) $(side_by_side) tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
 	@$(pytest) tests/engine tests/integration -m long

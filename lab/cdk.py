@@ -25,6 +25,12 @@ INPUTS = (
     "requirements/bundle-*.txt",
     "ops/queries/*",
 )
+JSII = {
+    "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+}
+"""Lets the CDK's bridge to Node keep quiet about versions that it does not know yet, or any more."""
+
 APP_ERROR = "error: "  # begins the one line of infra/app.py about a bad setting or bundle
 
 
@@ -110,9 +116,8 @@ def _environment(endpoint: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CDK_DISABLE_VERSION_CHECK": "true",
-        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
         "NO_COLOR": "1",
+        **JSII,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import boto3
 
 from lab import paths
-from lab.cdk import APP_ERROR, PASSED_ON
+from lab.cdk import APP_ERROR, JSII, PASSED_ON
 from lab.errors import LabError
 from lab.target.account import Caller
 
@@ -19,8 +19,7 @@ _QUIET = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "true",
-    "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    **JSII,
 }
 _NO_CONFIGURATION = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
