@@ -9,8 +9,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 
 from lab.engines import HostEngine
+
+# How fast examples are made says something of the machine, which may be busy, and nothing of the code.
+settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lab")
 
 # A shell starts background jobs with SIGINT ignored; children inherit that, also those that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
