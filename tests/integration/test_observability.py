@@ -19,7 +19,7 @@ PERIOD = 60
 
 @dataclass(frozen=True)
 class Traffic:
-    """Orders of each fate, all from `started` on (epoch seconds, a whole minute)."""
+    """Orders of each fate, all from `started` on (epoch seconds, in which nothing of an earlier test falls)."""
 
     started: int
     processed: str
@@ -30,7 +30,8 @@ class Traffic:
 @pytest.fixture(scope="module")
 def traffic(pipeline: Pipeline, api: Api) -> Traffic:
     """One order processed, one submitted twice, one that dies, and its redrive, in which it dies again."""
-    started = int(time.time()) // PERIOD * PERIOD
+    started = int(time.time()) + 1
+    time.sleep(started - time.time())
     good, twice = orders(2, label="observed")
     api.submit(good)
     for _ in range(2):
@@ -149,7 +150,7 @@ def _sum(pipeline: Pipeline, traffic: Traffic, namespace: str, name: str, **dime
             Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
             StartTime=datetime.fromtimestamp(traffic.started, UTC),
             EndTime=datetime.now(UTC) + timedelta(seconds=PERIOD),
-            Period=PERIOD,
+            Period=1,
             Statistics=["Sum"],
         )["Datapoints"]
     )
