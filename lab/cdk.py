@@ -25,11 +25,14 @@ INPUTS = (
     "requirements/bundle-*.txt",
     "ops/queries/*",
 )
-JSII = {
+QUIET = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "true",
     "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
     "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
 }
-"""Lets the CDK's bridge to Node keep quiet about versions that it does not know yet, or any more."""
+"""Lets the CDK talk to nobody but whom it is aimed at, and its bridge to Node not complain of Node's version."""
 
 APP_ERROR = "error: "  # begins the one line of infra/app.py about a bad setting or bundle
 
@@ -113,11 +116,8 @@ def _environment(endpoint: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENVAR_ALLOWLIST": "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_REGION,AWS_DEFAULT_REGION",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "CDK_DISABLE_VERSION_CHECK": "true",
         "NO_COLOR": "1",
-        **JSII,
+        **QUIET,
     }
 
 

@@ -258,6 +258,7 @@ def score(game: Game) -> ScoreCard:
         for s in samples
         if complete and over is not None and s.at >= over and not (s.queued or s.in_flight)
     ]
+    sent = [*(one.order_id for one in game.accepted), *game.strange]
     return ScoreCard(
         alarm_after=rang[0] - began if rang and began is not None else None,
         declared_after=game.declared_at - began
@@ -267,8 +268,8 @@ def score(game: Game) -> ScoreCard:
         hints=game.hints_given,
         refused=game.refused,
         ledger=ledger.settle(
-            [*(one.order_id for one in game.accepted), *game.strange],
-            game.pipeline.effects(),
+            sent,
+            game.pipeline.effects(sent),
             game.pipeline.queue(),
             game.pipeline.dlq(),
         ),

@@ -11,7 +11,10 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+from lab.cdk import QUIET
 from lab.engines import HostEngine
+
+os.environ.update(QUIET)  # before anything imports the CDK, which starts its Node process then
 
 # How fast examples are made says something of the machine, which may be busy, and nothing of the code.
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -101,6 +101,11 @@ class HostEngine:
         if status.state == "stopped":
             raise LabError(f"No engine is running on port {self.port}.", "Run: make up")
 
+    def process(self) -> psutil.Process:
+        """The engine's own process, the parent of its functions'. Raises LabError unless it serves."""
+        self.require_running()
+        return psutil.Process(self._state()["engine"])
+
     def last_log_lines(self, count: int = 15) -> str:
         """The end of the engine's log, or an empty text when there is none."""
         if not self.log.exists():

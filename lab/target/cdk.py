@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import boto3
 
 from lab import paths
-from lab.cdk import APP_ERROR, JSII, PASSED_ON
+from lab.cdk import APP_ERROR, PASSED_ON, QUIET
 from lab.errors import LabError
 from lab.target.account import Caller
 
@@ -15,12 +15,6 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "AWS_CA_BUNDLE"
 ANYWHERE = "us-east-1"
 """The region of templates that were synthesized without an account."""
 
-_QUIET = {
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "CDK_DISABLE_CLI_TELEMETRY": "true",
-    "CDK_DISABLE_VERSION_CHECK": "true",
-    **JSII,
-}
 _NO_CONFIGURATION = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
@@ -77,7 +71,7 @@ def _run(
     return subprocess.run(  # noqa: S603  the lab's own command line
         [str(node / "node"), str(paths.INFRA / "node_modules" / "aws-cdk" / "bin" / "cdk"), *arguments],
         cwd=paths.INFRA,
-        env=kept | path | _QUIET | dict(identity),
+        env=kept | path | QUIET | dict(identity),
         stdin=subprocess.DEVNULL,
         stdout=None if shown else subprocess.PIPE,
         stderr=None if shown else subprocess.STDOUT,

@@ -14,12 +14,10 @@ single orders by the client threads, until the queue is empty. `from a full queu
 same work for all and bound what is end to end. Exit code 1 if a target is missed.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from typing import Annotated
 
-import psutil
 import typer
 from rich.console import Console
 
@@ -28,6 +26,7 @@ from lab.cli import run
 from lab.engines import HostEngine
 from lab.observe import Pipeline
 from lab.stack import Stack
+from loadtests.benchmarks import markdown
 from loadtests.benchmarks.measure import Load, Measurement, measure
 from loadtests.benchmarks.processors import CLIENT, Meter
 from loadtests.benchmarks.swap import baseline_in_place
@@ -71,10 +70,9 @@ def benchmark(
 
 def compare(engine: HostEngine, env: str, load: Load, progress: Console) -> Comparison:
     """Measure all three on a running engine. Raises LabError if orders do not come through."""
-    engine.require_running()
+    process = engine.process()
     aws = guarded.local(engine.endpoint)
     pipeline = Pipeline(aws, Stack.read(aws, env))
-    process = psutil.Process(json.loads((engine.home / "state.json").read_text())["engine"])
     meter = Meter(process, pipeline.stack.prefix)
 
     def measured(what: str) -> Measurement:
@@ -132,7 +130,7 @@ def table(found: Comparison) -> str:
     ):
         first, second, third = (one.spent.get(component, 0.0) for one in all_three)
         add(f"processor time per order, {component}, ms", (first, second, third), 2)
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown.table(rows)
 
 
 if __name__ == "__main__":

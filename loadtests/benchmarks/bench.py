@@ -27,7 +27,7 @@ from lab.cli import run
 from lab.engines import HostEngine
 from lab.errors import LabError
 from loadtests.benchmarks import __main__ as pipeline
-from loadtests.benchmarks import cold_start, redrive
+from loadtests.benchmarks import cold_start, markdown, redrive
 from loadtests.benchmarks.measure import Load
 
 PAGE = paths.ROOT / ".lab" / "bench.md"
@@ -190,11 +190,11 @@ def _machine() -> str:
 
 
 def _table(rows: list[Row]) -> str:
-    lines = ["| benchmark | lab | compared with | ratio | target |", "| --- | ---: | ---: | ---: | --- |"]
+    lines = [("benchmark", "lab", "compared with", "ratio", "target"), ("---", "---:", "---:", "---:", "---")]
     for row in rows:
         target = row.target and f"{row.target}: {'reached' if row.reached else 'missed'}"
-        lines.append(f"| {row.what} | {row.figure} | {row.reference} | {row.ratio} | {target} |")
-    return "\n".join(lines)
+        lines.append((row.what, row.figure, row.reference, row.ratio, target))
+    return markdown.table(lines)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from infra.bundles import MANIFEST, ROOT, Target, build
 from infra.settings import host_architecture
 from lab.cli import run
 from lab.errors import LabError
+from loadtests.benchmarks import markdown
 
 RUNTIME = ROOT / ".lab" / "env" / "runtime"
 HANDLERS = {name: f"functions.{name}.handler" for name in MANIFEST} | {
@@ -61,8 +62,7 @@ def cold_start(
         (one.function, f"{one.zipped / 1024:.0f}", f"{len(one.modules)}", f"{one.milliseconds:.0f}")
         for one in measure(runs)
     ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    Console().print(table, markup=False, highlight=False, soft_wrap=True)
+    Console().print(markdown.table(rows), markup=False, highlight=False, soft_wrap=True)
 
 
 def measure(runs: int) -> Iterator[ColdStart]:

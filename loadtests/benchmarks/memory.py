@@ -6,7 +6,6 @@ Orders are sent in batches of 500, never more than 2,000 ahead of the worker. Wh
 every order: its row, and its idempotency key until that expires.
 """
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_for
 from lab.stack import Stack
+from loadtests.benchmarks import markdown
 
 BATCH = 500
 AHEAD = 2000
@@ -56,8 +56,7 @@ def memory(
 ) -> None:
     """Measure and print a Markdown table."""
     engine = HostEngine(port)
-    engine.require_running()
-    process = psutil.Process(json.loads((engine.home / "state.json").read_text())["engine"])
+    process = engine.process()
     aws = guarded.local(engine.endpoint)
     pipeline = Pipeline(aws, Stack.read(aws, env))
     samples: list[Sample] = []
@@ -122,7 +121,7 @@ def table(samples: list[Sample]) -> str:
         )
         for s in samples
     ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown.table(rows)
 
 
 def _sample(engine: psutil.Process, events: int, seconds: float) -> Sample:

@@ -34,10 +34,6 @@ def processes_of(engine: HostEngine) -> list[psutil.Process]:
     return [supervisor, *supervisor.children(recursive=True)]
 
 
-def engine_process(engine: HostEngine) -> psutil.Process:
-    return psutil.Process(json.loads((engine.home / "state.json").read_text())["engine"])
-
-
 def s3_of(engine: HostEngine) -> Any:
     return aws.local(engine.endpoint).client("s3", s3={"addressing_style": "path"})
 
@@ -80,14 +76,14 @@ def test_an_engine_writes_only_into_its_own_folder(engine: HostEngine) -> None:
 
 def test_starting_a_running_engine_changes_nothing(engine: HostEngine) -> None:
     assert engine.up()
-    first = engine_process(engine).pid
+    first = engine.process().pid
     assert not engine.up()
-    assert engine_process(engine).pid == first
+    assert engine.process().pid == first
 
 
 def test_a_crash_is_noticed_and_reported_with_the_last_log_lines(engine: HostEngine) -> None:
     engine.up()
-    engine_process(engine).kill()
+    engine.process().kill()
     eventually(lambda: engine.status().state == "crashed")
     with pytest.raises(LabError, match="crashed") as raised:
         engine.require_running()
@@ -97,7 +93,7 @@ def test_a_crash_is_noticed_and_reported_with_the_last_log_lines(engine: HostEng
 
 def test_a_crashed_engine_can_be_started_again(engine: HostEngine) -> None:
     engine.up()
-    engine_process(engine).kill()
+    engine.process().kill()
     eventually(lambda: engine.status().state == "crashed")
     assert engine.up()
     assert engine.status().state == "running"
@@ -105,7 +101,7 @@ def test_a_crashed_engine_can_be_started_again(engine: HostEngine) -> None:
 
 def test_a_stuck_stop_is_ended_by_pid(engine: HostEngine) -> None:
     engine.up()
-    process = engine_process(engine)
+    process = engine.process()
     os.kill(process.pid, signal.SIGSTOP)
     start = time.monotonic()
     assert engine.down()
@@ -153,7 +149,7 @@ def test_the_engine_inherits_no_credentials(engine: HostEngine, monkeypatch: pyt
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-the-engine")
     monkeypatch.setenv("LAB_TEST_CANARY", "not-for-the-engine")
     engine.up()
-    assert "not-for-the-engine" not in engine_process(engine).environ().values()
+    assert "not-for-the-engine" not in engine.process().environ().values()
 
 
 @pytest.mark.long

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from tests.engine.engines import EngineWith
@@ -76,15 +75,11 @@ def api(engine: EngineWith) -> HttpApi:
     return api
 
 
-def process_of(engine: EngineWith) -> psutil.Process:
-    return psutil.Process(json.loads((engine.home / "state.json").read_text())["engine"])
-
-
 @pytest.fixture(autouse=True)
 def serves_on(engine: EngineWith, api: HttpApi) -> Iterator[None]:
     """After each test the engine serves as before, and holds no more connections and threads than before."""
     use(engine, api)
-    process = process_of(engine)
+    process = engine.process()
     files, threads = process.num_fds(), process.num_threads()
     yield
     use(engine, api)

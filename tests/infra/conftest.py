@@ -1,13 +1,8 @@
 """One synth for each set of settings and session."""
 
-import os
-
 import pytest
 
-from lab.cdk import JSII
 from tests.infra.templates import Templates
-
-os.environ.update(JSII)
 
 SECURED = {
     "envName": "prod",

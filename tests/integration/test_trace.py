@@ -43,6 +43,14 @@ def contradictory(order_id: str) -> dict[str, Any]:
     return {"orderId": order_id, "amount": 1, "items": [{"sku": "a", "quantity": 1, "unitPrice": 2}]}
 
 
+def dead_order(pipeline: Pipeline, api: Api, *, within: float) -> str:
+    """The id of a contradictory order that has come to lie in the DLQ, alone."""
+    order_id = f"mortal-{uuid.uuid4().hex[:8]}"
+    api.submit(contradictory(order_id))
+    eventually(lambda: pipeline.dlq().visible == 1, within=within)
+    return order_id
+
+
 def test_a_processed_order_is_followed_from_the_request_to_its_event(pipeline: Pipeline, api: Api) -> None:
     accepted = api.submit(next(orders(1, label="traced")))
     seen = told(
@@ -66,9 +74,7 @@ def test_an_order_is_found_by_its_correlation_and_message_id_too(pipeline: Pipel
 def test_death_and_redrive_are_told_and_a_look_into_the_dlq_takes_nothing_away(
     pipeline: Pipeline, api: Api
 ) -> None:
-    order_id = f"mortal-{uuid.uuid4().hex[:8]}"
-    api.submit(contradictory(order_id))
-    eventually(lambda: pipeline.dlq().visible == 1, within=20)
+    order_id = dead_order(pipeline, api, within=20)
     dead = told(pipeline, order_id, "DLQ", "worker")
     assert (dead.state, dead.deaths) == ("in the DLQ", 1)
     assert any("PERMANENT LinesExceedAmount" in moment.what for moment in dead.moments)
@@ -138,9 +144,7 @@ def test_with_tracing_the_spans_of_an_order_are_one_tree_and_its_event_is_logged
 def test_with_tracing_a_dead_letter_has_no_more_attributes_than_sqs_allows_and_keeps_its_trace(
     traced: Pipeline, traced_api: Api
 ) -> None:
-    order_id = f"mortal-{uuid.uuid4().hex[:8]}"
-    traced_api.submit(contradictory(order_id))
-    eventually(lambda: traced.dlq().visible == 1, within=30)
+    order_id = dead_order(traced, traced_api, within=30)
     evidence = collect(traced, order_id, int(time.time() * 1000) - HOUR_MS)
     (letter,) = evidence.letters
     assert len(letter.attributes) == 10

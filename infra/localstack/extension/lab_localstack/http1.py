@@ -15,6 +15,7 @@ TARGET_BYTES = 8 * 1024
 """LocalStack searches paths with patterns whose time grows with the square of the length; AWS takes 10 KB in all."""
 IN_MEMORY_BYTES = 1024 * 1024
 """Larger bodies wait in a temporary file."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class BadRequestError(Exception):
@@ -35,10 +36,10 @@ class Request:
 
 
 class RequestReader:
-    """Takes in what arrives on one connection. `send_continue` is called where a client waits for a 100 Continue."""
+    """Takes in what arrives on one connection. `send` takes a 100 Continue where a client waits for it."""
 
-    def __init__(self, send_continue: Callable[[], None], header_bytes: int = HEADER_BYTES) -> None:
-        self._send_continue = send_continue
+    def __init__(self, send: Callable[[bytes], None], header_bytes: int = HEADER_BYTES) -> None:
+        self._send = send
         self._header_bytes = header_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._complete: list[Request] = []
@@ -84,7 +85,7 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         self._in_body = True
         if any(name.lower() == b"expect" for name, _ in self._headers):
-            self._send_continue()
+            self._send(CONTINUE)
 
     def on_body(self, part: bytes) -> None:
         self._body_bytes += len(part)

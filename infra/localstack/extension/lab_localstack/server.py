@@ -131,7 +131,7 @@ class Connection:
         self._socket = opened
         self._gateway = gateway
         self._answering = answering
-        self._reader = RequestReader(lambda: opened.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"))
+        self._reader = RequestReader(opened.sendall)
         host, port = opened.getsockname()[:2]
         self._environment: dict[str, Any] = {
             "REMOTE_ADDR": peer[0],

@@ -120,9 +120,7 @@ class _Connection:
     def __init__(self, opened: socket.socket, dispatch: "Callable[[_Connection, Request], None]") -> None:
         self.socket = opened
         self._dispatch = dispatch
-        self._reader = RequestReader(
-            lambda: opened.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"), header_bytes=HEADER_LIMIT
-        )
+        self._reader = RequestReader(opened.sendall, header_bytes=HEADER_LIMIT)
 
     def read(self) -> bool:
         """Take in what arrived. False at the end of the connection."""
