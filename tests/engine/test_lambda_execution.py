@@ -1,6 +1,7 @@
 """How a function runs: its environment, its answers, its failures and its logs, as AWS documents them."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +164,26 @@ def test_concurrent_invocations_run_in_environments_of_their_own(create: Callabl
         waiting = [pool.submit(function.invoke, do="sleep", seconds=3) for _ in range(3)]
         assert [each.result().payload for each in waiting] == ["slept"] * 3
     eventually(lambda: len([said for said in function.said() if "init" in said]) == 3)
+
+
+def test_a_burst_of_invocations_is_served_by_the_environments_that_get_free(
+    create: Callable[..., Function],
+) -> None:
+    function = create(
+        """
+        import time, uuid
+        time.sleep(1)
+        ENVIRONMENT = str(uuid.uuid4())
+        def handler(event, context):
+            return ENVIRONMENT
+        """,
+        Timeout=30,
+    )
+    burst = 10 * max(2, os.cpu_count() or 1)
+    with ThreadPoolExecutor(burst) as pool:
+        answers = [pool.submit(function.invoke) for _ in range(burst)]
+        environments = {answer.result().payload for answer in answers}
+    assert len(environments) <= burst / 2
 
 
 def test_the_log_of_an_invocation_begins_with_start_and_ends_with_end_and_report(shared: Function) -> None:

@@ -2,8 +2,10 @@
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -37,6 +39,8 @@ from lab_localstack.lambda_.output import LogEvent
 from lab_localstack.settings import SETTINGS
 
 LOG = logging.getLogger(__name__)
+STARTS_AT_ONCE = max(2, os.cpu_count() or 1)
+"""Environments of one version in their init phase at the same time: more would only slow each other down."""
 
 
 class VersionManager(LambdaVersionManager):
@@ -145,11 +149,28 @@ class Environment(ExecutionEnvironment):
             self.keepalive_passed()
 
 
+@dataclass
+class Scaling:
+    """How one version grows: `changed` is notified when an environment is free, or another one may start."""
+
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    starting: int = 0
+
+    def may_start(self) -> bool:
+        """Whether one more environment may begin its init phase."""
+        return self.starting < STARTS_AT_ONCE
+
+
 class Environments(AssignmentService):
-    """All execution environments. An environment at work when its version is replaced finishes first, as on AWS."""
+    """All execution environments. An environment at work when its version is replaced finishes first, as on AWS.
+
+    A version scales at a bounded rate, as on AWS: an invocation that may not start an environment yet waits until it
+    may, or until another one is free. https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._scaling: dict[str, Scaling] = {}
         self._retired: set[str] = set()
         self._closed = threading.Event()
         threading.Thread(target=self._end_idle, name="lambda-keepalive", daemon=True).start()
@@ -191,15 +212,7 @@ class Environments(AssignmentService):
         provisioning_type: InitializationType,
     ) -> Iterator[ExecutionEnvironment]:
         """An environment for one invocation: an idle one, or on demand a new one."""
-        environment = self._reserve_idle(version_manager_id, provisioning_type)
-        if environment is None:
-            if provisioning_type == InitializationType.provisioned_concurrency:
-                raise AssignmentException("No provisioned concurrency environment is available.")
-            environment = self.start_environment(version_manager_id, function_version)
-            environment.reserve()
-            self.environments[version_manager_id][environment.id] = environment
-            if self._closed.is_set():
-                self.stop_environment(environment)
+        environment = self._idle_or_started(version_manager_id, function_version, provisioning_type)
         try:
             yield environment
             environment.release()
@@ -210,6 +223,39 @@ class Environments(AssignmentService):
             if environment.id in self._retired:
                 self._retired.discard(environment.id)
                 self.stop_environment(environment)
+            scaling = self._scaling[version_manager_id]
+            with scaling.changed:
+                scaling.changed.notify()
+
+    def _idle_or_started(
+        self, version_manager_id: str, function_version: FunctionVersion, provisioning_type: InitializationType
+    ) -> ExecutionEnvironment:
+        scaling = self._scaling.setdefault(version_manager_id, Scaling())
+        with scaling.changed:
+            while (environment := self._reserve_idle(version_manager_id, provisioning_type)) is None:
+                if provisioning_type == InitializationType.provisioned_concurrency:
+                    raise AssignmentException("No provisioned concurrency environment is available.")
+                if scaling.may_start():
+                    break
+                if self._closed.is_set():
+                    raise AssignmentException("The engine is stopping.")
+                scaling.changed.wait()
+            else:
+                if scaling.may_start():  # it was woken for a start that it does not need
+                    scaling.changed.notify()
+                return environment
+            scaling.starting += 1
+        try:
+            environment = self.start_environment(version_manager_id, function_version)
+            environment.reserve()
+            self.environments[version_manager_id][environment.id] = environment
+            if self._closed.is_set():
+                self.stop_environment(environment)
+            return environment
+        finally:
+            with scaling.changed:
+                scaling.starting -= 1
+                scaling.changed.notify()
 
     def _reserve_idle(
         self, version_manager_id: str, provisioning_type: InitializationType
@@ -235,6 +281,9 @@ class Environments(AssignmentService):
         self._closed.set()
         for version_manager_id in list(self.environments):
             self.stop_environments_for_version(version_manager_id)
+        for scaling in list(self._scaling.values()):
+            with scaling.changed:
+                scaling.changed.notify_all()
 
 
 class LabLambdaService(LambdaService):
