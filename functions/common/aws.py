@@ -1,6 +1,8 @@
 """boto3 clients: one of each, made at first use, that fail fast."""
 
+import os
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +54,16 @@ def cloudwatch() -> "CloudWatchClient":
 def lambda_() -> "LambdaClient":
     """AWS Lambda."""
     return _client("lambda")
+
+
+def made_in_init(*clients: Callable[[], object]) -> None:
+    """Make these clients while a function's environment starts, so that its first event does not wait for them.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
+    """
+    if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+        for make in clients:
+            make()
 
 
 def _client(service: str) -> Any:

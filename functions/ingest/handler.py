@@ -25,6 +25,7 @@ DOCUMENT = Path(__file__).with_name("openapi.json")
 """The API's description; `python -m lab openapi` writes it."""
 
 api = Api()
+aws.made_in_init(aws.sqs, aws.ssm)
 
 
 @cache

@@ -35,6 +35,7 @@ PREVIEW_SECONDS = 25
 """An HTTP API waits 30 seconds for its answer (HTTP API quotas)."""
 
 api = Api()
+aws.made_in_init(aws.sqs, aws.dynamodb)
 
 
 @cache

@@ -44,6 +44,8 @@ PRICE_FAILURE_THRESHOLD = 7
 SETTLING_SHARE = 4
 """A quarter of the worker's time is kept for settling the batch."""
 
+aws.made_in_init(aws.sqs, aws.dynamodb, aws.events, aws.ssm)
+
 
 class UnacknowledgedError(Exception):
     """Tells Powertools' batch processor that a message is to be delivered again."""

@@ -3,7 +3,7 @@
     python -m loadtests.benchmarks.cold_start
 
 Each import runs in a fresh interpreter that sees the bundle and what Lambda's runtime offers, nothing else, and
-compiles the bundle's sources as a cold start does. Processor time is the least of several runs.
+takes its bytecode from there, as a cold start does. Processor time is the least of several runs.
 """
 
 import json
