@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from tests.engine import functions
 from tests.engine.functions import Function
+from tests.engine.metrics import recent
 from tests.eventually import eventually
 
 RECORDER = """
@@ -501,16 +502,7 @@ def test_settings_that_aws_refuses_are_refused(
 
 
 def _received(aws: Callable[..., Any], queue: Queue) -> float:
-    found = aws("cloudwatch").get_metric_statistics(
-        Namespace="AWS/SQS",
-        MetricName="NumberOfMessagesReceived",
-        Dimensions=[{"Name": "QueueName", "Value": queue.name}],
-        StartTime=time.time() - 3600,
-        EndTime=time.time() + 3600,
-        Period=86400,
-        Statistics=["Sum"],
-    )
-    return sum(point["Sum"] for point in found["Datapoints"])
+    return recent(aws("cloudwatch"), "AWS/SQS", "NumberOfMessagesReceived", QueueName=queue.name)
 
 
 def _stays[T](look: Callable[[], T], wanted: T) -> None:

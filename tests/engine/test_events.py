@@ -3,12 +3,12 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.engine.metrics import recent
 from tests.eventually import eventually
 
 
@@ -67,17 +67,7 @@ def cloudwatch(aws: Callable[..., Any]) -> Any:
 
 
 def total(cloudwatch: Any, bus: Bus, name: str) -> float:
-    end = datetime.now(UTC) + timedelta(minutes=1)
-    found = cloudwatch.get_metric_statistics(
-        Namespace="AWS/Events",
-        MetricName=name,
-        Dimensions=[{"Name": "EventBusName", "Value": bus.name}, {"Name": "RuleName", "Value": "failed"}],
-        StartTime=end - timedelta(minutes=10),
-        EndTime=end,
-        Period=3600,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return sum(point["Sum"] for point in found)
+    return recent(cloudwatch, "AWS/Events", name, EventBusName=bus.name, RuleName="failed")
 
 
 def test_matching_events_reach_a_queue_and_are_counted(bus: Bus, cloudwatch: Any) -> None:

@@ -6,12 +6,12 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.engine.metrics import recent
 from tests.eventually import eventually
 
 
@@ -35,17 +35,7 @@ class Topic:
 
     def metric(self, name: str, statistic: str = "Sum") -> float:
         """Of the last minutes."""
-        end = datetime.now(UTC) + timedelta(minutes=1)
-        points = self._cloudwatch.get_metric_statistics(
-            Namespace="AWS/SNS",
-            MetricName=name,
-            Dimensions=[{"Name": "TopicName", "Value": self.name}],
-            StartTime=end - timedelta(minutes=10),
-            EndTime=end,
-            Period=3600,
-            Statistics=[statistic],
-        )["Datapoints"]
-        return sum(point[statistic] for point in points)
+        return recent(self._cloudwatch, "AWS/SNS", name, statistic, TopicName=self.name)
 
     def delete(self) -> None:
         self.sns.delete_topic(TopicArn=self.arn)

@@ -2,8 +2,7 @@
 
 import json
 import threading
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localstack.aws.api import RequestContext
@@ -15,12 +14,12 @@ from moto.dynamodb.models import dynamodb_backends
 from lab_localstack.dynamodb.capacity import consumed, read_units, size, write_units
 from lab_localstack.dynamodb.errors import ValidationError
 from lab_localstack.dynamodb.locking import LOCK
+from lab_localstack.dynamodb.responses import replace
 from lab_localstack.dynamodb.rows import Row, attributes
+from lab_localstack.dynamodb.throttling import Handler, throttled
 from lab_localstack.dynamodb.transactions import transact_write_items
 from lab_localstack.dynamodb.ttl import delete_expired_items
 from lab_localstack.settings import SETTINGS
-
-type Handler = Callable[[RequestContext, Any], Any]
 
 BATCH_WRITE_LIMIT = 25
 BATCH_GET_LIMIT = 100
@@ -30,17 +29,24 @@ NOT_SERVED = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 
 def dispatch_table(operations: Iterable[str]) -> dict[str, Handler]:
     """The handler of every operation; those not served are missing and thereby refused."""
-    return {name: _served for name in operations if name not in NOT_SERVED} | {
-        "PutItem": _write_item,
-        "UpdateItem": _write_item,
-        "DeleteItem": _write_item,
+    reads: dict[str, Handler] = {
         "GetItem": _read_items,
         "Query": _read_items,
         "Scan": _read_items,
-        "BatchWriteItem": _batch_write_item,
         "BatchGetItem": _batch_get_item,
+    }
+    writes: dict[str, Handler] = {
+        "PutItem": _write_item,
+        "UpdateItem": _write_item,
+        "DeleteItem": _write_item,
+        "BatchWriteItem": _batch_write_item,
         "TransactWriteItems": transact_write_items,
     }
+    return (
+        {name: _served for name in operations if name not in NOT_SERVED}
+        | {name: throttled("Read", handler) for name, handler in reads.items()}
+        | {name: throttled("Write", handler) for name, handler in writes.items()}
+    )
 
 
 def _served(context: RequestContext, _request: Any) -> Response:
@@ -65,7 +71,7 @@ def _write_item(context: RequestContext, request: Any) -> Response:
             row.restore(before)
         elif detail != "NONE":
             units = write_units(attributes(before), attributes(row.item))
-            _replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
+            replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
     return response
 
 
@@ -77,7 +83,7 @@ def _read_items(context: RequestContext, request: Any) -> Response:
         body = json.loads(response.get_data())
         read = sum(map(size, body.get("Items") or [body.get("Item") or {}]))
         units = read_units(read, consistent=bool(request.get("ConsistentRead")))
-        _replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
+        replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
     return response
 
 
@@ -87,7 +93,7 @@ def _batch_write_item(context: RequestContext, request: Any) -> Response:
     response = _served(context, request)
     if response.status_code < 400:
         used = {table: sum(map(_request_units, requests)) for table, requests in items.items()}
-        _replace(response, ItemCollectionMetrics=None, ConsumedCapacity=_by_table(used, request))
+        replace(response, ItemCollectionMetrics=None, ConsumedCapacity=_by_table(used, request))
     return response
 
 
@@ -106,7 +112,7 @@ def _batch_get_item(context: RequestContext, request: Any) -> Response:
             )
             for table, of_table in items.items()
         }
-        _replace(response, ConsumedCapacity=_by_table(used, request))
+        replace(response, ConsumedCapacity=_by_table(used, request))
     return response
 
 
@@ -117,13 +123,6 @@ def _request_units(write: dict[str, Any]) -> int:
 def _by_table(used: Mapping[str, float], request: Any) -> list[dict[str, Any]] | None:
     detail = request.get("ReturnConsumedCapacity", "NONE")
     return None if detail == "NONE" else [consumed(table, units, detail) for table, units in used.items()]
-
-
-def _replace(response: Response, **fields: Any) -> None:
-    """Set fields of a JSON response, or remove those given as None; its checksum follows."""
-    body = json.loads(response.get_data()) | fields
-    response.set_data(json.dumps({key: value for key, value in body.items() if value is not None}))
-    response.headers["x-amz-crc32"] = str(zlib.crc32(response.get_data()))
 
 
 def _require_at_most(limit: int, given: int, name: str) -> None:
