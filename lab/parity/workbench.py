@@ -106,15 +106,14 @@ class Workbench:
         logs.create_log_stream(logGroupName=group, logStreamName="probe")
         return group, "probe"
 
-    def table(self, **settings: Any) -> str:
-        """An active table with the string key `id`."""
+    def table(self, **billing: Any) -> str:
+        """An active table with the string key `id`; on demand, unless its billing is given."""
         dynamodb, name = self.client("dynamodb"), self.name()
         dynamodb.create_table(
             TableName=name,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-            **settings,
+            **billing or {"BillingMode": "PAY_PER_REQUEST"},
         )
         self.afterwards(dynamodb.delete_table, TableName=name)
         return name
