@@ -33,13 +33,13 @@ class Aws:
 
     def client(self, service: Any, **config: Any) -> Any:
         """A boto3 client, which callers annotate with its type. Time-outs are short: engines are near."""
-        options = Config(
-            connect_timeout=2,
-            read_timeout=60,
-            retries={"total_max_attempts": 3, "mode": "standard"},
-            max_pool_connections=32,
-            **config,
-        )
+        usual: dict[str, Any] = {
+            "connect_timeout": 2,
+            "read_timeout": 60,
+            "retries": {"total_max_attempts": 3, "mode": "standard"},
+            "max_pool_connections": 32,
+        }
+        options = Config(**usual | config)
         session: Any = self.session  # its overloads by service name cannot take a name that is a variable
         return session.client(service, endpoint_url=self.endpoint, config=options)
 

@@ -240,31 +240,32 @@ def score(game: Game) -> ScoreCard:
     game.end()
     if waiting := game.pipeline.queue().total:
         game.say(f"waiting for the last {waiting} orders")
+    samples = game.timeline.samples
+    began, over = (game.injected_at[0], game.injected_at[-1]) if game.injected_at else (None, None)
+    complete = len(game.injected_at) == len(game.day.injects)
+
+    def well() -> list[float]:
+        if over is None or not complete:
+            return []
+        return [s.at for s in samples if s.at >= over and not (s.queued or s.in_flight)]
+
     with contextlib.suppress(LabError):
         wait_for(
             "an empty queue",
-            lambda: game.pipeline.queue().total,
-            lambda total: total == 0,
+            lambda: game.pipeline.queue().total == 0 and (well() or not complete),
+            bool,
             within=DRAIN_SECONDS,
         )
-    samples = game.timeline.samples
-    began, over = (game.injected_at[0], game.injected_at[-1]) if game.injected_at else (None, None)
     if began is not None and over is not None:
         game.timeline.spans.append(Span(game.day.injects[0].told, began, over))
-    complete = len(game.injected_at) == len(game.day.injects)
     rang = [s.at for s in samples if began is not None and s.at >= began and "ALARM" in s.alarms.values()]
-    well = [
-        s.at
-        for s in samples
-        if complete and over is not None and s.at >= over and not (s.queued or s.in_flight)
-    ]
     sent = [*(one.order_id for one in game.accepted), *game.strange]
     return ScoreCard(
         alarm_after=rang[0] - began if rang and began is not None else None,
         declared_after=game.declared_at - began
         if game.declared_at is not None and began is not None
         else None,
-        recovered_after=well[0] - over if well and over is not None else None,
+        recovered_after=well()[0] - over if well() and over is not None else None,
         hints=game.hints_given,
         refused=game.refused,
         ledger=ledger.settle(

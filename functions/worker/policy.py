@@ -1,5 +1,6 @@
 """What to do with a message that failed: another try after a delay, a fresh start, or the DLQ."""
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -45,8 +46,9 @@ class RetryPolicy:
     """Exponential backoff with full jitter, by the number of receives.
 
     Under the breaker strategies `defer` and `pause` a message that met an open circuit stays hidden for the
-    circuit's recovery time at least, three times as long after every further receive. Receives run out whatever
-    the waits are, and SQS counts them: the last but one is therefore the last that an open circuit may cost. A
+    circuit's recovery time at least, three times as long after every further receive, but no longer than twice its
+    age: an order is late by about three times its dependency's outage at most. Receives run out whatever the waits
+    are, and SQS counts them: the last but one is therefore the last that an open circuit may cost. A
     message that meets it then is sent to its queue anew. The last receive is left for a worker that dies.
     Where the circuit is closed by the end of the batch, the wait is a retry's.
     """
@@ -58,22 +60,27 @@ class RetryPolicy:
     strategy: BreakerStrategy
     rng: random.Random
 
-    def decide(self, error: Exception, receive_count: int, requeues: int = 0) -> Bury | Retry | Requeue:
-        """The fate of a message that failed at its `receive_count`-th receive, after so many requeues."""
+    def decide(
+        self, error: Exception, receive_count: int, requeues: int = 0, age_seconds: float = math.inf
+    ) -> Bury | Retry | Requeue:
+        """The fate of a message that failed at its `receive_count`-th receive, after so many requeues.
+
+        `age_seconds` is the time since its order was accepted.
+        """
         if not category_of(error).retryable:
             return Bury()
         delay = full_jitter(receive_count, self.base_seconds, self.cap_seconds, self.rng)
         delay += error.retry_after if isinstance(error, TransientError) else 0
         if isinstance(error, CircuitOpenError) and self.strategy != "none":
             if not isinstance(error, CircuitRecoveredError):
-                delay += self._until_recovery(receive_count - 1 + requeues)
+                delay += self._until_recovery(receive_count - 1 + requeues, age_seconds)
             if receive_count >= self.max_receive_count - 1 and requeues < MAX_REQUEUES:
                 return Requeue(min(round(delay), MAX_DEFER_SECONDS))
         if receive_count >= self.max_receive_count:
             return Bury()
         return Retry(min(round(delay), MAX_DELAY_SECONDS))
 
-    def _until_recovery(self, waits: int) -> int:
+    def _until_recovery(self, waits: int, age_seconds: float) -> float:
         """Seconds to wait for a circuit, after so many waits in vain."""
-        longest = max(MAX_DEFER_SECONDS, self.recovery_seconds)
+        longest = max(min(MAX_DEFER_SECONDS, (DEFER_FACTOR - 1) * age_seconds), self.recovery_seconds)
         return min(self.recovery_seconds * DEFER_FACTOR ** min(waits, 16), longest)

@@ -5,6 +5,7 @@ bus, a dead letter only when the DLQ has it, a requeued message only when its qu
 between is delivered again, and idempotency turns the second time into a duplicate.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,7 +53,8 @@ class Settlement:
         leaving: list[Hidden] = []
         dying: list[Failed] = []
         for one in failed:
-            fate = self.policy.decide(one.error, one.envelope.receive_count, one.envelope.requeues)
+            age = time.time() - one.envelope.accepted_at / 1000
+            fate = self.policy.decide(one.error, one.envelope.receive_count, one.envelope.requeues, age)
             _log_failure(one, will_retry=not isinstance(fate, Bury))
             match fate:
                 case Bury():

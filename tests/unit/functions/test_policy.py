@@ -61,6 +61,15 @@ def test_defer_hides_a_message_for_the_recovery_time_at_least(receive_count: int
     assert RECOVERY <= least <= seconds <= MAX_DEFER_SECONDS + CAP
 
 
+@given(st.integers(min_value=1, max_value=200), st.floats(min_value=-5, max_value=1e6))
+def test_a_circuit_is_not_waited_for_longer_than_twice_the_orders_age(receive_count: int, age: float) -> None:
+    """Property: receives spent on other failures do not make an order later than its dependency made it."""
+    of = RetryPolicy(1000, 0, 0, RECOVERY, "defer", random.Random(1))
+    fate = of.decide(CircuitOpenError("x"), receive_count, age_seconds=age)
+    assert isinstance(fate, Retry)
+    assert RECOVERY <= fate.seconds <= max(RECOVERY, round(2 * age))
+
+
 def test_a_recovery_time_above_the_longest_wait_is_waited_for() -> None:
     of = RetryPolicy(10, BASE, CAP, 10_000, "defer", random.Random(1))
     assert delay(CircuitOpenError("x"), 1, of) >= 10_000
@@ -80,7 +89,7 @@ def test_a_message_that_meets_nothing_but_an_open_circuit_outlives_hours(
 ) -> None:
     """Property: with any maxReceiveCount, and with the longest loop that Lambda allows."""
     of, receive_count, requeues, waited = policy(max_receive_count=limit), 1, 0, 0
-    while not isinstance(fate := of.decide(CircuitOpenError("x"), receive_count, requeues), Bury):
+    while not isinstance(fate := of.decide(CircuitOpenError("x"), receive_count, requeues, waited), Bury):
         waited += fate.seconds
         receive_count, requeues = (
             (1, requeues + 1) if isinstance(fate, Requeue) else (receive_count + 1, requeues)
