@@ -57,7 +57,7 @@ def run(
                 f"gameday-{day.name}",
                 f"GameDay: {day.title}",
                 engine,
-                game.timeline,
+                game.timeline.so_far(),
                 ledger=card.ledger,
                 timings=rows(card),
             ),

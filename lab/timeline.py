@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -47,6 +47,10 @@ class Timeline:
     def now(self) -> float:
         """Seconds since the start."""
         return time.time() - self.started
+
+    def so_far(self) -> "Timeline":
+        """What is known now, for who looks while it is still being recorded."""
+        return replace(self, samples=list(self.samples), spans=list(self.spans))
 
     @contextmanager
     def span(self, name: str) -> Generator[None]:
