@@ -1,6 +1,7 @@
-"""Host engines of a test's own, with settings of its own."""
+"""Engines of a test's own, or given to it."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 
@@ -10,16 +11,10 @@ from tests.engine import functions
 from tests.engine.functions import Function
 
 
-class EngineWith(HostEngine):
-    """A host engine with additional environment variables."""
+class Clients:
+    """What tests do with an engine at an endpoint."""
 
-    def __init__(self, **variables: str) -> None:
-        super().__init__(free_port())
-        self._variables = variables
-
-    def environment(self) -> dict[str, str]:
-        """The usual variables and the additional ones."""
-        return super().environment() | self._variables
+    endpoint: str
 
     def create(self, code: str, **configuration: Any) -> Function:
         """A function of this engine."""
@@ -32,3 +27,23 @@ class EngineWith(HostEngine):
             aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
         )
         return session.client(service, endpoint_url=self.endpoint, config=options)
+
+
+class EngineWith(Clients, HostEngine):
+    """A host engine with additional environment variables."""
+
+    def __init__(self, **variables: str) -> None:
+        super().__init__(free_port())
+        self._variables = variables
+
+    def environment(self) -> dict[str, str]:
+        """The usual variables and the additional ones."""
+        return super().environment() | self._variables
+
+
+class EngineAt(Clients):
+    """An engine that runs already, in a container or elsewhere."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.port = urlsplit(endpoint).port or 80
