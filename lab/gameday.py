@@ -95,15 +95,17 @@ GAMEDAYS = {
             "traffic-spike",
             "Everybody orders at once",
             rate=1,
-            seconds=60,
+            seconds=75,
             injects=(
                 Inject(10, "A campaign has started.", rate=10),
-                Inject(35, "The campaign is over.", rate=1),
+                Inject(25, "Somebody wants to spare the database.", faults.worker_concurrency(0)),
+                Inject(40, "The campaign is over.", rate=1),
+                Inject(50, "The database can take it, they say.", None),
             ),
             hints=(
                 "What grows, and does it stop growing?",
                 "Which number says that the worker keeps up: depth, age or latency?",
-                "What would you change if it did not, and what would that cost?",
+                "If it stopped at once, who stopped it? Compare Throttles with Errors; look at reserved concurrency.",
             ),
         ),
     )

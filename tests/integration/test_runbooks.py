@@ -48,7 +48,7 @@ def test_a_command_of_the_runbooks_runs(pipeline: Pipeline, command: str) -> Non
 
 @pytest.mark.parametrize(
     ("gameday", "dead", "alarm"),
-    [("schema-evolution", 6, True), ("downstream-outage", 0, False), ("traffic-spike", 0, False)],
+    [("schema-evolution", 6, True), ("downstream-outage", 0, False), ("traffic-spike", 0, True)],
 )
 def test_a_gameday_can_be_played_unattended_and_loses_nothing(
     pipeline: Pipeline, gameday: str, dead: int, alarm: bool
