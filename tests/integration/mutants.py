@@ -26,7 +26,10 @@ class Patch:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A scenario with something broken. `changes` are in force in every act, `endless` leaves its faults there."""
+    """A scenario with something broken. `changes` are in force in every act, `endless` leaves its faults there.
+
+    Where what is broken takes its time to show, the run is `patient`.
+    """
 
     scenario: str
     broken: str
@@ -34,6 +37,7 @@ class Mutant:
     changes: tuple[Change, ...] = ()
     faultless: bool = False
     endless: bool = False
+    patient: bool = False
     patch: Patch | None = None
 
     def __str__(self) -> str:
@@ -162,8 +166,14 @@ MUTANTS = (
     Mutant(
         "partial-batch",
         "what can never pass is retried",
-        {"fault": ("category of death", "type of death", "receives until death", "DLQ alarm")},
+        {"fault": ("receives until death",)},
         patch=RETRIES_THE_HOPELESS,
+    ),
+    Mutant(
+        "partial-batch",
+        "the worker forgets its dead letters",
+        {"fault": ("category of death", "type of death", "DLQ alarm")},
+        patch=FORGETS_THE_DEAD,
     ),
     Mutant(
         "partial-batch",
@@ -494,6 +504,7 @@ MUTANTS = (
         "the worker remembers no idempotency key",
         {"recovery": ("most executions of one order",)},
         patch=REPEATS,
+        patient=True,
     ),
     Mutant(
         "breaker-strategies",

@@ -69,7 +69,7 @@ def test_a_broken_pipeline_refutes_what_was_predicted(
         monkeypatch.setattr(Experiment, "move_natively", lambda run, to_the_queue: run.redrive())
     steady.restore(pipeline, print)
     entry = load(mutant.scenario)
-    runner = Runner(pipeline, "host engine", print, mutant.faultless, hasty=True)
+    runner = Runner(pipeline, "host engine", print, mutant.faultless, hasty=not mutant.patient)
     with patched(pipeline, mutant.patch) if mutant.patch else nullcontext():
         run = runner.run(replace(entry, scenario=mutant.of(entry.scenario)))
     seen = {(finding.act, finding.name): finding for finding in run.findings}
