@@ -24,3 +24,9 @@ def test_ceilings_never_fall_and_never_pass_the_cap(attempt: int, base: int, cap
 
 def test_ceilings_double() -> None:
     assert [ceiling(attempt, 6, 300) for attempt in range(1, 8)] == [6, 12, 24, 48, 96, 192, 300]
+
+
+def test_waits_are_spread_evenly_from_zero_to_the_ceiling() -> None:
+    rng = random.Random(1)
+    tenths = {int(full_jitter(4, 1, 300, rng) / 8 * 10) for _ in range(200)}
+    assert tenths == set(range(10))
