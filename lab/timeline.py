@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lab.metrics import Metric, Sums
 from lab.observe import Pipeline
 
 SAMPLE_SECONDS = 0.5
@@ -15,7 +16,10 @@ SAMPLE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Sample:
-    """The pipeline at one moment. `at` is seconds since the timeline's start."""
+    """The pipeline at one moment. `at` is seconds since the timeline's start, `processed` a count since then.
+
+    The count is CloudWatch's, which costs the same however many orders there are; it comes a moment later.
+    """
 
     at: float
     queued: int
@@ -70,14 +74,16 @@ def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timel
     """
     timeline = Timeline()
     finished = threading.Event()
+    processed = Metric(pipeline.stack.metric_namespace, "OrdersProcessed", (("service", "worker"),))
 
     def sample() -> None:
-        already = pipeline.processed()
+        sums = Sums(pipeline)
+        sums.watch(processed)
         last = False
         while not last:
             last = finished.wait(every)  # one more sample after the end, so that the end is seen
             try:
-                timeline.samples.append(_sample(pipeline, timeline.now, already))
+                timeline.samples.append(_sample(pipeline, timeline.now, sums.of(processed)))
             except (BotoCoreError, ClientError):
                 timeline.missed += 1
 
@@ -90,13 +96,13 @@ def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timel
         thread.join(timeout=10)
 
 
-def _sample(pipeline: Pipeline, at: float, already: int) -> Sample:
+def _sample(pipeline: Pipeline, at: float, processed: float) -> Sample:
     queue, dlq = pipeline.queue(), pipeline.dlq()
     return Sample(
         at=at,
         queued=queue.visible + queue.delayed,
         in_flight=queue.in_flight,
         dlq=dlq.total,
-        processed=pipeline.processed() - already,
+        processed=round(processed),
         alarms=pipeline.alarm_states(),
     )
