@@ -68,8 +68,9 @@ class Load:
 
 
 def measure(pipeline: Pipeline, meter: Meter, log: Path, load: Load) -> Measurement:
-    """Measure what is deployed, warm. Raises LabError if orders do not come through."""
-    _post_and_process(pipeline, meter, 4 * load.threads, load.threads)
+    """Measure what is deployed, warm: as many POSTs as are timed have gone before, and environments do not start any
+    more. Raises LabError if orders do not come through."""
+    _post_and_process(pipeline, meter, load.posts, load.threads)
     calls, drain_rate = _drain(pipeline, log, load.messages)
     rate, accepted_rate, spent = _post_and_process(pipeline, meter, load.posts, load.threads)
     return Measurement(load.messages, calls, drain_rate, rate, accepted_rate, spent)
