@@ -27,7 +27,7 @@ SAMPLED_ROWS = 25
 UNKNOWN = "not provable here: only the host engine logs every call"
 
 OF_FUNCTIONS = re.compile(
-    r"dynamodb\.(GetItem|PutItem|UpdateItem|DeleteItem|TransactWriteItems)"
+    r"dynamodb\.(GetItem|PutItem|UpdateItem|DeleteItem)"
     r"|sqs\.(SendMessage|SendMessageBatch|ChangeMessageVisibility|ChangeMessageVisibilityBatch|DeleteMessageBatch)"
 )
 """Calls that the functions make and that are charged; the lab's own looks use others."""
@@ -77,20 +77,24 @@ def measure(pipeline: Pipeline, engine_log: Path | None, start: int, end: int, o
     }
     if engine_log is not None:
         usage.calls = calls(engine_log, start, end)
-        usage.quantities |= charged(usage.calls, usage.invocations.get("worker", 0), write_units(pipeline))
+        batches = usage.invocations.get("worker", 0)
+        usage.quantities |= charged(usage.calls, batches, logs.committed, write_units(pipeline))
     return usage
 
 
-def charged(counted: Mapping[str, int], batches: int, units: tuple[int, int]) -> dict[str, float | None]:
+def charged(
+    counted: Mapping[str, int], batches: int, committed: int, units: tuple[int, int]
+) -> dict[str, float | None]:
     """Requests and capacity units of calls.
 
     Lambda's poller makes one ReceiveMessage and one DeleteMessageBatch for each of `batches`; it is no HTTP client of
     the engine's, so its calls are in no log. `units` are the write units of an order's row and of its idempotency
-    record; a transaction costs twice.
+    record, which are written twice in a transaction; `committed` are the orders whose transaction succeeded, as one
+    call may hold those of a whole batch. Transactions that were cancelled are charged on AWS, and left out here.
     """
     sqs = sum(count for name, count in counted.items() if name.startswith("sqs.")) + 2 * batches
     single = sum(counted.get(f"dynamodb.{name}", 0) for name in ("PutItem", "UpdateItem", "DeleteItem"))
-    in_transactions = 2 * sum(units) * counted.get("dynamodb.TransactWriteItems", 0)
+    in_transactions = 2 * sum(units) * committed
     return {
         "sqs-request": sqs,
         "dynamodb-write": single + in_transactions,
@@ -179,15 +183,19 @@ def _milliseconds(text: str) -> float:
 ANNOUNCED = re.compile(r'"event": ?"order\.(processed|duplicate|dead_lettered)"')
 """Each of these lines stands for one event that the worker puts on the bus."""
 
+COMMITTED = re.compile(r'"event": ?"order\.processed"')
+"""Each of these lines stands for one order whose effect was committed."""
+
 
 class _Logs:
-    """All lines of log groups in a stretch of time, whose bytes and announced events are counted as they are read."""
+    """All lines of log groups in a stretch of time; bytes, events and commits are counted as they are read."""
 
     def __init__(self, pipeline: Pipeline, start: int, end: int) -> None:
         self._client: CloudWatchLogsClient = pipeline.aws.client("logs")
         self._start, self._end = start, end
         self.bytes = 0
         self.events = 0
+        self.committed = 0
 
     def lines(self, group: str) -> list[str]:
         return list(self._read(group))
@@ -201,4 +209,5 @@ class _Logs:
                 text = event.get("message", "")
                 self.bytes += len(text.encode())
                 self.events += bool(ANNOUNCED.search(text))
+                self.committed += bool(COMMITTED.search(text))
                 yield text

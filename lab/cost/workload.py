@@ -45,11 +45,16 @@ class Traffic:
         return sent
 
     def processed(self, ids: list[str]) -> None:
-        """Wait until all of them have their effect and nothing is queued."""
+        """Wait until all of them have their effect, or died of a failure mode that may kill one, and none is queued."""
         wanted = set(ids)
+
+        def missing() -> int:
+            done = {effect.order_id for effect in self.pipeline.effects(wanted)}
+            return len(wanted - done) - self.pipeline.dlq().visible
+
         wait_for(
-            f"{len(ids)} orders to be processed (still missing)",
-            lambda: len(wanted - {effect.order_id for effect in self.pipeline.effects(wanted)}),
+            f"{len(ids)} orders to be processed or dead (still missing)",
+            missing,
             lambda missing: missing == 0,
             within=SETTLE_SECONDS,
             every=0.5,

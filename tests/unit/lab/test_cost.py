@@ -79,12 +79,11 @@ def test_calls_become_requests_and_capacity_units() -> None:
         "sqs.ChangeMessageVisibilityBatch": 2,
         "dynamodb.PutItem": 10,
         "dynamodb.DeleteItem": 1,
-        "dynamodb.TransactWriteItems": 10,
         "dynamodb.GetItem": 3,
     }
-    assert charged(counted, batches=4, units=(1, 2)) == {
+    assert charged(counted, batches=4, committed=9, units=(1, 2)) == {
         "sqs-request": 10 + 2 + 2 * 4,
-        "dynamodb-write": 10 + 1 + 10 * 2 * (1 + 2),
+        "dynamodb-write": 10 + 1 + 9 * 2 * (1 + 2),
         "dynamodb-read": 3,
     }
 
