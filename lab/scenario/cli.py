@@ -84,9 +84,7 @@ def run(  # noqa: PLR0917  one parameter for each option
     env: Env = "dev",
 ) -> None:
     """Run scenarios one after the other. Exit code 1 if a prediction was refuted or an order is unaccounted for."""
-    if bool(chosen) == every:
-        raise LabError("Name the scenarios to run, or say --all.", "Run: lab scenario list")
-    entries = [load(name) for name in (names() if every else chosen or [])]
+    entries = entries_of(chosen, every=every)
     pipeline, engine = connect(port, env)
     runner = Runner(
         pipeline,
@@ -96,6 +94,18 @@ def run(  # noqa: PLR0917  one parameter for each option
         watch=lambda experiment, found: live(console, experiment, found),
         differs=differences(engines.present(port).packaging),
     )
+    run_all(runner, entries, predict=predict)
+
+
+def entries_of(chosen: list[str] | None, *, every: bool) -> list[Entry]:
+    """The scenarios that were named, or all. Raises LabError unless it is one of both."""
+    if bool(chosen) == every:
+        raise LabError("Name the scenarios to run, or say --all.", "Run: lab scenario list")
+    return [load(name) for name in (names() if every else chosen or [])]
+
+
+def run_all(runner: Runner, entries: list[Entry], *, predict: bool = False) -> None:
+    """Run them one after the other and tell how each went. Raises typer.Exit(1) if one did not pass."""
     runs: list[Run] = []
     start = time.monotonic()
     for entry in entries:

@@ -34,7 +34,8 @@ MAX_RATE = 50
 class Experiment:
     """The verbs of a scenario. Raises LabError when something does not happen in time.
 
-    `differs` tells, by question of `lab probe`, where the engine does not answer as AWS does.
+    `differs` tells, by question of `lab probe`, where the engine does not answer as AWS does. Waits take `pace` times
+    as long as they say, and no longer than `patience` seconds.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Experiment:
     logs: Logs
     seconds: float
     patience: float
+    pace: float = 1.0
     differs: Mapping[str, str] = field(default_factory=dict[str, str])
     accepted: dict[str, Accepted] = field(default_factory=dict[str, Accepted])
     answers: list[int] = field(default_factory=list[int])
@@ -195,7 +197,7 @@ class Experiment:
                 f"The scenario {self.name} took more than {self.seconds:g} s.",
                 "See its report for how far it got.",
             )
-        return wait_for(what, look, done, within=min(within, self.seconds_left, self.patience))
+        return wait_for(what, look, done, within=min(within * self.pace, self.seconds_left, self.patience))
 
     def change(self, change: Change) -> None:
         """Put a fault in force. It is undone with its act, at the end of the run, or when its time is up."""

@@ -42,6 +42,8 @@ class Runner:
     `differs` tells, by question of `lab probe`, where the engine does not answer as AWS does; what relies on that
     is not provable here.
 
+    `pace` is how many times as long everything may take as on an engine of this machine: AWS counts alarms by minutes.
+
     With `faultless` every fault is left out: the predictions about it must be refuted then, which shows that they can
     be. With `hasty`, which faultless implies, little patience is shown, and an act that does not come to its end is
     no end of the run.
@@ -54,6 +56,7 @@ class Runner:
     watch: Watch = lambda _experiment, _findings: contextlib.nullcontext()
     differs: Mapping[str, str] = field(default_factory=dict[str, str])
     hasty: bool = False
+    pace: float = 1.0
 
     def run(self, entry: Entry, guesses: Mapping[tuple[str, str], str] | None = None) -> Run:
         """Run one scenario from the steady state and back to it. Raises LabError on a dirty lab.
@@ -85,7 +88,8 @@ class Runner:
                 timeline=timeline,
                 sums=Sums(self.pipeline),
                 logs=Logs(self.pipeline),
-                seconds=scenario.seconds,
+                seconds=scenario.seconds * self.pace,
+                pace=self.pace,
                 patience=HASTE_SECONDS if self.faultless or self.hasty else math.inf,
                 differs=self.differs,
             )

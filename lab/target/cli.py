@@ -14,7 +14,10 @@ from lab import paths
 from lab.aws import Aws
 from lab.context import settings_of
 from lab.errors import LabError
-from lab.scenario.cli import Env
+from lab.observe import Pipeline
+from lab.scenario.cli import Env, entries_of, run_all
+from lab.scenario.live import live
+from lab.scenario.runner import Runner
 from lab.stack import Stack, stack_names
 from lab.target import cdk
 from lab.target.account import Caller, Consent, caller, refuse_by_environment, require_consent
@@ -24,6 +27,8 @@ from lab.target.teardown import Teardown, delete, survey
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 DEFAULT_EMAIL = "devops@example.com"
 SHOWN = 12
+AWS_PACE = 5.0
+"""Alarms and metrics of AWS are of whole minutes, where the engine's are of ten seconds."""
 
 app = typer.Typer(
     name="aws", help="The AWS target: a real account, never without asking.", no_args_is_help=True
@@ -132,6 +137,30 @@ def destroy(
     with Console(stderr=True).status("deleting"):
         delete(aws, found.stacks)
     say(f"deleted: {', '.join(found.stacks)}")
+
+
+@app.command()
+def scenario(
+    chosen: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
+    env: Env = "dev",
+    account: Account = None,
+    yes: Yes = False,
+) -> None:
+    """Run scenarios on a deployment in an AWS account: they send orders to it, break it, and roll that back."""
+    consent = Consent(account, yes)
+    session, who = _identify(consent, env)
+    entries = entries_of(chosen, every=every)
+    require_consent(who, f"break its {env} on purpose", consent, _question())
+    aws = Aws(session, None)
+    runner = Runner(
+        Pipeline(aws, Stack.read(aws, env)),
+        "AWS",
+        say,
+        watch=lambda experiment, found: live(console, experiment, found),
+        pace=AWS_PACE,
+    )
+    run_all(runner, entries)
 
 
 def say(line: str) -> None:

@@ -392,6 +392,24 @@ def test_a_teardown_that_nobody_confirms_deletes_nothing(
     assert deployment.calls == []
 
 
+@pytest.mark.parametrize("answer", ["", "yes", OTHER])
+@pytest.mark.usefixtures("deployment")
+def test_a_scenario_breaks_nothing_in_an_account_that_nobody_named(
+    monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    ran: list[Any] = []
+    monkeypatch.setattr(cli, "run_all", lambda runner, entries: ran.append((runner.engine, entries[0].name)))
+    monkeypatch.setattr(cli, "Stack", SimpleNamespace(read=lambda _aws, _env: None))
+    monkeypatch.setattr(cli, "Pipeline", lambda _aws, _stack: None)
+    monkeypatch.setattr(cli, "_question", lambda: typed(answer))
+    with pytest.raises(LabError, match="nothing was done"):
+        cli.scenario(["happy-path"], every=False)
+    assert ran == []
+    monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
+    cli.scenario(["happy-path"], every=False)
+    assert ran == [("AWS", "happy-path")]
+
+
 @pytest.mark.parametrize("given", ["profile=local", "envName=prod"])
 def test_what_the_command_decides_is_not_for_a_setting(deployment: Deployment, given: str) -> None:
     with pytest.raises(LabError, match="is not for the AWS target"):
@@ -432,7 +450,7 @@ def test_cdk_gets_the_credentials_that_were_shown_and_nothing_that_could_replace
     assert seen["AWS_REGION"] == "eu-west-1"
 
 
-@pytest.mark.parametrize("command", ["diff", "deploy", "destroy", "bootstrap"])
+@pytest.mark.parametrize("command", ["diff", "deploy", "destroy", "bootstrap", "scenario"])
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
