@@ -396,11 +396,12 @@ def test_nothing_is_lost_and_nothing_handled_twice_over_many_messages(make: Call
 def test_as_many_batches_run_at_once_as_the_mapping_allows(
     make: Callable[..., Pipeline], scaling: dict[str, Any], at_once: int
 ) -> None:
-    pipeline = make(BatchSize=1, Enabled=False, **scaling)
-    bodies = [f"sleep 0.5 {number}" for number in range(at_once * 2)]
+    pipeline = make(timeout=15, BatchSize=1, Enabled=False, **scaling)
+    # the first ones last until the last of them has an environment: two at a time start where there are two processors
+    bodies = [f"sleep {8 if number < at_once else 0.5} {number}" for number in range(at_once * 2)]
     pipeline.queue.send(*bodies)
     pipeline.mapping.update(Enabled=True)
-    said = pipeline.handled(*bodies, within=20)
+    said = pipeline.handled(*bodies, within=40)
     marks = sorted([(each["began"], 1) for each in said] + [(each["ended"], -1) for each in said])
     running = most = 0
     for _, change in marks:
