@@ -218,10 +218,10 @@ def _prune(site: Path) -> None:
             path.unlink()
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files below a folder by their relative names, in order, without bytecode."""
+def _files(folder: Path, *, bytecode: bool = False) -> Iterator[tuple[str, Path]]:
+    """The files below a folder by their relative names, in order; bytecode only if asked for."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and (bytecode or "__pycache__" not in path.parts):
             yield path.relative_to(folder).as_posix(), path
 
 
@@ -232,12 +232,7 @@ def _framed(name: str, path: Path) -> bytes:
 
 
 def _write_zip(path: Path, folders: Iterable[Path]) -> None:
-    files = {
-        file.relative_to(folder).as_posix(): file
-        for folder in folders
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
+    files = dict(entry for folder in folders for entry in _files(folder, bytecode=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(f".{os.getpid()}.new")
     with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive:

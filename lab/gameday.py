@@ -258,6 +258,7 @@ def score(game: Game) -> ScoreCard:
             bool,
             within=DRAIN_SECONDS,
         )
+    recovered = well()
     if began is not None and over is not None:
         game.timeline.spans.append(Span(game.day.injects[0].told, began, over))
     rang = [s.at for s in samples if began is not None and s.at >= began and "ALARM" in s.alarms.values()]
@@ -267,7 +268,7 @@ def score(game: Game) -> ScoreCard:
         declared_after=game.declared_at - began
         if game.declared_at is not None and began is not None
         else None,
-        recovered_after=well()[0] - over if well() and over is not None else None,
+        recovered_after=recovered[0] - over if recovered and over is not None else None,
         hints=game.hints_given,
         refused=game.refused,
         ledger=ledger.settle(

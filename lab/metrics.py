@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lab.observe import Pipeline
+from lab.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -24,6 +25,11 @@ class Metric:
     namespace: str
     name: str
     dimensions: tuple[tuple[str, str], ...] = ()
+
+
+def emitted(stack: Stack, name: str, service: str) -> Metric:
+    """A metric that a function writes into its log."""
+    return Metric(stack.metric_namespace, name, (("service", service),))
 
 
 @dataclass(frozen=True)

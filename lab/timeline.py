@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.metrics import Metric, Sums
+from lab.metrics import Sums, emitted
 from lab.observe import Pipeline
 
 SAMPLE_SECONDS = 0.5
@@ -74,7 +74,7 @@ def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timel
     """
     timeline = Timeline()
     finished = threading.Event()
-    processed = Metric(pipeline.stack.metric_namespace, "OrdersProcessed", (("service", "worker"),))
+    processed = emitted(pipeline.stack, "OrdersProcessed", "worker")
 
     def sample() -> None:
         sums = Sums(pipeline)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.circuits import circuit_states
-from lab.metrics import PERIOD_SECONDS, Metric, Query, values
+from lab.metrics import PERIOD_SECONDS, Metric, Query, emitted, values
 from lab.observe import Depth, Pipeline
 from lab.stack import Stack
 
@@ -230,9 +230,6 @@ class Monitor:
 def counted(stack: Stack) -> dict[str, Query]:
     """What `Rates` are made of."""
 
-    def emitted(name: str, service: str) -> Query:
-        return Query(Metric(stack.metric_namespace, name, (("service", service),)))
-
     def throttles(function: str) -> Query:
         return Query(Metric("AWS/Lambda", "Throttles", (("FunctionName", function),)))
 
@@ -240,11 +237,11 @@ def counted(stack: Stack) -> dict[str, Query]:
         return Query(Metric("AWS/ApiGateway", kind, (("ApiId", stack.api_id),)))
 
     return {
-        "accepted": emitted("OrdersAccepted", "ingest"),
-        "processed": emitted("OrdersProcessed", "worker"),
-        "duplicates": emitted("OrdersDuplicate", "worker"),
-        "failed": emitted("OrdersFailed", "worker"),
-        "dead_lettered": emitted("OrdersDeadLettered", "worker"),
+        "accepted": Query(emitted(stack, "OrdersAccepted", "ingest")),
+        "processed": Query(emitted(stack, "OrdersProcessed", "worker")),
+        "duplicates": Query(emitted(stack, "OrdersDuplicate", "worker")),
+        "failed": Query(emitted(stack, "OrdersFailed", "worker")),
+        "dead_lettered": Query(emitted(stack, "OrdersDeadLettered", "worker")),
         "ingest_throttled": throttles(stack.ingest_function_name),
         "worker_throttled": throttles(stack.worker_function_name),
         "client_errors": answers("4xx"),
@@ -254,7 +251,7 @@ def counted(stack: Stack) -> dict[str, Query]:
 
 def measured(stack: Stack, period: int) -> dict[str, Query]:
     """What is not counted but measured: the queue's age in seconds, latencies in milliseconds."""
-    latency = Metric(stack.metric_namespace, "EndToEndLatency", (("service", "worker"),))
+    latency = emitted(stack, "EndToEndLatency", "worker")
     age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", (("QueueName", stack.queue_name),))
     return {
         "oldest": Query(age, "Maximum", period),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import paths
+from tests.patches import replaced_once
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,7 @@ def noticed(tree: Path, mutation: Mutation) -> str | None:
     """The first unit test that fails with the mutation in place."""
     file = tree / "functions" / mutation.file
     original = file.read_text()
-    assert original.count(mutation.text) == 1, (
-        f"{mutation.file} has changed: adapt the mutation {mutation.text!r}"
-    )
-    file.write_text(original.replace(mutation.text, mutation.mutated))
+    file.write_text(replaced_once(original, mutation.text, mutation.mutated, mutation.file))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "tests/unit/functions"],

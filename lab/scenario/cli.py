@@ -26,6 +26,8 @@ Port = Annotated[
     int,
     typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
 ]
+Chosen = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")]
+Every = Annotated[bool, typer.Option("--all", help="Run all of them.")]
 Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
 
 
@@ -70,8 +72,8 @@ def show(name: str) -> None:
 
 @app.command()
 def run(  # noqa: PLR0917  one parameter for each option
-    chosen: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
+    chosen: Chosen = None,
+    every: Every = False,
     predict: Annotated[
         bool,
         typer.Option("--predict", help="Ask for your own numbers first, and show them beside the result."),

@@ -15,7 +15,7 @@ from lab.aws import Aws
 from lab.context import settings_of
 from lab.errors import LabError
 from lab.observe import Pipeline
-from lab.scenario.cli import Env, entries_of, run_all
+from lab.scenario.cli import Chosen, Env, Every, entries_of, run_all
 from lab.scenario.live import live
 from lab.scenario.runner import Runner
 from lab.stack import Stack, stack_names
@@ -141,8 +141,8 @@ def destroy(
 
 @app.command()
 def scenario(
-    chosen: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
+    chosen: Chosen = None,
+    every: Every = False,
     env: Env = "dev",
     account: Account = None,
     yes: Yes = False,

@@ -47,3 +47,6 @@ class EngineAt(Clients):
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.port = urlsplit(endpoint).port or 80
+
+
+type Engine = EngineWith | EngineAt

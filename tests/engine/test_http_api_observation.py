@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ import pytest
 from tests.engine import functions
 from tests.engine.functions import Function
 from tests.engine.http_apis import SCRIPTED, HttpApi
+from tests.engine.metrics import points
 from tests.eventually import eventually
 
 type Aws = Callable[..., Any]
@@ -86,22 +87,13 @@ def entries(aws: Aws, group: str, count: int) -> list[dict[str, str]]:
 
 
 def statistics(aws: Aws, name: str, dimensions: dict[str, str]) -> dict[str, float]:
-    """Sum, sample count, average and unit of a metric over the last minutes."""
-    now = datetime.now(UTC)
-    points = aws("cloudwatch").get_metric_statistics(
-        Namespace="AWS/ApiGateway",
-        MetricName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        StartTime=now - timedelta(minutes=10),
-        EndTime=now + timedelta(minutes=5),
-        Period=3600,
-        Statistics=["Sum", "SampleCount", "Average"],
-    )["Datapoints"]
+    """Sum, sample count, average and unit of a metric over the last hour."""
+    found = points(aws("cloudwatch"), "AWS/ApiGateway", name, "Sum", "SampleCount", "Average", **dimensions)
     return {
-        "Sum": sum(point["Sum"] for point in points),
-        "SampleCount": sum(point["SampleCount"] for point in points),
-        "Average": max((point["Average"] for point in points), default=0),
-    } | {point["Unit"]: 1 for point in points}
+        "Sum": sum(point["Sum"] for point in found),
+        "SampleCount": sum(point["SampleCount"] for point in found),
+        "Average": max((point["Average"] for point in found), default=0),
+    } | {point["Unit"]: 1 for point in found}
 
 
 def test_each_request_counts_for_the_api_and_for_its_stage(

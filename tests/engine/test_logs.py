@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.engine.metrics import points
+
 
 @pytest.fixture(scope="module")
 def logs(aws: Callable[..., Any]) -> Any:
@@ -51,17 +53,8 @@ def write(logs: Any, group: str, *messages: str | dict[str, Any], at: int | None
 
 
 def metric(cloudwatch: Any, namespace: str, name: str, **dimensions: str) -> dict[str, Any] | None:
-    """The metric's statistics over the last ten minutes, None without data."""
-    end = datetime.now(UTC) + timedelta(minutes=1)
-    found = cloudwatch.get_metric_statistics(
-        Namespace=namespace,
-        MetricName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        StartTime=end - timedelta(hours=1),
-        EndTime=end,
-        Period=7200,
-        Statistics=["Sum", "SampleCount", "Minimum", "Maximum"],
-    )["Datapoints"]
+    """The metric's statistics over the last hour, None without data."""
+    found = points(cloudwatch, namespace, name, "Sum", "SampleCount", "Minimum", "Maximum", **dimensions)
     return found[0] if found else None
 
 

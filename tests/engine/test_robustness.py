@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.engine.engines import EngineAt, EngineWith
+from tests.engine.engines import Engine, EngineAt, EngineWith
 from tests.engine.http_apis import ECHO, HttpApi
 from tests.eventually import eventually
 
@@ -55,7 +55,7 @@ type Request = tuple[str, dict[str, str], bytes]
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[EngineWith | EngineAt]:
+def engine() -> Iterator[Engine]:
     if endpoint := os.environ.get("LAB_TEST_ENDPOINT"):
         yield EngineAt(endpoint)
         return
@@ -66,7 +66,7 @@ def engine() -> Iterator[EngineWith | EngineAt]:
 
 
 @pytest.fixture(scope="module")
-def api(engine: EngineWith | EngineAt) -> HttpApi:
+def api(engine: Engine) -> HttpApi:
     api = HttpApi(engine.client)
     api.route("ANY /{proxy+}", engine.create(ECHO).arn)
     api.stage()
@@ -77,7 +77,7 @@ def api(engine: EngineWith | EngineAt) -> HttpApi:
 
 
 @pytest.fixture(autouse=True)
-def serves_on(engine: EngineWith | EngineAt, api: HttpApi) -> Iterator[None]:
+def serves_on(engine: Engine, api: HttpApi) -> Iterator[None]:
     """After each test the engine serves as before, and holds no more connections and threads than before.
 
     What an engine in a container holds is not seen from here.
@@ -94,7 +94,7 @@ def serves_on(engine: EngineWith | EngineAt, api: HttpApi) -> Iterator[None]:
     eventually(lambda: process.num_fds() <= files + 10 and process.num_threads() <= threads + 30)
 
 
-def use(engine: EngineWith | EngineAt, api: HttpApi) -> None:
+def use(engine: Engine, api: HttpApi) -> None:
     """A queue, a table and a function do what they are for."""
     sqs, dynamodb = engine.client("sqs", read_timeout=5), engine.client("dynamodb", read_timeout=5)
     url = sqs.create_queue(QueueName="still-serving")["QueueUrl"]
@@ -131,7 +131,7 @@ def answers(url: str, requests: list[Request]) -> Counter[tuple[str, int]]:
         return Counter(answer for found in clients.map(post, shares) for answer in found)
 
 
-def blamed(engine: EngineWith | EngineAt, operation: str) -> bool:
+def blamed(engine: Engine, operation: str) -> bool:
     """Whether the engine answers for an operation: what the image's DynamoDB Local answers is its own."""
     return not (isinstance(engine, EngineAt) and operation.startswith("DynamoDB_"))
 
@@ -156,7 +156,7 @@ def bad_json(chance: random.Random) -> bytes:
     )
 
 
-def test_a_thousand_bodies_that_are_no_json(engine: EngineWith | EngineAt) -> None:
+def test_a_thousand_bodies_that_are_no_json(engine: Engine) -> None:
     chance = random.Random(1)
     seen = answers(engine.endpoint, [call(chance, bad_json(chance)) for _ in range(COUNT)])
     assert seen.total() == COUNT
@@ -164,7 +164,7 @@ def test_a_thousand_bodies_that_are_no_json(engine: EngineWith | EngineAt) -> No
     assert wrong == []
 
 
-def test_a_thousand_requests_with_members_of_the_wrong_types(engine: EngineWith | EngineAt) -> None:
+def test_a_thousand_requests_with_members_of_the_wrong_types(engine: Engine) -> None:
     chance = random.Random(2)
 
     def wrong() -> bytes:
@@ -233,7 +233,7 @@ def truncated(chance: random.Random, number: int) -> list[bytes]:
 @pytest.mark.parametrize("write", [huge_headers, truncated], ids=["huge headers", "truncated bodies"])
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 def test_a_thousand_connections_that_go_wrong(
-    engine: EngineWith | EngineAt, api: HttpApi, write: Write, reset: bool
+    engine: Engine, api: HttpApi, write: Write, reset: bool
 ) -> None:
     """Half of them to the AWS API, half to an HTTP API; the client ends each connection without a word."""
     path = api.url.removeprefix(engine.endpoint).encode()

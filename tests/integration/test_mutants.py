@@ -18,6 +18,7 @@ from lab.scenario import Experiment, Verdict
 from lab.scenario.catalog import load
 from lab.scenario.runner import Runner
 from tests.integration.mutants import MUTANTS, Mutant, Patch
+from tests.patches import replaced_once
 
 pytestmark = pytest.mark.long
 
@@ -53,9 +54,7 @@ def mutated(package: bytes, patch: Patch) -> bytes:
                 continue  # Python would take this bytecode and not look at the source
             content = old.read(entry)
             if entry.filename == patch.file:
-                text = content.decode()
-                assert text.count(patch.line) == 1, f"{patch.file} has changed: adapt the mutant"
-                content = text.replace(patch.line, patch.mutated).encode()
+                content = replaced_once(content.decode(), patch.line, patch.mutated, patch.file).encode()
             new.writestr(entry, content)
     return out.getvalue()
 
