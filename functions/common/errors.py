@@ -124,7 +124,10 @@ class ContentionError(TransientError):
 
 
 class EventNotPublishedError(TransientError):
-    """An effect that is committed but not yet announced on the event bus."""
+    """An effect that is committed but not yet announced on the event bus, with the bus's error code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the event was not published: {code}")
 
 
 class OutOfTimeError(TransientError):

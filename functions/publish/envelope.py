@@ -3,11 +3,13 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.common.tracing import TRACEPARENT
+from functions.publish.key import idempotency_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
@@ -34,13 +36,17 @@ class Envelope:
         """The id that ties all traces of the order together; SQS's id where the sender gave none."""
         return self.text("correlationId") or self.message_id
 
+    def idempotency_key(self, order: Mapping[str, Any] | None = None) -> str:
+        """The key it was sent with; without one its order's, where that is known, else SQS's id."""
+        return self.text("idempotencyKey") or (idempotency_key(order) if order else self.message_id)
+
     @property
     def redrive_count(self) -> int:
         """How often it was brought back from the DLQ."""
         text = self.text("redriveCount") or ""
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
-    @property
+    @cached_property
     def lineage(self) -> dict[str, Any]:
         """When the order was accepted, and its earlier deaths; made up where it is missing."""
         made_up = {"acceptedAt": self.sent_at, "history": list[Any]()}
@@ -69,7 +75,7 @@ class Envelope:
         accepted = self.lineage["acceptedAt"]
         return accepted if isinstance(accepted, int) else self.sent_at
 
-    @property
+    @cached_property
     def order_id(self) -> str | None:
         """The order's id, if the body has one."""
         try:

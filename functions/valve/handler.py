@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.common import aws
 from functions.common.errors import AWS_ERRORS, type_of
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
+from functions.common.partial_batch import partial_batch_response
 from functions.common.settings import valve_settings
 from functions.valve.reminder import Reminder
 
@@ -90,4 +91,4 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
             for record in event["Records"]
             if not _valve().apply(record["body"], record["receiptHandle"])
         ]
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
+    return partial_batch_response(kept)

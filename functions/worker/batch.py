@@ -57,16 +57,12 @@ class BatchRunner:
     def _out_of_time(self, envelope: Envelope, *, begun: bool) -> Failed:
         # A message that is still running holds its key; before the claim expires a retry is in vain.
         error = OutOfTimeError("the worker ran out of time", self._claim_seconds if begun else 0)
-        return Failed(envelope, _key(envelope), error)
+        return Failed(envelope, envelope.idempotency_key(), error)
 
 
 def _groups(envelopes: Iterable[Envelope]) -> list[list[Envelope]]:
     """Messages by idempotency key; those nearest to their last receive come first."""
     groups: dict[str, list[Envelope]] = {}
     for envelope in envelopes:
-        groups.setdefault(_key(envelope), []).append(envelope)
+        groups.setdefault(envelope.idempotency_key(), []).append(envelope)
     return sorted(groups.values(), key=lambda group: -max(one.receive_count for one in group))
-
-
-def _key(envelope: Envelope) -> str:
-    return envelope.text("idempotencyKey") or envelope.message_id

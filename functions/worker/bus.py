@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from functions.common.errors import CircuitOpenError, TransientError
+from functions.common.errors import CircuitOpenError, EventNotPublishedError, TransientError
 from functions.events.announcer import Announcer
 from functions.events.order_events import OrderEvent
-from functions.worker.settlement import CIRCUIT_OPEN
+
+type Errors = Sequence[TransientError | None]
+"""What became of each event: None where the bus has it."""
 
 CIRCUIT = "event-bus"
 FAILURE_THRESHOLD = 3
@@ -25,29 +27,31 @@ class Guards(Protocol):
 class _NothingTakenError(TransientError):
     """A call of which the bus took not one event."""
 
-    def __init__(self, codes: Sequence[str | None]) -> None:
+    def __init__(self, errors: Sequence[TransientError | None]) -> None:
         super().__init__("the event bus took nothing")
-        self.codes = codes
+        self.errors = errors
 
 
-def guarded(announcer: Announcer, circuits: Guards) -> Callable[[Sequence[OrderEvent]], Sequence[str | None]]:
+def guarded(announcer: Announcer, circuits: Guards) -> Callable[[Sequence[OrderEvent]], Errors]:
     """Announce through the circuit; while it is open, nothing is sent and every event has an error."""
 
-    def attempt(events: Sequence[OrderEvent]) -> Sequence[str | None]:
-        codes = announcer.announce(events)
-        if all(codes):
-            raise _NothingTakenError(codes)
-        return codes
+    def attempt(events: Sequence[OrderEvent]) -> Errors:
+        errors = [EventNotPublishedError(code) if code else None for code in announcer.announce(events)]
+        if all(errors):
+            raise _NothingTakenError(errors)
+        return errors
 
     call = circuits.guard(CIRCUIT, attempt, failure_threshold=FAILURE_THRESHOLD)
 
-    def announce(events: Sequence[OrderEvent]) -> Sequence[str | None]:
+    def announce(events: Sequence[OrderEvent]) -> Errors:
         try:
             return call(events)
         except _NothingTakenError as error:
             # This call may have opened the circuit, or another environment has: no hurry then.
-            return [CIRCUIT_OPEN] * len(events) if circuits.is_open(CIRCUIT) else error.codes
+            if not circuits.is_open(CIRCUIT):
+                return error.errors
         except CircuitOpenError:
-            return [CIRCUIT_OPEN] * len(events)
+            pass
+        return [CircuitOpenError("the event bus's circuit is open")] * len(events)
 
     return announce

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,  # pyright: ignore[reportUnknownVariableType]
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common import aws, tracing
 from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
 from functions.common.observability import count, logger, metrics_of_invocation
+from functions.common.partial_batch import partial_batch_response
 from functions.common.settings import SQS_MAX_BYTES, WorkerSettings, worker_settings
 from functions.events.announcer import Announcer
 from functions.idempotency import ExactlyOnce, TransactionalStore
@@ -47,10 +42,6 @@ SETTLING_SHARE = 4
 aws.made_in_init(aws.sqs, aws.dynamodb, aws.events, aws.ssm)
 
 
-class UnacknowledgedError(Exception):
-    """Tells Powertools' batch processor that a message is to be delivered again."""
-
-
 @dataclass(frozen=True)
 class Worker:
     """The parts of the worker that live as long as its environment."""
@@ -64,8 +55,8 @@ class Worker:
     pauses: PauseRequests | None
     price_services: dict[FailureMode, PriceService]
 
-    def handle(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> set[str]:
-        """Process an event's messages. Returns the ids of those to be delivered again."""
+    def handle(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> list[str]:
+        """Process an event's messages. Returns the ids of those to be delivered again, in their order."""
         mode = self.modes.current()
         processor = MessageProcessor(
             once=self.once,
@@ -78,11 +69,12 @@ class Worker:
             self.executor,
             claim_seconds=self.settings.in_progress_seconds,
         )
-        outcomes = runner.run([from_lambda(record) for record in event["Records"]], seconds_left)
+        envelopes = [from_lambda(record) for record in event["Records"]]
+        outcomes = runner.run(envelopes, seconds_left)
         outcomes = reconsidered(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
         kept = self.settlement.settle(outcomes)
         follow(self.circuits.take_transitions(), self.pauses)
-        return kept
+        return [envelope.message_id for envelope in envelopes if envelope.message_id in kept]
 
 
 @cache
@@ -134,18 +126,11 @@ def _worker() -> Worker:
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Process one batch of SQS; the answer is a partial batch response."""
     worker = _worker()
     reserve = worker.settings.in_progress_seconds / SETTLING_SHARE
     with metrics_of_invocation():
         count("BatchSize", len(event["Records"]))
         kept = worker.handle(event, lambda: context.get_remaining_time_in_millis() / 1000 - reserve)
-
-    def report(record: SQSRecord) -> None:
-        if record.message_id in kept:
-            raise UnacknowledgedError
-
-    # Failures are retried by visibility timeout: a batch that failed as a whole is no error of the function.
-    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    return process_partial_response(event, report, processor, context)
+    return partial_batch_response(kept)

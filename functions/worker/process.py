@@ -15,7 +15,7 @@ from functions.processor.downstream import DeliveryId, PriceService
 from functions.processor.order import Order, order_from
 from functions.processor.pricing import price
 from functions.publish.envelope import Envelope
-from functions.publish.key import idempotency_key, payload_digest
+from functions.publish.key import payload_digest
 from functions.validate import require_order
 from functions.worker.outcome import Done, Failed, Outcome
 
@@ -38,10 +38,10 @@ class MessageProcessor:
 
     def process(self, envelope: Envelope) -> Outcome:
         """Process one message; whatever goes wrong is its outcome alone."""
-        key = envelope.text("idempotencyKey") or envelope.message_id
+        key = envelope.idempotency_key()
         try:
             document = require_order(self.corrupt(codec.loads(envelope.body)))
-            key = envelope.text("idempotencyKey") or idempotency_key(document)
+            key = envelope.idempotency_key(document)
             result = self.once.run(
                 key, payload_digest(document), lambda: self._effect(envelope, order_from(document), key)
             )

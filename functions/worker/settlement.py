@@ -10,13 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from functions.common.errors import (
-    CircuitOpenError,
-    EventNotPublishedError,
-    TransientError,
-    category_of,
-    type_of,
-)
+from functions.common.errors import TransientError, category_of, type_of
 from functions.common.observability import count, log_event, log_problem, milliseconds
 from functions.events.order_events import OrderEvent, failed_event
 from functions.publish.death import dead_letter, requeued
@@ -25,11 +19,8 @@ from functions.publish.visibility import ChangesVisibility, Hidden, hide
 from functions.worker.outcome import Done, Failed, Outcome
 from functions.worker.policy import Bury, Requeue, Retry, RetryPolicy
 
-CIRCUIT_OPEN = "CircuitOpen"
-"""The code of an event that was not put because the bus's circuit is open."""
-
-type Announce = Callable[[Sequence[OrderEvent]], Sequence[str | None]]
-"""Puts events on the bus; an error code or None for each."""
+type Announce = Callable[[Sequence[OrderEvent]], Sequence[TransientError | None]]
+"""Puts events on the bus; an error or None for each."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +60,17 @@ class Settlement:
 
     def _announce(self, done: Sequence[Done]) -> list[Failed]:
         """Announce what is done. Returns what has to be announced again."""
-        codes = self._put([one.event for one in done])
+        errors = self._put([one.event for one in done])
         count("OrdersProcessed", sum(not one.duplicate for one in done))
         count("OrdersDuplicate", sum(one.duplicate for one in done))
         for one in done:
             if not one.duplicate:
                 milliseconds("EndToEndLatency", one.latency_ms)
         return [
-            Failed(one.envelope, one.key, _unannounced(code))
-            for one, code in zip(done, codes, strict=True)
-            if code
+            Failed(one.envelope, one.key, error) for one, error in zip(done, errors, strict=True) if error
         ]
 
-    def _put(self, events: Sequence[OrderEvent]) -> Sequence[str | None]:
+    def _put(self, events: Sequence[OrderEvent]) -> Sequence[TransientError | None]:
         return self.announce(events) if events else ()
 
     def _requeue(self, leaving: Sequence[Hidden]) -> set[str]:
@@ -127,15 +116,10 @@ class Settlement:
 
     def _announce_deaths(self, buried: Sequence[Failed]) -> None:
         """Announce deaths. The DLQ is their record: whatever cannot be announced is not buried twice."""
-        codes = self._put([_death_of(one) for one in buried])
-        for one, code in zip(buried, codes, strict=True):
-            if code:
-                log_problem("order.death_not_announced", **_who(one), reason=code)
-
-
-def _unannounced(code: str) -> TransientError:
-    text = f"the event was not published: {code}"
-    return CircuitOpenError(text) if code == CIRCUIT_OPEN else EventNotPublishedError(text)
+        errors = self._put([_death_of(one) for one in buried])
+        for one, error in zip(buried, errors, strict=True):
+            if error:
+                log_problem("order.death_not_announced", **_who(one), reason=str(error))
 
 
 def _who(failed: Failed) -> dict[str, str | None]:

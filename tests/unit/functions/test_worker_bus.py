@@ -1,8 +1,7 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from functions.common.errors import CircuitOpenError
+from functions.common.errors import CircuitOpenError, EventNotPublishedError, TransientError
 from functions.worker import bus
-from functions.worker.settlement import CIRCUIT_OPEN
 from tests.unit.functions.test_events import FakeBus, announcer, events
 
 
@@ -25,6 +24,15 @@ class Circuit:
         return call
 
 
+def said(errors: Sequence[TransientError | None]) -> list[tuple[type, str] | None]:
+    """Class and last word of each error."""
+    return [error and (type(error), str(error).split()[-1]) for error in errors]
+
+
+REFUSED = (EventNotPublishedError, "ThrottlingException")
+OPEN = (CircuitOpenError, "open")
+
+
 def test_what_the_bus_takes_goes_through() -> None:
     sent = events(2)
     assert bus.guarded(announcer(FakeBus()), Circuit())(sent) == [None, None]
@@ -32,16 +40,16 @@ def test_what_the_bus_takes_goes_through() -> None:
 
 def test_nothing_is_sent_while_the_circuit_is_open() -> None:
     behind = FakeBus()
-    assert bus.guarded(announcer(behind), Circuit(believed_open=True))(events(2)) == [CIRCUIT_OPEN] * 2
+    assert said(bus.guarded(announcer(behind), Circuit(believed_open=True))(events(2))) == [OPEN] * 2
     assert behind.calls == []
 
 
 def test_a_bus_that_takes_something_is_not_down() -> None:
     behind = FakeBus(lambda detail, _attempt: detail == '{"n":0}')
-    assert bus.guarded(announcer(behind), Circuit(is_open=True))(events(2)) == ["ThrottlingException", None]
+    assert said(bus.guarded(announcer(behind), Circuit(is_open=True))(events(2))) == [REFUSED, None]
 
 
 def test_what_a_bus_refuses_whose_circuit_is_open_by_then_is_not_retried_in_a_hurry() -> None:
     behind = FakeBus(lambda _detail, _attempt: True)
-    assert bus.guarded(announcer(behind), Circuit())(events(2)) == ["ThrottlingException"] * 2
-    assert bus.guarded(announcer(behind), Circuit(is_open=True))(events(2)) == [CIRCUIT_OPEN] * 2
+    assert said(bus.guarded(announcer(behind), Circuit())(events(2))) == [REFUSED] * 2
+    assert said(bus.guarded(announcer(behind), Circuit(is_open=True))(events(2))) == [OPEN] * 2

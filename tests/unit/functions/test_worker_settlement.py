@@ -2,7 +2,12 @@ import random
 from collections.abc import Sequence
 
 from functions.common import codec
-from functions.common.errors import CircuitOpenError, DependencyTimeoutError, SchemaViolationError
+from functions.common.errors import (
+    CircuitOpenError,
+    DependencyTimeoutError,
+    EventNotPublishedError,
+    SchemaViolationError,
+)
 from functions.events.order_events import OrderEvent, processed_event
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Publisher
@@ -20,10 +25,10 @@ class Bus:
         self.down = False
         self.taken: list[OrderEvent] = []
 
-    def announce(self, events: Sequence[OrderEvent]) -> Sequence[str | None]:
+    def announce(self, events: Sequence[OrderEvent]) -> Sequence[EventNotPublishedError | None]:
         if not self.down:
             self.taken += events
-        return ["Throttled" if self.down else None] * len(events)
+        return [EventNotPublishedError("Throttled") if self.down else None] * len(events)
 
 
 class Scene:
