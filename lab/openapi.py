@@ -15,19 +15,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from functions.common.api import CORRELATION_HEADER, Api
-from functions.common.errors import Category
 from functions.common.problem import CONTENT_TYPE as PROBLEM
 from functions.ingest import handler as ingest
 from functions.redrive import handler as redrive
 from functions.redrive.operations import Status
-from functions.redrive.plan import (
-    MAX_AGE_SECONDS,
-    MAX_CANARIES,
-    MAX_JITTER_SECONDS,
-    MAX_MESSAGES,
-    MAX_RATE,
-    UNATTRIBUTED,
-)
+from functions.redrive.plan import PARAMETERS
 from functions.validate import SCHEMA_VERSIONS
 from lab.errors import LabError
 from lab.paths import ROOT
@@ -53,7 +45,7 @@ class Contract:
     answers: Mapping[int, Schema]
     problems: tuple[int, ...] = ()
     body: Schema | None = None
-    query: Mapping[str, Schema] | None = None
+    query: Mapping[str, Mapping[str, Any]] | None = None
     headers: tuple[str, ...] = ()
     guarded: bool = False
 
@@ -72,20 +64,6 @@ _COUNTS: Schema = {"type": "object", "additionalProperties": _COUNT}
 _READING = (400, 413, 415, 422)
 """What a route that reads a JSON body may object to."""
 
-_FILTERS: Mapping[str, Schema] = {
-    "maxMessages": {"type": "integer", "minimum": 1, "maximum": MAX_MESSAGES},
-    "errorType": {"type": "string", "minLength": 1, "maxLength": 256},
-    "errorCategory": {"type": "string", "enum": [*Category, UNATTRIBUTED]},
-    "minAgeSeconds": {"type": "integer", "minimum": 0, "maximum": MAX_AGE_SECONDS},
-    "correlationId": {"type": "string", "minLength": 1, "maxLength": 256},
-    "bodyContains": {"type": "string", "minLength": 1, "maxLength": 1024},
-    "perMessageDelayJitter": {"type": "integer", "minimum": 0, "maximum": MAX_JITTER_SECONDS},
-    "force": {"type": "boolean"},
-    "ratePerSecond": {"type": "integer", "minimum": 1, "maximum": MAX_RATE},
-    "canaryMessages": {"type": "integer", "minimum": 0, "maximum": MAX_CANARIES},
-}
-"""The parameters of a plan (functions.redrive.plan), which are also those of a preview."""
-
 CONTRACTS: Mapping[str, Contract] = {
     "GET /health": Contract({200: _ref("Health")}),
     "GET /openapi.json": Contract({200: {"type": "object"}}),
@@ -93,7 +71,7 @@ CONTRACTS: Mapping[str, Contract] = {
         {202: _ref("Acceptance")}, (*_READING, 503), body=_ref("Order"), headers=("Idempotency-Key",)
     ),
     "POST /events/batch": Contract({207: _ref("BatchResult")}, _READING, body=_ref("Batch")),
-    "GET /redrive/preview": Contract({200: _ref("Preview")}, (422,), query=_FILTERS, guarded=True),
+    "GET /redrive/preview": Contract({200: _ref("Preview")}, (422,), query=PARAMETERS, guarded=True),
     "POST /redrive/start": Contract(
         {202: _ref("Operation")}, (*_READING, 409, 503), body=_ref("Plan"), guarded=True
     ),
@@ -118,7 +96,7 @@ _COMPONENTS: Mapping[str, Schema] = {
     ),
     "Plan": {
         "type": "object",
-        "properties": dict(_FILTERS) | {"planDigest": _TEXT},
+        "properties": dict(PARAMETERS) | {"planDigest": _TEXT},
         "additionalProperties": False,
     },
     "Acceptance": _object(_ACCEPTANCE),

@@ -15,11 +15,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from functions.redrive.plan import PARAMETERS, Plan
 from lab.dlq import DIGEST_SHOWN
 from lab.errors import LabError
 
 if TYPE_CHECKING:
-    from functions.redrive.plan import Plan
     from lab.api import Api
     from lab.dlq.look import Looker
     from lab.observe import Pipeline
@@ -33,6 +33,18 @@ console = Console()
 FINAL = ("SUCCEEDED", "CANCELLED", "FAILED", "HALTED")
 POLL_SECONDS = 0.5
 
+
+def _option(parameter: str, flag: str) -> Any:
+    """An option with the bounds and the meaning that the schema of a redrive plan gives a parameter."""
+    schema = PARAMETERS[parameter]
+    return typer.Option(
+        flag, min=schema.get("minimum"), max=schema.get("maximum"), help=schema["description"]
+    )
+
+
+DEFAULTS = Plan()
+
+
 Port = Annotated[
     int,
     typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
@@ -44,11 +56,11 @@ Limit = Annotated[int, typer.Option(min=1, max=10_000, help="See this many messa
 Name = Annotated[
     str, typer.Argument(help="Message id (6 characters are enough), order id or correlation id.")
 ]
-Type = Annotated[str | None, typer.Option("--error-type", help="Only this error type.")]
-Category = Annotated[str | None, typer.Option("--category", help="Only this category, or UNATTRIBUTED.")]
-MinAge = Annotated[int, typer.Option("--min-age", min=0, help="Only what died at least so many seconds ago.")]
-Correlation = Annotated[str | None, typer.Option("--correlation-id", help="Only this correlation id.")]
-Contains = Annotated[str | None, typer.Option("--contains", help="Only bodies that hold this text.")]
+Type = Annotated[str | None, _option("errorType", "--error-type")]
+Category = Annotated[str | None, _option("errorCategory", "--category")]
+MinAge = Annotated[int, _option("minAgeSeconds", "--min-age")]
+Correlation = Annotated[str | None, _option("correlationId", "--correlation-id")]
+Contains = Annotated[str | None, _option("bodyContains", "--contains")]
 
 
 @dlq.command()
@@ -116,18 +128,14 @@ def redrive(
     *,
     error_type: Type = None,
     category: Category = None,
-    min_age: MinAge = 300,
+    min_age: MinAge = DEFAULTS.min_age_seconds,
     correlation_id: Correlation = None,
     contains: Contains = None,
-    max_messages: Annotated[
-        int, typer.Option("--max", min=1, max=1000, help="Move this many at most.")
-    ] = 100,
-    jitter: Annotated[int, typer.Option(min=0, max=900, help="Delay each by 0 to this many seconds.")] = 0,
-    rate: Annotated[int | None, typer.Option(min=1, max=500, help="Messages a second at most.")] = None,
-    canaries: Annotated[
-        int, typer.Option(min=0, max=10, help="Move so many first and wait until they pass.")
-    ] = 3,
-    force: Annotated[bool, typer.Option("--force", help="Also what died again after a redrive.")] = False,
+    max_messages: Annotated[int, _option("maxMessages", "--max")] = DEFAULTS.max_messages,
+    jitter: Annotated[int, _option("perMessageDelayJitter", "--jitter")] = DEFAULTS.per_message_delay_jitter,
+    rate: Annotated[int | None, _option("ratePerSecond", "--rate")] = None,
+    canaries: Annotated[int, _option("canaryMessages", "--canaries")] = DEFAULTS.canary_messages,
+    force: Annotated[bool, _option("force", "--force")] = False,
     yes: Yes = False,
     json: AsJson = False,
     port: Port = 4566,

@@ -15,8 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from functions.common.errors import Category
-from functions.redrive import plan as limits
+from functions.redrive.plan import PARAMETERS
 from lab import paths, web
 from lab.console import switches
 from lab.console.fields import InputError, read
@@ -138,7 +137,7 @@ ROUTES = [
     _with("/"),
     _with("/dashboard"),
     _with("/alarms"),
-    _with("/dlq", categories=lambda: [*Category, limits.UNATTRIBUTED], limits=lambda: limits),
+    _with("/dlq", parameters=lambda: PARAMETERS),
     _with("/faults", groups=_switches, ttls=lambda: TTLS, ttl=lambda: switches.DEFAULT_SECONDS),
     _with("/scenarios", scenarios=_scenarios),
     Route(ENTRANCE, entrance),

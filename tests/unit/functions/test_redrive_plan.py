@@ -1,0 +1,44 @@
+"""The schema of a redrive plan, and the check that reads it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from functions.common.errors import Category
+from functions.common.problem import ProblemError
+from functions.redrive.plan import PARAMETERS, SCHEMA, UNATTRIBUTED, Plan, plan_from
+
+VALUES = st.one_of(
+    st.booleans(),
+    st.integers(-2, 2_000_000),
+    st.sampled_from([0, 1, 10, 11, 500, 501, 900, 901, 1000, 1001, 1_209_600, 1_209_601]),
+    st.floats(allow_nan=False),
+    st.text(max_size=3),
+    st.sampled_from([*PARAMETERS["errorCategory"]["enum"], "x" * 256, "x" * 257, "x" * 1024, "x" * 1025]),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+def test_the_schema_names_every_category_there_is() -> None:
+    assert PARAMETERS["errorCategory"]["enum"] == [*Category, UNATTRIBUTED]
+
+
+def test_a_plan_has_every_parameter_of_the_schema_and_its_default() -> None:
+    defaults = {name: schema["default"] for name, schema in PARAMETERS.items() if "default" in schema}
+    assert Plan().as_json() == defaults
+    whole = {
+        name: schema.get("default", schema.get("maximum", "PERMANENT")) for name, schema in PARAMETERS.items()
+    }
+    assert plan_from(whole).as_json() == whole
+
+
+@given(st.dictionaries(st.sampled_from([*PARAMETERS, "maxmessages"]), VALUES, max_size=3))
+def test_the_check_accepts_what_a_json_schema_validator_accepts(document: dict[str, object]) -> None:
+    """With one difference: 1.0 is no whole number here, as no client writes it."""
+    whole = any(isinstance(value, float) and value.is_integer() for value in document.values())
+    if Draft202012Validator(dict(SCHEMA)).is_valid(document) and not whole:
+        plan_from(document)
+    else:
+        with pytest.raises(ProblemError):
+            plan_from(document)
