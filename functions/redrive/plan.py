@@ -14,6 +14,7 @@ MAX_MESSAGES = 1000
 MAX_JITTER_SECONDS = 900
 """SQS delays a message by 15 minutes at most."""
 MAX_AGE_SECONDS = 14 * 86_400
+"""SQS keeps no message longer."""
 DEFAULT_MESSAGES = 100
 DEFAULT_MIN_AGE_SECONDS = 300
 MAX_RATE = 500

@@ -124,6 +124,7 @@ def operation(row: dict[str, Any]) -> Table:
         "byCategory",
         "skipped",
         "notSent",
+        "unsent",
         "notDeleted",
     )
     for name in (*shown, "invocations", "requestedBy", "planDigest"):
