@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from functions.common import codec
@@ -64,7 +65,7 @@ class Envelope:
         """Whether its attribute `lineage` can be read as one."""
         return self._given_lineage is not None
 
-    @property
+    @cached_property
     def _given_lineage(self) -> dict[str, Any] | None:
         try:
             given = codec.loads(self.text("lineage") or "")

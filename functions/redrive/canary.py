@@ -49,7 +49,7 @@ class Canary:
             idempotency_key=values["idempotencyKey"],
             correlation_id=values["correlationId"],
             redrive_count=int(values["redriveCount"]),
-            letter_id=values["dlqMessageId"],
+            letter_id=values.get("dlqMessageId", ""),
         )
 
     def as_row(self) -> dict[str, Any]:

@@ -65,6 +65,7 @@ LARGEST_STEP = CONCURRENCY * MAX_ENTRIES
 
 SHOWN_CHARACTERS = 64
 """Of a text that anybody may have written, so much goes into an operation's row: an order id is not longer."""
+UNREADABLE = "-"
 
 GUARD_SECONDS = 1.0
 WATCH_SECONDS = 0.1
@@ -265,7 +266,7 @@ class _Run:
             return None
         self._parts.crash.reached(Step.WATCHING, self._invocation)
         waiting = list(self._canaries)
-        deadline = max(self._canary_deadline, self._parts.clock())
+        deadline = max(self._canary_deadline, self._await_until, self._parts.clock())
         while True:
             if self._died:
                 return self._halt(f"{HaltReason.CANARY_DIED}: {_who(self._died[0])}, {_cause(self._died[0])}")
@@ -409,7 +410,7 @@ class _Run:
         for envelope, delivery in (pair for tens in pairs for pair in tens):
             if delivery.sent:
                 sent.append(envelope)
-                self.counts.add_moved(short(error_category(envelope), SHOWN_CHARACTERS))
+                self.counts.add_moved(short(error_category(envelope), SHOWN_CHARACTERS) or UNREADABLE)
             else:
                 self._held.append(envelope)
                 reason = short(delivery.reason)
