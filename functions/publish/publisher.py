@@ -113,12 +113,9 @@ class Publisher:
         again: list[_Numbered] = []
         for failure in answer.get("Failed", []):
             one = by_id[failure["Id"]]
-            deliveries[one.index] = Delivery(
-                error=failure["Code"],
-                detail=failure.get("Message", ""),
-                senders_fault=failure["SenderFault"],
-            )
-            if not failure["SenderFault"]:
+            told, its_own = failure.get("Message", ""), failure["SenderFault"]
+            deliveries[one.index] = Delivery(error=failure["Code"], detail=told, senders_fault=its_own)
+            if not its_own:
                 again.append(one)
         return again
 

@@ -536,6 +536,26 @@ def fail(patched: pytest.MonkeyPatch, faults: Faults, part: object, *names: str)
         patched.setattr(part, name, through(name))
 
 
+def test_whoever_lost_the_lease_leaves_the_canaries_it_sent_to_the_next_owner() -> None:
+    """The next owner knows which ones were meant: it finds their letters, and sends and watches them again."""
+    letters, plan, sqs = many(9), Plan(canary_messages=2), FakeSqs()
+    operations = FakeOperations(plan, lost_after=3)
+    dlq = FakeDlq(letters)
+    execute(dlq, plan, sqs=sqs, operations=operations)
+    assert operations.ended is None
+    assert len(dlq.visible) == 9
+    taken_over, pipeline = FakeOperations(plan), Pipeline(passes=False)
+    taken_over.row |= {"canaries": [Canary.of(one).as_row() for one in letters[:2]]}
+    execute(FakeDlq(dlq.visible[::-1]), plan, sqs=sqs, operations=taken_over, pipeline=pipeline)
+    assert {canary.order_id for canary in pipeline.asked} == {"o-0", "o-1"}
+    assert sorted(codec.loads(entry["MessageBody"])["orderId"] for entry in sqs.taken) == [
+        "o-0",
+        "o-0",
+        "o-1",
+        "o-1",
+    ]
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("at", range(14))
 def test_a_canary_step_that_is_repeated_keeps_to_the_canaries_it_has_sent(at: int, mode: Mode) -> None:
