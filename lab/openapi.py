@@ -129,6 +129,10 @@ _COMPONENTS: Mapping[str, Schema] = {
             "plan": {"type": "object"},
             "moved": _COUNT,
             "notSent": _COUNT,
+            "unsent": {
+                "type": "array",
+                "items": _object({"messageId": _TEXT, "orderId": _TEXT, "reason": _TEXT}),
+            },
             "skipped": _COUNTS,
             "byCategory": _COUNTS,
         }

@@ -39,9 +39,7 @@ MUTATIONS = (
         "            again.append(one)",
         "            pass",
     ),
-    Mutation(
-        "a sender's own fault is not repeated", "publish/publisher.py", 'not failure["SenderFault"]', "True"
-    ),
+    Mutation("a sender's own fault is not repeated", "publish/publisher.py", "not its_own", "True"),
     Mutation(
         "what was not sent is reported",
         "publish/publisher.py",
@@ -147,8 +145,62 @@ MUTATIONS = (
     Mutation(
         "a redrive counts itself on the message",
         "publish/death.py",
-        "number(envelope.redrive_count + 1)",
+        "number(envelope.next_redrive_count)",
         "number(envelope.redrive_count)",
+    ),
+    Mutation(
+        "what has no room as an attribute is in the lineage",
+        "publish/attributes.py",
+        "if name not in fitting}",
+        "if False}",
+    ),
+    Mutation(
+        "what the lineage kept is an attribute again",
+        "publish/attributes.py",
+        "theirs = readable | {",
+        "theirs = {",
+    ),
+    Mutation(
+        "ten attributes at most",
+        "publish/attributes.py",
+        "by_size[: MAX_ATTRIBUTES - len(taken)]",
+        "by_size",
+    ),
+    Mutation(
+        "no spelling of a redrive count hides a redrive",
+        "publish/envelope.py",
+        "ROUND_CEILING)",
+        '"ROUND_FLOOR")',
+    ),
+    Mutation(
+        "a death in the future counts from its letter",
+        "redrive/selection.py",
+        "oldest), envelope.sent_at)",
+        "oldest), 2**60)",
+    ),
+    Mutation(
+        "what dies again is no part of the operation",
+        "redrive/selection.py",
+        "envelope.sent_at > requested_at",
+        "False",
+    ),
+    Mutation(
+        "a canary that could not be sent is not waited for",
+        "redrive/mover.py",
+        "self._canaries = [Canary.of(one) for one in sent]",
+        "pass",
+    ),
+    Mutation(
+        "a repeated step keeps to its canaries",
+        "redrive/mover.py",
+        "if are_canaries and not recorded:",
+        "if False:",
+    ),
+    Mutation(
+        "a letter is tried once in an operation",
+        "redrive/mover.py",
+        "self._inherited | self.counts.unsent",
+        "self._inherited",
     ),
 )
 

@@ -1,31 +1,27 @@
 """The cause of death that a message carries in the DLQ, and what is left of it when the message comes back.
 
-SQS allows ten attributes; an order's own three, its redrive count and the six of its death are ten. Whatever
-else a sender attached therefore moves into the lineage.
+SQS allows ten attributes; an order's own three, its redrive count and the six of its death are ten. A sender's
+attributes are therefore carried as functions.publish.attributes says.
 
-A message that is requeued has not died: the worker sends it to its queue anew before its receives run out.
+A message that is requeued has not died: the worker sends it to its queue again before its receives run out.
 """
 
-import base64
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from functions.common import codec
 from functions.common.errors import category_of, type_of
+from functions.publish.attributes import CAUSE_ATTRIBUTES, REDRIVE_COUNT, carrying, own
 from functions.publish.envelope import Envelope
 from functions.publish.message import OutgoingMessage, number, text
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
 
-OWN_ATTRIBUTES = ("correlationId", "idempotencyKey", "lineage")
-CAUSE_ATTRIBUTES = ("errorType", "errorCategory", "errorMessage", "failedAt", "receiveCount", "codeVersion")
-REDRIVE_COUNT = "redriveCount"
 REQUEUES = "requeues"
+EDITED = "edited"
 """Of the lineage."""
-_KNOWN_ATTRIBUTES = frozenset({*OWN_ATTRIBUTES, *CAUSE_ATTRIBUTES, REDRIVE_COUNT})
 MESSAGE_LENGTH = 256
 MAX_HISTORY = 20
 """Deaths that are remembered, the latest ones: a message must not outgrow SQS's limit by dying."""
@@ -35,75 +31,87 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 def dead_letter(
     envelope: Envelope, error: BaseException, *, key: str, failed_at: datetime, code_version: str
 ) -> OutgoingMessage:
-    """The message for the DLQ: the body untouched, the attributes, and why it died."""
+    """The message for the DLQ: the body untouched, the attributes, and why it died.
+
+    A death that it had brought along, as SQS's own move task leaves it, becomes history.
+    """
+    again = any(envelope.text(name) is not None for name in CAUSE_ATTRIBUTES)
     return OutgoingMessage(
         body=envelope.body,
-        attributes={
-            "correlationId": text(envelope.correlation_id),
-            "idempotencyKey": text(key),
-            "lineage": text(codec.dumps(_with_foreign(envelope))),
-            REDRIVE_COUNT: number(envelope.redrive_count),
-            "errorType": text(type_of(error)),
-            "errorCategory": text(category_of(error)),
-            "errorMessage": text(short(str(error)) or type_of(error)),
-            "failedAt": text(failed_at.isoformat(timespec="milliseconds")),
-            "receiveCount": number(envelope.receive_count),
-            "codeVersion": text(code_version),
-        },
+        attributes=carrying(
+            envelope,
+            _with_death(envelope) if again else envelope.lineage,
+            {
+                "idempotencyKey": text(key),
+                **_identity(envelope),
+                REDRIVE_COUNT: number(envelope.redrive_count),
+                "errorType": text(type_of(error)),
+                "errorCategory": text(category_of(error)),
+                "errorMessage": text(short(str(error)) or type_of(error)),
+                "failedAt": text(failed_at.isoformat(timespec="milliseconds")),
+                "receiveCount": number(envelope.receive_count),
+                "codeVersion": text(code_version),
+            },
+        ),
     )
 
 
-def resurrected(envelope: Envelope, delay_seconds: int) -> OutgoingMessage:
-    """A dead letter as it goes back to the queue: its death becomes history, every other attribute stays."""
-    lineage = {name: value for name, value in envelope.lineage.items() if name != REQUEUES}
-    cause = {name: value for name in CAUSE_ATTRIBUTES if (value := envelope.text(name)) is not None}
-    history: Any = lineage["history"]
-    deaths: list[Any] = history if isinstance(history, list) else []  # pyright: ignore[reportUnknownVariableType]
-    lineage["history"] = [*deaths, {**cause, REDRIVE_COUNT: envelope.redrive_count}][-MAX_HISTORY:]
-    kept = {name: value for name, value in envelope.attributes.items() if name not in CAUSE_ATTRIBUTES}
+def resurrected(
+    envelope: Envelope,
+    delay_seconds: int,
+    *,
+    body: str | None = None,
+    key: str | None = None,
+    edit: Mapping[str, Any] | None = None,
+) -> OutgoingMessage:
+    """A dead letter as it goes back to the queue: its death becomes history, every other attribute stays.
+
+    `body` and `key` replace the letter's own; `edit`, which says who did so, joins those in its lineage.
+    """
+    lineage = {name: value for name, value in _with_death(envelope).items() if name != REQUEUES}
+    if edit is not None:
+        lineage[EDITED] = [*_list(lineage.get(EDITED)), edit][-MAX_HISTORY:]
+    mine = _identity(envelope) | {REDRIVE_COUNT: number(envelope.next_redrive_count)}
     return OutgoingMessage(
-        body=envelope.body,
-        attributes={
-            **kept,
-            "correlationId": text(envelope.correlation_id),
-            "lineage": text(codec.dumps(lineage)),
-            REDRIVE_COUNT: number(envelope.redrive_count + 1),
-        },
+        body=envelope.body if body is None else body,
+        attributes=carrying(envelope, lineage, mine if key is None else mine | {"idempotencyKey": text(key)}),
         delay_seconds=delay_seconds,
     )
 
 
 def requeued(envelope: Envelope, delay_seconds: int) -> OutgoingMessage:
-    """A message as it is sent to its queue anew: SQS counts its receives from the start, the lineage its requeues."""
-    kept = {name: value for name, value in envelope.attributes.items() if name in _KNOWN_ATTRIBUTES}
+    """A message as it is sent to its queue again: SQS counts its receives from the start, the lineage its requeues."""
     return OutgoingMessage(
         body=envelope.body,
-        attributes={
-            **kept,
-            "correlationId": text(envelope.correlation_id),
-            "lineage": text(codec.dumps(_with_foreign(envelope) | {REQUEUES: envelope.requeues + 1})),
-        },
+        attributes=carrying(
+            envelope,
+            envelope.lineage | {REQUEUES: envelope.requeues + 1},
+            own(envelope) | _identity(envelope),
+        ),
         delay_seconds=delay_seconds,
     )
 
 
-def short(message: str) -> str:
-    """A message that fits into an attribute: one line of printable ASCII, at most 256 characters."""
+def short(message: str, length: int = MESSAGE_LENGTH) -> str:
+    """A message that fits into an attribute: one line of printable ASCII, at most `length` characters."""
     line = _UNPRINTABLE.sub(" ", message).strip()
-    return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 3]}..."
+    return line if len(line) <= length else f"{line[: length - 3]}..."
 
 
-def _with_foreign(envelope: Envelope) -> dict[str, Any]:
-    """The lineage with whatever attributes are not the pipeline's own."""
-    foreign = {
-        name: _as_json(value) for name, value in envelope.attributes.items() if name not in _KNOWN_ATTRIBUTES
-    }
+def _identity(envelope: Envelope) -> dict[str, "Attribute"]:
+    """The ids it has as they are, and a correlation id in any case."""
+    mine = own(envelope)
+    kept = {name: mine[name] for name in ("correlationId", "idempotencyKey") if name in mine}
+    return {"correlationId": text(envelope.correlation_id)} | kept
+
+
+def _with_death(envelope: Envelope) -> dict[str, Any]:
+    """The lineage, with the death that the attributes tell of as the latest one of its history."""
     lineage = envelope.lineage
-    return lineage | {"foreign": foreign} if foreign else lineage
+    cause = {name: value for name in CAUSE_ATTRIBUTES if (value := envelope.text(name)) is not None}
+    death = {**cause, REDRIVE_COUNT: envelope.redrive_count}
+    return lineage | {"history": [*_list(lineage["history"]), death][-MAX_HISTORY:]}
 
 
-def _as_json(attribute: "Attribute") -> Mapping[str, str]:
-    if "BinaryValue" in attribute:
-        encoded = base64.b64encode(attribute["BinaryValue"]).decode()
-        return {"DataType": attribute["DataType"], "BinaryValue": encoded}
-    return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
+def _list(value: object) -> list[Any]:
+    return cast(list[Any], value) if isinstance(value, list) else []

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +15,10 @@ from functions.publish.key import idempotency_key
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
     from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+
+MAX_COUNT = 1_000_000
+"""No count of redrives or requeues is read as more."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +47,42 @@ class Envelope:
 
     @property
     def redrive_count(self) -> int:
-        """How often it was brought back from the DLQ."""
-        text = self.text("redriveCount") or ""
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        """How often it was brought back from the DLQ, 0 to MAX_COUNT.
+
+        Whatever SQS takes for a number is read as one. A text that is none says that somebody brought the message
+        back: it counts as once, so that no spelling hides a second death.
+        """
+        text = self.text("redriveCount")
+        return 0 if text is None else _count(text)
+
+    @property
+    def next_redrive_count(self) -> int:
+        """What it is brought back with."""
+        return min(self.redrive_count + 1, MAX_COUNT)
 
     @cached_property
     def lineage(self) -> dict[str, Any]:
         """When the order was accepted, and its earlier deaths; made up where it is missing."""
-        made_up = {"acceptedAt": self.sent_at, "history": list[Any]()}
+        return {"acceptedAt": self.sent_at, "history": list[Any]()} | (self._given_lineage or {})
+
+    @property
+    def has_lineage(self) -> bool:
+        """Whether its attribute `lineage` can be read as one."""
+        return self._given_lineage is not None
+
+    @cached_property
+    def _given_lineage(self) -> dict[str, Any] | None:
         try:
-            given = codec.loads(self.text("lineage") or "{}")
+            given = codec.loads(self.text("lineage") or "")
         except MalformedJsonError:
-            return made_up
-        return made_up | cast(dict[str, Any], given) if isinstance(given, dict) else made_up
+            return None
+        return cast(dict[str, Any], given) if isinstance(given, dict) else None
 
     @property
     def requeues(self) -> int:
-        """How often the worker has sent it to its queue anew since it was accepted or brought back."""
+        """How often the worker has requeued it since it was accepted or brought back, 0 to MAX_COUNT."""
         count = self.lineage.get("requeues")
-        return count if isinstance(count, int) else 0
+        return min(max(count, 0), MAX_COUNT) if isinstance(count, int) else 0
 
     @property
     def traceparent(self) -> str | None:
@@ -118,6 +140,16 @@ def _attribute(value: Mapping[str, Any]) -> "Attribute":
     if value.get("binaryValue"):
         return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
     return {"DataType": value["dataType"], "StringValue": value.get("stringValue") or ""}
+
+
+def _count(text: str) -> int:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return 1
+    if number.is_nan():
+        return 1
+    return int(min(max(number, Decimal(0)), Decimal(MAX_COUNT)).to_integral_value(ROUND_CEILING))
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -24,13 +24,14 @@ class OutgoingMessage:
     @property
     def size(self) -> int:
         """Bytes as SQS counts them: body, and name, type and value of every attribute."""
-        return len(self.body.encode()) + sum(
-            len(name.encode())
-            + len(attribute["DataType"].encode())
-            + len(attribute.get("StringValue", "").encode())
-            + len(attribute.get("BinaryValue", b""))
-            for name, attribute in self.attributes.items()
-        )
+        attributes = (attribute_size(name, attribute) for name, attribute in self.attributes.items())
+        return len(self.body.encode()) + sum(attributes)
+
+
+def attribute_size(name: str, attribute: "Attribute") -> int:
+    """Bytes of one attribute as SQS counts them."""
+    value = attribute.get("StringValue", "").encode() or attribute.get("BinaryValue", b"")
+    return len(name.encode()) + len(attribute["DataType"].encode()) + len(value)
 
 
 def text(value: str) -> "Attribute":

@@ -32,16 +32,25 @@ class SendsBatches(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one message: SQS's id for it, or an error code with what was said beside it."""
+    """What became of one message: SQS's id for it, or an error code with what was said beside it.
+
+    `senders_fault` says that SQS refused the message for what it is: no repetition will be taken.
+    """
 
     message_id: str = ""
     error: str = ""
     detail: str = ""
+    senders_fault: bool = False
 
     @property
     def sent(self) -> bool:
         """Whether SQS has it."""
         return not self.error
+
+    @property
+    def reason(self) -> str:
+        """Why SQS does not have it: the code, and what was said."""
+        return f"{self.error}: {self.detail}" if self.detail else self.error
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,8 @@ class Publisher:
         numbered = [_Numbered(index, message) for index, message in enumerate(messages)]
         packed = pack(numbered, lambda one: one.message.size, max_bytes=self._max_bytes)
         for one in packed.oversize:
-            deliveries[one.index] = Delivery(error="MessageTooLong")
+            detail = f"{one.message.size} bytes with attributes, {self._max_bytes} at most"
+            deliveries[one.index] = Delivery(error="MessageTooLong", detail=detail, senders_fault=True)
         for batch in packed.batches:
             self._send_batch(batch, deliveries)
         return deliveries
@@ -103,8 +113,9 @@ class Publisher:
         again: list[_Numbered] = []
         for failure in answer.get("Failed", []):
             one = by_id[failure["Id"]]
-            deliveries[one.index] = Delivery(error=failure["Code"], detail=failure.get("Message", ""))
-            if not failure["SenderFault"]:
+            told, its_own = failure.get("Message", ""), failure["SenderFault"]
+            deliveries[one.index] = Delivery(error=failure["Code"], detail=told, senders_fault=its_own)
+            if not its_own:
                 again.append(one)
         return again
 

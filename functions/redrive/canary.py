@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from functions.publish.death import short
 from functions.publish.envelope import Envelope
 from functions.redrive.selection import error_type
 
@@ -11,23 +12,33 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+KEPT_CHARACTERS = 256
+"""As much as an operation's row keeps of an attribute that anybody may have written."""
+
+
 @dataclass(frozen=True)
 class Canary:
-    """A message that was sent ahead. `redrive_count` is what it was sent with."""
+    """A message that is sent ahead. `redrive_count` is what it is sent with, `letter_id` the id of its dead letter.
+
+    It has no order id if the body has none that an order could have.
+    """
 
     order_id: str | None
     idempotency_key: str | None
     correlation_id: str
     redrive_count: int
+    letter_id: str = ""
 
     @classmethod
     def of(cls, envelope: Envelope) -> "Canary":
         """The canary that a dead letter becomes."""
+        order_id, key = envelope.order_id or "", envelope.text("idempotencyKey")
         return cls(
-            order_id=envelope.order_id,
-            idempotency_key=envelope.text("idempotencyKey"),
-            correlation_id=envelope.correlation_id,
-            redrive_count=envelope.redrive_count + 1,
+            order_id=order_id if order_id and short(order_id) == order_id else None,
+            idempotency_key=None if key is None else key[:KEPT_CHARACTERS],
+            correlation_id=envelope.correlation_id[:KEPT_CHARACTERS],
+            redrive_count=envelope.next_redrive_count,
+            letter_id=envelope.message_id,
         )
 
     @classmethod
@@ -38,6 +49,7 @@ class Canary:
             idempotency_key=values["idempotencyKey"],
             correlation_id=values["correlationId"],
             redrive_count=int(values["redriveCount"]),
+            letter_id=values.get("dlqMessageId", ""),
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -47,14 +59,14 @@ class Canary:
             "idempotencyKey": self.idempotency_key,
             "correlationId": self.correlation_id,
             "redriveCount": self.redrive_count,
+            "dlqMessageId": self.letter_id,
         }
 
     def died_as(self, envelope: Envelope) -> bool:
         """Whether a dead letter is this canary, dead again."""
-        return (envelope.correlation_id, envelope.order_id) == (
-            self.correlation_id,
-            self.order_id,
-        ) and envelope.redrive_count >= self.redrive_count
+        again = Canary.of(envelope)
+        same = (again.correlation_id, again.order_id) == (self.correlation_id, self.order_id)
+        return same and again.letter_id != self.letter_id and envelope.redrive_count >= self.redrive_count
 
 
 class Effects(Protocol):
@@ -80,7 +92,7 @@ class OrdersTable:
         if "Item" not in answer:
             return False
         key = answer["Item"].get("idempotencyKey", {}).get("S")
-        return canary.idempotency_key in (None, key)
+        return canary.idempotency_key in (None, key and key[:KEPT_CHARACTERS])
 
 
 def choose(envelopes: Sequence[Envelope], number: int) -> list[Envelope]:

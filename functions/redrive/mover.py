@@ -8,6 +8,10 @@ One invocation at a time: an operation's row holds a lease, which every recordin
 finds the lease run out takes the operation over, waits for the messages that the dead invocation had hidden,
 and goes on. A recording by anybody but the lease's owner fails, and ends that invocation.
 
+Canaries that were sent are watched, whatever becomes of their invocation: they are recorded before they are sent,
+and their letters deleted only when they are recorded as sent. Until then whoever goes on finds the letters, and sends
+and watches the same ones.
+
 Longer than one invocation: before its time is up, an invocation leaves the operation to another one, which it
 starts itself. Lambda's recursion detection ends such a chain after about 16 invocations of the same function
 (Lambda guide, "Use Lambda recursive loop detection"), so the function is deployed with `RecursiveLoop: Allow`.
@@ -21,7 +25,7 @@ are retried twice), or by the next look at the operation's progress, whichever i
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
@@ -30,7 +34,7 @@ from itertools import batched
 from typing import Any, Protocol
 
 from functions.common.observability import count, log_event, log_problem
-from functions.publish.death import resurrected
+from functions.publish.death import resurrected, short
 from functions.publish.envelope import Envelope
 from functions.publish.packing import MAX_ENTRIES
 from functions.publish.publisher import Delivery, Publisher
@@ -38,7 +42,7 @@ from functions.redrive.canary import Canary, Effects, choose
 from functions.redrive.crash import CrashPoint, Step
 from functions.redrive.dlq import EMPTY_RECEIVES, WAIT_SECONDS
 from functions.redrive.operations import Counts, Operations, Phase, Status, counts_of
-from functions.redrive.plan import Plan, plan_from
+from functions.redrive.plan import MAX_MESSAGES, Plan, plan_from
 from functions.redrive.selection import Verdict, error_category, error_type, judge
 
 RESERVE_SECONDS = 4.0
@@ -58,6 +62,10 @@ CONCURRENCY = 16
 FIRST_STEP = MAX_ENTRIES
 LARGEST_STEP = CONCURRENCY * MAX_ENTRIES
 """The ramp doubles from the first step to the largest; each step is one round of concurrent batch calls."""
+
+SHOWN_CHARACTERS = 64
+"""Of a text that anybody may have written, so much goes into an operation's row: an order id is not longer."""
+UNREADABLE = "-"
 
 GUARD_SECONDS = 1.0
 WATCH_SECONDS = 0.1
@@ -92,6 +100,8 @@ class HaltReason(StrEnum):
 
     CANARY_DIED = "a canary died again"
     CANARY_UNSEEN = "the canaries were not seen to be processed in time"
+    CANARY_UNSENT = "no canary could be sent"
+    UNSENT = "too many messages could not be sent"
     GUARD = "the pipeline is not well"
 
 
@@ -126,7 +136,7 @@ def execute(parts: Parts, operation_id: str, owner: str, seconds_left: Callable[
         end = run.until_the_end()
     except Exception as error:
         # Lambda repeats the invocation; the operation waits for that one, or has failed for good.
-        parts.operations.falter(operation_id, owner, run.counts, type(error).__name__)
+        parts.operations.falter(operation_id, owner, run.counts, type(error).__name__, **run.progress)
         raise
     match end:
         case End.LEASE_LOST:
@@ -194,6 +204,7 @@ class _Run:
         self._canaries = [Canary.from_row(one) for one in row.get("canaries", [])]
         self._canary_deadline = int(row.get("canaryDeadline", 0)) / 1000
         self._died: list[Envelope] = []
+        self._trouble = ""
         self._ready: deque[Envelope] = deque()
         self._held: list[Envelope] = []
         self._skipped: Counter[str] = Counter()
@@ -223,43 +234,55 @@ class _Run:
     # the three phases
 
     def _canary(self) -> End | None:
-        if self._phase is not Phase.CANARY:
-            return None
-        if end := self._checkpoint():
-            return end
+        while self._phase is Phase.CANARY:
+            if end := self._checkpoint() or self._next_canaries():
+                return end
+        return None
+
+    def _next_canaries(self) -> End | None:
+        """Record canaries, then send them: whoever repeats this step sends the same. Without any the ramp begins."""
         wanted = min(self.plan.canary_messages, self._room)
-        if end := self._gather(wanted):
+        intended = {canary.letter_id for canary in self._canaries}
+        if end := self._gather(wanted, intended):
             return end
-        chosen = choose(list(self._ready), wanted)
-        self._ready = deque(one for one in self._ready if one not in chosen)
+        chosen = [one for one in self._ready if one.message_id in intended]
+        chosen = chosen or choose(list(self._ready), wanted)
         if not chosen:
             self._phase = Phase.RAMP
             return None
         self._canaries = [Canary.of(one) for one in chosen]
-        self._canary_deadline = self._parts.clock() + self._parts.canary_seconds
-        self._phase = Phase.WATCHING
-        return self._move(chosen, delayed=False)
+        if end := self._record():
+            return end
+        self._ready = deque(one for one in self._ready if one not in chosen)
+        if end := self._move(chosen, delayed=False):
+            return end
+        # Refused for what they are: the next ones are the canaries. Refused for anything else, all would be.
+        if self._phase is Phase.CANARY and self._trouble:
+            return self._halt(f"{HaltReason.CANARY_UNSENT}: {self._trouble}")
+        return None
 
     def _watch(self) -> End | None:
         if self._phase is not Phase.WATCHING:
             return None
         self._parts.crash.reached(Step.WATCHING, self._invocation)
         waiting = list(self._canaries)
+        deadline = max(self._canary_deadline, self._await_until, self._parts.clock())
         while True:
             if self._died:
-                return self._halt(
-                    f"{HaltReason.CANARY_DIED}: order {self._died[0].order_id}, {error_type(self._died[0])}"
-                )
+                return self._halt(f"{HaltReason.CANARY_DIED}: {_who(self._died[0])}, {_cause(self._died[0])}")
             waiting = [one for one in waiting if not self._parts.effects.has(one)]
             if not waiting:
                 self._phase = Phase.RAMP
                 return self._checkpoint()
-            if self._parts.clock() > self._canary_deadline:
-                return self._halt(f"{HaltReason.CANARY_UNSEEN}: order {waiting[0].order_id}")
             if end := self._checkpoint():
                 return end
-            # Searching goes on meanwhile: a canary that died again is somewhere among the dead letters.
-            if not self._receive(1, wait_seconds=0):
+            # Searching goes on meanwhile, and to the end, also where an invocation takes over after the deadline:
+            # a canary that died again is somewhere among the dead letters.
+            found = self._receive(1, wait_seconds=0)
+            late = self._parts.clock() - deadline
+            if not self._died and (late > self._parts.canary_seconds or (late > 0 and not found)):
+                return self._halt(f"{HaltReason.CANARY_UNSEEN}: order {waiting[0].order_id}")
+            if not found:
                 self._parts.sleep(WATCH_SECONDS)
 
     def _ramp(self) -> End:
@@ -293,10 +316,10 @@ class _Run:
 
     # receiving
 
-    def _gather(self, wanted: int) -> End | None:
-        """Receive until so many are ready, or the queue is exhausted."""
-        while len(self._ready) < wanted and not self._exhausted:
-            missing = wanted - len(self._ready)
+    def _gather(self, wanted: int, named: Set[str] = frozenset()) -> End | None:
+        """Receive until so many are ready and those with these ids were seen, or the queue is exhausted."""
+        while (len(self._ready) < wanted or not named <= self._seen) and not self._exhausted:
+            missing = max(1, wanted - len(self._ready))
             self._receive(min(CONCURRENCY, -(-missing // MAX_ENTRIES)))
             if end := self._checkpoint_if_due():
                 return end
@@ -331,7 +354,9 @@ class _Run:
         new = [one for one in received if one.message_id not in self._seen]
         self._seen |= _ids(new)
         self._start_deleting([one for one in new if one.message_id in self._inherited])
-        for envelope in (one for one in new if one.message_id not in self._inherited):
+        self._held += [one for one in new if one.message_id in self.counts.unsent]
+        known = self._inherited | self.counts.unsent
+        for envelope in (one for one in new if one.message_id not in known):
             verdict = judge(self.plan, envelope, now_ms, self._requested_at)
             if any(canary.died_as(envelope) for canary in self._canaries):
                 self._died.append(envelope)
@@ -340,7 +365,7 @@ class _Run:
             else:
                 self._held.append(envelope)
                 self._skipped[verdict.value] += 1
-                # Each invocation sees what is not selected anew.
+                # Each invocation sees what is not selected again.
                 already = self.counts.skipped.get(verdict.value, 0)
                 self.counts.skipped[verdict.value] = max(already, self._skipped[verdict.value])
         return len(new)
@@ -352,28 +377,49 @@ class _Run:
         return self.plan.max_messages - self.counts.moved
 
     def _move(self, chosen: Sequence[Envelope], *, delayed: bool) -> End | None:
+        sent = self._sent(chosen, delayed=delayed)
+        self.counts.in_doubt |= _ids(sent)
+        are_canaries = self._phase is Phase.CANARY
+        if are_canaries:
+            self._canaries = [Canary.of(one) for one in sent]
+        if are_canaries and sent:
+            self._canary_deadline = self._parts.clock() + self._parts.canary_seconds
+            self._phase = Phase.WATCHING
+        self._parts.crash.reached(Step.SENT, self._invocation)
+        recorded = False
+        try:
+            end = self._record()
+            recorded = end is not End.LEASE_LOST
+            self._parts.crash.reached(Step.RECORDED, self._invocation)
+        finally:
+            self._collect_deletes()
+            if are_canaries and not recorded:
+                self._held += sent
+            else:
+                # Also when nothing could be recorded, the lease is lost or the operation cancelled: these messages
+                # are on their way. Deleting goes on beside the next receives.
+                self._start_deleting(sent)
+        if end is None and self.counts.not_sent >= MAX_MESSAGES:
+            return self._halt(f"{HaltReason.UNSENT}: {self.counts.refusals[0]['reason']}")
+        return end
+
+    def _sent(self, chosen: Sequence[Envelope], *, delayed: bool) -> list[Envelope]:
+        """Send messages. Returns those that SQS took; the others stay."""
         sent: list[Envelope] = []
         pairs = self._threads.map(partial(self._send, delayed=delayed), _tens(chosen))
         for envelope, delivery in (pair for tens in pairs for pair in tens):
             if delivery.sent:
                 sent.append(envelope)
-                self.counts.add_moved(error_category(envelope))
+                self.counts.add_moved(short(error_category(envelope), SHOWN_CHARACTERS) or UNREADABLE)
             else:
                 self._held.append(envelope)
-                self.counts.not_sent += 1
+                reason = short(delivery.reason)
+                self.counts.add_unsent(envelope.message_id, _order(envelope), reason)
+                if not delivery.senders_fault:
+                    self._trouble = self._trouble or f"{_who(envelope)}: {reason}"
         if sent:
             count("OrdersRedriven", len(sent))
-        self.counts.in_doubt |= _ids(sent)
-        self._parts.crash.reached(Step.SENT, self._invocation)
-        try:
-            end = self._record()
-            self._parts.crash.reached(Step.RECORDED, self._invocation)
-            return end
-        finally:
-            # Also when nothing could be recorded, the lease is lost or the operation cancelled: these messages are
-            # on their way. Deleting goes on beside the next receives.
-            self._collect_deletes()
-            self._start_deleting(sent)
+        return sent
 
     def _start_deleting(self, envelopes: Iterable[Envelope]) -> None:
         for tens in _tens(envelopes):
@@ -416,15 +462,18 @@ class _Run:
         due = self._parts.clock() - self._guarded_at >= GUARD_SECONDS
         return self._checkpoint() if due or self._seconds_left() < RESERVE_SECONDS else None
 
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What the row keeps beside the counts, for whoever goes on."""
+        return {
+            "phase": self._phase,
+            "canaries": [one.as_row() for one in self._canaries],
+            "canaryDeadline": round(self._canary_deadline * 1000),
+        }
+
     def _record(self) -> End | None:
         row = self._parts.operations.progress(
-            self._id,
-            self._owner,
-            self.counts,
-            lease_seconds=self._parts.lease_seconds,
-            phase=self._phase,
-            canaries=[one.as_row() for one in self._canaries],
-            canaryDeadline=round(self._canary_deadline * 1000),
+            self._id, self._owner, self.counts, lease_seconds=self._parts.lease_seconds, **self.progress
         )
         if row is None:
             return End.LEASE_LOST
@@ -445,6 +494,18 @@ def _ids(envelopes: Iterable[Envelope]) -> set[str]:
     return {one.message_id for one in envelopes}
 
 
+def _order(envelope: Envelope) -> str:
+    return short(envelope.order_id or "", SHOWN_CHARACTERS)
+
+
+def _who(envelope: Envelope) -> str:
+    return f"order {_order(envelope)}" if _order(envelope) else f"message {envelope.message_id}"
+
+
+def _cause(envelope: Envelope) -> str:
+    return short(error_type(envelope), SHOWN_CHARACTERS)
+
+
 def _log_delivery(operation_id: str, envelope: Envelope, delivery: Delivery) -> None:
     if not delivery.sent:
         log_problem(
@@ -461,7 +522,7 @@ def _log_delivery(operation_id: str, envelope: Envelope, delivery: Delivery) -> 
         operationId=operation_id,
         errorType=error_type(envelope),
         errorCategory=error_category(envelope),
-        redriveCount=envelope.redrive_count + 1,
+        redriveCount=envelope.next_redrive_count,
         messageId=delivery.message_id,
         dlqMessageId=envelope.message_id,
     )

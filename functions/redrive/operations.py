@@ -22,6 +22,9 @@ START_MS = 10_000
 
 NUDGE_MS = 10_000
 
+SHOWN_REFUSALS = 10
+"""Of the letters that could not be sent, so many are shown with the reason; all are in the log."""
+
 _INTERNAL = frozenset(
     {
         "id",
@@ -33,6 +36,7 @@ _INTERNAL = frozenset(
         "nudgedAt",
         "canaryDeadline",
         "inDoubt",
+        "unsentIds",
     }
 )
 
@@ -66,15 +70,28 @@ class Counts:
     """What happened to the messages an operation saw: skipped by reason, moved also by category.
 
     `in_doubt` are the ids of those that were sent and are not known to be deleted. Who finds one of them in the
-    DLQ deletes it, and sends it no second time.
+    DLQ deletes it, and sends it no second time. `unsent` are the ids of those that SQS did not take: an operation
+    tries each once. `refusals` say of the first of them why.
     """
 
     moved: int = 0
-    not_sent: int = 0
     not_deleted: int = 0
     skipped: dict[str, int] = field(default_factory=dict[str, int])
     by_category: dict[str, int] = field(default_factory=dict[str, int])
     in_doubt: set[str] = field(default_factory=set[str])
+    unsent: set[str] = field(default_factory=set[str])
+    refusals: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    @property
+    def not_sent(self) -> int:
+        """How many SQS did not take."""
+        return len(self.unsent)
+
+    def add_unsent(self, message_id: str, order_id: str, reason: str) -> None:
+        """Count one message that stays in the DLQ, since SQS did not take its copy."""
+        self.unsent.add(message_id)
+        if len(self.refusals) < SHOWN_REFUSALS:
+            self.refusals.append({"messageId": message_id, "orderId": order_id, "reason": reason})
 
     def add_moved(self, category: str) -> None:
         """Count one message that was moved."""
@@ -104,7 +121,7 @@ class Operations:
             "leaseOwner": "",
             "leaseUntil": _now() + START_MS,
             "invocations": 0,
-            **_as_row(Counts()),
+            **as_row(Counts()),
         }
         self._dynamodb.put_item(TableName=self._table, Item=_serialized(row))
         return row
@@ -149,24 +166,25 @@ class Operations:
 
         The answer is the row, which says whether to stop; None if the lease is somebody else's.
         """
-        changes = {**_as_row(counts), **more, "leaseUntil": _now() + lease_seconds * 1000}
+        changes = {**as_row(counts), **more, "leaseUntil": _now() + lease_seconds * 1000}
         return self._update_as(owner, operation_id, changes)
 
     def pass_on(self, operation_id: str, owner: str, counts: Counts) -> None:
         """Leave the operation to the next invocation."""
-        self._update_as(owner, operation_id, {**_as_row(counts), "status": Status.PENDING.value})
+        self._update_as(owner, operation_id, {**as_row(counts), "status": Status.PENDING.value})
 
     def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: str) -> None:
         """Record the end, and why it is one."""
-        ending = {"status": status.value, "finishedAt": _now(), **_as_row(counts), **why}
+        ending = {"status": status.value, "finishedAt": _now(), **as_row(counts), **why}
         self._update_as(owner, operation_id, ending)
 
-    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str) -> None:
-        """Record that an invocation failed. After MAX_FAILURES of them the operation has failed."""
+    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str, **more: Any) -> None:
+        """Record that an invocation failed, and how far it got. After MAX_FAILURES of them the operation has failed."""
         row = self.get(operation_id) or {}
         failures = int(row.get("failures", 0)) + 1
         changes: dict[str, Any] = {
-            **_as_row(counts),
+            **as_row(counts),
+            **more,
             "failures": failures,
             "failure": failure,
             # A receive that failed may have hidden messages all the same.
@@ -236,10 +254,13 @@ def public(row: dict[str, Any]) -> dict[str, Any]:
     return {"operationId": row["id"], **shown}
 
 
-def _as_row(counts: Counts) -> dict[str, Any]:
+def as_row(counts: Counts) -> dict[str, Any]:
+    """Counts as a row has them."""
     return {
         "moved": counts.moved,
         "notSent": counts.not_sent,
+        "unsent": list(counts.refusals),
+        "unsentIds": " ".join(sorted(counts.unsent)),
         "notDeleted": counts.not_deleted,
         "skipped": dict(counts.skipped),
         "byCategory": dict(counts.by_category),
@@ -251,11 +272,12 @@ def counts_of(row: dict[str, Any]) -> Counts:
     """The counts of a row, to go on from."""
     return Counts(
         moved=int(row["moved"]),
-        not_sent=int(row["notSent"]),
         not_deleted=int(row["notDeleted"]),
         skipped={name: int(value) for name, value in row["skipped"].items()},
         by_category={name: int(value) for name, value in row["byCategory"].items()},
         in_doubt=set(row.get("inDoubt", "").split()),
+        unsent=set(row.get("unsentIds", "").split()),
+        refusals=list(row.get("unsent", [])),
     )
 
 

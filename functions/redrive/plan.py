@@ -20,6 +20,9 @@ SCHEMA: Mapping[str, Any] = json.loads(Path(__file__).with_name("plan.schema.jso
 PARAMETERS: Mapping[str, Mapping[str, Any]] = SCHEMA["properties"]
 """The schema of each parameter, by its name in the API."""
 
+MAX_AGE_SECONDS: int = PARAMETERS["minAgeSeconds"]["maximum"]
+"""SQS keeps no message longer."""
+
 UNATTRIBUTED = "UNATTRIBUTED"
 """The category, and the error type, of a message that SQS itself moved: it has no cause of death."""
 

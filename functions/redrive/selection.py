@@ -1,10 +1,10 @@
 """Which dead letters a plan takes, and why it leaves the others."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from functions.publish.envelope import Envelope
-from functions.redrive.plan import UNATTRIBUTED, Plan
+from functions.redrive.plan import MAX_AGE_SECONDS, UNATTRIBUTED, Plan
 
 
 class Verdict(StrEnum):
@@ -20,8 +20,9 @@ class Verdict(StrEnum):
 def judge(plan: Plan, envelope: Envelope, now_ms: int, requested_at: int | None = None) -> Verdict:
     """Judge one dead letter. Times are epoch milliseconds.
 
-    What died after `requested_at` is no part of the operation: else a message that dies again at once would
-    go round in circles until the operation's limit.
+    What was sent after `requested_at` is not part of the operation: else a message that dies again at once would
+    go round in circles until the operation's limit. SQS wrote down when that was; the death's own time may be
+    of a wrong clock.
     """
     wanted = (
         plan.error_type in (None, error_type(envelope))
@@ -31,9 +32,9 @@ def judge(plan: Plan, envelope: Envelope, now_ms: int, requested_at: int | None 
     )
     if not wanted:
         return Verdict.FILTERED
-    if now_ms - died_at(envelope) < plan.min_age_seconds * 1000:
+    if age_ms(envelope, now_ms) < plan.min_age_seconds * 1000:
         return Verdict.TOO_YOUNG
-    if requested_at is not None and died_at(envelope) > requested_at:
+    if requested_at is not None and envelope.sent_at > requested_at:
         return Verdict.NEW_DEATH
     if envelope.redrive_count > 0 and not plan.force:
         return Verdict.SECOND_DEATH
@@ -56,12 +57,22 @@ def error_category(envelope: Envelope) -> str:
 
 
 def died_at(envelope: Envelope) -> int:
-    """When the message died, in epoch milliseconds.
+    """When the message died, in epoch milliseconds: as its cause of death says, within what SQS's clock allows.
 
-    Without a cause of death only its first enqueue time is known: the true age since death is less.
+    The worker sends a letter after its death, so a death in the letter's future is of a wrong clock, or forged;
+    so is one longer ago than SQS keeps any message. Without a cause of death only the first enqueue time is known: the
+    true age since death is less.
     """
-    text = envelope.text("failedAt")
     try:
-        return round(datetime.fromisoformat(text or "").timestamp() * 1000)
+        failed_at = datetime.fromisoformat(envelope.text("failedAt") or "")
     except ValueError:
         return envelope.sent_at
+    if failed_at.tzinfo is None:
+        failed_at = failed_at.replace(tzinfo=UTC)
+    oldest = envelope.sent_at - MAX_AGE_SECONDS * 1000
+    return min(max(round(failed_at.timestamp() * 1000), oldest), envelope.sent_at)
+
+
+def age_ms(envelope: Envelope, now_ms: int) -> int:
+    """Milliseconds since death, never less than none; without a cause of death, since it was first sent."""
+    return max(0, now_ms - died_at(envelope))

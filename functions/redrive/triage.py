@@ -6,9 +6,9 @@ from typing import Any
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
-from functions.publish.death import CAUSE_ATTRIBUTES
+from functions.publish.attributes import CAUSE_ATTRIBUTES
 from functions.publish.envelope import Envelope
-from functions.redrive.selection import Verdict, died_at, error_category, error_type, is_attributed
+from functions.redrive.selection import Verdict, age_ms, error_category, error_type, is_attributed
 from functions.validate import violations
 
 BODY_EXCERPT = 1024
@@ -48,7 +48,7 @@ def statistics(envelopes: Iterable[Envelope]) -> dict[str, Any]:
 
 def age_seconds(envelope: Envelope, now_ms: int) -> int:
     """Seconds since death; for a message without a cause of death, since it was first sent."""
-    return max(0, now_ms - died_at(envelope)) // 1000
+    return age_ms(envelope, now_ms) // 1000
 
 
 def _triage(envelope: Envelope, now_ms: int) -> dict[str, Any]:

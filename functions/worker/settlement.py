@@ -85,7 +85,10 @@ class Settlement:
             else:
                 refused.add(one.envelope.message_id)
                 log_problem(
-                    "order.not_requeued", correlation_id=one.envelope.correlation_id, reason=delivery.error
+                    "order.not_requeued",
+                    correlation_id=one.envelope.correlation_id,
+                    reason=delivery.error,
+                    detail=delivery.detail,
                 )
         count("OrdersRequeued", len(leaving) - len(refused))
         return refused

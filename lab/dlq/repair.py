@@ -2,7 +2,7 @@
 
 import getpass
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -13,7 +13,7 @@ from functions.common.settings import SQS_MAX_BYTES
 from functions.publish.death import resurrected
 from functions.publish.envelope import Envelope
 from functions.publish.key import idempotency_key, payload_digest
-from functions.publish.message import OutgoingMessage, text
+from functions.publish.message import OutgoingMessage
 from functions.publish.publisher import Publisher
 from functions.redrive.selection import error_category, error_type
 from functions.validate import violations
@@ -57,21 +57,13 @@ def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMess
             f"The new body is of order {order['orderId']}, the dead letter of {envelope.order_id}.",
             "Keep the orderId; submit a new order through the API.",
         )
-    message = resurrected(envelope, 0)
-    lineage = codec.loads(message.attributes["lineage"].get("StringValue", ""))
     edit = {
         "at": at,
         "by": by,
         "replacedMessageId": envelope.message_id,
         "oldBodySha256": digest(envelope.body),
     }
-    lineage["edited"] = [*lineage.get("edited", []), edit]
-    attributes = {
-        **message.attributes,
-        "lineage": text(codec.dumps(lineage)),
-        "idempotencyKey": text(_key(envelope, order)),
-    }
-    return replace(message, body=codec.dumps(order), attributes=attributes)
+    return resurrected(envelope, 0, body=codec.dumps(order), key=_key(envelope, order), edit=edit)
 
 
 def send_repaired(pipeline: Pipeline, looker: Looker, envelope: Envelope, body: str) -> Repaired:
@@ -80,7 +72,8 @@ def send_repaired(pipeline: Pipeline, looker: Looker, envelope: Envelope, body: 
     sqs = pipeline.aws.client("sqs")
     (delivery,) = Publisher(sqs, pipeline.stack.queue_url, max_bytes=SQS_MAX_BYTES).send([message])
     if not delivery.sent:
-        raise LabError(f"SQS did not take the message: {delivery.error}.", "Nothing was changed; try again.")
+        fix = "make the body smaller" if delivery.senders_fault else "try again"
+        raise LabError(f"SQS did not take the message: {delivery.reason}.", f"Nothing was changed; {fix}.")
     looker.delete(envelope)
     return Repaired(codec.loads(message.body)["orderId"], delivery.message_id, envelope.message_id)
 
@@ -129,7 +122,7 @@ def digest(body: str) -> str:
 def _key(envelope: Envelope, order: dict[str, Any]) -> str:
     """The idempotency key of the repaired order.
 
-    A key that was made from the old content is made anew from the new one; one that the client chose stays,
+    A key that was made from the old content is made again from the new one; one that the client chose stays,
     so that the client's own repetition is still recognised.
     """
     old = envelope.text("idempotencyKey")

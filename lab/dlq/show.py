@@ -124,10 +124,11 @@ def operation(row: dict[str, Any]) -> Table:
         "byCategory",
         "skipped",
         "notSent",
+        "unsent",
         "notDeleted",
     )
     for name in (*shown, "invocations", "requestedBy", "planDigest"):
-        if name in row:
+        if row.get(name) not in (None, []):
             value = row[name]
             table.add_row(name, value if isinstance(value, str) else codec.dumps(value))
     return table

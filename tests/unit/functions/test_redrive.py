@@ -1,10 +1,12 @@
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,12 +19,13 @@ from functions.redrive.canary import Canary, choose
 from functions.redrive.crash import CrashPoint
 from functions.redrive.mover import Parts
 from functions.redrive.mover import execute as execute_operation
-from functions.redrive.operations import Counts, Phase, Status
+from functions.redrive.operations import Counts, Phase, Status, as_row
 from functions.redrive.plan import UNATTRIBUTED, Plan, plan_from, typed
 from functions.redrive.preview import preview
-from functions.redrive.selection import Verdict, judge
+from functions.redrive.selection import Verdict, died_at, judge
 from functions.redrive.triage import describe
 from tests.unit.functions.builders import FakeSqs, envelope
+from tests.unit.functions.memory import MODES, Crash, Faults, Mode
 
 DIED = datetime(2026, 11, 1, tzinfo=UTC)
 DIED_MS = round(DIED.timestamp() * 1000)
@@ -31,7 +34,7 @@ NOW = DIED_MS + 600_000
 
 def dead(message_id: str = "m-1", **more: Any) -> Envelope:
     cause = {"errorType": "SchemaViolation", "errorCategory": "VALIDATION", "failedAt": DIED.isoformat()}
-    return envelope(message_id, **(cause | more))
+    return envelope(message_id, **(cause | {"sent_at": DIED_MS} | more))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,51 @@ def test_a_message_that_died_twice_is_skipped_unless_forced() -> None:
 
 def test_what_dies_during_an_operation_is_no_part_of_it() -> None:
     assert judge(Plan(force=True), dead(), NOW, requested_at=DIED_MS - 1) is Verdict.NEW_DEATH
+
+
+@pytest.mark.parametrize(
+    "failed_at",
+    ["2026-11-02T00:00:00+00:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999", "no time", ""],
+)
+def test_a_death_in_the_future_or_at_no_time_is_as_old_as_its_letter(failed_at: str) -> None:
+    letter = dead(failedAt=failed_at)
+    assert died_at(letter) == DIED_MS
+    assert judge(Plan(min_age_seconds=600), letter, NOW, requested_at=NOW) is Verdict.SELECTED
+    assert judge(Plan(min_age_seconds=601), letter, NOW, requested_at=NOW) is Verdict.TOO_YOUNG
+    assert describe(letter, Verdict.SELECTED, NOW)["ageSeconds"] == 600
+
+
+@pytest.mark.parametrize(
+    "failed_at", ["0001-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00-14:00"]
+)
+def test_a_death_before_all_time_is_as_old_as_sqs_keeps_messages(failed_at: str) -> None:
+    assert died_at(dead(failedAt=failed_at)) == DIED_MS - 14 * 86_400_000
+    assert judge(Plan(), dead(failedAt=failed_at), NOW) is Verdict.SELECTED
+
+
+def test_a_letter_that_a_clock_ahead_has_sent_is_old_enough_at_once_where_no_age_is_asked_for() -> None:
+    letter = dead(sent_at=NOW + 5_000, failedAt="9999-01-01T00:00:00+00:00")
+    assert judge(Plan(min_age_seconds=0), letter, NOW) is Verdict.SELECTED
+    assert describe(letter, Verdict.SELECTED, NOW)["ageSeconds"] == 0
+
+
+@given(st.datetimes(timezones=st.timezones()) | st.datetimes(), st.integers(0, 4_000_000_000_000))
+def test_an_age_is_never_negative_and_never_beyond_what_sqs_keeps(failed_at: datetime, sent_at: int) -> None:
+    """Property: whatever clock wrote the death's time."""
+    letter = dead(failedAt=failed_at.isoformat(), sent_at=sent_at)
+    age = describe(letter, Verdict.SELECTED, NOW)["ageSeconds"]
+    assert 0 <= age <= max(0, NOW - sent_at) // 1000 + 14 * 86_400
+
+
+def test_what_dies_again_under_a_clock_behind_is_no_part_of_the_operation() -> None:
+    again = dead(sent_at=NOW, failedAt="2020-01-01T00:00:00+00:00")
+    assert judge(Plan(force=True), again, NOW, requested_at=NOW - 1) is Verdict.NEW_DEATH
+
+
+@pytest.mark.parametrize("count", ["1e5", "9999999999", "1E+126", "0.5", "-0.5e-1", "often"])
+def test_no_spelling_of_a_redrive_count_hides_a_second_death(count: str) -> None:
+    expected = Verdict.SELECTED if count.startswith("-") else Verdict.SECOND_DEATH
+    assert judge(Plan(), dead(redriveCount=count), NOW) is expected
 
 
 def test_a_message_without_a_cause_can_be_found_as_such() -> None:
@@ -175,7 +223,9 @@ class FakeOperations:
         self, operation_id: str, owner: str, counts: Counts, *, lease_seconds: int, **more: Any
     ) -> dict[str, Any] | None:
         self._recorded += 1
-        self.row |= more | {"cancelRequested": self._recorded >= (self._cancel_after or 1_000_000)}
+        self.row |= (
+            as_row(counts) | more | {"cancelRequested": self._recorded >= (self._cancel_after or 1_000_000)}
+        )
         return None if self._recorded >= (self._lost_after or 1_000_000) else self.row
 
     def pass_on(self, operation_id: str, owner: str, counts: Counts) -> None:
@@ -184,7 +234,8 @@ class FakeOperations:
     def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: str) -> None:
         self.ended, self.why = (status, counts), why
 
-    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str) -> None:
+    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str, **more: Any) -> None:
+        self.row |= as_row(counts) | more
         self.ended, self.why = (Status.PENDING, counts), {"failure": failure}
 
 
@@ -356,6 +407,182 @@ def test_a_canary_that_died_again_halts_the_operation_at_once() -> None:
     assert again in dlq.visible
 
 
+def refused(*orders: str, senders_fault: bool = True) -> FakeSqs:
+    """SQS that does not take some orders' messages."""
+    return FakeSqs(
+        lambda entry, _attempt: (
+            ("InvalidParameterValue", senders_fault)
+            if codec.loads(entry["MessageBody"])["orderId"] in orders
+            else None
+        )
+    )
+
+
+def test_a_canary_that_could_not_be_sent_is_named_and_not_waited_for() -> None:
+    dlq, plan, clock = FakeDlq(many(25)), Plan(canary_messages=2), Clock()
+    pipeline, operations = Pipeline(), FakeOperations(plan)
+    status, counts, _, _ = execute(
+        dlq, plan, sqs=refused("o-0"), operations=operations, pipeline=pipeline, clock=clock
+    )
+    assert [canary.order_id for canary in pipeline.asked] == ["o-1"]
+    assert (status, counts.moved, counts.not_sent) == (Status.SUCCEEDED, 24, 1)
+    assert counts.refusals == [{"messageId": "m-0", "orderId": "o-0", "reason": "InvalidParameterValue"}]
+    assert [one.message_id for one in dlq.visible] == ["m-0"]
+    assert clock.now - NOW / 1000 < 1
+
+
+def test_where_no_canary_could_be_sent_the_next_ones_are_the_canaries() -> None:
+    pipeline, sqs = Pipeline(), refused("o-0", "o-1", "o-2", "o-3")
+    status, counts, _, _ = execute(FakeDlq(many(25)), Plan(canary_messages=2), sqs=sqs, pipeline=pipeline)
+    assert [canary.order_id for canary in pipeline.asked] == ["o-4", "o-5"]
+    assert (status, counts.moved, counts.not_sent) == (Status.SUCCEEDED, 21, 4)
+
+
+def test_an_operation_of_nothing_but_what_sqs_refuses_ends_and_leaves_it() -> None:
+    dlq = FakeDlq(many(7))
+    status, counts, sqs, _ = execute(
+        dlq, Plan(canary_messages=3), sqs=refused(*(f"o-{number}" for number in range(7)))
+    )
+    assert (status, counts.moved, counts.not_sent, len(dlq.visible)) == (Status.SUCCEEDED, 0, 7, 7)
+    assert [len(call) for call in sqs.calls] == [3, 3, 1]
+
+
+def test_a_queue_that_takes_nothing_halts_at_the_canaries_with_what_sqs_said() -> None:
+    dlq, plan = FakeDlq(many(25)), Plan(canary_messages=2)
+    operations = FakeOperations(plan)
+    sqs = refused(*(f"o-{number}" for number in range(25)), senders_fault=False)
+    status, counts, _, _ = execute(dlq, plan, sqs=sqs, operations=operations)
+    assert (status, counts.moved, counts.not_sent, len(dlq.visible)) == (Status.HALTED, 0, 2, 25)
+    assert operations.why["haltReason"] == "no canary could be sent: order o-0: InvalidParameterValue"
+
+
+def test_what_could_not_be_sent_is_tried_once_in_an_operation_of_several_invocations() -> None:
+    dlq, plan = FakeDlq(many(12)), Plan(**AT_ONCE)
+    operations, sqs = FakeOperations(plan), refused("o-3")
+    operations.row |= {"phase": Phase.RAMP.value, "unsentIds": "m-3", "unsent": [], "notSent": 1}
+    _, counts, _, _ = execute(dlq, plan, sqs=sqs, operations=operations)
+    assert (counts.moved, counts.not_sent) == (11, 1)
+    assert all("o-3" not in entry["MessageBody"] for call in sqs.calls for entry in call)
+    assert [one.message_id for one in dlq.visible] == ["m-3"]
+
+
+def test_an_operation_that_sqs_refuses_too_often_halts() -> None:
+    dlq, plan = FakeDlq(many(1_300)), Plan(max_messages=1_000, **AT_ONCE)
+    operations = FakeOperations(plan)
+    sqs = refused(*(f"o-{number}" for number in range(1_300)))
+    status, counts, _, _ = execute(dlq, plan, sqs=sqs, operations=operations)
+    assert status is Status.HALTED
+    assert 1_000 <= counts.not_sent < 1_300
+    assert operations.why["haltReason"].startswith("too many messages could not be sent")
+
+
+def test_texts_of_strangers_do_not_outgrow_an_operations_row() -> None:
+    letters = [
+        dead(
+            f"m-{number}",
+            body=codec.dumps({"orderId": "\ud800" * 300}),
+            correlationId=f"{number}" * 2_000,
+            errorCategory="\u00e9x" * 300,
+            errorType="t" * 2_000,
+        )
+        for number in range(5)
+    ]
+    plan = Plan(canary_messages=2)
+    operations = FakeOperations(plan)
+    execute(FakeDlq(letters), plan, operations=operations, pipeline=Pipeline(passes=False))
+    assert set(operations.row["byCategory"]) == {f"{'x ' * 30}x..."}
+    written = codec.dumps(operations.row)
+    assert len(written) + len(operations.why["haltReason"]) < 3_000
+
+
+def test_a_canary_that_died_again_is_found_by_whoever_takes_over_after_its_deadline() -> None:
+    again = dead("m-0-again", body='{"orderId":"o-0"}', correlationId="m-0", redriveCount=1)
+    dlq, plan = FakeDlq([*many(25)[1:], again]), Plan(canary_messages=1)
+    operations = FakeOperations(plan)
+    canary = Canary.of(many(1)[0])
+    operations.row |= {
+        "phase": Phase.WATCHING.value,
+        "canaries": [canary.as_row()],
+        "canaryDeadline": NOW - 60_000,
+    }
+    status, counts, _, _ = execute(dlq, plan, operations=operations, pipeline=Pipeline(passes=False))
+    assert (status, counts.moved) == (Status.HALTED, 0)
+    assert operations.why["haltReason"].startswith("a canary died again: order o-0")
+
+
+class Doomed(Faults):
+    """After a crash nothing of the invocation takes effect any more."""
+
+    crashed = False
+
+    def call[T](self, operation: str, effect: Callable[[], T]) -> T:
+        if self.crashed:
+            raise Crash(operation)
+        try:
+            return super().call(operation, effect)
+        except Crash:
+            self.crashed = True
+            raise
+
+
+def fail(patched: pytest.MonkeyPatch, faults: Faults, part: object, *names: str) -> None:
+    """Let calls of a part go wrong as `faults` says."""
+
+    def through(name: str) -> Callable[..., Any]:
+        call = getattr(part, name)
+        return lambda *given, **named: faults.call(name, lambda: call(*given, **named))
+
+    for name in names:
+        patched.setattr(part, name, through(name))
+
+
+def test_whoever_lost_the_lease_leaves_the_canaries_it_sent_to_the_next_owner() -> None:
+    """The next owner knows which ones were meant: it finds their letters, and sends and watches them again."""
+    letters, plan, sqs = many(9), Plan(canary_messages=2), FakeSqs()
+    operations = FakeOperations(plan, lost_after=3)
+    dlq = FakeDlq(letters)
+    execute(dlq, plan, sqs=sqs, operations=operations)
+    assert operations.ended is None
+    assert len(dlq.visible) == 9
+    taken_over, pipeline = FakeOperations(plan), Pipeline(passes=False)
+    taken_over.row |= {"canaries": [Canary.of(one).as_row() for one in letters[:2]]}
+    execute(FakeDlq(dlq.visible[::-1]), plan, sqs=sqs, operations=taken_over, pipeline=pipeline)
+    assert {canary.order_id for canary in pipeline.asked} == {"o-0", "o-1"}
+    assert sorted(codec.loads(entry["MessageBody"])["orderId"] for entry in sqs.taken) == [
+        "o-0",
+        "o-0",
+        "o-1",
+        "o-1",
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("at", range(14))
+def test_a_canary_step_that_is_repeated_keeps_to_the_canaries_it_has_sent(at: int, mode: Mode) -> None:
+    """Whatever call fails, and however: no more orders are on their way than canaries were asked for, none is lost,
+    and the operation halts since those were not seen to pass. The DLQ gives its letters in any order."""
+    letters, plan = many(9), Plan(canary_messages=2)
+    sqs, operations = FakeSqs(), FakeOperations(plan)
+    for attempt in range(4):
+        faults = Doomed(at=None if attempt else at, mode=mode)
+        dlq, pipeline = FakeDlq(letters), Pipeline(passes=False)
+        with pytest.MonkeyPatch.context() as patched, suppress(Crash, ClientError):
+            fail(patched, faults, operations, "claim", "progress", "falter", "finish")
+            fail(patched, faults, dlq, "receive", "delete", "release")
+            fail(patched, faults, pipeline, "has", "objection")
+            fail(patched, faults, sqs, "send_message_batch")
+            execute(dlq, plan, sqs=sqs, operations=operations, pipeline=pipeline)
+        letters = [*dlq.hidden, *dlq.visible][::-1]
+        if operations.ended and operations.ended[0].final:
+            break
+    assert operations.ended
+    assert operations.ended[0] is Status.HALTED
+    assert "not seen" in operations.why["haltReason"]
+    on_their_way = {codec.loads(entry["MessageBody"])["orderId"] for entry in sqs.taken}
+    assert len(on_their_way) == 2
+    assert on_their_way | {one.order_id for one in letters} == {f"o-{number}" for number in range(9)}
+
+
 def test_an_objection_of_the_pipeline_halts_before_anything_moves() -> None:
     dlq, plan = FakeDlq(many(5)), Plan()
     operations = FakeOperations(plan)
@@ -424,14 +651,14 @@ def test_what_was_sent_is_deleted_although_that_could_not_be_recorded() -> None:
 
     class Unwritable(FakeOperations):
         def progress(self, *args: Any, **more: Any) -> dict[str, Any] | None:
-            if more["phase"] is Phase.WATCHING:
+            if sqs.taken:
                 raise RuntimeError("the table is not to be reached")
             return super().progress(*args, **more)
 
-    dlq, plan = FakeDlq(many(5)), Plan(canary_messages=2)
+    dlq, plan, sqs = FakeDlq(many(5)), Plan(max_messages=2, **AT_ONCE), FakeSqs()
     operations = Unwritable(plan)
     with pytest.raises(RuntimeError):
-        execute(dlq, plan, operations=operations)
+        execute(dlq, plan, operations=operations, sqs=sqs)
     assert operations.ended == (Status.PENDING, Counts(moved=2, by_category={"VALIDATION": 2}))
     assert dlq.hidden == []
     assert [one.message_id for one in dlq.visible] == ["m-2", "m-3", "m-4"]

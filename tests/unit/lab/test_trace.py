@@ -225,7 +225,7 @@ def test_a_letter_whose_log_has_expired_tells_its_own_death() -> None:
         "errorCategory": "VALIDATION",
         "failedAt": "1970-01-01T00:00:07+00:00",
     }
-    story = tell(evidence(letters=[letter(**attributes)]))
+    story = tell(evidence(letters=[letter(**attributes, sent_at=7000)]))
     assert told(story, "DLQ") == [(7000, "now in the DLQ: VALIDATION SchemaViolation, message d-1")]
 
 
