@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from lab import steady
-from lab.knobs import wait_until_updated
 from lab.observe import Pipeline
+from lab.polling import wait_until_updated
 from lab.scenario import Experiment, Verdict
 from lab.scenario.catalog import load
 from lab.scenario.runner import Runner
@@ -38,11 +38,11 @@ def patched(pipeline: Pipeline, patch: Patch) -> Generator[None]:
     original = httpx.get(location, timeout=30, trust_env=False).raise_for_status().content
     try:
         lambda_.update_function_code(FunctionName=name, ZipFile=mutated(original, patch))
-        wait_until_updated(pipeline, name)
+        wait_until_updated(lambda_, name)
         yield
     finally:
         lambda_.update_function_code(FunctionName=name, ZipFile=original)
-        wait_until_updated(pipeline, name)
+        wait_until_updated(lambda_, name)
 
 
 def mutated(package: bytes, patch: Patch) -> bytes:
