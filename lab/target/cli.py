@@ -22,7 +22,7 @@ from lab.scenario.runner import Runner
 from lab.stack import Stack, stack_names
 from lab.target import cdk
 from lab.target.account import Caller, Consent, caller, refuse_by_environment, require_consent
-from lab.target.plan import StackPlan, plan, require_environment, templates
+from lab.target.plan import StackPlan, mailed, plan, require_environment, templates
 from lab.target.teardown import Teardown, delete, survey
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
@@ -90,7 +90,7 @@ def deploy(env: Env = "dev", context: Context = None, account: Account = None, y
     if not any(one.changes for one in plans):
         say("nothing to deploy")
         return
-    if settings.get("alarmEmail", DEFAULT_EMAIL) == DEFAULT_EMAIL:
+    if DEFAULT_EMAIL in mailed(paths.AWS_ASSEMBLY):
         say(
             f"[yellow]alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org[/]"
         )
