@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "functions"
@@ -45,17 +46,19 @@ class BundleError(Exception):
 class Content:
     """What a function's bundle is made of.
 
-    `packages` are `functions` subpackages, or single modules of one (`redrive.authorizer`); `without` are
-    modules of these that the function does not need.
+    `wheels` are those of `requirements/bundle-<wheels>.txt`. `packages` are `functions` subpackages, or single
+    modules of one (`redrive.authorizer`); `without` are modules of these that the function does not need.
     """
 
+    wheels: Literal["powertools", "validation"]
     packages: tuple[str, ...]
     without: tuple[str, ...] = ()
 
 
 MANIFEST: Mapping[str, Content] = {
-    "ingest": Content(("common", "validate", "publish", "ingest")),
+    "ingest": Content("validation", ("common", "validate", "publish", "ingest")),
     "worker": Content(
+        "validation",
         (
             "common",
             "validate",
@@ -65,13 +68,15 @@ MANIFEST: Mapping[str, Content] = {
             "events",
             "worker",
             "valve.reminder",
-        )
+        ),
     ),
-    "valve": Content(("common", "valve")),
-    "redrive": Content(("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)),
-    "authorizer": Content(("common", "redrive.authorizer")),
+    "valve": Content("powertools", ("common", "valve")),
+    "redrive": Content(
+        "validation", ("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)
+    ),
+    "authorizer": Content("powertools", ("common", "redrive.authorizer")),
 }
-"""What each function needs. Its wheels are those of `requirements/bundle-<function>.txt`."""
+"""What each function needs: Powertools, and JSON Schema validation where it judges orders."""
 
 TRACING = "tracing"
 """The subpackage, and the lock file, that a function's bundle has besides if it is traced."""
@@ -115,10 +120,10 @@ class Bundle:
 def build(function: str, target: Target, *, traced: bool = False) -> Bundle:
     """Make a function's bundle, or find it where nothing has changed. Raises BundleError."""
     content = MANIFEST[function]
-    sites = [_wheels(REQUIREMENTS / f"bundle-{function}.txt", target)]
+    sites = [_wheels(_lock(content.wheels), target)]
     if traced:
         content = replace(content, packages=(*content.packages, TRACING))
-        sites.append(_wheels(REQUIREMENTS / f"bundle-{TRACING}.txt", target))
+        sites.append(_wheels(_lock(TRACING), target))
     sources = dict(_sources(content))
     digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)  # of the bytecode
     for wheels in sites:
@@ -151,6 +156,10 @@ def _sources(content: Content) -> Iterator[tuple[str, Path]]:
         for parent in place.relative_to(SOURCES).parents:
             marker = SOURCES / parent / "__init__.py"
             yield marker.relative_to(ROOT).as_posix(), marker
+
+
+def _lock(wheels: str) -> Path:
+    return REQUIREMENTS / f"bundle-{wheels}.txt"
 
 
 def _wheels(lock: Path, target: Target) -> Path:

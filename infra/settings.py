@@ -1,16 +1,19 @@
 """The deployment's settings: what each one means, its rule, its default, and the one place that reads them.
 
-They come from the CDK context: defaults in `cdk.json`, overridden with `-c key=value`. With
-`-c profile=local` the settings that have a local default take it, so that a class sees in seconds what
-takes minutes on AWS.
+A setting is chosen with `-c key=value`, or in the context of `cdk.json` where it is to be kept; else it has its
+default. With `profile=local` that is the local default where there is one, so that a class sees in seconds what
+takes minutes on AWS. `lab settings` lists them, docs/settings.md is the same list.
+
+Why not pydantic: it takes `yes` and `1` for true and true for 1, and its messages say a type, where these have to say
+the whole rule and a value that obeys it; the CDK's environment would load it on every synth.
 """
 
 import difflib
 import platform
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_type_hints
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args, get_type_hints
 
 LOCAL_TIME_DIVISOR = 6
 """The local profile divides AWS's times by this: same ratios, a class waits seconds instead of minutes."""
@@ -22,29 +25,8 @@ VISIBILITY_MARGIN_SECONDS = 30
 """What this lab asks for beside it: with a short function timeout, too, a batch gets reported in time."""
 
 LOG_RETENTION_DAYS = (
-    1,
-    3,
-    5,
-    7,
-    14,
-    30,
-    60,
-    90,
-    120,
-    150,
-    180,
-    365,
-    400,
-    545,
-    731,
-    1096,
-    1827,
-    2192,
-    2557,
-    2922,
-    3288,
-    3653,
-)
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
 """The retentions CloudWatch Logs accepts (PutRetentionPolicy)."""
 
 
@@ -52,7 +34,7 @@ class SettingError(Exception):
     """A setting that breaks its rule. One line of text: the setting, its value, the rule, one that works."""
 
     def __init__(self, name: str, value: object, rule: str, example: object, instead: str = "") -> None:
-        super().__init__(f"{name}={_shown(value)}: {rule}. Example: -c {instead or name}={_shown(example)}")
+        super().__init__(f"{name}={shown(value)}: {rule}. Example: -c {instead or name}={shown(example)}")
         self.name = name
 
 
@@ -64,81 +46,57 @@ class Rule:
     parse: Callable[[object], Any]
 
 
-def one_of(*choices: str) -> Rule:
-    """One of some words."""
-
-    def parse(raw: object) -> str:
-        if raw not in choices:
-            raise ValueError(raw)
-        return str(raw)
-
-    return Rule(f"must be {', '.join(choices[:-1])} or {choices[-1]}", parse)
+def by_type(kind: Any) -> Rule:
+    """What the type of a field says: true or false, or one of the words of a Literal."""
+    if kind is bool:
+        return Rule("must be true or false", lambda raw: ("false", "true").index(shown(raw)) == 1)
+    *most, last = words = get_args(kind)
+    return Rule(f"must be {', '.join(most)} or {last}", lambda raw: words[words.index(raw)])
 
 
-def whole(low: int, high: int, *, optional: bool = False) -> Rule:
-    """A whole number within bounds; with `optional` also nothing at all."""
-
-    def parse(raw: object) -> int | None:
-        if optional and raw in (None, ""):
-            return None
-        number = _integer(raw)
-        if not low <= number <= high:
-            raise ValueError(raw)
-        return number
-
-    unset = ", or empty for none" if optional else ""
-    return Rule(f"must be a whole number from {low} to {high}{unset}", parse)
+def whole(low: int, high: int) -> Rule:
+    """A whole number within bounds."""
+    return whole_where(f"a whole number from {low} to {high}", lambda number: low <= number <= high)
 
 
 def whole_where(text: str, accepts: Callable[[int], bool]) -> Rule:
-    """A whole number of an irregular set that `text` describes."""
+    """A whole number of a set that `text` describes."""
 
     def parse(raw: object) -> int:
-        number = _integer(raw)
-        if not accepts(number):
+        if not re.fullmatch(r"-?[0-9]{1,10}", shown(raw)) or not accepts(int(shown(raw))):
             raise ValueError(raw)
-        return number
+        return int(shown(raw))
 
     return Rule(f"must be {text}", parse)
 
 
-def flag() -> Rule:
-    """True or false."""
+def text(pattern: str, rule: str) -> Rule:
+    """Text that matches a pattern as a whole."""
 
-    def parse(raw: object) -> bool:
-        if isinstance(raw, bool):
-            return raw
-        if raw not in ("true", "false"):
-            raise ValueError(raw)
-        return raw == "true"
-
-    return Rule("must be true or false", parse)
-
-
-def text(pattern: str, rule: str, *, optional: bool = False) -> Rule:
-    """Text that matches a pattern as a whole; with `optional` also nothing at all."""
-
-    def parse(raw: object) -> str | None:
-        if optional and raw in (None, ""):
-            return None
+    def parse(raw: object) -> str:
         if not isinstance(raw, str) or not re.fullmatch(pattern, raw):
             raise ValueError(raw)
         return raw
 
-    return Rule(f"must be {rule}{', or empty for none' if optional else ''}", parse)
+    return Rule(f"must be {rule}", parse)
+
+
+def optional(rule: Rule) -> Rule:
+    """What the rule allows, or nothing at all."""
+    return Rule(f"{rule.text}, or empty for none", lambda raw: None if raw in (None, "") else rule.parse(raw))
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting's documentation, beside its field in `Settings`.
+    """What is said of a setting beside its field in `Settings`.
 
     `local` is the default under `profile=local` where it differs; `example` is what an error suggests where
     the default says too little.
     """
 
     default: object
-    rule: Rule
     meaning: str
+    rule: Rule
     local: object = None
     example: object = None
 
@@ -147,241 +105,170 @@ class Setting:
         """A value that obeys the rule."""
         return self.default if self.example is None else self.example
 
+    def default_in(self, profile: str) -> object:
+        """The value where none is chosen."""
+        return self.local if profile == "local" and self.local is not None else self.default
+
 
 def host_architecture() -> str:
     """This machine's processor in Lambda's words."""
     return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 
+def setting(
+    default: Any, meaning: str, rule: Rule | None = None, *, local: object = None, example: object = None
+) -> Any:
+    """A field of `Settings` with its documentation; without a rule its type says what it may be."""
+    return field(
+        metadata={"default": default, "meaning": meaning, "rule": rule, "local": local, "example": example}
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings, checked. The context key of a field is its name in camelCase: `env_name` is `envName`."""
 
-    profile: Annotated[
-        Literal["aws", "local"],
-        Setting(
-            "aws", one_of("aws", "local"), "Where the stacks go. `local` compresses time and keeps nothing."
+    profile: Literal["aws", "local"] = setting(
+        "aws", "Where the stacks go. `local` compresses time and keeps nothing."
+    )
+    env_name: str = setting(
+        "dev",
+        "Part of every name, so that several deployments fit into one account.",
+        text(r"[a-z0-9-]{1,20}", "1 to 20 of a-z, 0-9 and -"),
+    )
+    max_receive_count: int = setting(
+        5,
+        "Receives of a message before SQS moves it to the DLQ. AWS advises 5 or more with Lambda: "
+        "throttled invocations also spend receives.",
+        whole(1, 1000),
+    )
+    batch_size: int = setting(
+        10,
+        "Most messages in one worker invocation. Above 10 the mapping gets a batching window.",
+        whole(1, 10_000),
+    )
+    worker_timeout_seconds: int = setting(
+        30, "Longest time of one worker invocation.", whole(1, 900), local=5
+    )
+    queue_visibility_seconds: int = setting(
+        180,
+        "How long a received message stays hidden. At least the greater of 6 worker timeouts and one "
+        "worker timeout + 30 s (local: + 5 s).",
+        whole(0, 43_200),
+        local=30,
+    )
+    worker_max_concurrency: int | None = setting(
+        None,
+        "Most concurrent worker invocations of the event source mapping; empty for no limit of its own.",
+        optional(whole(2, 1000)),
+        example=10,
+    )
+    retry_base_seconds: int = setting(
+        6,
+        "The first retry waits up to this long; each further one up to twice as long (full jitter).",
+        whole(1, 43_200),
+        local=1,
+    )
+    retry_cap_seconds: int = setting(300, "No retry waits longer than this.", whole(1, 43_200), local=50)
+    ttl_days: int = setting(
+        7,
+        "How long an idempotency key is remembered. A message redriven after that counts as new.",
+        whole(1, 365),
+    )
+    breaker_strategy: Literal["none", "defer", "pause"] = setting(
+        "defer",
+        "What happens to messages while a dependency's circuit is open: the worker fails them (none), "
+        "hides them until the circuit may close and requeues them before their receives run out (defer), "
+        "or that and the event source mapping is paused (pause).",
+    )
+    failure_mode_max_age_seconds: int = setting(
+        5, "How long a function may go on using a failure mode it has read.", whole(0, 900), local=1
+    )
+    fault_seed: int | None = setting(
+        None,
+        "Makes random failure modes hit the same messages in every run; empty for a new draw each time.",
+        optional(whole(0, 2**31 - 1)),
+        example=42,
+    )
+    send_batch_bytes: int = setting(
+        262_144,
+        "Most bytes of one SendMessageBatch call, attributes counted. SQS's own limit is 1,048,576.",
+        whole(1024, 1_048_576),
+    )
+    api_rate_limit: int = setting(
+        500, "Requests a second that the API's stage lets through on average.", whole(1, 10_000)
+    )
+    api_burst_limit: int = setting(
+        1000, "Requests that the API's stage lets through at once.", whole(1, 5000)
+    )
+    cors_allow_origins: str = setting(
+        "*",
+        "Web origins that may call the API from a browser.",
+        text(
+            r"\*|https?://[^\s,/]+(,https?://[^\s,/]+)*",
+            "* or origins such as https://example.com, separated by commas",
         ),
-    ]
-    env_name: Annotated[
-        str,
-        Setting(
-            "dev",
-            text(r"[a-z0-9-]{1,20}", "1 to 20 of a-z, 0-9 and -"),
-            "Part of every name, so that several deployments fit into one account.",
+        example="https://example.com",
+    )
+    alarm_email: str = setting(
+        "devops@example.com",
+        "Who gets the alarms (SNS asks for a confirmation first).",
+        text(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+", "an e-mail address"),
+    )
+    alarm_period_seconds: int = setting(
+        60,
+        "Period of the alarms. AWS's services publish one value a minute, so 10 and 30 make sense there "
+        "for high-resolution metrics only; a local engine publishes faster.",
+        whole_where(
+            "10, 30 or a multiple of 60", lambda n: n in (10, 30) or (n > 0 and n % 60 == 0 and n <= 3600)
         ),
-    ]
-    max_receive_count: Annotated[
-        int,
-        Setting(
-            5,
-            whole(1, 1000),
-            "Receives of a message before SQS moves it to the DLQ. AWS advises 5 or more with Lambda: "
-            "throttled invocations also spend receives.",
-        ),
-    ]
-    batch_size: Annotated[
-        int,
-        Setting(
-            10,
-            whole(1, 10_000),
-            "Most messages in one worker invocation. Above 10 the mapping gets a batching window.",
-        ),
-    ]
-    worker_timeout_seconds: Annotated[
-        int, Setting(30, whole(1, 900), "Longest time of one worker invocation.", local=5)
-    ]
-    queue_visibility_seconds: Annotated[
-        int,
-        Setting(
-            180,
-            whole(0, 43_200),
-            "How long a received message stays hidden. At least the greater of 6 worker timeouts and one "
-            "worker timeout + 30 s (local: + 5 s).",
-            local=30,
-        ),
-    ]
-    worker_max_concurrency: Annotated[
-        int | None,
-        Setting(
-            None,
-            whole(2, 1000, optional=True),
-            "Most concurrent worker invocations of the event source mapping; empty for no limit of its own.",
-            example=10,
-        ),
-    ]
-    retry_base_seconds: Annotated[
-        int,
-        Setting(
-            6,
-            whole(1, 43_200),
-            "The first retry waits up to this long; each further one up to twice as long (full jitter).",
-            local=1,
-        ),
-    ]
-    retry_cap_seconds: Annotated[
-        int, Setting(300, whole(1, 43_200), "No retry waits longer than this.", local=50)
-    ]
-    ttl_days: Annotated[
-        int,
-        Setting(
-            7,
-            whole(1, 365),
-            "How long an idempotency key is remembered. A message redriven after that counts as new.",
-        ),
-    ]
-    breaker_strategy: Annotated[
-        Literal["none", "defer", "pause"],
-        Setting(
-            "defer",
-            one_of("none", "defer", "pause"),
-            "What happens to messages while a dependency's circuit is open: the worker fails them (none), "
-            "hides them until the circuit may close and requeues them before their receives run out (defer), "
-            "or that and the event source mapping is paused (pause).",
-        ),
-    ]
-    failure_mode_max_age_seconds: Annotated[
-        int,
-        Setting(5, whole(0, 900), "How long a function may go on using a failure mode it has read.", local=1),
-    ]
-    fault_seed: Annotated[
-        int | None,
-        Setting(
-            None,
-            whole(0, 2**31 - 1, optional=True),
-            "Makes random failure modes hit the same messages in every run; empty for a new draw each time.",
-            example=42,
-        ),
-    ]
-    send_batch_bytes: Annotated[
-        int,
-        Setting(
-            262_144,
-            whole(1024, 1_048_576),
-            "Most bytes of one SendMessageBatch call, attributes counted. SQS's own limit is 1,048,576.",
-        ),
-    ]
-    api_rate_limit: Annotated[
-        int,
-        Setting(500, whole(1, 10_000), "Requests a second that the API's stage lets through on average."),
-    ]
-    api_burst_limit: Annotated[
-        int, Setting(1000, whole(1, 5000), "Requests that the API's stage lets through at once.")
-    ]
-    cors_allow_origins: Annotated[
-        str,
-        Setting(
-            "*",
-            text(
-                r"\*|https?://[^\s,/]+(,https?://[^\s,/]+)*",
-                "* or origins such as https://example.com, separated by commas",
-            ),
-            "Web origins that may call the API from a browser.",
-            example="https://example.com",
-        ),
-    ]
-    alarm_email: Annotated[
-        str,
-        Setting(
-            "devops@example.com",
-            text(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+", "an e-mail address"),
-            "Who gets the alarms (SNS asks for a confirmation first).",
-        ),
-    ]
-    alarm_period_seconds: Annotated[
-        int,
-        Setting(
-            60,
-            whole_where(
-                "10, 30 or a multiple of 60", lambda n: n in (10, 30) or (n > 0 and n % 60 == 0 and n <= 3600)
-            ),
-            "Period of the alarms. AWS's services publish one value a minute, so 10 and 30 make sense there "
-            "for high-resolution metrics only; a local engine publishes faster.",
-            local=10,
-        ),
-    ]
-    backlog_alarm_messages: Annotated[
-        int,
-        Setting(1000, whole(1, 120_000), "More waiting messages than this are a backlog.", local=100),
-    ]
-    runbook_base: Annotated[
-        str,
-        Setting(
-            "ops/runbooks",
-            text(r"(https://)?[A-Za-z0-9._~:@%+/-]{1,200}", "a folder or an https URL"),
-            "Where an alarm says its runbook is: the folder in the repository, or the URL that shows it.",
-            example="https://example.com/lab/ops/runbooks",
-        ),
-    ]
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
-        Setting(
-            "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Least severe log line that is written."
-        ),
-    ]
-    log_retention_days: Annotated[
-        int,
-        Setting(
-            14,
-            whole_where(
-                f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}", lambda n: n in LOG_RETENTION_DAYS
-            ),
-            "How long log lines are kept.",
-        ),
-    ]
-    use_kms_cmk: Annotated[
-        bool,
-        Setting(
-            False,
-            flag(),
-            "One customer managed KMS key for queues, tables, topics, the event bus and the secret, instead "
-            "of the services' own keys.",
-        ),
-    ]
-    enable_tracing: Annotated[
-        bool,
-        Setting(
-            False,
-            flag(),
-            "Spans of every order (OpenTelemetry) in the functions' logs, a log of the events, and on AWS X-Ray.",
-        ),
-    ]
-    otlp_endpoint: Annotated[
-        str | None,
-        Setting(
-            None,
-            text(r"https?://[^\s]{1,200}", "an http or https URL", optional=True),
-            "Where spans also go (OTLP over HTTP), such as a collector's extension. Needs enableTracing.",
-            example="http://localhost:4318",
-        ),
-    ]
-    enable_vpc_endpoints: Annotated[
-        bool,
-        Setting(
-            False,
-            flag(),
-            "Functions in a VPC without a way to the internet; AWS's services through VPC endpoints, which "
-            "are charged by the hour.",
-        ),
-    ]
-    architecture: Annotated[
-        Literal["x86_64", "arm64"],
-        Setting(
-            "x86_64",
-            one_of("x86_64", "arm64"),
-            "Processor of the functions and of their native wheels. Local default: this machine's.",
-            local=host_architecture(),
-        ),
-    ]
-    bundle_platform: Annotated[
-        Literal["linux", "host"],
-        Setting(
-            "linux",
-            one_of("linux", "host"),
-            "For which system the bundles' native wheels are: Lambda's Linux, or this machine's own, for an "
-            "engine that runs functions as plain processes.",
-        ),
-    ]
+        local=10,
+    )
+    backlog_alarm_messages: int = setting(
+        1000, "More waiting messages than this are a backlog.", whole(1, 120_000), local=100
+    )
+    runbook_base: str = setting(
+        "ops/runbooks",
+        "Where an alarm says its runbook is: the folder in the repository, or the URL that shows it.",
+        text(r"(https://)?[A-Za-z0-9._~:@%+/-]{1,200}", "a folder or an https URL"),
+        example="https://example.com/lab/ops/runbooks",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
+        "INFO", "Least severe log line that is written."
+    )
+    log_retention_days: int = setting(
+        14,
+        "How long log lines are kept.",
+        whole_where(f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}", lambda n: n in LOG_RETENTION_DAYS),
+    )
+    use_kms_cmk: bool = setting(
+        False,
+        "One customer managed KMS key for queues, tables, topics, the event bus and the secret, instead "
+        "of the services' own keys.",
+    )
+    enable_tracing: bool = setting(
+        False,
+        "Spans of every order (OpenTelemetry) in the functions' logs, a log of the events, and on AWS X-Ray.",
+    )
+    otlp_endpoint: str | None = setting(
+        None,
+        "Where spans also go (OTLP over HTTP), such as a collector's extension. Needs enableTracing.",
+        optional(text(r"https?://[^\s]{1,200}", "an http or https URL")),
+        example="http://localhost:4318",
+    )
+    enable_vpc_endpoints: bool = setting(
+        False,
+        "Functions in a VPC without a way to the internet; AWS's services through VPC endpoints, which "
+        "are charged by the hour.",
+    )
+    architecture: Literal["x86_64", "arm64"] = setting(
+        "x86_64", "Processor of the functions and of their native wheels.", local=host_architecture()
+    )
+    bundle_platform: Literal["linux", "host"] = setting(
+        "linux",
+        "For which system the bundles' native wheels are: Lambda's Linux, or this machine's own, for an "
+        "engine that runs functions as plain processes.",
+    )
 
     @property
     def is_local(self) -> bool:
@@ -415,23 +302,15 @@ class Settings:
     def from_context(cls, context: Mapping[str, object]) -> "Settings":
         """Read the settings from the CDK context, or raise SettingError at the first that breaks its rule.
 
-        `-c` hands over text, `cdk.json` typed values. `cdk.json` spells the AWS defaults out, so under
-        `profile=local` a typed value equal to the AWS default counts as not chosen and gives way to the
-        local default.
+        `-c` hands over text, `cdk.json` typed values; null there chooses nothing.
         """
         _refuse_unknown(context)
-        local = _parsed("profile", SETTINGS["profile"], context.get("profile", "aws")) == "local"
-        values: dict[str, Any] = {}
-        for name, setting in SETTINGS.items():
-            default = setting.default if setting.local is None or not local else setting.local
-            given = context.get(name)
-            chosen = given is not None and (isinstance(given, str) or given != setting.default)
-            values[_snake(name)] = _parsed(name, setting, given if chosen else default)
-        settings = cls(**values)
-        settings._check_together()
-        return settings
+        given = {name: value for name, value in context.items() if value is not None}
+        profile = _parsed("profile", given)
+        return cls(**{field.name: _parsed(_camel(field.name), given, profile) for field in fields(cls)})
 
-    def _check_together(self) -> None:
+    def __post_init__(self) -> None:
+        """Check what must hold between settings. Raises SettingError."""
         least = self.least_visibility_seconds
         if self.queue_visibility_seconds < least:
             rule = (
@@ -455,23 +334,25 @@ class Settings:
             raise SettingError("architecture", self.architecture, rule, host_architecture())
 
 
-def _camel(field: str) -> str:
-    head, *tail = field.split("_")
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
     return head + "".join(word.capitalize() for word in tail)
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda upper: "_" + upper.group().lower(), name)
-
-
+_TYPES = get_type_hints(Settings)
 SETTINGS: Mapping[str, Setting] = {
-    _camel(field): hint.__metadata__[0]
-    for field, hint in get_type_hints(Settings, include_extras=True).items()
+    _camel(field.name): Setting(
+        **(field.metadata | {"rule": field.metadata["rule"] or by_type(_TYPES[field.name])})
+    )
+    for field in fields(Settings)
 }
-"""Every setting by its context key: what the checks, `cdk.json`'s defaults and the documentation go by."""
+"""Every setting by its context key: what the checks, the help and the documentation go by."""
 
 
-def _parsed(name: str, setting: Setting, raw: object) -> Any:
+def _parsed(name: str, given: Mapping[str, object], profile: str = "aws") -> Any:
+    """The checked value of a setting: the one that was given, else the profile's default."""
+    setting = SETTINGS[name]
+    raw = given.get(name, setting.default_in(profile))
     try:
         return setting.rule.parse(raw)
     except ValueError:
@@ -488,15 +369,8 @@ def _refuse_unknown(context: Mapping[str, object]) -> None:
             )
 
 
-def _integer(raw: object) -> int:
-    if isinstance(raw, bool) or not isinstance(raw, int | str):
-        raise ValueError(raw)  # noqa: TRY004  one error for whatever a rule refuses
-    if isinstance(raw, str) and not re.fullmatch(r"-?[0-9]{1,10}", raw):
-        raise ValueError(raw)
-    return int(raw)
-
-
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as `-c` spells it; nothing is empty."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)

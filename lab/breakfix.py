@@ -264,7 +264,7 @@ class Check:
         return "1 counted"
 
     def _heard(self) -> str:
-        name = f"{self._pipeline.stack.prefix}-critical-dlq-depth"
+        name = self._pipeline.stack.alarm("critical-dlq-depth")
         wait_for(
             "the notification of ALARM",
             lambda: self._notifications.alarm_transitions(name),

@@ -17,7 +17,7 @@ from lab import gameday_cli as gamedays
 from lab.audit import audit
 from lab.aws import Aws
 from lab.console import cli as consoles
-from lab.context import settings_of
+from lab.context import Context, settings, settings_of
 from lab.cost import cli as costs
 from lab.dlq.cli import dlq
 from lab.engines import Engine, iam
@@ -48,16 +48,13 @@ app.command()(trace)
 app.add_typer(target.app)
 app.add_typer(costs.app)
 app.command()(audit)
+app.command()(settings)
 
 Port = Annotated[
     int,
     typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
 ]
 Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
-Context = Annotated[
-    list[str] | None,
-    typer.Option("--context", "-c", help="A stack setting, key=value; see infra/settings.py. Repeatable."),
-]
 
 
 def say(line: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from infra.components.names import AlarmName
 from lab import report
 from lab.observe import Pipeline
 from lab.report import Run
@@ -31,7 +32,7 @@ from lab.scenario.runner import Runner
 
 TOGETHER, ALONE, POISONED = 20, 10, 5
 HEALTHY = TOGETHER + ALONE
-ALARM = "critical-dlq-depth"
+ALARM: AlarmName = "critical-dlq-depth"
 
 
 def good_orders(run: Experiment) -> None:
@@ -105,7 +106,7 @@ def play(pipeline: Pipeline, engine: str, console: Console) -> tuple[Run, Path]:
 
     runner = Runner(pipeline, engine, say, watch=lambda experiment, found: live(console, experiment, found))
     run = runner.run(Entry("demo", __doc__ or "", DEMO))
-    return run, report.write(run, list(DEMO.alarms))
+    return run, report.write(run, DEMO.alarms)
 
 
 def summary(run: Run, page: Path, console: Console) -> None:

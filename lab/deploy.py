@@ -1,6 +1,5 @@
 """Deploys the four stacks to a local engine: bootstrap once, deploy, then probe every promise."""
 
-import platform
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,7 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     endpoint = aws.endpoint
     if endpoint is None:
         raise LabError("deploy is for local engines.", "Start one: make up")
-    context = {"profile": "local", "envName": env_name, "architecture": architecture()} | settings
+    context = {"profile": "local", "envName": env_name} | settings
     with ThreadPoolExecutor() as beside:
         bootstrapped = None if _bootstrapped(aws) else beside.submit(cdk.bootstrap, endpoint)
         with _timed("synth" if bootstrapped is None else "synth, bootstrap beside it", say):
@@ -38,11 +37,6 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     with _timed("deploy", say):
         cdk.deploy(endpoint, assembly)
     return Stack.read(aws, env_name)
-
-
-def architecture() -> str:
-    """This machine's architecture by AWS's name for it."""
-    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 
 def require_kept(found: list[promises.Promise]) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.components.names import AlarmName
 from lab.observe import Pipeline
-from lab.polling import wait_for
+from lab.polling import UPDATE_SECONDS, wait_for, wait_until_updated
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
-
-UPDATE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -65,19 +64,9 @@ def _environment_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
         _lambda(pipeline).update_function_configuration(
             FunctionName=function(pipeline), Environment={"Variables": value}
         )
-        wait_until_updated(pipeline, function(pipeline))
+        wait_until_updated(_lambda(pipeline), function(pipeline))
 
     return Knob(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
-
-
-def wait_until_updated(pipeline: Pipeline, function: str) -> None:
-    """Return once Lambda works with a function's latest code and configuration."""
-    wait_for(
-        f"{function} to be updated",
-        lambda: _lambda(pipeline).get_function_configuration(FunctionName=function).get("LastUpdateStatus"),
-        lambda status: status == "Successful",
-        within=UPDATE_SECONDS,
-    )
 
 
 def _concurrency_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
@@ -107,7 +96,7 @@ def _timeout_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
 
     def write(pipeline: Pipeline, value: Any) -> None:
         _lambda(pipeline).update_function_configuration(FunctionName=function(pipeline), Timeout=value)
-        wait_until_updated(pipeline, function(pipeline))
+        wait_until_updated(_lambda(pipeline), function(pipeline))
 
     return Knob(name, read, write)
 
@@ -160,9 +149,9 @@ def _rule_state() -> Knob:
     return Knob("order-events-rule", read, write)
 
 
-def _alarm_actions(alarm: str) -> Knob:
+def _alarm_actions(alarm: AlarmName) -> Knob:
     def full_name(pipeline: Pipeline) -> str:
-        return f"{pipeline.stack.prefix}-{alarm}"
+        return pipeline.stack.alarm(alarm)
 
     def read(pipeline: Pipeline) -> Any:
         cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")

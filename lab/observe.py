@@ -1,10 +1,11 @@
 """Reading the pipeline from outside, through AWS APIs only: depths, effects, alarms."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from lab.aws import Aws
 from lab.stack import Stack
@@ -158,3 +159,12 @@ class Pipeline:
             in_flight=int(counts.get("ApproximateNumberOfMessagesNotVisible", 0)),
             delayed=int(counts.get("ApproximateNumberOfMessagesDelayed", 0)),
         )
+
+
+def fields_of(line: str) -> dict[str, Any] | None:
+    """The fields of a function's log line; None where the line is not a JSON object."""
+    try:
+        document = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else None

@@ -2,8 +2,15 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+UPDATE_SECONDS = 60
+"""How long a function's update may take. boto3's own waiter looks every second at most, and says no value."""
 
 
 def wait_for[T](
@@ -24,3 +31,13 @@ def wait_for[T](
                 "See what the pipeline does: make status",
             )
         time.sleep(every)
+
+
+def wait_until_updated(client: "LambdaClient", function: str) -> None:
+    """Return once Lambda works with a function's latest code and configuration, or raise LabError."""
+    wait_for(
+        f"{function} to be updated",
+        lambda: client.get_function_configuration(FunctionName=function).get("LastUpdateStatus"),
+        lambda status: status == "Successful",
+        within=UPDATE_SECONDS,
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.components.names import ALARMS
 from lab.aws import Aws
 from lab.stack import Stack
 
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
-
-ALARMS = (
-    "critical-dlq-depth",
-    "critical-undelivered-events",
-    "critical-worker-errors",
-    "critical-ingest-errors",
-    "critical-redrive-errors",
-    "critical-api-5xx",
-    "warning-backlog",
-    "warning-queue-age",
-    "warning-latency",
-    "warning-throttles",
-)
 
 
 @dataclass(frozen=True)
@@ -128,7 +116,7 @@ def _alarms_exist(aws: Aws, stack: Stack) -> tuple[bool, str]:
     cloudwatch: CloudWatchClient = aws.client("cloudwatch")
     found = cloudwatch.describe_alarms(AlarmNamePrefix=f"{stack.prefix}-")["MetricAlarms"]
     names = {alarm.get("AlarmName") for alarm in found}
-    missing = [name for name in ALARMS if f"{stack.prefix}-{name}" not in names]
+    missing = [name for name in ALARMS if stack.alarm(name) not in names]
     return not missing, f"{len(names)} alarms" + (f", missing {', '.join(missing)}" if missing else "")
 
 

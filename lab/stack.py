@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
+from infra.components.names import AlarmName
 from lab.aws import Aws
 from lab.errors import LabError
 
@@ -52,6 +53,10 @@ class Stack:
     def prefix(self) -> str:
         """What every name of this deployment begins with."""
         return prefix(self.env_name)
+
+    def alarm(self, name: AlarmName) -> str:
+        """The full name of an alarm."""
+        return f"{self.prefix}-{name}"
 
     @classmethod
     def read(cls, aws: Aws, env_name: str) -> Self:

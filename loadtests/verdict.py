@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import report
-from lab.promises import ALARMS
 from lab.scenario.model import Verdict
 from loadtests.run import Result
 
@@ -48,6 +47,4 @@ def write(result: Result, engine: str) -> Path:
         hypothesis=STORIES[shape],
         findings=result.findings,
     )
-    return report.write(
-        run, [alarm for alarm in ALARMS if alarm in ("critical-dlq-depth", "warning-backlog")]
-    )
+    return report.write(run, ["critical-dlq-depth", "warning-backlog"])

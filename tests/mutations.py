@@ -10,199 +10,177 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from lab import paths
-from tests.patches import replaced_once
+from tests.support.mutation import Mutation
 
-
-@dataclass(frozen=True)
-class Mutation:
-    """What no longer holds, and the one place where a text of a file makes it so."""
-
-    broken: str
-    file: str
-    text: str
-    mutated: str
-
-
-MUTATIONS = (
-    Mutation("a batch has ten entries at most", "publish/packing.py", "< max_entries", "<= max_entries"),
-    Mutation("a batch stays below the size limit", "publish/packing.py", "needed <= room and ", ""),
-    Mutation(
-        "what is too large is reported", "publish/packing.py", "packed.oversize.append(thing)", "continue"
+MUTATIONS = {
+    "a batch has ten entries at most": Mutation(
+        "functions/publish/packing.py",
+        "pack",
+        "len(packed.batches[-1]) < max_entries",
+        "len(packed.batches[-1]) <= max_entries",
     ),
-    Mutation(
-        "a refused entry is sent again",
-        "publish/publisher.py",
-        "            again.append(one)",
-        "            pass",
+    "a batch stays below the size limit": Mutation(
+        "functions/publish/packing.py", "pack", "needed <= room", "True"
     ),
-    Mutation("a sender's own fault is not repeated", "publish/publisher.py", "not its_own", "True"),
-    Mutation(
-        "what was not sent is reported",
-        "publish/publisher.py",
-        'deliveries[one.index] = Delivery(error=failure["Code"]',
-        'deliveries[one.index] = Delivery(message_id="x", error=""',
+    "what is too large is reported": Mutation(
+        "functions/publish/packing.py", "pack", "packed.oversize.append(thing)", "continue"
     ),
-    Mutation(
-        "what can never pass is not retried",
-        "common/errors.py",
-        "return self not in (Category.VALIDATION, Category.PERMANENT)",
-        "return True",
+    "a refused entry is sent again": Mutation(
+        "functions/publish/publisher.py", "Publisher._try", "again.append(one)", "pass"
     ),
-    Mutation(
-        "retries wait, with full jitter",
-        "common/backoff.py",
-        "rng.uniform(0, ",
-        "(lambda low, high: high)(0, ",
+    "a sender's own fault is not repeated": Mutation(
+        "functions/publish/publisher.py", "Publisher._try", "not its_own", "True"
     ),
-    Mutation(
-        "the last receive buries with its cause",
-        "worker/policy.py",
-        "if receive_count >= self.max_receive_count:",
-        "if receive_count > self.max_receive_count:",
+    "what was not sent is reported": Mutation(
+        "functions/publish/publisher.py",
+        "Publisher._try",
+        'Delivery(error=failure["Code"], detail=told, senders_fault=its_own)',
+        'Delivery(message_id="x")',
     ),
-    Mutation(
-        "an open circuit does not spend the receives",
-        "worker/policy.py",
-        "receive_count >= self.max_receive_count - 1 and",
-        "receive_count > self.max_receive_count and",
+    "what can never pass is not retried": Mutation(
+        "functions/common/errors.py",
+        "Category.retryable",
+        "self not in (Category.VALIDATION, Category.PERMANENT)",
+        "True",
     ),
-    Mutation(
-        "a circuit is waited for at most twice the age",
-        "worker/policy.py",
+    "retries wait, with full jitter": Mutation(
+        "functions/common/backoff.py",
+        "full_jitter",
+        "rng.uniform(0, ceiling(attempt, base, cap))",
+        "ceiling(attempt, base, cap)",
+    ),
+    "the last receive buries with its cause": Mutation(
+        "functions/worker/policy.py",
+        "RetryPolicy.decide",
+        "receive_count >= self.max_receive_count",
+        "receive_count > self.max_receive_count",
+    ),
+    "an open circuit does not spend the receives": Mutation(
+        "functions/worker/policy.py",
+        "RetryPolicy.decide",
+        "receive_count >= self.max_receive_count - 1",
+        "receive_count > self.max_receive_count",
+    ),
+    "a circuit is waited for at most twice the age": Mutation(
+        "functions/worker/policy.py",
+        "RetryPolicy._until_recovery",
         "min(MAX_DEFER_SECONDS, (DEFER_FACTOR - 1) * age_seconds)",
         "MAX_DEFER_SECONDS",
     ),
-    Mutation(
-        "a dead message is acknowledged only when the DLQ has it",
-        "worker/settlement.py",
-        "unburied.add(one.envelope.message_id)",
-        "pass",
+    "a dead message is acknowledged only when the DLQ has it": Mutation(
+        "functions/worker/settlement.py", "Settlement._bury", "unburied.add(one.envelope.message_id)", "pass"
     ),
-    Mutation(
-        "a requeued message is acknowledged only when the queue has it",
-        "worker/settlement.py",
+    "a requeued message is acknowledged only when the queue has it": Mutation(
+        "functions/worker/settlement.py",
+        "Settlement._requeue",
         "refused.add(one.envelope.message_id)",
         "pass",
     ),
-    Mutation(
-        "an order is acknowledged only when its event is out",
-        "worker/settlement.py",
+    "an order is acknowledged only when its event is out": Mutation(
+        "functions/worker/settlement.py",
+        "Settlement.settle",
         "failed += self._announce(done)",
         "self._announce(done)",
     ),
-    Mutation(
-        "a message that is retried is not acknowledged",
-        "worker/settlement.py",
-        "return kept | ",
-        "return ",
+    "a message that is retried is not acknowledged": Mutation(
+        "functions/worker/settlement.py",
+        "Settlement.settle",
+        "kept | self._requeue(leaving)",
+        "self._requeue(leaving)",
     ),
-    Mutation(
-        "a failed event is sent again alone",
-        "events/announcer.py",
-        "return [index for index in batch if errors[index]]",
-        "return []",
+    "a failed event is sent again alone": Mutation(
+        "functions/events/announcer.py", "Announcer._put", "[index for index in batch if errors[index]]", "[]"
     ),
-    Mutation(
-        "a failed event is reported",
-        "events/announcer.py",
+    "a failed event is reported": Mutation(
+        "functions/events/announcer.py",
+        "Announcer._put",
         'errors[index] = entry.get("ErrorCode")',
         "errors[index] = None",
     ),
-    Mutation(
-        "duplicates inside a batch run one after the other",
-        "worker/batch.py",
-        "groups.setdefault(_key(envelope), [])",
-        "groups.setdefault(envelope.message_id, [])",
+    "duplicates inside a batch run one after the other": Mutation(
+        "functions/worker/batch.py", "_groups", "envelope.idempotency_key()", "envelope.message_id"
     ),
-    Mutation(
-        "no message is begun without time for it", "worker/batch.py", "if seconds_left() <= 0:", "if False:"
+    "no message is begun without time for it": Mutation(
+        "functions/worker/batch.py", "BatchRunner.run", "seconds_left() <= 0", "False"
     ),
-    Mutation(
-        "one message's failure is its own",
-        "worker/process.py",
+    "one message's failure is its own": Mutation(
+        "functions/worker/process.py",
+        "MessageProcessor.process",
         "return Failed(envelope, key, error)",
         "raise",
     ),
-    Mutation(
-        "a duplicate is known as one", "worker/process.py", "duplicate=result.replayed", "duplicate=False"
+    "a duplicate is known as one": Mutation(
+        "functions/worker/process.py",
+        "MessageProcessor._done",
+        "Done(envelope=envelope, key=key, event=processed_event(response, idempotency_key=key,"
+        " correlation_id=envelope.correlation_id), duplicate=result.replayed,"
+        ' latency_ms=response["processedAt"] - envelope.accepted_at)',
+        "Done(envelope=envelope, key=key, event=processed_event(response, idempotency_key=key,"
+        " correlation_id=envelope.correlation_id), duplicate=False,"
+        ' latency_ms=response["processedAt"] - envelope.accepted_at)',
     ),
-    Mutation(
-        "the same order has the same key",
-        "worker/process.py",
-        'key = envelope.text("idempotencyKey") or idempotency_key(document)',
+    "the same order has the same key": Mutation(
+        "functions/worker/process.py",
+        "MessageProcessor.process",
+        "key = envelope.idempotency_key(document)",
         "key = envelope.message_id",
     ),
-    Mutation(
-        "a letter carries its cause",
-        "publish/death.py",
-        '"errorCategory": text(category_of(error)),',
-        '"errorCategory": text("UNKNOWN"),',
+    "a letter carries its cause": Mutation(
+        "functions/publish/death.py", "dead_letter", "text(category_of(error))", 'text("UNKNOWN")'
     ),
-    Mutation(
-        "a redrive counts itself on the message",
-        "publish/death.py",
+    "a redrive counts itself on the message": Mutation(
+        "functions/publish/death.py",
+        "resurrected",
         "number(envelope.next_redrive_count)",
         "number(envelope.redrive_count)",
     ),
-    Mutation(
-        "what has no room as an attribute is in the lineage",
-        "publish/attributes.py",
-        "if name not in fitting}",
-        "if False}",
+    "what has no room as an attribute is in the lineage": Mutation(
+        "functions/publish/attributes.py",
+        "carrying",
+        "{name: _as_json(value) for name, value in theirs.items() if name not in fitting}",
+        "{}",
     ),
-    Mutation(
-        "what the lineage kept is an attribute again",
-        "publish/attributes.py",
-        "theirs = readable | {",
-        "theirs = {",
+    "what the lineage kept is an attribute again": Mutation(
+        "functions/publish/attributes.py",
+        "carrying",
+        "readable | {name: value for name, value in envelope.attributes.items() if not _is_own(envelope, name, value)}",
+        "{name: value for name, value in envelope.attributes.items() if not _is_own(envelope, name, value)}",
     ),
-    Mutation(
-        "ten attributes at most",
-        "publish/attributes.py",
-        "by_size[: MAX_ATTRIBUTES - len(taken)]",
-        "by_size",
+    "ten attributes at most": Mutation(
+        "functions/publish/attributes.py", "carrying", "by_size[:MAX_ATTRIBUTES - len(taken)]", "by_size"
     ),
-    Mutation(
-        "no spelling of a redrive count hides a redrive",
-        "publish/envelope.py",
-        "ROUND_CEILING)",
-        '"ROUND_FLOOR")',
+    "no spelling of a redrive count hides a redrive": Mutation(
+        "functions/publish/envelope.py", "_count", "ROUND_CEILING", '"ROUND_FLOOR"'
     ),
-    Mutation(
-        "a death in the future counts from its letter",
-        "redrive/selection.py",
-        "oldest), envelope.sent_at)",
-        "oldest), 2**60)",
+    "a death in the future counts from its letter": Mutation(
+        "functions/redrive/selection.py",
+        "died_at",
+        "min(max(round(failed_at.timestamp() * 1000), oldest), envelope.sent_at)",
+        "max(round(failed_at.timestamp() * 1000), oldest)",
     ),
-    Mutation(
-        "what dies again is no part of the operation",
-        "redrive/selection.py",
-        "envelope.sent_at > requested_at",
-        "False",
+    "what dies again is no part of the operation": Mutation(
+        "functions/redrive/selection.py", "judge", "envelope.sent_at > requested_at", "False"
     ),
-    Mutation(
-        "a canary that could not be sent is not waited for",
-        "redrive/mover.py",
+    "a canary that could not be sent is not waited for": Mutation(
+        "functions/redrive/mover.py",
+        "_Run._move",
         "self._canaries = [Canary.of(one) for one in sent]",
         "pass",
     ),
-    Mutation(
-        "a repeated step keeps to its canaries",
-        "redrive/mover.py",
-        "if are_canaries and not recorded:",
-        "if False:",
+    "a repeated step keeps to its canaries": Mutation(
+        "functions/redrive/mover.py", "_Run._move", "are_canaries and not recorded", "False"
     ),
-    Mutation(
-        "a letter is tried once in an operation",
-        "redrive/mover.py",
+    "a letter is tried once in an operation": Mutation(
+        "functions/redrive/mover.py",
+        "_Run._receive",
         "self._inherited | self.counts.unsent",
         "self._inherited",
     ),
-)
+}
+"""What no longer holds, by the mutation that makes it so."""
 
 
 def main() -> int:
@@ -216,18 +194,18 @@ def main() -> int:
         shutil.copytree(
             paths.ROOT / "functions", tree / "functions", ignore=shutil.ignore_patterns("__pycache__")
         )
-        for mutation in MUTATIONS:
+        for broken, mutation in MUTATIONS.items():
             found = noticed(tree, mutation)
             unnoticed += found is None
-            print(f"{mutation.broken}: {found or 'NO TEST NOTICES'}", flush=True)  # noqa: T201  a command's output
+            print(f"{broken}: {found or 'NO TEST NOTICES'}", flush=True)  # noqa: T201  a command's output
     return unnoticed
 
 
 def noticed(tree: Path, mutation: Mutation) -> str | None:
     """The first unit test that fails with the mutation in place."""
-    file = tree / "functions" / mutation.file
+    file = tree / mutation.file
     original = file.read_text()
-    file.write_text(replaced_once(original, mutation.text, mutation.mutated, mutation.file))
+    file.write_text(mutation.applied(original))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "tests/unit/functions"],

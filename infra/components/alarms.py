@@ -4,14 +4,13 @@
 # CDK's classes name parameters otherwise than their interfaces do, so pyright refuses one for the other. jsii
 # checks the types whenever Python runs without -O, as it does in the tests.
 
-from typing import Literal
-
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from infra.components.names import AlarmName
 from infra.components.stack import LabStack
 
 WARNING_PERIODS = 3
@@ -37,8 +36,7 @@ class Alarms(Construct):
 
     def add(
         self,
-        severity: Literal["critical", "warning"],
-        name: str,
+        name: AlarmName,
         metric: cloudwatch.Metric,
         statistic: str,
         *,
@@ -46,13 +44,12 @@ class Alarms(Construct):
         meaning: str,
     ) -> None:
         """Alarm when the metric is above a value in one period (critical) or in two of three (warning)."""
-        critical = severity == "critical"
-        full_name = f"{severity}-{name}"
+        critical = name.startswith("critical-")
         alarm = cloudwatch.Alarm(
             self,
-            full_name,
-            alarm_name=self._names.of(full_name),
-            alarm_description=f"{meaning} Runbook: {self._runbooks}/{full_name}.md",
+            name,
+            alarm_name=self._names.alarm(name),
+            alarm_description=f"{meaning} Runbook: {self._runbooks}/{name}.md",
             metric=metric.with_(period=self._period, statistic=statistic),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             threshold=above,

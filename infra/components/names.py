@@ -1,12 +1,29 @@
 """The physical names. They are explicit, so that people and tools can find everything by name."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 METRIC_NAMESPACE = "Ingestion"
 """Where the functions' own metrics (EMF) go."""
 
 LOG_METRIC_NAMESPACE = "Ingestion/Logs"
 """Where the metrics that filters count from the logs go."""
+
+AlarmName = Literal[
+    "critical-dlq-depth",
+    "critical-undelivered-events",
+    "critical-worker-errors",
+    "critical-ingest-errors",
+    "critical-redrive-errors",
+    "critical-api-5xx",
+    "warning-backlog",
+    "warning-queue-age",
+    "warning-latency",
+    "warning-throttles",
+]
+"""The alarms without their environment's prefix. A critical one wants somebody now. Each has a runbook of its name."""
+
+ALARMS: tuple[AlarmName, ...] = get_args(AlarmName)
 
 EVENT_SOURCE = "ingestion.orders"
 EVENT_DETAIL_TYPES = ("OrderProcessed", "OrderFailed")
@@ -26,6 +43,10 @@ class Names:
     def of(self, what: str) -> str:
         """The name of one resource, for example `ingestion-dev-orders`."""
         return f"{self.prefix}-{what}"
+
+    def alarm(self, name: AlarmName) -> str:
+        """The full name of an alarm."""
+        return self.of(name)
 
     @property
     def failure_mode_parameter(self) -> str:

@@ -162,7 +162,7 @@ class FunctionsStack(LabStack):
         )
         # Not the DLQ's own alarm, which is in ALARM whenever there is something to redrive. By name: the
         # observability stack comes later and refers to this one.
-        worker_errors = self.names.of("critical-worker-errors")
+        worker_errors = self.names.alarm("critical-worker-errors")
         alarm = self.arn(
             "cloudwatch", "alarm", resource_name=worker_errors, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
         )

@@ -15,8 +15,9 @@ from constructs import Construct
 
 from infra.components.alarms import Alarms
 from infra.components.dashboard import PipelineDashboard, emitted
+from infra.components.function import PipelineFunction
 from infra.components.log_metrics import LOG_METRICS
-from infra.components.names import LOG_METRIC_NAMESPACE, METRIC_NAMESPACE
+from infra.components.names import LOG_METRIC_NAMESPACE, METRIC_NAMESPACE, AlarmName
 from infra.components.stack import LabStack
 from infra.settings import Settings
 from infra.stacks.api import ApiStack
@@ -78,33 +79,34 @@ class ObservabilityStack(LabStack):
         queue, functions, settings = self._queue, self._functions, self.settings
         alarms = Alarms(self, "AlarmSet", self.topic)
         alarms.add(
-            "critical",
-            "dlq-depth",
+            "critical-dlq-depth",
             queue.dlq.metric_approximate_number_of_messages_visible(),
             "Maximum",
             above=0,
             meaning="Orders are in the dead-letter queue: they will not be processed until somebody acts.",
         )
         alarms.add(
-            "critical",
-            "undelivered-events",
+            "critical-undelivered-events",
             queue.undelivered_events.metric_approximate_number_of_messages_visible(),
             "Maximum",
             above=0,
             meaning="Outcomes of orders did not reach their topic: the orders are done, their readers not told.",
         )
-        for function in (functions.worker, functions.ingest, functions.redrive):
+        errors: dict[AlarmName, PipelineFunction] = {
+            "critical-worker-errors": functions.worker,
+            "critical-ingest-errors": functions.ingest,
+            "critical-redrive-errors": functions.redrive,
+        }
+        for name, function in errors.items():
             alarms.add(
-                "critical",
-                f"{function.shape.name}-errors",
+                name,
                 function.function.metric_errors(),
                 "Sum",
                 above=0,
                 meaning=f"Invocations of the {function.shape.name} function fail as a whole.",
             )
         alarms.add(
-            "critical",
-            "api-5xx",
+            "critical-api-5xx",
             self._api.api.metric_server_error(),
             "Sum",
             above=0,
@@ -112,8 +114,7 @@ class ObservabilityStack(LabStack):
         )
         backlog = settings.backlog_alarm_messages
         alarms.add(
-            "warning",
-            "backlog",
+            "warning-backlog",
             queue.orders.metric_approximate_number_of_messages_visible(),
             "Maximum",
             above=backlog,
@@ -121,8 +122,7 @@ class ObservabilityStack(LabStack):
         )
         old = 2 * settings.queue_visibility_seconds
         alarms.add(
-            "warning",
-            "queue-age",
+            "warning-queue-age",
             queue.orders.metric_approximate_age_of_oldest_message(),
             "Maximum",
             above=old,
@@ -131,16 +131,14 @@ class ObservabilityStack(LabStack):
         )
         slow = 1000 * settings.worker_timeout_seconds
         alarms.add(
-            "warning",
-            "latency",
+            "warning-latency",
             emitted("EndToEndLatency", "worker"),
             "Average",
             above=slow,
             meaning=f"From accepted to processed takes more than {slow} ms on average, one worker timeout.",
         )
         alarms.add(
-            "warning",
-            "throttles",
+            "warning-throttles",
             functions.worker.function.metric_throttles(),
             "Sum",
             above=0,

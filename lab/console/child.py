@@ -56,7 +56,7 @@ def scenario(port: int, env: str, name: str, *options: str) -> None:
         differs=differences(engines.present(port).packaging),
     )
     run = runner.run(entry)
-    page = report.write(run, list(entry.scenario.alarms))
+    page = report.write(run, entry.scenario.alarms)
     tell(**told(run.findings), report=f"{page.parent.name}/{page.name}")
     say(f"{'passed' if run.passed else 'FAILED'} in {run.seconds:.0f} s: {tally([run])}")
     if not run.passed:

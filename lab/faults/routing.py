@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lab.aws import Aws
-from lab.polling import wait_for
+from lab.polling import wait_until_updated
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 PREFIX = "AWS_ENDPOINT_URL_"
 SERVICES = ("DYNAMODB", "EVENTBRIDGE", "SQS", "SSM")
 """The services the pipeline's functions call, as the SDKs spell them in variables."""
-
-UPDATE_SECONDS = 30.0
 
 
 @contextmanager
@@ -54,9 +52,4 @@ def _configure(aws: Aws, function: str, change: Callable[[dict[str, str]], Mappi
     if wanted == variables:
         return
     client.update_function_configuration(FunctionName=function, Environment={"Variables": wanted})
-    wait_for(
-        f"the new configuration of {function}",
-        lambda: client.get_function_configuration(FunctionName=function).get("LastUpdateStatus"),
-        lambda status: status == "Successful",
-        within=UPDATE_SECONDS,
-    )
+    wait_until_updated(client, function)

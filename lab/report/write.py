@@ -3,19 +3,21 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup, escape
 
+from infra.components.names import AlarmName
 from lab import paths
 from lab.report.index import write_index
 from lab.report.junit import junit
 from lab.report.run import Run
 
 
-def write(run: Run, alarms: list[str]) -> Path:
+def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
     """Write `NAME-DATE-TIME/` with report.html, report.json and junit.xml, and the index; returns the page's path.
 
     `alarms` are the alarms whose states the plot shows beside those that rang, without the deployment's prefix.

@@ -114,7 +114,7 @@ def run_all(runner: Runner, entries: list[Entry], *, predict: bool = False) -> N
         guesses = ask(entry) if predict else {}
         finished = runner.run(entry, guesses)
         runs.append(finished)
-        page = report.write(finished, list(entry.scenario.alarms))
+        page = report.write(finished, entry.scenario.alarms)
         if predict or not finished.passed or len(entries) == 1:
             console.print(results(finished.findings, predicted=predict))
         verdict = "[green]passed[/]" if finished.passed else "[red]FAILED[/]"

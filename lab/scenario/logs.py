@@ -1,11 +1,10 @@
 """The functions' structured log lines since a moment."""
 
-import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from lab.observe import Pipeline
+from lab.observe import Pipeline, fields_of
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -36,14 +35,6 @@ class Logs:
             LogLine(function, event.get("timestamp", 0), fields)
             for page in pages
             for event in page["events"]
-            if (fields := _fields(event.get("message", ""))) is not None
+            if (fields := fields_of(event.get("message", ""))) is not None
         ]
         return sorted(found, key=lambda line: line.at)
-
-
-def _fields(text: str) -> dict[str, Any] | None:
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    return cast("dict[str, Any]", document) if isinstance(document, dict) else None

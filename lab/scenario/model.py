@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
+from infra.components.names import AlarmName
 from lab.changes import Change
 from lab.metrics import Metric
 
@@ -145,7 +146,7 @@ class Scenario:
     title: str
     hypothesis: str
     acts: tuple[Act, ...]
-    alarms: tuple[str, ...] = ("critical-dlq-depth",)
+    alarms: tuple[AlarmName, ...] = ("critical-dlq-depth",)
     seconds: int = 150
     ends_with: int = 0
     relies_on: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from infra.components.names import AlarmName
 from lab.circuits import circuit_states
 from lab.letters import dead_letters
 from lab.metrics import LOG_NAMESPACE, Metric
@@ -99,7 +100,7 @@ def letters_saying(text: str) -> Reading:
     )
 
 
-def alarm(name: str) -> Reading:
+def alarm(name: AlarmName) -> Reading:
     """The state of an alarm."""
     return Reading(
         f"CloudWatch DescribeAlarms, {name}",
@@ -108,11 +109,11 @@ def alarm(name: str) -> Reading:
     )
 
 
-def notified(name: str) -> Reading:
+def notified(name: AlarmName) -> Reading:
     """States of an alarm that SNS has told, by how often."""
 
     def look(run: "Experiment") -> dict[str, int]:
-        return dict(Counter(run.notifications.alarm_transitions(f"{run.pipeline.stack.prefix}-{name}")))
+        return dict(Counter(run.notifications.alarm_transitions(run.pipeline.stack.alarm(name))))
 
     return Reading(f"SNS notifications of {name}", look, relies_on=ALARM)
 

@@ -10,9 +10,10 @@ import httpx
 import typer
 from rich.console import Console
 
+from infra.settings import SETTINGS
 from lab import paths
 from lab.aws import Aws
-from lab.context import settings_of
+from lab.context import Context, settings_of
 from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.scenario.cli import Chosen, Env, Every, entries_of, run_all
@@ -21,11 +22,11 @@ from lab.scenario.runner import Runner
 from lab.stack import Stack, stack_names
 from lab.target import cdk
 from lab.target.account import Caller, Consent, caller, refuse_by_environment, require_consent
-from lab.target.plan import StackPlan, plan, require_environment, templates
+from lab.target.plan import StackPlan, mailed, plan, require_environment, templates
 from lab.target.teardown import Teardown, delete, survey
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-DEFAULT_EMAIL = "devops@example.com"
+DEFAULT_EMAIL = SETTINGS["alarmEmail"].default
 SHOWN = 12
 AWS_PACE = 5.0
 """Alarms and metrics of AWS are of whole minutes, where the engine's are of ten seconds."""
@@ -35,10 +36,6 @@ app = typer.Typer(
 )
 console = Console()
 
-Context = Annotated[
-    list[str] | None,
-    typer.Option("--context", "-c", help="A stack setting, key=value; see infra/settings.py. Repeatable."),
-]
 Account = Annotated[
     str | None, typer.Option(help="The id of the account that is meant; it must be the caller's.")
 ]
@@ -93,7 +90,7 @@ def deploy(env: Env = "dev", context: Context = None, account: Account = None, y
     if not any(one.changes for one in plans):
         say("nothing to deploy")
         return
-    if settings.get("alarmEmail", DEFAULT_EMAIL) == DEFAULT_EMAIL:
+    if DEFAULT_EMAIL in mailed(paths.AWS_ASSEMBLY):
         say(
             f"[yellow]alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org[/]"
         )

@@ -42,6 +42,16 @@ def plan(aws: Aws, assembly: Path) -> list[StackPlan]:
     ]
 
 
+def mailed(assembly: Path) -> set[str]:
+    """The addresses that the synthesized templates' topics send mail to."""
+    return {
+        resource["Properties"]["Endpoint"]
+        for template in templates(assembly).values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::SNS::Subscription" and resource["Properties"]["Protocol"] == "email"
+    }
+
+
 def templates(assembly: Path) -> dict[str, dict[str, Any]]:
     """The synthesized templates by stack name, in the order in which they depend on each other."""
     found = {name: json.loads((assembly / file).read_text()) for name, file, _ in _stacks(assembly)}

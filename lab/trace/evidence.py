@@ -4,11 +4,10 @@ Logs are searched with FilterLogEvents, in three steps: lines that carry the nam
 found there, and what Lambda itself wrote about the invocations that those lines came from.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -16,7 +15,7 @@ from functions.publish.envelope import Envelope
 from functions.publish.packing import pack
 from lab.dlq.look import Looker
 from lab.errors import LabError
-from lab.observe import DISCARD_KIND, Effect, Pipeline
+from lab.observe import DISCARD_KIND, Effect, Pipeline, fields_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -196,7 +195,7 @@ class _Logs:
             pattern = f"{{ {' || '.join(some)} }}"
             for function in FUNCTIONS:
                 for at, text in self._search(f"/aws/lambda/{self._prefix}-{function}", pattern):
-                    if (fields := _fields(text)) is not None:
+                    if (fields := fields_of(text)) is not None:
                         found[(function, at, text)] = Line(function, at, fields, text.strip())
         return sorted(found.values(), key=lambda line: line.at)
 
@@ -221,7 +220,7 @@ class _Logs:
         found: dict[str, Line] = {}
         for some in _short_enough(wanted):
             for at, text in self._search(f"/aws/vendedlogs/{self._prefix}-api", f"{{ {' || '.join(some)} }}"):
-                if (fields := _fields(text)) is not None:
+                if (fields := fields_of(text)) is not None:
                     found[str(fields.get("requestId"))] = Line("api", at, fields, text.strip())
         return found
 
@@ -232,7 +231,7 @@ class _Logs:
             for at, text in self._search(
                 f"/aws/events/{self._prefix}", f'{{ $.detail.orderId = "{order_id}" }}'
             )
-            if (fields := _fields(text)) is not None
+            if (fields := fields_of(text)) is not None
         ]
 
     def _search(self, group: str, pattern: str) -> Iterator[tuple[int, str]]:
@@ -253,14 +252,6 @@ def _short_enough(parts: Iterable[str]) -> list[list[str]]:
     return pack(
         parts, lambda part: len(part) + len(" || "), max_bytes=PATTERN_LENGTH, max_entries=100
     ).batches
-
-
-def _fields(text: str) -> dict[str, Any] | None:
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    return cast("dict[str, Any]", document) if isinstance(document, dict) else None
 
 
 def _note(invocation: Invocation, at: int, text: str) -> None:

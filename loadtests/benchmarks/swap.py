@@ -5,12 +5,12 @@ import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
 from lab.observe import Pipeline
-from lab.polling import wait_for
+from lab.polling import wait_until_updated
 from loadtests.benchmarks.mapping import Mapping
 
 if TYPE_CHECKING:
@@ -60,13 +60,6 @@ def _archive() -> bytes:
 
 def _replace(client: "LambdaClient", name: str, code: bytes, handler: str) -> None:
     client.update_function_code(FunctionName=name, ZipFile=code)
-    _wait(client, name)
+    wait_until_updated(client, name)
     client.update_function_configuration(FunctionName=name, Handler=handler)
-    _wait(client, name)
-
-
-def _wait(client: "LambdaClient", name: str) -> None:
-    def status() -> Any:
-        return client.get_function_configuration(FunctionName=name).get("LastUpdateStatus")
-
-    wait_for(f"the update of {name}", status, lambda seen: seen == "Successful", within=30)
+    wait_until_updated(client, name)

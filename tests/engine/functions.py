@@ -61,11 +61,14 @@ class Function:
     def update(self, **configuration: Any) -> None:
         """UpdateFunctionConfiguration, in effect when this returns."""
         self._lambda.update_function_configuration(FunctionName=self.name, **configuration)
-        eventually(lambda: self.configuration()["LastUpdateStatus"] == "Successful")
+        self._wait_until_updated()
 
     def update_code(self, code: str) -> None:
         """UpdateFunctionCode, in effect when this returns."""
         self._lambda.update_function_code(FunctionName=self.name, ZipFile=archive(code))
+        self._wait_until_updated()
+
+    def _wait_until_updated(self) -> None:
         eventually(lambda: self.configuration()["LastUpdateStatus"] == "Successful")
 
     def log_messages(self, pattern: str = "") -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.engine.errors import code
 from tests.eventually import eventually
 
 NAMESPACE = "Test/Alarms"
@@ -17,11 +18,6 @@ PERIOD = 10
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 KEPT = "INSUFFICIENT_DATA"
 """What `retain current state` means for an alarm that was just created."""
-
-
-@pytest.fixture(scope="module")
-def cloudwatch(aws: Callable[..., Any]) -> Any:
-    return aws("cloudwatch")
 
 
 type PutAlarm = Callable[..., str]
@@ -69,10 +65,6 @@ def described(cloudwatch: Any, name: str) -> dict[str, Any]:
 
 def state(cloudwatch: Any, name: str) -> str:
     return described(cloudwatch, name)["StateValue"]
-
-
-def code(error: pytest.ExceptionInfo[ClientError]) -> str:
-    return error.value.response["Error"]["Code"]
 
 
 # The two tables of the CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": the data

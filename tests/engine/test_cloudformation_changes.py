@@ -1,10 +1,8 @@
 """Resources that LocalStack makes: with all properties of the template, and changed when the template changes."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from tests.engine import functions
 from tests.engine.stacks import Resources, Stack
@@ -14,13 +12,6 @@ type Aws = Callable[..., Any]
 
 LAB = [{"Key": "team", "Value": "lab"}, {"Key": "gone", "Value": "soon"}]
 OTHER = [{"Key": "team", "Value": "other"}]
-
-
-@pytest.fixture
-def stack(aws: Aws) -> Iterator[Stack]:
-    made = Stack(aws)
-    yield made
-    made.delete()
 
 
 def one(kind: str, **properties: Any) -> Resources:

@@ -1,7 +1,7 @@
 """What becomes of a stack: complete, rolled back or failed, as its resources are."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,13 +17,6 @@ BROKEN: Resources = {
     "Properties": {"Name": "broken", "ProtocolType": "WEBSOCKET"},
 }
 """A resource that no engine of this lab makes: it is refused when it is its turn."""
-
-
-@pytest.fixture
-def stack(aws: Aws) -> Iterator[Stack]:
-    made = Stack(aws)
-    yield made
-    made.delete()
 
 
 def queue(name: str, **properties: Any) -> Resources:

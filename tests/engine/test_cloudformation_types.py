@@ -1,16 +1,14 @@
 """CloudFormation resource types: made, referred to, changed, replaced, removed or refused, never only said to be."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.engine import functions
 from tests.engine.functions import Function
-from tests.engine.http_apis import ECHO
 from tests.engine.stacks import Resources, Stack
 from tests.eventually import eventually
 
@@ -23,20 +21,6 @@ def get(name: str, attribute: str) -> dict[str, list[str]]:
 
 def ref(name: str) -> dict[str, str]:
     return {"Ref": name}
-
-
-@pytest.fixture
-def stack(aws: Aws) -> Iterator[Stack]:
-    made = Stack(aws)
-    yield made
-    made.delete()
-
-
-@pytest.fixture(scope="module")
-def echo(aws: Aws) -> Iterator[Function]:
-    function = functions.create(aws, ECHO)
-    yield function
-    function.delete()
 
 
 def not_found(call: Callable[..., Any], **parameters: Any) -> bool:

@@ -2,19 +2,15 @@
 
 import json
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.engine.errors import code
+
 BASIC = ["SampleCount", "Sum", "Average", "Minimum", "Maximum"]
-
-
-@pytest.fixture(scope="module")
-def cloudwatch(aws: Callable[..., Any]) -> Any:
-    return aws("cloudwatch")
 
 
 @pytest.fixture
@@ -71,10 +67,6 @@ def data(cloudwatch: Any, *queries: dict[str, Any], **options: Any) -> dict[str,
         ]
         for result in results
     }
-
-
-def code(error: pytest.ExceptionInfo[ClientError]) -> str:
-    return error.value.response["Error"]["Code"]
 
 
 def test_statistics_are_of_the_values_of_each_period(cloudwatch: Any, namespace: str) -> None:

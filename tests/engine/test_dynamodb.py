@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.engine.errors import code
 from tests.engine.metrics import recent
 from tests.eventually import eventually
-
-
-@pytest.fixture(scope="module")
-def dynamodb(aws: Callable[..., Any]) -> Any:
-    return aws("dynamodb", max_pool_connections=20)
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +36,6 @@ def table(dynamodb: Any) -> Iterator[str]:
 def key() -> dict[str, Any]:
     """The key of an item that does not exist yet."""
     return {"id": {"S": uuid.uuid4().hex}}
-
-
-def code(error: pytest.ExceptionInfo[ClientError]) -> str:
-    return error.value.response["Error"]["Code"]
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:

@@ -1,16 +1,13 @@
 """Update expressions: those of whole attributes, which the extension carries out itself, and all others alike."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-
-@pytest.fixture(scope="module")
-def dynamodb(aws: Callable[..., Any]) -> Any:
-    return aws("dynamodb")
+from tests.engine.errors import code
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +138,7 @@ def test_an_update_that_is_wrong_is_refused_and_changes_nothing(
     row = Row(dynamodb, table, **before)
     with pytest.raises(ClientError) as error:
         row.update(expression, values, **more)
-    assert error.value.response["Error"]["Code"] == "ValidationException"
+    assert code(error) == "ValidationException"
     assert row.item == before
 
 
@@ -153,7 +150,7 @@ def test_a_condition_is_judged_by_its_own_values_each_time(dynamodb: Any, table:
         row.update("SET n = :new", {":old": {"N": old}, ":new": {"N": new}}, **condition)
     with pytest.raises(ClientError) as error:
         row.update("SET n = :new", {":old": {"N": "6"}, ":new": {"N": "8"}}, **condition)
-    assert error.value.response["Error"]["Code"] == "ConditionalCheckFailedException"
+    assert code(error) == "ConditionalCheckFailedException"
     assert row.item == {"n": {"N": "7"}}
 
 

@@ -286,6 +286,15 @@ def test_messages_that_no_filter_matches_are_dropped(make: Callable[..., Pipelin
 # how its answer is understood
 
 
+def answered(make: Callable[..., Pipeline], answer: Any) -> Pipeline:
+    """A pipeline whose function has answered a batch of three messages."""
+    pipeline = make(f"ANSWER = {json.dumps(answer)!r}\n" + _dedented(ANSWERING), Enabled=False)
+    pipeline.queue.send("a", "b", "c")
+    pipeline.mapping.update(Enabled=True)
+    pipeline.said(1)
+    return pipeline
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -299,10 +308,7 @@ def test_messages_that_no_filter_matches_are_dropped(make: Callable[..., Pipelin
 def test_an_answer_without_failures_deletes_the_whole_batch(
     make: Callable[..., Pipeline], answer: Any
 ) -> None:
-    pipeline = make(f"ANSWER = {json.dumps(answer)!r}\n" + _dedented(ANSWERING), Enabled=False)
-    pipeline.queue.send("a", "b", "c")
-    pipeline.mapping.update(Enabled=True)
-    pipeline.said(1)
+    pipeline = answered(make, answer)
     eventually(lambda: pipeline.queue.depth() == (0, 0))
 
 
@@ -325,10 +331,7 @@ def test_an_answer_without_failures_deletes_the_whole_batch(
 def test_an_answer_of_the_wrong_form_fails_the_whole_batch(
     make: Callable[..., Pipeline], answer: Any
 ) -> None:
-    pipeline = make(f"ANSWER = {json.dumps(answer)!r}\n" + _dedented(ANSWERING), Enabled=False)
-    pipeline.queue.send("a", "b", "c")
-    pipeline.mapping.update(Enabled=True)
-    pipeline.said(1)
+    pipeline = answered(make, answer)
     _stays(pipeline.queue.depth, (0, 3))
 
 

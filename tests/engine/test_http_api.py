@@ -24,27 +24,6 @@ SERVER_ERROR = {"message": "Internal Server Error"}
 
 
 @pytest.fixture(scope="module")
-def echo(aws: Aws) -> Iterator[Function]:
-    function = functions.create(aws, ECHO)
-    yield function
-    function.delete()
-
-
-@pytest.fixture(scope="module")
-def scripted(aws: Aws) -> Iterator[Function]:
-    function = functions.create(aws, SCRIPTED)
-    yield function
-    function.delete()
-
-
-@pytest.fixture
-def api(aws: Aws) -> Iterator[HttpApi]:
-    made = HttpApi(aws)
-    yield made
-    made.delete()
-
-
-@pytest.fixture(scope="module")
 def echoing(aws: Aws, echo: Function) -> Iterator[HttpApi]:
     """Answers every request with the event."""
     made = HttpApi(aws)

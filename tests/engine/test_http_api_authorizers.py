@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine import functions
 from tests.engine.functions import Function
-from tests.engine.http_apis import ECHO, HttpApi
+from tests.engine.http_apis import HttpApi
 from tests.eventually import eventually
 
 type Aws = Callable[..., Any]
@@ -45,24 +45,10 @@ AUTHORIZER = """
 
 
 @pytest.fixture(scope="module")
-def echo(aws: Aws) -> Iterator[Function]:
-    function = functions.create(aws, ECHO)
-    yield function
-    function.delete()
-
-
-@pytest.fixture(scope="module")
 def decider(aws: Aws) -> Iterator[Function]:
     function = functions.create(aws, AUTHORIZER)
     yield function
     function.delete()
-
-
-@pytest.fixture
-def api(aws: Aws) -> Iterator[HttpApi]:
-    made = HttpApi(aws)
-    yield made
-    made.delete()
 
 
 def protect(api: HttpApi, echo: Function, decider: Function, **settings: Any) -> None:

@@ -1,34 +1,19 @@
 """The control plane of HTTP APIs: what is made, shown, changed and deleted, and what is refused with a reason."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.engine import functions
 from tests.engine.functions import Function
-from tests.engine.http_apis import ECHO, HttpApi
+from tests.engine.http_apis import HttpApi
 
 type Aws = Callable[..., Any]
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:some-function"
 LOG_GROUP = "arn:aws:logs:us-east-1:000000000000:log-group:/some/group"
-
-
-@pytest.fixture(scope="module")
-def echo(aws: Aws) -> Iterator[Function]:
-    function = functions.create(aws, ECHO)
-    yield function
-    function.delete()
-
-
-@pytest.fixture
-def api(aws: Aws) -> Iterator[HttpApi]:
-    made = HttpApi(aws)
-    yield made
-    made.delete()
 
 
 def refused(call: Callable[..., Any], **parameters: Any) -> tuple[str, str]:

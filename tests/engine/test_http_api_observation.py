@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine import functions
 from tests.engine.functions import Function
-from tests.engine.http_apis import SCRIPTED, HttpApi
+from tests.engine.http_apis import HttpApi
 from tests.engine.metrics import points
 from tests.eventually import eventually
 
@@ -47,20 +47,6 @@ AUTHORIZER = """
     def handler(event, context):
         return {"isAuthorized": event["identitySource"] == ["good"], "context": {"user": 'the "user"'}}
 """
-
-
-@pytest.fixture(scope="module")
-def scripted(aws: Aws) -> Iterator[Function]:
-    function = functions.create(aws, SCRIPTED)
-    yield function
-    function.delete()
-
-
-@pytest.fixture
-def api(aws: Aws) -> Iterator[HttpApi]:
-    made = HttpApi(aws)
-    yield made
-    made.delete()
 
 
 @pytest.fixture

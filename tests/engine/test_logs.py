@@ -3,24 +3,15 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.engine.errors import code
 from tests.engine.metrics import points
-
-
-@pytest.fixture(scope="module")
-def logs(aws: Callable[..., Any]) -> Any:
-    return aws("logs")
-
-
-@pytest.fixture(scope="module")
-def cloudwatch(aws: Callable[..., Any]) -> Any:
-    return aws("cloudwatch")
 
 
 @pytest.fixture
@@ -56,10 +47,6 @@ def metric(cloudwatch: Any, namespace: str, name: str, **dimensions: str) -> dic
     """The metric's statistics over the last hour, None without data."""
     found = points(cloudwatch, namespace, name, "Sum", "SampleCount", "Minimum", "Maximum", **dimensions)
     return found[0] if found else None
-
-
-def code(error: pytest.ExceptionInfo[ClientError]) -> str:
-    return error.value.response["Error"]["Code"]
 
 
 LINES = [

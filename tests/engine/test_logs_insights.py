@@ -3,12 +3,14 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.engine.errors import code
 
 START = (int(time.time()) // 60 - 2) * 60_000
 """The start of a minute, in epoch milliseconds."""
@@ -28,11 +30,6 @@ REPORT = (
     "REPORT RequestId: 11111111-2222-3333-4444-555555555555\tDuration: 12.50 ms\tBilled Duration: 13 ms\t"
     "Memory Size: 128 MB\tMax Memory Used: 60 MB\t\n"
 )
-
-
-@pytest.fixture(scope="module")
-def logs(aws: Callable[..., Any]) -> Any:
-    return aws("logs")
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +215,7 @@ def test_a_query_outside_the_served_language_is_refused(logs: Any, group: str, t
     with pytest.raises(ClientError) as error:
         query(logs, group, text)
 
-    assert error.value.response["Error"]["Code"] == "MalformedQueryException"
+    assert code(error) == "MalformedQueryException"
     assert "location" in error.value.response["queryCompileError"]
 
 
@@ -229,4 +226,4 @@ def test_an_unknown_group_or_query_is_not_found(logs: Any, group: str) -> None:
     ):
         with pytest.raises(ClientError) as error:
             call()
-        assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
+        assert code(error) == "ResourceNotFoundException"

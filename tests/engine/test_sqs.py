@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.engine.errors import code
 from tests.eventually import eventually
 
 
@@ -31,11 +32,6 @@ def sqs(aws: Callable[..., Any]) -> Any:
     return aws("sqs")
 
 
-@pytest.fixture(scope="module")
-def cloudwatch(aws: Callable[..., Any]) -> Any:
-    return aws("cloudwatch")
-
-
 @pytest.fixture
 def make_queue(sqs: Any) -> Iterator[MakeQueue]:
     made: list[str] = []
@@ -54,10 +50,6 @@ def make_queue(sqs: Any) -> Iterator[MakeQueue]:
 
 def redrive_to(dead_letter_queue: Queue, after: int) -> str:
     return json.dumps({"deadLetterTargetArn": dead_letter_queue.arn, "maxReceiveCount": after})
-
-
-def code(error: pytest.ExceptionInfo[ClientError]) -> str:
-    return error.value.response["Error"]["Code"]
 
 
 def receive(sqs: Any, queue: Queue, **options: Any) -> list[dict[str, Any]]:

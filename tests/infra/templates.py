@@ -9,7 +9,7 @@ import aws_cdk as cdk
 
 from infra.app import add_stacks
 from infra.bundles import ROOT
-from infra.settings import SETTINGS, Settings
+from infra.settings import Settings
 
 STACKS = ("queue", "functions", "api", "observability")
 AWS_ACCOUNT = "123456789012"
@@ -99,8 +99,7 @@ class Templates:
 
 def new_app() -> cdk.App:
     """An app with the feature flags of `cdk.json` that keeps construct paths and validates nothing."""
-    context = json.loads((ROOT / "infra" / "cdk.json").read_text())["context"]
-    flags = {key: value for key, value in context.items() if key not in SETTINGS}
+    flags = json.loads((ROOT / "infra" / "cdk.json").read_text())["context"]
     return cdk.App(
         context=flags | {"aws:cdk:enable-path-metadata": True},
         builtin_cloud_formation_validation=False,

@@ -179,15 +179,26 @@ def test_the_function_reports_the_version_of_its_bundle(paused: Templates) -> No
 
 
 def test_a_subpackage_that_does_not_exist_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bundles.MANIFEST, "authorizer", bundles.Content(("comon",)))  # pyright: ignore
+    monkeypatch.setitem(bundles.MANIFEST, "authorizer", bundles.Content("powertools", ("comon",)))  # pyright: ignore
     with pytest.raises(BundleError, match=r"functions\.comon does not exist: correct MANIFEST"):
         build("authorizer", HOST)
+
+
+def test_no_two_lock_files_of_bundles_pin_the_same() -> None:
+    locks = sorted(bundles.REQUIREMENTS.glob("bundle-*.txt"))
+    pins = {
+        tuple(line for line in lock.read_text().splitlines() if not line.lstrip().startswith("#"))
+        for lock in locks
+    }
+    assert len(pins) == len(locks)
+    used = {f"bundle-{wheels}.txt" for wheels in (bundles.TRACING, *(c.wheels for c in MANIFEST.values()))}
+    assert {lock.name for lock in locks} == used
 
 
 def test_a_lock_file_without_hashes_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "bundle-authorizer.txt").write_text("jmespath==1.1.0\n")
+    (tmp_path / "bundle-powertools.txt").write_text("jmespath==1.1.0\n")
     monkeypatch.setattr(bundles, "ROOT", tmp_path)
     monkeypatch.setattr(bundles, "REQUIREMENTS", tmp_path)
     with pytest.raises(BundleError) as refused:

@@ -8,20 +8,9 @@ import pytest
 from functions.common.errors import Category
 from infra.bundles import ROOT
 from infra.components.log_metrics import FAILURE_CATEGORIES
+from infra.components.names import ALARMS
 from tests.infra.templates import Templates
 
-ALARMS = {
-    "critical-dlq-depth",
-    "critical-undelivered-events",
-    "critical-worker-errors",
-    "critical-ingest-errors",
-    "critical-redrive-errors",
-    "critical-api-5xx",
-    "warning-backlog",
-    "warning-queue-age",
-    "warning-latency",
-    "warning-throttles",
-}
 QUERY_COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
 QUERY_FUNCTIONS = {"bin", "count", "count_distinct", "avg", "sum", "min", "max", "pct"}
 

@@ -14,15 +14,10 @@ from infra.settings import SETTINGS, SettingError, Settings, host_architecture
 CDK_JSON = ROOT / "infra" / "cdk.json"
 
 
-def test_cdk_json_spells_out_every_setting_with_its_default() -> None:
-    context = json.loads(CDK_JSON.read_text())["context"]
-    spelled = {key: value for key, value in context.items() if key in SETTINGS}
-    assert spelled == {name: setting.default for name, setting in SETTINGS.items()}
-
-
-def test_the_defaults_of_cdk_json_pass_with_the_keys_that_cdk_itself_adds() -> None:
+def test_cdk_json_keeps_no_setting_and_passes_with_the_keys_that_cdk_itself_adds() -> None:
     context = json.loads(CDK_JSON.read_text())["context"]
     added = {"aws:cdk:enable-path-metadata": True, "availability-zones:account=1:region=x": ["a"]}
+    assert not context.keys() & SETTINGS.keys()
     assert Settings.from_context(context | added) == Settings.from_context({})
 
 
@@ -52,17 +47,23 @@ def test_the_local_profile_builds_for_this_machine() -> None:
     assert Settings.from_context({"profile": "local"}).architecture == host_architecture()
 
 
-def test_an_explicit_value_wins_over_the_local_default_even_where_it_is_the_aws_default() -> None:
-    spelled_out = json.loads(CDK_JSON.read_text())["context"] | {"profile": "local"}
-    assert Settings.from_context(spelled_out).worker_timeout_seconds == 5
-    chosen = spelled_out | {"workerTimeoutSeconds": "30", "queueVisibilitySeconds": "180"}
+@pytest.mark.parametrize("timeout", [30, "30"], ids=["kept in cdk.json", "typed with -c"])
+def test_a_chosen_value_wins_over_the_local_default_also_where_it_is_the_aws_default(timeout: object) -> None:
+    assert Settings.from_context({"profile": "local"}).worker_timeout_seconds == 5
+    chosen = {"profile": "local", "workerTimeoutSeconds": timeout, "queueVisibilitySeconds": "180"}
     assert Settings.from_context(chosen).worker_timeout_seconds == 30
 
 
-def test_a_value_edited_in_cdk_json_counts_as_chosen_in_both_profiles() -> None:
-    for profile in ("aws", "local"):
-        edited = {"profile": profile, "queueVisibilitySeconds": 240}
-        assert Settings.from_context(edited).queue_visibility_seconds == 240
+@pytest.mark.parametrize("profile", ["aws", "local"])
+def test_a_value_kept_in_cdk_json_counts_as_chosen_in_both_profiles(profile: str) -> None:
+    kept = {"profile": profile, "queueVisibilitySeconds": 240}
+    assert Settings.from_context(kept).queue_visibility_seconds == 240
+
+
+def test_a_null_in_cdk_json_chooses_nothing() -> None:
+    assert (
+        Settings.from_context({"profile": "local", "workerTimeoutSeconds": None}).worker_timeout_seconds == 5
+    )
 
 
 def test_an_empty_value_unsets_what_may_be_unset() -> None:

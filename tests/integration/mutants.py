@@ -12,16 +12,16 @@ from typing import Any
 from lab import knobs
 from lab.changes import Change
 from lab.scenario import Scenario, faults
+from tests.mutations import MUTATIONS
+from tests.support.mutation import Mutation
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One line of a function's code as it is deployed, and what stands there instead."""
+    """A mutation of a deployed function's code."""
 
     function: str
-    file: str
-    line: str
-    mutated: str
+    mutation: Mutation
 
 
 @dataclass(frozen=True)
@@ -62,66 +62,70 @@ CLOSED_DOOR = _to(knobs.INGEST_CONCURRENCY, 0, "no ingest")
 
 RAISES = Patch(
     "worker",
-    "functions/worker/handler.py",
-    "    worker = _worker()\n",
-    '    raise RuntimeError("broken by a test")\n',
+    Mutation(
+        "functions/worker/handler.py",
+        "lambda_handler",
+        "worker = _worker()",
+        'raise RuntimeError("broken by a test")',
+    ),
 )
 REPEATS = Patch(
     "worker",
-    "functions/idempotency/once.py",
-    'claim={"key": key, "payload": payload}',
-    'claim={"key": key + __import__("uuid").uuid4().hex, "payload": payload}',
+    Mutation(
+        "functions/idempotency/once.py",
+        "ExactlyOnce.run",
+        '{"key": key, "payload": payload}',
+        '{"key": key + __import__("uuid").uuid4().hex, "payload": payload}',
+    ),
 )
 FORGETS_THE_DEAD = Patch(
     "worker",
-    "functions/worker/settlement.py",
-    "self.dlq.send(letters)",
-    '[type("Sent", (), {"sent": True, "message_id": "none"})] * len(letters)',
+    Mutation(
+        "functions/worker/settlement.py",
+        "Settlement._bury",
+        "self.dlq.send(letters)",
+        '[type("Sent", (), {"sent": True, "message_id": "none"})] * len(letters)',
+    ),
 )
-RETRIES_THE_HOPELESS = Patch(
-    "worker",
-    "functions/common/errors.py",
-    "return self not in (Category.VALIDATION, Category.PERMANENT)",
-    "return True",
-)
-BELIEVES_THE_BUS = Patch(
-    "worker",
-    "functions/events/announcer.py",
-    'errors[index] = entry.get("ErrorCode")',
-    "errors[index] = None",
-)
+RETRIES_THE_HOPELESS = Patch("worker", MUTATIONS["what can never pass is not retried"])
+BELIEVES_THE_BUS = Patch("worker", MUTATIONS["a failed event is reported"])
 RESENDS_ALL = Patch(
     "worker",
-    "functions/events/announcer.py",
-    "for index in self._put(batch, events, errors):",
-    "for index in self._put(batch, events, errors) and batch:",
+    Mutation(
+        "functions/events/announcer.py",
+        "Announcer.announce",
+        "self._put(batch, events, errors)",
+        "self._put(batch, events, errors) and batch",
+    ),
 )
-RESENDS_NOTHING = Patch(
-    "worker",
-    "functions/events/announcer.py",
-    "return [index for index in batch if errors[index]]",
-    "return []",
-)
+RESENDS_NOTHING = Patch("worker", MUTATIONS["a failed event is sent again alone"])
 OPENS_AT_ONCE = Patch(
-    "worker", "functions/worker/handler.py", "PRICE_FAILURE_THRESHOLD = 7", "PRICE_FAILURE_THRESHOLD = 1"
+    "worker",
+    Mutation("functions/worker/handler.py", "", "PRICE_FAILURE_THRESHOLD = 7", "PRICE_FAILURE_THRESHOLD = 1"),
 )
 SLOW_CLOCK = Patch(
     "ingest",
-    "functions/ingest/intake.py",
-    "lambda: time.time_ns() // 1_000_000",
-    "lambda: time.time_ns() // 1_000_000 - 100_000",
+    Mutation(
+        "functions/ingest/intake.py",
+        "Intake.__init__",
+        "time.time_ns() // 1_000_000",
+        "time.time_ns() // 1_000_000 - 100_000",
+    ),
 )
 IGNORES_THE_FILTER = Patch(
     "redrive",
-    "functions/redrive/selection.py",
-    "and plan.error_category in (None, error_category(envelope))",
-    "and True",
+    Mutation(
+        "functions/redrive/selection.py",
+        "judge",
+        "plan.error_category in (None, error_category(envelope))",
+        "True",
+    ),
 )
 FORGETS_SECOND_DEATHS = Patch(
     "redrive",
-    "functions/redrive/selection.py",
-    "if envelope.redrive_count > 0 and not plan.force:",
-    "if False:",
+    Mutation(
+        "functions/redrive/selection.py", "judge", "envelope.redrive_count > 0 and not plan.force", "False"
+    ),
 )
 
 LEDGER = ("orders lost", "orders with a repeated effect", "orders unaccounted for", "orders left in the DLQ")

@@ -8,6 +8,7 @@ from lab.api import Api
 from lab.ledger import Ledger, settle
 from lab.observe import Pipeline
 from lab.orders import orders
+from lab.polling import wait_until_updated
 from tests.eventually import eventually
 
 TAKE_OVER_SECONDS = 60
@@ -85,10 +86,7 @@ def dying_at(pipeline: Pipeline, place: str) -> Iterator[None]:
         lambda_.update_function_configuration(
             FunctionName=name, Environment={"Variables": changed}, Timeout=timeout
         )
-        eventually(
-            lambda: lambda_.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful",
-            within=30,
-        )
+        wait_until_updated(lambda_, name)
 
     configure(variables | {CRASH_VARIABLE: place}, SHORT_TIMEOUT)
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from infra.components.names import ALARMS
 from lab import knobs
 from lab.api import Api
 from lab.aws import Aws
@@ -21,7 +22,7 @@ from lab.deploy import deploy
 from lab.knobs import Knob
 from lab.observe import Pipeline
 from lab.orders import orders
-from lab.promises import ALARMS
+from lab.polling import wait_until_updated
 from lab.tap import tap
 from tests.eventually import eventually
 
@@ -68,12 +69,7 @@ def broken_code(pipeline: Pipeline, function: str) -> Iterator[None]:
 
     def set_handler(handler: str) -> None:
         client.update_function_configuration(FunctionName=function, Handler=handler)
-        eventually(
-            lambda: (
-                client.get_function_configuration(FunctionName=function)["LastUpdateStatus"] == "Successful"
-            ),
-            within=30,
-        )
+        wait_until_updated(client, function)
 
     before = client.get_function_configuration(FunctionName=function)["Handler"]
     set_handler(f"{before}_that_is_missing")

@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from lab import steady
-from lab.knobs import wait_until_updated
 from lab.observe import Pipeline
+from lab.polling import wait_until_updated
 from lab.scenario import Experiment, Verdict
 from lab.scenario.catalog import load
 from lab.scenario.runner import Runner
 from tests.integration.mutants import MUTANTS, Mutant, Patch
-from tests.patches import replaced_once
+from tests.support.mutation import Mutation
 
 pytestmark = pytest.mark.long
 
@@ -31,30 +31,30 @@ CHOSEN = [mutant for mutant in MUTANTS if str(mutant) in QUICK or os.environ.get
 
 @contextmanager
 def patched(pipeline: Pipeline, patch: Patch) -> Generator[None]:
-    """A deployed function with one line changed; its own code is back at the end."""
+    """A deployed function with one place changed; its own code is back at the end."""
     lambda_ = pipeline.aws.client("lambda")
     name = f"{pipeline.stack.prefix}-{patch.function}"
     location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
     original = httpx.get(location, timeout=30, trust_env=False).raise_for_status().content
     try:
-        lambda_.update_function_code(FunctionName=name, ZipFile=mutated(original, patch))
-        wait_until_updated(pipeline, name)
+        lambda_.update_function_code(FunctionName=name, ZipFile=mutated(original, patch.mutation))
+        wait_until_updated(lambda_, name)
         yield
     finally:
         lambda_.update_function_code(FunctionName=name, ZipFile=original)
-        wait_until_updated(pipeline, name)
+        wait_until_updated(lambda_, name)
 
 
-def mutated(package: bytes, patch: Patch) -> bytes:
-    """A deployment package with one line of one file changed."""
+def mutated(package: bytes, mutation: Mutation) -> bytes:
+    """A deployment package with one place of one file changed."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
-            if entry.filename == cache_from_source(patch.file):
+            if entry.filename == cache_from_source(mutation.file):
                 continue  # Python would take this bytecode and not look at the source
             content = old.read(entry)
-            if entry.filename == patch.file:
-                content = replaced_once(content.decode(), patch.line, patch.mutated, patch.file).encode()
+            if entry.filename == mutation.file:
+                content = mutation.applied(content.decode()).encode()
             new.writestr(entry, content)
     return out.getvalue()
 

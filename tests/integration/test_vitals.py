@@ -1,9 +1,9 @@
 """Vitals of the deployed pipeline, read through AWS APIs while orders go through it."""
 
+from infra.components.names import ALARMS
 from lab.api import Api
 from lab.observe import Pipeline
 from lab.orders import orders
-from lab.promises import ALARMS
 from lab.vitals import Reader, Vitals
 from tests.eventually import eventually
 

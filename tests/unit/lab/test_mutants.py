@@ -2,9 +2,8 @@
 
 import pytest
 
-from lab import paths
 from lab.scenario.catalog import load, names
-from tests.integration.mutants import LEDGER, MUTANTS, Mutant
+from tests.integration.mutants import LEDGER, MUTANTS
 
 
 def refuted(name: str) -> set[tuple[str, str]]:
@@ -29,9 +28,3 @@ def test_every_prediction_of_a_scenario_is_refuted_by_a_mutant(name: str) -> Non
 def test_the_ledger_of_the_runner_is_refuted_by_a_mutant() -> None:
     found = {prediction for name in names() for act, prediction in refuted(name) if act == "ledger"}
     assert found == set(LEDGER)
-
-
-@pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.patch], ids=str)
-def test_the_line_that_a_mutant_changes_is_in_the_code_once(mutant: Mutant) -> None:
-    assert mutant.patch
-    assert (paths.ROOT / mutant.patch.file).read_text().count(mutant.patch.line) == 1

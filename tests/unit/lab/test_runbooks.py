@@ -2,9 +2,9 @@
 
 import pytest
 
+from infra.components.names import ALARMS
 from lab import paths
 from lab.gameday import GAMEDAYS, GameDay
-from lab.promises import ALARMS
 from lab.scenario.catalog import load, names
 
 RUNBOOKS = paths.ROOT / "ops" / "runbooks"

@@ -17,7 +17,7 @@ from lab.cli import app, run
 from lab.errors import LabError
 from lab.target import account, cdk, cli
 from lab.target.account import Caller, Consent
-from lab.target.plan import StackPlan, plan, require_environment
+from lab.target.plan import StackPlan, mailed, plan, require_environment
 from lab.target.teardown import Teardown, delete, survey
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
@@ -268,6 +268,17 @@ def test_a_stack_that_is_not_there_is_new_as_a_whole(tmp_path: Path) -> None:
     assert (one.deployed, one.changes, one.added) == (False, True, ["AWS::SQS::Queue Orders"])
 
 
+def test_the_addresses_of_the_alarms_are_those_of_the_templates(tmp_path: Path) -> None:
+    """A setting kept in cdk.json is not typed with the command, and counts as well."""
+    kept = resource(
+        "AWS::SNS::Subscription", "Mail", Properties={"Protocol": "email", "Endpoint": "ops@example.org"}
+    )
+    other = resource(
+        "AWS::SNS::Subscription", "Other", Properties={"Protocol": "https", "Endpoint": "https://example.org"}
+    )
+    assert mailed(assembly(tmp_path, "aws://1/x", Kept=kept, Other=other)) == {"ops@example.org"}
+
+
 def test_templates_of_another_account_are_not_deployed(tmp_path: Path) -> None:
     require_environment(assembly(tmp_path, f"aws://{ACCOUNT}/{WHO.region}"), WHO)
     for environment in (
@@ -321,6 +332,7 @@ class Deployment:
         monkeypatch.setattr(cli, "_require_bootstrapped", lambda *_: None)
         monkeypatch.setattr(cli, "_synthesized", lambda *_: self.calls.append("synth"))
         monkeypatch.setattr(cli, "plan", self._plan)
+        monkeypatch.setattr(cli, "mailed", lambda _assembly: {"devops@example.com"})
         monkeypatch.setattr(cli, "survey", self._survey)
         monkeypatch.setattr(cli, "delete", lambda _aws, stacks: self.calls.append(f"delete {stacks}"))
         monkeypatch.setattr(cli.cdk, "with_credentials_of", lambda *_: {})
