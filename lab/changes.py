@@ -6,13 +6,16 @@ has outlived its maker. Whoever made it undoes it; if that process was killed, t
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.knobs import KNOBS, Knob
+from lab.errors import LabError
+from lab.interrupts import undoing
+from lab.knobs import Knob, knob_of
 from lab.observe import Pipeline
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 HIDDEN = "lab break"
 """The reason of a change that nobody is to be told of."""
+
+MEND = "See whether the engine runs: make status. Then: make steady"
+
+
+def _quietly(_line: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +84,48 @@ class Changes:
         )
         knob.write(self._pipeline, change.turned(now, self._pipeline))
 
+    @contextmanager
+    def temporarily(self, change: Change, *, why: str, seconds: float) -> Generator[None]:
+        """Turn a knob for a `with` block, which takes no longer than so many seconds. Raises LabError as `undo`."""
+        with undoing(lambda: self.undo(change.knob.name)):
+            self.make(change, why=why, seconds=seconds)
+            yield
+
     def undo(self, knob: str) -> bool:
-        """Write back what the knob said before; False if nothing was changed."""
-        standing = next((one for one in self.standing() if one.knob == knob), None)
-        if standing is None:
-            return False
-        KNOBS[knob].write(self._pipeline, standing.before)
+        """Write back what the knob said before; False if nothing was changed. Raises LabError as `undo_all`."""
+        try:
+            found = [standing for standing in self.standing() if standing.knob == knob]
+        except (BotoCoreError, ClientError) as error:
+            raise LabError(f"Not undone: what was changed of {knob} ({error}).", MEND) from error
+        self.undo_all(found)
+        return bool(found)
+
+    def undo_all(
+        self, changed: Iterable[Standing], say: Callable[[str], None] = _quietly, how: str = "undone"
+    ) -> None:
+        """Undo changes, each of them although another cannot be, and say which.
+
+        Raises LabError with those that are left: their records stay until somebody has undone them.
+        """
+        left: list[str] = []
+        for standing in changed:
+            try:
+                knob_of(standing.knob).write(self._pipeline, standing.before)
+                self.forget(standing.knob)
+            except (LabError, BotoCoreError, ClientError) as error:
+                left.append(f"{standing.told} ({error})")
+            else:
+                say(f"{how}: {standing.told}")
+        if left:
+            raise LabError(f"Not undone: {'; '.join(left)}.", MEND)
+
+    def forget(self, knob: str) -> None:
+        """Drop the record of a change that somebody has put right, if it is still there."""
         try:
             self._ssm.delete_parameter(Name=f"{self._path}/{knob}")
         except ClientError as error:
             if "ParameterNotFound" not in str(error):
                 raise
-        return True
-
-    def forget(self, knob: str) -> None:
-        """Drop the record of a change that somebody else has put right."""
-        self._ssm.delete_parameter(Name=f"{self._path}/{knob}")
 
     def standing(self) -> list[Standing]:
         """Everything that has been changed and not undone."""
@@ -101,11 +136,10 @@ class Changes:
             for parameter in page["Parameters"]
         ]
 
-    def heal(self) -> list[Standing]:
-        """Undo what has outlived its maker. Returns what that was."""
+    def heal(self, say: Callable[[str], None] = _quietly) -> list[Standing]:
+        """Undo what has outlived its maker, and say so. Returns what that was. Raises LabError as `undo_all`."""
         expired = [standing for standing in self.standing() if standing.expired(self._clock())]
-        for standing in expired:
-            self.undo(standing.knob)
+        self.undo_all(expired, say, "undone, as its time was up")
         return expired
 
 

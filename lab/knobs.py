@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.polling import wait_for
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 UPDATE_SECONDS = 60
+
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_"
+"""What the variables begin with in which AWS's SDKs look for a service's endpoint. No deployment sets one."""
+
+ENDPOINTS_OF = "endpoints-of-"
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,22 @@ def _environment_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
         wait_until_updated(pipeline, function(pipeline))
 
     return Knob(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
+
+
+def endpoints_of(function: str) -> Knob:
+    """Where a function sends its AWS calls, by the variables that name an endpoint; none of them by default."""
+
+    def named(variables: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in variables.items() if name.startswith(ENDPOINT_VARIABLE)}
+
+    whole = _environment_of(f"{ENDPOINTS_OF}{function}", lambda _pipeline: function)
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        found = whole.read(pipeline)
+        others = {name: found[name] for name in found.keys() - named(found).keys()}
+        whole.write(pipeline, others | value)
+
+    return Knob(whole.name, lambda pipeline: named(whole.read(pipeline)), write)
 
 
 def wait_until_updated(pipeline: Pipeline, function: str) -> None:
@@ -244,3 +266,12 @@ KNOBS = {
         DEAD_LETTER_FILTER,
     )
 }
+
+
+def knob_of(name: str) -> Knob:
+    """The knob of that name. Raises LabError where there is none: a record of it comes from another version."""
+    if name in KNOBS:
+        return KNOBS[name]
+    if name.startswith(ENDPOINTS_OF):
+        return endpoints_of(name.removeprefix(ENDPOINTS_OF))
+    raise LabError(f"There is no knob {name}.", "Use the version of the lab that has turned it.")
