@@ -128,7 +128,7 @@ class Changes:
                 raise
 
     def standing(self) -> list[Standing]:
-        """Everything that has been changed and not undone."""
+        """Everything that has been changed and not undone. Raises LabError for a record that cannot be read."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._path)
         return [
             _standing(parameter.get("Name", ""), parameter.get("Value", "{}"))
@@ -144,5 +144,10 @@ class Changes:
 
 
 def _standing(name: str, text: str) -> Standing:
-    record = json.loads(text)
-    return Standing(name.rpartition("/")[2], record["before"], record["why"], record["expiresAt"])
+    try:
+        record = json.loads(text)
+        return Standing(name.rpartition("/")[2], record["before"], record["why"], record["expiresAt"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise LabError(
+            f"The parameter {name} is no record of a change.", "Delete it, then run: make steady"
+        ) from error

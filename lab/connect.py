@@ -4,11 +4,12 @@ import time
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lab import aws as guarded
 from lab import engines
 from lab.aws import Aws
-from lab.changes import Changes
+from lab.changes import MEND, Changes
 from lab.errors import LabError
 from lab.interrupts import undeterred
 from lab.observe import Pipeline
@@ -49,6 +50,8 @@ def heal(pipeline: Pipeline) -> None:
                 tell(f"in force until {until}: {standing.told}")
     except LabError as error:
         tell(f"{error.what} {error.fix}")
+    except (BotoCoreError, ClientError) as error:
+        tell(f"Whether a fault is in force could not be seen ({error}). {MEND}")
 
 
 def tell(line: str) -> None:

@@ -173,6 +173,16 @@ def test_a_change_of_a_knob_that_this_version_does_not_have_is_one_line(pipeline
         Changes(pipeline).heal()
 
 
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"before": 1'])
+def test_a_record_that_cannot_be_read_is_one_line_and_stops_no_command(
+    pipeline: Any, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    pipeline.parameters.values["/ingestion/dev/lab/changes/number"] = text
+    connect.heal(pipeline)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("The parameter /ingestion/dev/lab/changes/number is no record of a change.")
+
+
 def test_a_change_for_a_block_is_undone_although_the_block_fails(pipeline: Any) -> None:
     made = Changes(pipeline)
     seen: list[int] = []
