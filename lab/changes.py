@@ -73,16 +73,17 @@ class Changes:
     def make(self, change: Change, *, why: str, seconds: float | None) -> None:
         """Turn a knob. Of several changes of one knob the first one's `before` is what undoing restores."""
         knob, now = change.knob, change.knob.read(self._pipeline)
+        turned = change.turned(now, self._pipeline)
         first = next((standing for standing in self.standing() if standing.knob == knob.name), None)
         record = {
-            "before": first.before if first else now,
+            "before": _before(now, turned, first),
             "why": why,
             "expiresAt": None if seconds is None else self._clock() + seconds,
         }
         self._ssm.put_parameter(
             Name=f"{self._path}/{knob.name}", Value=json.dumps(record), Type="String", Overwrite=True
         )
-        knob.write(self._pipeline, change.turned(now, self._pipeline))
+        knob.write(self._pipeline, turned)
 
     @contextmanager
     def temporarily(self, change: Change, *, why: str, seconds: float) -> Generator[None]:
@@ -110,7 +111,7 @@ class Changes:
         left: list[str] = []
         for standing in changed:
             try:
-                knob_of(standing.knob).write(self._pipeline, standing.before)
+                self._put_back(standing)
                 self.forget(standing.knob)
             except (LabError, BotoCoreError, ClientError) as error:
                 left.append(f"{standing.told} ({error})")
@@ -118,6 +119,20 @@ class Changes:
                 say(f"{how}: {standing.told}")
         if left:
             raise LabError(f"Not undone: {'; '.join(left)}.", MEND)
+
+    def _put_back(self, standing: Standing) -> None:
+        """Turn a knob back, if what it belongs to still exists."""
+        knob, before = knob_of(standing.knob), standing.before
+        try:
+            if isinstance(
+                before, dict
+            ):  # variables that it did not touch stay: a deployment may have set them since
+                now: dict[str, Any] = knob.read(self._pipeline)
+                before = {name: value for name, value in (now | before).items() if value is not None}
+            knob.write(self._pipeline, before)
+        except ClientError as error:
+            if "ResourceNotFound" not in str(error):
+                raise
 
     def forget(self, knob: str) -> None:
         """Drop the record of a change that somebody has put right, if it is still there."""
@@ -141,6 +156,14 @@ class Changes:
         expired = [standing for standing in self.standing() if standing.expired(self._clock())]
         self.undo_all(expired, say, "undone, as its time was up")
         return expired
+
+
+def _before(now: Any, turned: Any, first: Standing | None) -> Any:
+    """What undoing restores: of variables those that a change touches, None for one that was not there."""
+    if not isinstance(turned, dict):
+        return first.before if first else now
+    touched = {name: now.get(name) for name in now | turned if now.get(name) != turned.get(name)}
+    return touched | (first.before if first else {})
 
 
 def _standing(name: str, text: str) -> Standing:

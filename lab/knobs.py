@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 UPDATE_SECONDS = 60
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_"
-"""What the variables begin with in which AWS's SDKs look for a service's endpoint. No deployment sets one."""
+"""What the variables begin with in which AWS's SDKs look for a service's endpoint."""
 
-ENDPOINTS_OF = "endpoints-of-"
+ENVIRONMENT_OF = "environment-of-"
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,9 @@ def _environment_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
     return Knob(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
 
 
-def endpoints_of(function: str) -> Knob:
-    """Where a function sends its AWS calls, by the variables that name an endpoint; none of them by default."""
-
-    def named(variables: dict[str, str]) -> dict[str, str]:
-        return {name: value for name, value in variables.items() if name.startswith(ENDPOINT_VARIABLE)}
-
-    whole = _environment_of(f"{ENDPOINTS_OF}{function}", lambda _pipeline: function)
-
-    def write(pipeline: Pipeline, value: Any) -> None:
-        found = whole.read(pipeline)
-        others = {name: found[name] for name in found.keys() - named(found).keys()}
-        whole.write(pipeline, others | value)
-
-    return Knob(whole.name, lambda pipeline: named(whole.read(pipeline)), write)
+def environment_of(function: str) -> Knob:
+    """The environment variables of any function."""
+    return _environment_of(f"{ENVIRONMENT_OF}{function}", lambda _pipeline: function)
 
 
 def wait_until_updated(pipeline: Pipeline, function: str) -> None:
@@ -272,6 +261,6 @@ def knob_of(name: str) -> Knob:
     """The knob of that name. Raises LabError where there is none: a record of it comes from another version."""
     if name in KNOBS:
         return KNOBS[name]
-    if name.startswith(ENDPOINTS_OF):
-        return endpoints_of(name.removeprefix(ENDPOINTS_OF))
+    if name.startswith(ENVIRONMENT_OF):
+        return environment_of(name.removeprefix(ENVIRONMENT_OF))
     raise LabError(f"There is no knob {name}.", "Use the version of the lab that has turned it.")

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 
 from lab.changes import Change, Changes
-from lab.knobs import ENDPOINT_VARIABLE, endpoints_of
+from lab.knobs import ENDPOINT_VARIABLE, environment_of
 from lab.observe import Pipeline
 
 SERVICES = ("DYNAMODB", "EVENTBRIDGE", "SQS", "SSM")
@@ -33,6 +33,6 @@ def routed(
     changes = Changes(pipeline)
     with ExitStack() as all_of_them:
         for name in functions:
-            change = Change(endpoints_of(name), lambda now, _pipeline: now | variables, f"{name} routed")
+            change = Change(environment_of(name), lambda now, _pipeline: now | variables, f"{name} routed")
             all_of_them.enter_context(changes.temporarily(change, why="routing", seconds=seconds))
         yield

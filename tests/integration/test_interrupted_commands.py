@@ -1,10 +1,13 @@
 """What interrupts a command does not leave its fault in force: signals roll back, and the next command heals."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,7 +19,7 @@ from lab.observe import Pipeline
 from lab.scenario import faults
 from tests.conftest import free_port
 from tests.eventually import eventually
-from tests.integration.terminals import Terminal, at_a_terminal, environment, lab
+from tests.terminals import Terminal, at_a_terminal
 
 TOLD = "undone, as its time was up: failure-mode changed by scenario killed"
 COMMANDS = {
@@ -45,6 +48,36 @@ change = eval(sys.argv[2])
 Changes(pipeline).make(change, why="scenario killed", seconds=float(sys.argv[3]))
 os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+LAB = """
+import runpy
+runpy.run_module("lab", run_name="__main__")
+"""
+
+
+def environment(pipeline: Pipeline) -> dict[str, str]:
+    """What tells a command which engine is meant."""
+    return os.environ | {"LAB_PORT": str(urlsplit(pipeline.aws.endpoint or "").port), "TERM": "xterm"}
+
+
+def lab(pipeline: Pipeline, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "lab", *arguments],
+        cwd=paths.ROOT,
+        env=environment(pipeline),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def at_terminal(pipeline: Pipeline, *arguments: str) -> AbstractContextManager[Terminal]:
+    """A command at a terminal of its own."""
+    return at_a_terminal(LAB, *arguments, environment=environment(pipeline))
 
 
 def killed(pipeline: Pipeline, change: str, seconds: float) -> None:
@@ -160,7 +193,7 @@ ENDS = (hang_up, press_ctrl_c_thrice, terminate_twice, interrupt_then_hang_up)
 def test_a_scenario_at_a_terminal_is_rolled_back_however_it_is_ended(
     pipeline: Pipeline, end: Callable[[Terminal], None]
 ) -> None:
-    with at_a_terminal(pipeline, "scenario", "run", "poison-payload") as terminal:
+    with at_terminal(pipeline, "scenario", "run", "poison-payload") as terminal:
         eventually(lambda: pipeline.failure_mode() == "poison_payload", within=60)
         end(terminal)
         assert terminal.process.wait(timeout=150) == 130, terminal.output
@@ -173,7 +206,7 @@ def test_a_console_undoes_what_it_has_changed_however_it_is_ended(
     pipeline: Pipeline, end: Callable[[Terminal], None]
 ) -> None:
     port = free_port()
-    with at_a_terminal(pipeline, "console", "--console-port", str(port)) as terminal:
+    with at_terminal(pipeline, "console", "--console-port", str(port)) as terminal:
         eventually(lambda: answers(port), within=30)
         change = faults.failure_mode("poison_payload")
         Changes(pipeline).make(change, why="the console: Poison payload", seconds=600)
@@ -191,7 +224,7 @@ def answers(port: int) -> bool:
 
 @pytest.mark.long
 def test_a_check_at_a_terminal_that_is_closed_leaves_no_fault(pipeline: Pipeline) -> None:
-    with at_a_terminal(pipeline, "check") as terminal:
+    with at_terminal(pipeline, "check") as terminal:
         eventually(lambda: pipeline.failure_mode() == "slow_downstream", within=60)
         terminal.close()
         terminal.process.wait(timeout=60)

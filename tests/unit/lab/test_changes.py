@@ -100,6 +100,17 @@ def test_of_two_changes_of_one_knob_the_first_before_is_restored(pipeline: Any) 
     assert pipeline.number == 1
 
 
+def test_undoing_variables_leaves_those_that_a_deployment_has_set_since(pipeline: Any) -> None:
+    variables = Knob("number", NUMBER.read, write)
+    pipeline.number = {"TABLE": "orders", "VERSION": "1"}
+    made = Changes(pipeline)
+    for wrong in ({"TABLE": "wrong", "BUS": "http://127.0.0.1:1"}, {"TABLE": "worse", "TOPIC": "none"}):
+        made.make(Change(variables, lambda now, _, wrong=wrong: now | wrong, ""), why="a test", seconds=60)
+    pipeline.number = pipeline.number | {"VERSION": "2"}
+    made.undo("number")
+    assert pipeline.number == {"TABLE": "orders", "VERSION": "2"}
+
+
 def test_undoing_what_was_never_changed_does_nothing(pipeline: Any) -> None:
     assert not Changes(pipeline).undo("number")
 
@@ -171,6 +182,16 @@ def test_a_change_of_a_knob_that_this_version_does_not_have_is_one_line(pipeline
     pipeline.parameters.values["/ingestion/dev/lab/changes/unheard-of"] = record
     with pytest.raises(LabError, match="There is no knob unheard-of"):
         Changes(pipeline).heal()
+
+
+def test_a_change_of_what_does_not_exist_any_more_is_forgotten(pipeline: Any) -> None:
+    def gone(_pipeline: Any, _value: Any) -> None:
+        raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "UpdateFunctionConfiguration")
+
+    Changes(pipeline).make(to(5), why="a test", seconds=0)
+    knobs.KNOBS["number"] = Knob("number", NUMBER.read, gone)
+    assert [standing.knob for standing in Changes(pipeline).heal()] == ["number"]
+    assert Changes(pipeline).standing() == []
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"before": 1'])

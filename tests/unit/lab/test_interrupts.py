@@ -1,11 +1,16 @@
 """The first signal unwinds a block, and none cuts its rollback short."""
 
+import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from lab.interrupts import undeterred, undoing, unwind_when_ended
+from tests.eventually import eventually
+from tests.terminals import Terminal, at_a_terminal
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -83,6 +88,64 @@ def test_termination_and_a_closed_terminal_unwind_every_command(number: signal.S
     unwind_when_ended()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from rich.console import Console
+from lab.interrupts import undeterred, undoing, unwind_when_ended
+
+def undo():
+    for part in range(5):
+        say(f"undone: part {part}")
+        time.sleep(0.2)
+    Path(sys.argv[1]).write_text("undone")
+
+unwind_when_ended()
+say = undeterred(Console().print)
+with undoing(undo):
+    print("in force", flush=True)
+    time.sleep(60)
+"""
+
+
+def hang_up(terminal: Terminal) -> None:
+    terminal.close()
+
+
+def press_ctrl_c_thrice(terminal: Terminal) -> None:
+    for _ in range(3):
+        terminal.type("\x03")
+        time.sleep(0.2)
+
+
+def terminate_thrice(terminal: Terminal) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+        terminal.process.send_signal(number)
+        time.sleep(0.2)
+
+
+def interrupt_then_hang_up(terminal: Terminal) -> None:
+    terminal.type("\x03")
+    time.sleep(0.2)
+    terminal.close()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [hang_up, press_ctrl_c_thrice, terminate_thrice, interrupt_then_hang_up],
+    ids=lambda end: end.__name__,
+)
+def test_a_program_at_a_terminal_is_rolled_back_however_it_is_ended(
+    end: Callable[[Terminal], None], tmp_path: Path
+) -> None:
+    file = tmp_path / "undone"
+    with at_a_terminal(PROGRAM, str(file), environment=os.environ) as terminal:
+        eventually(lambda: "in force" in terminal.output)
+        end(terminal)
+        terminal.process.wait(timeout=20)
+    assert file.read_text() == "undone"
 
 
 @pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), BrokenPipeError(), SystemExit(1)])
