@@ -124,11 +124,11 @@ class Changes:
         """Turn a knob back, if what it belongs to still exists."""
         knob, before = knob_of(standing.knob), standing.before
         try:
-            if isinstance(
-                before, dict
-            ):  # variables that it did not touch stay: a deployment may have set them since
-                now: dict[str, Any] = knob.read(self._pipeline)
-                before = {name: value for name, value in (now | before).items() if value is not None}
+            if isinstance(before, dict):
+                # Variables that the change did not touch stay: a deployment may have set them since.
+                touched: dict[str, Any] = before
+                variables: dict[str, Any] = knob.read(self._pipeline) | touched
+                before = {name: value for name, value in variables.items() if value is not None}
             knob.write(self._pipeline, before)
         except ClientError as error:
             if "ResourceNotFound" not in str(error):
@@ -162,7 +162,9 @@ def _before(now: Any, turned: Any, first: Standing | None) -> Any:
     """What undoing restores: of variables those that a change touches, None for one that was not there."""
     if not isinstance(turned, dict):
         return first.before if first else now
-    touched = {name: now.get(name) for name in now | turned if now.get(name) != turned.get(name)}
+    old: dict[str, Any] = now
+    new: dict[str, Any] = turned
+    touched = {name: old.get(name) for name in old | new if old.get(name) != new.get(name)}
     return touched | (first.before if first else {})
 
 
