@@ -225,8 +225,7 @@ class Check:
 
     def _survives(self) -> str:
         slow = _to(knobs.FAILURE_MODE, value="slow_downstream")
-        self._changes.make(slow, why="lab check", seconds=60)
-        try:
+        with self._changes.temporarily(slow, why="lab check", seconds=60):
             sent = self._submit()
             wait_for(
                 "the order to fail and wait",
@@ -234,15 +233,12 @@ class Check:
                 lambda depths: depths == (1, 0),
                 within=PATIENCE_SECONDS,
             )
-        finally:
-            self._changes.undo(knobs.FAILURE_MODE.name)
         self._until_processed(sent)
         return "processed once the dependency was back"
 
     def _dies(self) -> str:
         poison = _to(knobs.FAILURE_MODE, value="poison_payload")
-        self._changes.make(poison, why="lab check", seconds=60)
-        try:
+        with self._changes.temporarily(poison, why="lab check", seconds=60):
             self._dead = self._submit()
             causes = wait_for(
                 "one dead letter with its cause",
@@ -250,8 +246,6 @@ class Check:
                 lambda found: found == ["VALIDATION"],
                 within=PATIENCE_SECONDS,
             )
-        finally:
-            self._changes.undo(knobs.FAILURE_MODE.name)
         return f"died of {causes[0]}"
 
     def _counted(self) -> str:

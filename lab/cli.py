@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, NoReturn
 
@@ -16,12 +17,14 @@ from lab import engines, load, look, mode
 from lab import gameday_cli as gamedays
 from lab.audit import audit
 from lab.aws import Aws
+from lab.connect import Env, Port, connect, deployed
 from lab.console import cli as consoles
 from lab.context import Context, settings, settings_of
 from lab.cost import cli as costs
 from lab.dlq.cli import dlq
 from lab.engines import Engine, iam
 from lab.errors import LabError
+from lab.interrupts import unwind_when_ended
 from lab.paths import ROOT
 from lab.scenario import cli as scenarios
 from lab.stack import Stack, stack_names
@@ -50,11 +53,6 @@ app.add_typer(costs.app)
 app.command()(audit)
 app.command()(settings)
 
-Port = Annotated[
-    int,
-    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
-]
-Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
 
 
 def say(line: str) -> None:
@@ -85,13 +83,10 @@ def status(port: Port = 4566, env: Env = "dev") -> None:
     engine.require_running()
     say(f"engine: running at {engine.endpoint} ({engine.kind}, {engine.status().detail})")
     aws = guarded.local(engine.endpoint)
-    stack = Stack.read(aws, env)
-    from lab.observe import Pipeline  # noqa: PLC0415
-
-    pipeline = Pipeline(aws, stack)
+    pipeline = deployed(aws, env)
     queue, dlq = pipeline.queue(), pipeline.dlq()
     ringing = sorted(name for name, state in pipeline.alarm_states().items() if state == "ALARM")
-    say(f"API: {stack.api_url}")
+    say(f"API: {pipeline.stack.api_url}")
     say(f"queue: {queue.visible} visible, {queue.in_flight} in flight, {queue.delayed} delayed")
     say(f"DLQ: {dlq.visible} visible, {dlq.in_flight} in flight")
     say(f"failure mode: {pipeline.failure_mode()}")
@@ -103,7 +98,7 @@ def clean(port: Port = 4566, env: Env = "dev") -> None:
     """Bring the steady state back: undo faults, empty the queues, close circuits, wait for silent alarms."""
     from lab import steady  # noqa: PLC0415
 
-    pipeline, _ = scenarios.connect(port, env)
+    pipeline, _ = connect(port, env)
     steady.restore(pipeline, say)
     steady.require(pipeline)
     say("steady: queues empty, no fault in force, circuits closed, alarms silent")
@@ -154,7 +149,7 @@ def break_(
     """Break one thing, hidden. Find it with the runbooks, mend it through AWS APIs, prove it with lab check."""
     from lab import breakfix, steady  # noqa: PLC0415
 
-    pipeline, _ = scenarios.connect(port, env)
+    pipeline, _ = connect(port, env)
     if reveal:
         puzzle = breakfix.require_broken(pipeline)
         say(f"{puzzle.name}: {puzzle.revealed}")
@@ -175,7 +170,7 @@ def hint(
     """Give a hint about what is broken."""
     from lab import breakfix  # noqa: PLC0415
 
-    pipeline, _ = scenarios.connect(port, env)
+    pipeline, _ = connect(port, env)
     hints = breakfix.require_broken(pipeline).hints
     say(f"hint {min(number, len(hints))} of {len(hints)}: {hints[min(number, len(hints)) - 1]}")
 
@@ -186,7 +181,7 @@ def check(port: Port = 4566, env: Env = "dev") -> None:
     from lab import breakfix  # noqa: PLC0415
     from lab.changes import Changes  # noqa: PLC0415
 
-    pipeline, _ = scenarios.connect(port, env)
+    pipeline, _ = connect(port, env)
     missing = 0
     for judgement in breakfix.check(pipeline):
         missing += not judgement.shown
@@ -204,7 +199,7 @@ def repair(port: Port = 4566, env: Env = "dev") -> None:
     """Mend what lab break has broken, and bring the steady state back."""
     from lab import breakfix, steady  # noqa: PLC0415
 
-    pipeline, _ = scenarios.connect(port, env)
+    pipeline, _ = connect(port, env)
     say(f"It was: {breakfix.require_broken(pipeline).revealed}")
     steady.restore(pipeline, say)
 
@@ -283,6 +278,8 @@ def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
     from lab.deploy import require_kept  # noqa: PLC0415
     from lab.promises import Promise, probe  # noqa: PLC0415
 
+    with suppress(LabError):  # nothing is deployed yet
+        deployed(aws, env)
     start = time.monotonic()
     stack = deploy_stacks(aws, env, settings_of(context), say)
     table = Table(title=f"Promises of {', '.join(stack_names(env))}", title_justify="left")
@@ -301,6 +298,7 @@ def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
 
 def main() -> NoReturn:
     """Run a command; show a LabError as what is wrong and how to fix it."""
+    unwind_when_ended()
     sys.exit(run(partial(app, prog_name="lab")))
 
 

@@ -16,6 +16,7 @@ from lab import ledger, orders
 from lab.api import Accepted, Api
 from lab.changes import Change, Changes
 from lab.errors import LabError
+from lab.interrupts import undoing
 from lab.observe import Pipeline
 from lab.polling import wait_for
 from lab.scenario import faults
@@ -151,8 +152,7 @@ class Game:
     def undo(self) -> None:
         """End every change of the game."""
         changes = Changes(self.pipeline)
-        for standing in changes.standing():
-            changes.undo(standing.knob)
+        changes.undo_all(changes.standing())
 
     def send(self) -> None:
         """Traffic at the rate of the moment until the game is over."""
@@ -219,22 +219,23 @@ class ScoreCard:
 def play(day: GameDay, pipeline: Pipeline, say: Callable[[str], None]) -> Generator[Game]:
     """A game for the duration of a `with` block: traffic flows, injects come; the steady state is back at its end."""
     require(pipeline)
-    try:
-        with Api(pipeline.aws, pipeline.stack) as api, record(pipeline) as timeline:
-            game = Game(day, pipeline, api, timeline, say, rate=day.rate)
-            threads = [threading.Thread(target=work, daemon=True) for work in (game.send, game.run_clock)]
+    with (
+        undoing(lambda: restore(pipeline, say)),
+        Api(pipeline.aws, pipeline.stack) as api,
+        record(pipeline) as timeline,
+    ):
+        game = Game(day, pipeline, api, timeline, say, rate=day.rate)
+        threads = [threading.Thread(target=work, daemon=True) for work in (game.send, game.run_clock)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield game
+        finally:
+            game.finished.set()
             for thread in threads:
-                thread.start()
-            try:
-                yield game
-            finally:
-                game.finished.set()
-                for thread in threads:
-                    thread.join(timeout=30)
-            if game.trouble:
-                raise game.trouble
-    finally:
-        restore(pipeline, say)
+                thread.join(timeout=30)
+        if game.trouble:
+            raise game.trouble
 
 
 def score(game: Game) -> ScoreCard:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import report
+from lab.connect import Env, Port, connect
 from lab.errors import LabError
 from lab.gameday import GAMEDAYS, Game, ScoreCard, play, score
 from lab.report import Run
-from lab.scenario.cli import Env, Port, connect
 
 app = typer.Typer(name="gameday", help="Scripted incidents with injects on a clock.", no_args_is_help=True)
 console = Console()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.components.names import AlarmName
+from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.polling import UPDATE_SECONDS, wait_for, wait_until_updated
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
+
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_"
+"""What the variables begin with in which AWS's SDKs look for a service's endpoint."""
+
+ENVIRONMENT_OF = "environment-of-"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,11 @@ def _environment_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
         wait_until_updated(_lambda(pipeline), function(pipeline))
 
     return Knob(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
+
+
+def environment_of(function: str) -> Knob:
+    """The environment variables of any function."""
+    return _environment_of(f"{ENVIRONMENT_OF}{function}", lambda _pipeline: function)
 
 
 def _concurrency_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
@@ -233,3 +244,12 @@ KNOBS = {
         DEAD_LETTER_FILTER,
     )
 }
+
+
+def knob_of(name: str) -> Knob:
+    """The knob of that name. Raises LabError where there is none: a record of it comes from another version."""
+    if name in KNOBS:
+        return KNOBS[name]
+    if name.startswith(ENVIRONMENT_OF):
+        return environment_of(name.removeprefix(ENVIRONMENT_OF))
+    raise LabError(f"There is no knob {name}.", "Use the version of the lab that has turned it.")

@@ -6,8 +6,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lab import paths
-from lab.scenario.cli import Env, Port, connect
+from lab import engines, paths
+from lab.connect import Env, Port
 from loadtests.shapes import USUAL_USERS, planned
 from loadtests.thresholds import Thresholds
 
@@ -42,7 +42,7 @@ def load(  # noqa: PLR0917  one parameter for each option
 ) -> NoReturn:
     """Drive load on the deployed pipeline with Locust."""
     plan = planned(shape, usual, seconds)
-    connect(port, env)
+    engines.present(port).require_running()  # Locust itself finds the pipeline, and heals it
     options: dict[str, object] = {
         "--locustfile": paths.ROOT / "loadtests" / "locustfile.py",
         "--shape": plan.shape,

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.api import Api
+from lab.connect import Env, Port, connect
 from lab.metrics import PERIOD_SECONDS
-from lab.scenario.cli import Env, Port, connect
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

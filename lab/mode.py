@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lab.changes import Changes
+from lab.connect import Env, Port, connect
 from lab.errors import LabError
-from lab.scenario.cli import Env, Port, connect
+from lab.knobs import FAILURE_MODE
 
 console = Console()
 
@@ -26,4 +28,5 @@ def mode(
         console.print(pipeline.failure_mode(), highlight=False)
         return
     pipeline.set_failure_mode(name)
+    Changes(pipeline).forget(FAILURE_MODE.name)  # who says so means it: no fault before it is to end it
     console.print(f"failure mode: {name}; the functions notice within seconds", highlight=False)

@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lab import knobs
-from lab.changes import Changes
+from lab.changes import MEND, Changes
 from lab.circuits import CACHE_SECONDS, circuit_states, forget_circuits
 from lab.errors import LabError
+from lab.interrupts import undeterred
 from lab.observe import Pipeline
 from lab.polling import wait_for
 
@@ -52,8 +55,7 @@ def require(pipeline: Pipeline, say: Callable[[str], None] = lambda _line: None)
 
     Where nothing is wrong but an alarm still rings, it tells of what was: it is waited for.
     """
-    for healed in Changes(pipeline).heal():
-        say(f"undone, as its time was up: {healed.told}")
+    Changes(pipeline).heal(say)
     if not _lasting(pipeline) and _ringing(pipeline):
         with contextlib.suppress(LabError):
             _await_silence(pipeline, say)
@@ -64,12 +66,18 @@ def require(pipeline: Pipeline, say: Callable[[str], None] = lambda _line: None)
 def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     """Bring the steady state back: undo every change, empty the queues, close circuits, await silence.
 
-    Raises LabError when that does not work within its time.
+    It does not stop where nobody can read any more what it says. Raises LabError when it does not work within its time,
+    or when the engine does not answer.
     """
+    try:
+        _restore(pipeline, undeterred(say))
+    except (BotoCoreError, ClientError) as error:
+        raise LabError(f"Not back in the steady state, a fault may be in force: {error}", MEND) from error
+
+
+def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     changes = Changes(pipeline)
-    for standing in changes.standing():
-        say(f"undo: {standing.told}")
-        changes.undo(standing.knob)
+    changes.undo_all(changes.standing(), say)
     if pipeline.failure_mode() != "none":
         say("failure mode none")
         knobs.FAILURE_MODE.write(pipeline, "none")

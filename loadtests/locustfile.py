@@ -16,6 +16,7 @@ from rich.console import Console
 
 from lab import aws as guarded
 from lab.api import Api
+from lab.connect import heal
 from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.stack import Stack
@@ -74,7 +75,9 @@ def connect(environment: "Environment", **_: Any) -> None:
         environment.events.report_to_master.add_listener(report)
         return
     distributed = isinstance(environment.runner, MasterRunner)
-    lead = Lead(environment, Pipeline(aws, stack), 2 * WORKER_REPORT_INTERVAL if distributed else 0.0)
+    pipeline = Pipeline(aws, stack)
+    heal(pipeline)
+    lead = Lead(environment, pipeline, 2 * WORKER_REPORT_INTERVAL if distributed else 0.0)
     leads.append(lead)
     if distributed:
         environment.events.worker_report.add_listener(merge)

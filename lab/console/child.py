@@ -18,11 +18,13 @@ from dataclasses import asdict
 from typing import Any
 
 from lab import engines, report, steady
+from lab.connect import connect
 from lab.console.connection import UNREACHABLE
 from lab.errors import LabError
+from lab.interrupts import unwind_when_ended
 from lab.parity.page import differences
 from lab.scenario.catalog import load
-from lab.scenario.cli import connect, tally
+from lab.scenario.cli import tally
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import Finding
 from lab.scenario.runner import Runner
@@ -109,6 +111,7 @@ DEEDS = {"scenario": scenario, "steady": back}
 
 def main(arguments: list[str]) -> int:
     port, env, kind, *rest = arguments
+    unwind_when_ended()
     interrupted_at_end_of_input()
     try:
         DEEDS[kind](int(port), env, *rest)

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lab.connect import Env, Port, connect
+
 app = typer.Typer()
 terminal = Console()
 DEFAULT_PORT = 8090
@@ -17,18 +19,14 @@ def console(
         typer.Option(envvar="CONSOLE_PORT", min=1024, max=65534, help="The console's own port on 127.0.0.1."),
     ] = DEFAULT_PORT,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser, too.")] = False,
-    port: Annotated[
-        int,
-        typer.Option(envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
-    ] = 4566,
-    env: Annotated[str, typer.Option(envvar="ENV", help="The stacks' environment name (envName).")] = "dev",
+    port: Port = 4566,
+    env: Env = "dev",
 ) -> None:
     """Serve a web page that shows the pipeline, breaks it and repairs it; on this machine alone.
 
     It needs no engine to start: while there is none, its pages say what to run.
     """
     from lab.console.server import serve  # noqa: PLC0415  only this command needs a web server
-    from lab.scenario.cli import connect  # noqa: PLC0415
 
     serve(
         lambda: connect(port, env),

@@ -3,6 +3,7 @@
 import socket
 import webbrowser
 from collections.abc import Callable
+from contextlib import closing, suppress
 
 import uvicorn
 
@@ -12,6 +13,7 @@ from lab.console.desk import Desk
 from lab.console.security import ENTRANCE, Guard, Keys
 from lab.engines import ports
 from lab.errors import LabError
+from lab.interrupts import undeterred, undoing
 
 JOB_SECONDS = 120.0
 """How long the end waits for a job that was asked to end: a scenario rolls back first."""
@@ -36,7 +38,7 @@ def listening(port: int) -> socket.socket:
 def serve(
     connect: Connect, *, engine_port: int, env: str, port: int, open_browser: bool, say: Callable[[str], None]
 ) -> None:
-    """Serve until Ctrl-C or termination; then end what is under way and undo what the console changed.
+    """Serve until Ctrl-C, termination or the terminal's end; then end what is under way and undo every change.
 
     Raises LabError if the port is taken.
     """
@@ -54,13 +56,12 @@ def serve(
     )
     if open_browser:
         webbrowser.open(address)
-    try:
+    with (
+        undoing(lambda: leave(desk, undeterred(say))),
+        closing(listener),
+        suppress(KeyboardInterrupt),  # uvicorn has shut down, and passes on what made it do so
+    ):
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # uvicorn has shut down, and passes on what made it do so
-    finally:
-        listener.close()
-        leave(desk, say)
 
 
 def leave(desk: Desk, say: Callable[[str], None]) -> None:
@@ -79,8 +80,9 @@ def leave(desk: Desk, say: Callable[[str], None]) -> None:
     except MissingError:
         pipeline = None
     try:
-        for standing in desk.switches.close(pipeline):
-            say(f"undone: {standing.told}")
+        desk.switches.close(pipeline, say)
+    except LabError as error:
+        say(f"{error.what} {error.fix}")
     except UNREACHABLE as error:
         say(f"the engine did not answer ({error}); if it still runs: make steady")
     say("console ended")

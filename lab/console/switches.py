@@ -12,8 +12,14 @@ from typing import Any
 from lab.changes import HIDDEN, Change, Changes, Standing
 from lab.errors import LabError
 from lab.faults import Fault, FaultProxy
-from lab.faults.routing import PREFIX
-from lab.knobs import FAILURE_MODE, WORKER_CONCURRENCY, WORKER_ENVIRONMENT, WORKER_TIMEOUT, Knob
+from lab.knobs import (
+    ENDPOINT_VARIABLE,
+    FAILURE_MODE,
+    WORKER_CONCURRENCY,
+    WORKER_ENVIRONMENT,
+    WORKER_TIMEOUT,
+    Knob,
+)
 from lab.observe import Pipeline
 from lab.scenario import faults
 
@@ -77,7 +83,7 @@ def _api(name: str, title: str, meaning: str, service: str, operation: str, **ef
     def made(pipeline: Pipeline, switches: "Switches", seconds: int) -> Change:
         proxy = switches.proxy(pipeline)
         proxy.inject(Fault(service=service, operation=operation, ttl_seconds=seconds, **effect))
-        return faults.worker_environment(**{f"{PREFIX}{VARIABLES[service]}": proxy.endpoint})
+        return faults.worker_environment(**{f"{ENDPOINT_VARIABLE}{VARIABLES[service]}": proxy.endpoint})
 
     return Switch(name, APIS, title, meaning, WORKER_ENVIRONMENT, made, needs_local_functions=True)
 
@@ -227,20 +233,18 @@ class Switches:
         """How many calls the proxy's faults have hit since the last was put in force; None without a proxy."""
         return None if self._proxy is None else len(self._proxy.fired())
 
-    def close(self, pipeline: Pipeline | None) -> list[Standing]:
-        """End what this console made, where the pipeline is still there, and the proxy. Returns what was ended."""
-        ended: list[Standing] = []
+    def close(self, pipeline: Pipeline | None, say: Callable[[str], None]) -> None:
+        """End what this console made, where the pipeline is still there, and the proxy.
+
+        Raises LabError with what could not be ended.
+        """
         try:
             if pipeline:
                 changes = Changes(pipeline)
-                for standing in changes.standing():
-                    if standing.why.startswith(WHY):
-                        changes.undo(standing.knob)
-                        ended.append(standing)
+                changes.undo_all([one for one in changes.standing() if one.why.startswith(WHY)], say)
         finally:
             if self._proxy:
                 self._proxy.__exit__()
-        return ended
 
 
 def in_force(standing: Iterable[Standing]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import engines, paths, steady
+from lab.connect import Env, Port, connect
 from lab.cost import prices as table
 from lab.cost import show
 from lab.cost.bill import Bill, bill
@@ -18,8 +19,8 @@ from lab.cost.usage import Usage, measure, standing
 from lab.cost.workload import FAILURES, healthy, play
 from lab.engines import HostEngine
 from lab.errors import LabError
+from lab.interrupts import undoing
 from lab.observe import Pipeline
-from lab.scenario.cli import Env, Port, connect
 
 MONTH = 1_000_000
 app = typer.Typer(
@@ -76,13 +77,11 @@ def failures_(
     """Price failures: the same orders healthy, doubled, flaky, through an outage, dead and redriven. Takes minutes."""
     pipeline, log = _connect(port, env)
     usages: dict[str, Usage] = {}
-    try:
+    with undoing(lambda: steady.restore(pipeline, lambda line: console.print(line, highlight=False))):
         for name, workload in FAILURES.items():
             with Console(stderr=True).status(name):
                 usages[name] = play(pipeline, log, workload, orders, rate)
                 steady.restore(pipeline, lambda _line: None)
-    finally:
-        steady.restore(pipeline, lambda line: console.print(line, highlight=False))
     prices = table.load()
     bills = {name: bill(usage, prices, orders=MONTH) for name, usage in usages.items()}
     if as_json:

@@ -70,13 +70,9 @@ class Traffic:
     @contextmanager
     def under(self, mode: str) -> Generator[None]:
         """A failure mode for a `with` block."""
-        changes = Changes(self.pipeline)
-        change = faults.failure_mode(mode)
-        changes.make(change, why="lab cost", seconds=FAULT_SECONDS)
-        try:
+        fault = faults.failure_mode(mode)
+        with Changes(self.pipeline).temporarily(fault, why="lab cost", seconds=FAULT_SECONDS):
             yield
-        finally:
-            changes.undo(change.knob.name)
 
 
 def healthy(traffic: Traffic) -> None:

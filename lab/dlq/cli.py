@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from functions.redrive.plan import PARAMETERS, Plan
+from lab.connect import Env, Port, connect
 from lab.dlq import DIGEST_SHOWN
 from lab.errors import LabError
 
@@ -45,11 +46,6 @@ def _option(parameter: str, flag: str) -> Any:
 DEFAULTS = Plan()
 
 
-Port = Annotated[
-    int,
-    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
-]
-Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="See this many messages at most.")]
@@ -335,15 +331,7 @@ def move_native(
 
 
 def _pipeline(port: int, env: str) -> "Pipeline":
-    from lab import aws as guarded  # noqa: PLC0415
-    from lab import engines  # noqa: PLC0415
-    from lab.observe import Pipeline  # noqa: PLC0415
-    from lab.stack import Stack  # noqa: PLC0415
-
-    engine = engines.present(port)
-    engine.require_running()
-    aws = guarded.local(engine.endpoint)
-    return Pipeline(aws, Stack.read(aws, env))
+    return connect(port, env)[0]
 
 
 def _looker(pipeline: "Pipeline") -> "Looker":

@@ -42,7 +42,11 @@ class FaultProxy:
         command = [sys.executable, "-m", MODULE, "--upstream", self._upstream]
         command += ["--host", ports.LOOPBACK, "--port", str(self._port), "--no-resign"]
         self._process = subprocess.Popen(  # noqa: S603  the lab's own command line
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # it outlives Ctrl-C and the terminal until nobody is routed to it any more
         )
         self._wait_until_ready(self._process)
         self._make_the_first_call()

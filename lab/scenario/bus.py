@@ -1,7 +1,8 @@
 """Event buses that misbehave: endpoints in this process that the worker is pointed at instead of EventBridge.
 
 They listen on 127.0.0.1, so only functions that run on this machine can be pointed at them. When this process ends
-they are gone, and the worker meets a refused connection until the change has expired.
+they are gone, and the worker meets a refused connection until the change has
+expired and the next command has undone it.
 """
 
 import json

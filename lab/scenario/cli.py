@@ -7,41 +7,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lab import aws as guarded
 from lab import engines, report
+from lab.connect import Env, Port, connect
 from lab.errors import LabError
-from lab.observe import Pipeline
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
 from lab.scenario.live import live, results
 from lab.scenario.model import Verdict
 from lab.scenario.runner import Runner
-from lab.stack import Stack
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
 console = Console()
 
-Port = Annotated[
-    int,
-    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
-]
 Chosen = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")]
 Every = Annotated[bool, typer.Option("--all", help="Run all of them.")]
-Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
 
 
 def say(line: str) -> None:
     """One line of progress."""
     console.print(line, highlight=False, soft_wrap=True)
-
-
-def connect(port: int, env: str) -> tuple[Pipeline, str]:
-    """The deployed pipeline and the name of its engine. Raises LabError if there is none."""
-    engine = engines.present(port)
-    engine.require_running()
-    aws = guarded.local(engine.endpoint)
-    return Pipeline(aws, Stack.read(aws, env)), f"{engine.kind} engine"
 
 
 @app.command("list")

@@ -205,10 +205,10 @@ class Experiment:
         self._changes.make(change, why=f"scenario {self.name}", seconds=self.seconds)
 
     def undo(self) -> None:
-        """Undo every change of this experiment."""
-        while self._made:
-            self._changes.undo(self._made[-1])
-            self._made.pop()
+        """Undo every change of this experiment. Raises LabError with those that could not be undone."""
+        if self._made:
+            self._changes.undo_all([one for one in self._changes.standing() if one.knob in self._made])
+            self._made.clear()
 
     def log_lines(self, **fields: Any) -> list[LogLine]:
         """Log lines of the worker about this experiment's orders whose fields have these values."""

@@ -2,17 +2,16 @@
 
 import contextlib
 import math
-import signal
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 from lab import ledger, steady
 from lab.api import Api
 from lab.changes import Change
 from lab.errors import LabError
+from lab.interrupts import undoing
 from lab.metrics import Sums
 from lab.observe import Pipeline
 from lab.polling import wait_for
@@ -62,14 +61,11 @@ class Runner:
         """Run one scenario from the steady state and back to it. Raises LabError on a dirty lab.
 
         `guesses` are an attendee's own numbers, by act and prediction. The steady state is restored however the
-        run ends. KeyboardInterrupt passes through after that.
+        run ends. KeyboardInterrupt, which Ctrl-C, termination and a closed terminal raise, passes through after that.
         """
         steady.require(self.pipeline, self.say)
-        with _terminated_like_interrupted():
-            try:
-                return self._record(entry, guesses or {})
-            finally:
-                steady.restore(self.pipeline, self.say)
+        with undoing(lambda: steady.restore(self.pipeline, self.say)):
+            return self._record(entry, guesses or {})
 
     def _record(self, entry: Entry, guesses: Mapping[tuple[str, str], str]) -> Run:
         stack, aws, scenario = self.pipeline.stack, self.pipeline.aws, entry.scenario
@@ -288,17 +284,3 @@ def _in_force(changes: Sequence[Change], experiment: Experiment) -> Generator[No
             yield
     finally:
         experiment.undo()
-
-
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Generator[None]:
-    """Let SIGTERM unwind the stack as Ctrl-C does, so that everything is rolled back."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

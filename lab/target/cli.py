@@ -13,10 +13,10 @@ from rich.console import Console
 from infra.settings import SETTINGS
 from lab import paths
 from lab.aws import Aws
+from lab.connect import Env, deployed
 from lab.context import Context, settings_of
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.scenario.cli import Chosen, Env, Every, entries_of, run_all
+from lab.scenario.cli import Chosen, Every, entries_of, run_all
 from lab.scenario.live import live
 from lab.scenario.runner import Runner
 from lab.stack import Stack, stack_names
@@ -151,7 +151,7 @@ def scenario(
     require_consent(who, f"break its {env} on purpose", consent, _question())
     aws = Aws(session, None)
     runner = Runner(
-        Pipeline(aws, Stack.read(aws, env)),
+        deployed(aws, env),
         "AWS",
         say,
         watch=lambda experiment, found: live(console, experiment, found),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lab.scenario.cli import Env, Port, connect
+from lab.connect import Env, Port, connect
 from lab.trace import collect, tell
 from lab.trace.show import show
 

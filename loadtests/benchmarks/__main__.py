@@ -23,9 +23,8 @@ from rich.console import Console
 
 from lab import aws as guarded
 from lab.cli import run
+from lab.connect import deployed
 from lab.engines import HostEngine
-from lab.observe import Pipeline
-from lab.stack import Stack
 from loadtests.benchmarks import markdown
 from loadtests.benchmarks.measure import Load, Measurement, measure
 from loadtests.benchmarks.processors import CLIENT, Meter
@@ -72,7 +71,7 @@ def compare(engine: HostEngine, env: str, load: Load, progress: Console) -> Comp
     """Measure all three on a running engine. Raises LabError if orders do not come through."""
     process = engine.process()
     aws = guarded.local(engine.endpoint)
-    pipeline = Pipeline(aws, Stack.read(aws, env))
+    pipeline = deployed(aws, env)
     meter = Meter(process, pipeline.stack.prefix)
 
     def measured(what: str) -> Measurement:

@@ -19,11 +19,11 @@ from rich.console import Console
 
 from lab import aws as guarded
 from lab.cli import run
+from lab.connect import deployed
 from lab.engines import HostEngine
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_for
-from lab.stack import Stack
 from loadtests.benchmarks import markdown
 
 BATCH = 500
@@ -58,7 +58,7 @@ def memory(
     engine = HostEngine(port)
     process = engine.process()
     aws = guarded.local(engine.endpoint)
-    pipeline = Pipeline(aws, Stack.read(aws, env))
+    pipeline = deployed(aws, env)
     samples: list[Sample] = []
     progress = Console(stderr=True)
     with progress.status("sending") as status:

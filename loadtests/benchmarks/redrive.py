@@ -25,6 +25,7 @@ from rich.table import Table
 from lab import aws as guarded
 from lab import cli, engines
 from lab.api import Api
+from lab.connect import deployed
 from lab.dlq.native import FINAL, MoveTask
 from lab.dlq.seed import bury
 from lab.errors import LabError
@@ -32,7 +33,6 @@ from lab.ledger import settle
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_for
-from lab.stack import Stack
 from loadtests.benchmarks.mapping import Mapping
 
 FACTOR = 5.0
@@ -88,7 +88,7 @@ def main(
     engine = engines.present(port)
     engine.require_running()
     aws = guarded.local(engine.endpoint)
-    pipeline = Pipeline(aws, Stack.read(aws, env))
+    pipeline = deployed(aws, env)
     if pipeline.queue().total or pipeline.dlq().total:
         raise LabError("The queues are not empty.", "Empty them: make down up deploy-local")
     ids: list[str] = []

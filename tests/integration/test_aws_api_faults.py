@@ -27,7 +27,7 @@ def routed_proxy(pipeline: Pipeline) -> Iterator[FaultProxy]:
     assert aws.endpoint
     with (
         FaultProxy(aws.endpoint) as proxy,
-        routed(aws, [stack.ingest_function_name, stack.worker_function_name], proxy.endpoint),
+        routed(pipeline, [stack.ingest_function_name, stack.worker_function_name], proxy.endpoint),
         Api(aws, stack) as api,
     ):
         processed(pipeline, api, "warm", 1)

@@ -141,7 +141,7 @@ def test_a_mapping_is_resumed_although_the_function_that_paused_it_is_killed(
     valve = f"{victim.stack.prefix}-valve"
     sqs = local.client("sqs")
     reminders = sqs.get_queue_url(QueueName=valve)["QueueUrl"]
-    with FaultProxy(local.endpoint) as proxy, routed(local, [valve], proxy.endpoint, ["SQS"]):
+    with FaultProxy(local.endpoint) as proxy, routed(victim, [valve], proxy.endpoint, ["SQS"]):
         proxy.inject(Fault(service="sqs", operation="ChangeMessageVisibility", latency_ms=60_000, times=1))
         reminder = Reminder("price-service", round(time.time()) + 5)
         sqs.send_message(QueueUrl=reminders, MessageBody=reminder.as_text())

@@ -52,7 +52,7 @@ def test_a_backlog_drains_slower_the_fewer_workers_may_run(pipeline: Pipeline, a
     assert pipeline.aws.endpoint
     with (
         FaultProxy(pipeline.aws.endpoint) as proxy,
-        routed(pipeline.aws, [worker], proxy.endpoint, ["EVENTBRIDGE"]),
+        routed(pipeline, [worker], proxy.endpoint, ["EVENTBRIDGE"]),
     ):
         proxy.inject(Fault(service="events", operation="PutEvents", latency_ms=SLOW_MS, ttl_seconds=240))
         drain(pipeline, api, 8)  # cold starts belong to neither

@@ -39,7 +39,7 @@ def refusing(pipeline: Pipeline, operation: str, times: int) -> Iterator[Refusin
     assert aws.endpoint
     with (
         RefusingSqs(aws.endpoint, operation, times) as sqs,
-        routed(aws, [pipeline.stack.redrive_function_name], sqs.endpoint, ["SQS"]),
+        routed(pipeline, [pipeline.stack.redrive_function_name], sqs.endpoint, ["SQS"]),
     ):
         yield sqs
 
@@ -120,7 +120,7 @@ def test_an_operation_gets_over_an_aws_api_that_fails_for_a_while(
     ids = bury(pipeline, supply(ORDERS))
     with (
         FaultProxy(aws.endpoint) as proxy,
-        routed(aws, [pipeline.stack.redrive_function_name], proxy.endpoint),
+        routed(pipeline, [pipeline.stack.redrive_function_name], proxy.endpoint),
     ):
         proxy.inject(fault)
         try:

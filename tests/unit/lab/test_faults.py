@@ -1,7 +1,6 @@
 import pytest
 
 from lab.faults import Fault
-from lab.faults.routing import PREFIX, _unrouted
 
 
 def test_a_fault_is_one_thing_that_happens() -> None:
@@ -32,7 +31,3 @@ def test_every_fault_has_a_time_to_live() -> None:
 def test_a_rule_says_what_the_fault_says(fault: Fault, rule: dict[str, object]) -> None:
     shared = {"service": "sqs", "operation": "SendMessage", "probability": 1.0, "ttl_s": 120.0}
     assert fault.as_rule() == shared | rule
-
-
-def test_healing_takes_away_what_routing_added_and_nothing_else() -> None:
-    assert _unrouted({f"{PREFIX}SQS": "http://127.0.0.1:1", "QUEUE_URL": "q"}) == {"QUEUE_URL": "q"}

@@ -411,8 +411,7 @@ def test_a_scenario_breaks_nothing_in_an_account_that_nobody_named(
 ) -> None:
     ran: list[Any] = []
     monkeypatch.setattr(cli, "run_all", lambda runner, entries: ran.append((runner.engine, entries[0].name)))
-    monkeypatch.setattr(cli, "Stack", SimpleNamespace(read=lambda _aws, _env: None))
-    monkeypatch.setattr(cli, "Pipeline", lambda _aws, _stack: None)
+    monkeypatch.setattr(cli, "deployed", lambda _aws, _env: None)
     monkeypatch.setattr(cli, "_question", lambda: typed(answer))
     with pytest.raises(LabError, match="nothing was done"):
         cli.scenario(["happy-path"], every=False)

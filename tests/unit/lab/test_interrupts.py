@@ -1,0 +1,156 @@
+"""The first signal unwinds a block, and none cuts its rollback short."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.interrupts import undeterred, undoing, unwind_when_ended
+from tests.eventually import eventually
+from tests.terminals import Terminal, at_a_terminal
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_signal_in_the_block_is_followed_by_its_rollback(number: signal.Signals) -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt), undoing(lambda: done.append("undone")):
+        done.extend(["not reached"] if signal.raise_signal(number) is None else [])
+    assert done == ["undone"]
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_signals_while_a_block_is_unwound_wait_until_all_is_undone(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def undo() -> None:
+        signal.raise_signal(number)
+        done.append("undone")
+
+    def interrupted() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(number)
+            done.append("unwound")
+
+    with pytest.raises(KeyboardInterrupt), undoing(undo):
+        interrupted()
+    assert done == ["unwound", "undone"]
+    assert "rolling back: wait" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_signal_while_a_finished_block_is_undone_interrupts_after_it(number: signal.Signals) -> None:
+    done: list[str] = []
+
+    def undo() -> None:
+        signal.raise_signal(number)
+        done.append("undone")
+
+    with pytest.raises(KeyboardInterrupt), undoing(undo):
+        pass
+    assert done == ["undone"]
+
+
+def test_signals_are_handled_as_before_once_all_is_undone() -> None:
+    before = [signal.getsignal(number) for number in ENDS]
+    with undoing(lambda: None):
+        assert [signal.getsignal(number) for number in ENDS] != before
+    assert [signal.getsignal(number) for number in ENDS] == before
+
+
+def test_what_the_caller_has_ignored_stays_ignored() -> None:
+    """As under nohup, whose program outlives its terminal."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    unwind_when_ended()
+    with undoing(lambda: None):
+        signal.raise_signal(signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_termination_and_a_closed_terminal_unwind_every_command(number: signal.Signals) -> None:
+    unwind_when_ended()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from rich.console import Console
+from lab.interrupts import undeterred, undoing, unwind_when_ended
+
+def undo():
+    for part in range(5):
+        say(f"undone: part {part}")
+        time.sleep(0.2)
+    Path(sys.argv[1]).write_text("undone")
+
+unwind_when_ended()
+say = undeterred(Console().print)
+with undoing(undo):
+    print("in force", flush=True)
+    time.sleep(60)
+"""
+
+
+def hang_up(terminal: Terminal) -> None:
+    terminal.close()
+
+
+def press_ctrl_c_thrice(terminal: Terminal) -> None:
+    for _ in range(3):
+        terminal.type("\x03")
+        time.sleep(0.2)
+
+
+def terminate_thrice(terminal: Terminal) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+        terminal.process.send_signal(number)
+        time.sleep(0.2)
+
+
+def interrupt_then_hang_up(terminal: Terminal) -> None:
+    terminal.type("\x03")
+    time.sleep(0.2)
+    terminal.close()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [hang_up, press_ctrl_c_thrice, terminate_thrice, interrupt_then_hang_up],
+    ids=lambda end: end.__name__,
+)
+def test_a_program_at_a_terminal_is_rolled_back_however_it_is_ended(
+    end: Callable[[Terminal], None], tmp_path: Path
+) -> None:
+    file = tmp_path / "undone"
+    with at_a_terminal(PROGRAM, str(file), environment=os.environ) as terminal:
+        eventually(lambda: "in force" in terminal.output)
+        end(terminal)
+        terminal.process.wait(timeout=20)
+    assert file.read_text() == "undone"
+
+
+@pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), BrokenPipeError(), SystemExit(1)])
+def test_what_nobody_can_read_does_not_deter_a_rollback(trouble: BaseException) -> None:
+    def say(_line: str) -> None:
+        raise trouble
+
+    undeterred(say)("undone")
