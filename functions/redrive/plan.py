@@ -20,6 +20,7 @@ SCHEMA: Mapping[str, Any] = json.loads(Path(__file__).with_name("plan.schema.jso
 PARAMETERS: Mapping[str, Mapping[str, Any]] = SCHEMA["properties"]
 """The schema of each parameter, by its name in the API."""
 
+MAX_MESSAGES: int = PARAMETERS["maxMessages"]["maximum"]
 MAX_AGE_SECONDS: int = PARAMETERS["minAgeSeconds"]["maximum"]
 """SQS keeps no message longer."""
 
