@@ -25,11 +25,11 @@ FOREIGN = "foreign"
 _KNOWN = frozenset({*OWN_ATTRIBUTES, *CAUSE_ATTRIBUTES, REDRIVE_COUNT})
 
 # What SQS takes (API reference, MessageAttributeValue and SendMessage; developer guide, message metadata). Anybody
-# may have written a lineage: an attribute that SQS would refuse must not come back from it.
+# may have written a lineage: an attribute that SQS might refuse does not come back from it.
 _NAME = re.compile(r"(?!(?i:aws\.|amazon\.)|\.|.*\.\.|.*\.\Z)[A-Za-z0-9_.-]{1,255}\Z")
 _TYPE = re.compile(r"(String|Number|Binary)(\.[ -~]{1,240})?\Z")
 _TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+\Z")
-_NUMBER = re.compile(r"-?\d{1,38}(\.\d{1,38})?([eE][+-]?\d{1,2})?\Z", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,26}(\.\d{1,12})?([eE][+-]?\d{1,2})?\Z", re.ASCII)
 
 
 def own(envelope: Envelope) -> dict[str, "Attribute"]:

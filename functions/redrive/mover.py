@@ -358,7 +358,8 @@ class _Run:
         known = self._inherited | self.counts.unsent
         for envelope in (one for one in new if one.message_id not in known):
             verdict = judge(self.plan, envelope, now_ms, self._requested_at)
-            if any(canary.died_as(envelope) for canary in self._canaries):
+            after_the_request = envelope.sent_at > self._requested_at
+            if after_the_request and any(canary.died_as(envelope) for canary in self._canaries):
                 self._died.append(envelope)
             if verdict is Verdict.SELECTED:
                 self._ready.append(envelope)

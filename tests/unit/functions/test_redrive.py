@@ -370,6 +370,21 @@ def test_whoever_lost_the_lease_moves_nothing_more_and_records_no_end() -> None:
     assert len(dlq.visible) == 30
 
 
+def died_again(message_id: str, sent_at: int = NOW + 1) -> Envelope:
+    """Order o-0 as a redrive's dead letter."""
+    return dead(message_id, body='{"orderId":"o-0"}', correlationId="m-0", redriveCount=1, sent_at=sent_at)
+
+
+def test_an_older_letter_of_a_canarys_order_is_not_its_death() -> None:
+    """It is there when an earlier operation could not delete what it had sent."""
+    older = died_again("m-0-older", sent_at=DIED_MS)
+    dlq, plan = FakeDlq([*many(10), older]), Plan(canary_messages=1)
+    pipeline, answers = Pipeline(), iter([False, False, True])
+    pipeline.has = lambda canary: next(answers)
+    status, counts, _, _ = execute(dlq, plan, pipeline=pipeline)
+    assert (status, counts.moved, counts.skipped) == (Status.SUCCEEDED, 10, {"secondDeath": 1})
+
+
 def test_the_canaries_go_first_one_of_each_error_type() -> None:
     letters = [*many(5), dead("other", errorType="Other"), envelope("native")]
     assert [one.message_id for one in choose(letters, 3)] == ["m-0", "other", "native"]
@@ -397,7 +412,7 @@ def test_canaries_that_are_not_seen_to_pass_halt_the_operation() -> None:
 
 
 def test_a_canary_that_died_again_halts_the_operation_at_once() -> None:
-    again = dead("m-0-again", body='{"orderId":"o-0"}', correlationId="m-0", redriveCount=1)
+    again = died_again("m-0-again")
     dlq, plan, clock = FakeDlq([*many(10), again]), Plan(canary_messages=1), Clock()
     operations = FakeOperations(plan)
     status, _, _, _ = execute(dlq, plan, operations=operations, pipeline=Pipeline(passes=False), clock=clock)
@@ -496,7 +511,7 @@ def test_texts_of_strangers_do_not_outgrow_an_operations_row() -> None:
 
 
 def test_a_canary_that_died_again_is_found_by_whoever_takes_over_after_its_deadline() -> None:
-    again = dead("m-0-again", body='{"orderId":"o-0"}', correlationId="m-0", redriveCount=1)
+    again = died_again("m-0-again")
     dlq, plan = FakeDlq([*many(25)[1:], again]), Plan(canary_messages=1)
     operations = FakeOperations(plan)
     canary = Canary.of(many(1)[0])
