@@ -340,11 +340,14 @@ def _camel(name: str) -> str:
 
 
 _TYPES = get_type_hints(Settings)
+
+
+def _documented(name: str, said: Mapping[str, Any]) -> Setting:
+    return Setting(**{**said, "rule": said["rule"] or by_type(_TYPES[name])})
+
+
 SETTINGS: Mapping[str, Setting] = {
-    _camel(field.name): Setting(
-        **(field.metadata | {"rule": field.metadata["rule"] or by_type(_TYPES[field.name])})
-    )
-    for field in fields(Settings)
+    _camel(field.name): _documented(field.name, field.metadata) for field in fields(Settings)
 }
 """Every setting by its context key: what the checks, the help and the documentation go by."""
 

@@ -1,6 +1,6 @@
 import itertools
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.publish.message import OutgoingMessage, number, text
@@ -19,6 +19,7 @@ def test_nothing_is_lost_and_the_order_is_kept(given_sizes: list[int]) -> None:
     assert packed.oversize == [one for one in enumerate(given_sizes) if one[1] > LIMIT]
 
 
+@example([1] * 25)
 @given(sizes)
 def test_every_batch_is_within_both_limits(given_sizes: list[int]) -> None:
     """Property: at most ten entries and at most the byte limit, and no batch is empty."""
@@ -27,6 +28,7 @@ def test_every_batch_is_within_both_limits(given_sizes: list[int]) -> None:
         assert sum(batch) <= LIMIT
 
 
+@example([1] * 25)
 @given(sizes)
 def test_no_batch_could_have_taken_the_next_thing(given_sizes: list[int]) -> None:
     """Property: a batch ends only when the next thing does not fit, so that calls are as few as can be."""
