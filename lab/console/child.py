@@ -101,7 +101,8 @@ def interrupted_at_end_of_input() -> None:
 
     def wait() -> None:
         sys.stdin.read()
-        os.kill(os.getpid(), signal.SIGINT)
+        # Not SIGINT: it is ignored where a shell has put the console in the background.
+        os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True, name="input").start()
 

@@ -151,8 +151,8 @@ def test_a_function_is_not_left_with_a_proxy_whose_maker_was_killed(pipeline: Pi
 def test_a_puzzle_outlives_every_command_but_its_repair(pipeline: Pipeline) -> None:
     puzzle = Change(knobs.ORDER_EVENTS_RULE, lambda _now, _pipeline: "DISABLED", "hidden")
     Changes(pipeline).make(puzzle, why=HIDDEN, seconds=None)
-    for arguments in COMMANDS.values():
-        assert "events-rule" not in lab(pipeline, *arguments).stderr
+    for name in ("mode", "status"):
+        assert lab(pipeline, *COMMANDS[name]).stderr == ""
     assert knobs.ORDER_EVENTS_RULE.read(pipeline) == "DISABLED"
 
 
@@ -167,13 +167,13 @@ def hang_up(terminal: Terminal) -> None:
     terminal.close()
 
 
-def press_ctrl_c_thrice(terminal: Terminal) -> None:
-    for _ in range(3):
+def press_ctrl_c_again_and_again(terminal: Terminal) -> None:
+    for _ in range(8):
         terminal.type("\x03")
-        time.sleep(0.3)
+        time.sleep(0.2)
 
 
-def terminate_twice(terminal: Terminal) -> None:
+def terminate_thrice(terminal: Terminal) -> None:
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
         terminal.process.send_signal(number)
         time.sleep(0.3)
@@ -185,7 +185,7 @@ def interrupt_then_hang_up(terminal: Terminal) -> None:
     terminal.close()
 
 
-ENDS = (hang_up, press_ctrl_c_thrice, terminate_twice, interrupt_then_hang_up)
+ENDS = (hang_up, press_ctrl_c_again_and_again, terminate_thrice, interrupt_then_hang_up)
 
 
 @pytest.mark.long
@@ -196,12 +196,21 @@ def test_a_scenario_at_a_terminal_is_rolled_back_however_it_is_ended(
     with at_terminal(pipeline, "scenario", "run", "poison-payload") as terminal:
         eventually(lambda: pipeline.failure_mode() == "poison_payload", within=60)
         end(terminal)
-        assert terminal.process.wait(timeout=150) == 130, terminal.output
+        # Ctrl-C that comes after the rollback ends Python's own clean-up.
+        assert terminal.process.wait(timeout=150) in (130, -signal.SIGINT), terminal.output
     assert rolled_back(pipeline)
     assert pipeline.queue().total == pipeline.dlq().total == 0
 
 
-@pytest.mark.parametrize("end", [hang_up, press_ctrl_c_thrice, terminate_twice], ids=lambda end: end.__name__)
+@pytest.mark.parametrize(
+    "end",
+    [
+        hang_up,
+        pytest.param(press_ctrl_c_again_and_again, marks=pytest.mark.long),
+        pytest.param(terminate_thrice, marks=pytest.mark.long),
+    ],
+    ids=lambda end: end.__name__,
+)
 def test_a_console_undoes_what_it_has_changed_however_it_is_ended(
     pipeline: Pipeline, end: Callable[[Terminal], None]
 ) -> None:

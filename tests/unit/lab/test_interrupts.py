@@ -114,8 +114,8 @@ def hang_up(terminal: Terminal) -> None:
     terminal.close()
 
 
-def press_ctrl_c_thrice(terminal: Terminal) -> None:
-    for _ in range(3):
+def press_ctrl_c_again_and_again(terminal: Terminal) -> None:
+    for _ in range(8):
         terminal.type("\x03")
         time.sleep(0.2)
 
@@ -134,7 +134,7 @@ def interrupt_then_hang_up(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize(
     "end",
-    [hang_up, press_ctrl_c_thrice, terminate_thrice, interrupt_then_hang_up],
+    [hang_up, press_ctrl_c_again_and_again, terminate_thrice, interrupt_then_hang_up],
     ids=lambda end: end.__name__,
 )
 def test_a_program_at_a_terminal_is_rolled_back_however_it_is_ended(
