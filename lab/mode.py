@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.errors import LabError
+from lab.output import Terminal
 from lab.scenario.cli import Env, Port, connect
 
-console = Console()
+console = Terminal()
 
 
 def mode(
@@ -23,7 +23,7 @@ def mode(
         raise LabError(f"There is no failure mode {name}.", f"Use one of: {', '.join(FailureMode)}")
     pipeline, _ = connect(port, env)
     if name is None:
-        console.print(pipeline.failure_mode(), highlight=False)
+        console.say(pipeline.failure_mode())
         return
     pipeline.set_failure_mode(name)
-    console.print(f"failure mode: {name}; the functions notice within seconds", highlight=False)
+    console.say(f"failure mode: {name}; the functions notice within seconds")

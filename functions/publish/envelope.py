@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999, in epoch milliseconds: what is beyond is not a time."""
+MAX_COUNT = 1_000_000
+
 
 @dataclass(frozen=True)
 class Envelope:
@@ -42,7 +46,10 @@ class Envelope:
 
     @property
     def lineage(self) -> dict[str, Any]:
-        """When the order was accepted, and its earlier deaths; made up where it is missing."""
+        """When the order was accepted, and its earlier deaths; made up where it is missing.
+
+        Senders choose what is in it: each value is looked at before it is used.
+        """
         made_up = {"acceptedAt": self.sent_at, "history": list[Any]()}
         try:
             given = codec.loads(self.text("lineage") or "{}")
@@ -53,8 +60,7 @@ class Envelope:
     @property
     def requeues(self) -> int:
         """How often the worker has sent it to its queue anew since it was accepted or brought back."""
-        count = self.lineage.get("requeues")
-        return count if isinstance(count, int) else 0
+        return _whole(self.lineage.get("requeues"), MAX_COUNT, otherwise=0)
 
     @property
     def traceparent(self) -> str | None:
@@ -66,8 +72,7 @@ class Envelope:
     @property
     def accepted_at(self) -> int:
         """When the API accepted the order, in epoch milliseconds."""
-        accepted = self.lineage["acceptedAt"]
-        return accepted if isinstance(accepted, int) else self.sent_at
+        return _whole(self.lineage["acceptedAt"], LAST_MS, otherwise=self.sent_at)
 
     @property
     def order_id(self) -> str | None:
@@ -112,6 +117,11 @@ def _attribute(value: Mapping[str, Any]) -> "Attribute":
     if value.get("binaryValue"):
         return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
     return {"DataType": value["dataType"], "StringValue": value.get("stringValue") or ""}
+
+
+def _whole(value: object, most: int, *, otherwise: int) -> int:
+    """A whole number from 0 to `most`; the other one in place of anything else that was sent."""
+    return value if type(value) is int and 0 <= value <= most else otherwise
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -83,8 +83,13 @@ def _whole(low: int, high: int) -> _Rule:
 def _text(length: int) -> _Rule:
     return _Rule(
         f"must be text of 1 to {length} characters",
-        lambda value: isinstance(value, str) and 1 <= len(value) <= length,
+        lambda value: isinstance(value, str) and 1 <= len(value) <= length and is_unicode(value),
     )
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it can be sent: JSON's escapes can also spell half a surrogate pair, which is not a character."""
+    return not any("\ud800" <= one <= "\udfff" for one in text)
 
 
 _CATEGORIES = (*Category, UNATTRIBUTED)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import engines, paths, steady
@@ -19,6 +18,7 @@ from lab.cost.workload import FAILURES, healthy, play
 from lab.engines import HostEngine
 from lab.errors import LabError
 from lab.observe import Pipeline
+from lab.output import Terminal
 from lab.scenario.cli import Env, Port, connect
 
 MONTH = 1_000_000
@@ -27,7 +27,7 @@ app = typer.Typer(
     help="What a workload would cost on AWS, from what it used here.",
     invoke_without_command=True,
 )
-console = Console()
+console = Terminal()
 
 Month = Annotated[int, typer.Option("--month", min=1, help="Orders a month to scale to.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -64,7 +64,7 @@ def run(  # noqa: PLR0917  one parameter for each option
 ) -> None:
     """Send orders through a healthy pipeline, and price them and a month of them."""
     pipeline, log = _connect(port, env)
-    with Console(stderr=True).status(f"{orders} orders at {rate:g} a second"):
+    with Terminal(stderr=True).status(f"{orders} orders at {rate:g} a second"):
         usage = play(pipeline, log, healthy, orders, rate)
     _told(f"{orders} orders at {rate:g} a second", usage, pipeline, month, as_json=as_json)
 
@@ -78,11 +78,11 @@ def failures_(
     usages: dict[str, Usage] = {}
     try:
         for name, workload in FAILURES.items():
-            with Console(stderr=True).status(name):
+            with Terminal(stderr=True).status(name):
                 usages[name] = play(pipeline, log, workload, orders, rate)
                 steady.restore(pipeline, lambda _line: None)
     finally:
-        steady.restore(pipeline, lambda line: console.print(line, highlight=False))
+        steady.restore(pipeline, console.say)
     prices = table.load()
     bills = {name: bill(usage, prices, orders=MONTH) for name, usage in usages.items()}
     if as_json:
@@ -148,11 +148,9 @@ def _table(rows: show.Rows, title: str) -> None:
 
 
 def _caption(prices: Prices) -> None:
-    console.print(prices.caption, highlight=False, soft_wrap=True)
-    console.print(
-        "without free tier, idle polling and data transfer; durations are this machine's, not Lambda's",
-        highlight=False,
-        soft_wrap=True,
+    console.say(prices.caption)
+    console.say(
+        "without free tier, idle polling and data transfer; durations are this machine's, not Lambda's"
     )
 
 

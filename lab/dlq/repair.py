@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MAX_BODY_IN_ROW = 300_000
 """A DynamoDB item holds 400 KB; a longer body is recorded by its digest alone."""
 
+MAX_TEXT_IN_ROW = 2048
+"""Characters of anything else that is recorded: SQS lets one attribute be larger than an item."""
+
 
 @dataclass(frozen=True)
 class Repaired:
@@ -65,7 +68,8 @@ def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMess
         "replacedMessageId": envelope.message_id,
         "oldBodySha256": digest(envelope.body),
     }
-    lineage["edited"] = [*lineage.get("edited", []), edit]
+    earlier: Any = lineage.get("edited")
+    lineage["edited"] = [*(earlier if isinstance(earlier, list) else []), edit]  # pyright: ignore[reportUnknownVariableType]
     attributes = {
         **message.attributes,
         "lineage": text(codec.dumps(lineage)),
@@ -91,7 +95,7 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
     The row keeps the body, so that a discarded order can be submitted again. A crash in between leaves both;
     discarding again finishes it. Raises LabError if the message cannot be deleted.
     """
-    row: dict[str, Any] = {
+    row: dict[str, str] = {
         "id": f"{DISCARD_KIND}#{envelope.message_id}",
         "kind": DISCARD_KIND,
         "messageId": envelope.message_id,
@@ -106,6 +110,10 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
         row["orderId"] = envelope.order_id
     if len(envelope.body.encode()) <= MAX_BODY_IN_ROW:
         row["body"] = envelope.body
+    row = {
+        name: storable(value) if name == "body" else storable(value)[:MAX_TEXT_IN_ROW]
+        for name, value in row.items()
+    }
     item: Any = {name: {"S": value} for name, value in row.items()}
     dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
     try:
@@ -119,6 +127,11 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
             raise
     looker.delete(envelope)
     return row
+
+
+def storable(text: str) -> str:
+    """Text as a database takes it: half a surrogate pair, which UTF-8 cannot spell, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def digest(body: str) -> str:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from difflib import unified_diff
 from typing import Any
 
@@ -15,6 +14,7 @@ from functions.publish.envelope import Envelope
 from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
 from functions.redrive.triage import age_seconds, describe, statistics
+from lab.output import joined, shown, styled, utc
 
 ID_LENGTH = 8
 
@@ -50,7 +50,7 @@ def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
     now = now_ms()
     for one in envelopes:
         attributed = is_attributed(one)
-        cause = error_type(one) if attributed else f"[italic]inferred:[/] {_inferred(one)}"
+        cause = error_type(one) if attributed else joined(styled("inferred:", "italic"), f" {_inferred(one)}")
         table.add_row(
             one.message_id[:ID_LENGTH],
             one.order_id or "-",
@@ -73,12 +73,12 @@ def letter(known: dict[str, Any]) -> Table:
             case "attributes":
                 continue
             case "acceptedAt":
-                shown = datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds")
+                told = f"{utc(value)} UTC"
             case "verdict":
-                shown = f"a redrive would say: {value}"
+                told = f"a redrive would say: {value}"
             case _:
-                shown = value if isinstance(value, str) else codec.dumps(value)
-        table.add_row(name, shown)
+                told = value if isinstance(value, str) else codec.dumps(value)
+        table.add_row(name, told)
     return table
 
 
@@ -144,7 +144,7 @@ def pretty(body: str) -> str:
 def difference(old: str, new: str) -> str:
     """The lines in which two bodies differ, without the lines around them."""
     lines = unified_diff(pretty(old).splitlines(), pretty(new).splitlines(), lineterm="", n=0)
-    return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
+    return "\n".join(shown(line) for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def as_json(value: Any) -> str:

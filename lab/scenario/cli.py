@@ -4,23 +4,23 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
 from lab import engines, report
 from lab.errors import LabError
 from lab.observe import Pipeline
+from lab.output import Line, Terminal, joined, styled
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.live import live, results
+from lab.scenario.live import live, results, verdict
 from lab.scenario.model import Verdict
 from lab.scenario.runner import Runner
 from lab.stack import Stack
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
-console = Console()
+console = Terminal()
 
 Port = Annotated[
     int,
@@ -31,9 +31,9 @@ Every = Annotated[bool, typer.Option("--all", help="Run all of them.")]
 Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
 
 
-def say(line: str) -> None:
+def say(line: Line) -> None:
     """One line of progress."""
-    console.print(line, highlight=False, soft_wrap=True)
+    console.say(line)
 
 
 def connect(port: int, env: str) -> tuple[Pipeline, str]:
@@ -60,7 +60,7 @@ def list_() -> None:
 def show(name: str) -> None:
     """Show a scenario: its story, its acts, and what it predicts from which AWS API."""
     entry = load(name)
-    say(f"[bold]{entry.scenario.title}[/]\n\n{entry.story}\n")
+    say(joined(styled(entry.scenario.title, "bold"), f"\n\n{entry.story}\n"))
     table = Table(title="predictions", title_justify="left")
     for column in ("act", "in force", "prediction", "expected", "read from"):
         table.add_column(column, overflow="fold")
@@ -117,14 +117,14 @@ def run_all(runner: Runner, entries: list[Entry], *, predict: bool = False) -> N
         page = report.write(finished, list(entry.scenario.alarms))
         if predict or not finished.passed or len(entries) == 1:
             console.print(results(finished.findings, predicted=predict))
-        verdict = "[green]passed[/]" if finished.passed else "[red]FAILED[/]"
-        say(f"{entry.name} {verdict} in {finished.seconds:.0f} s: {tally([finished])}; report: {page}")
+        told = f" in {finished.seconds:.0f} s: {tally([finished])}; report: {page}"
+        say(joined(f"{entry.name} ", verdict(finished.passed), told))
     if len(runs) > 1:
         failed = [one.name for one in runs if not one.passed]
         seconds = time.monotonic() - start
         say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(runs)}")
         if failed:
-            say(f"[red]failed:[/] {', '.join(failed)}")
+            say(joined(styled("failed:", "red"), f" {', '.join(failed)}"))
     if not all(one.passed for one in runs):
         raise typer.Exit(1)
 

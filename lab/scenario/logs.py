@@ -44,6 +44,6 @@ class Logs:
 def _fields(text: str) -> dict[str, Any] | None:
     try:
         document = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # not JSON, or JSON that nobody of ours wrote
         return None
     return cast("dict[str, Any]", document) if isinstance(document, dict) else None

@@ -8,19 +8,26 @@ from typing import Annotated
 import boto3
 import httpx
 import typer
-from rich.console import Console
 
 from lab import paths
 from lab.aws import Aws
 from lab.context import settings_of
 from lab.errors import LabError
 from lab.observe import Pipeline
+from lab.output import Line, Terminal, styled
 from lab.scenario.cli import Chosen, Env, Every, entries_of, run_all
 from lab.scenario.live import live
 from lab.scenario.runner import Runner
 from lab.stack import Stack, stack_names
 from lab.target import cdk
-from lab.target.account import Caller, Consent, caller, refuse_by_environment, require_consent
+from lab.target.account import (
+    Caller,
+    Consent,
+    caller,
+    refuse_by_environment,
+    require_consent,
+    session_of_profile,
+)
 from lab.target.plan import StackPlan, plan, require_environment, templates
 from lab.target.teardown import Teardown, delete, survey
 
@@ -33,7 +40,7 @@ AWS_PACE = 5.0
 app = typer.Typer(
     name="aws", help="The AWS target: a real account, never without asking.", no_args_is_help=True
 )
-console = Console()
+console = Terminal()
 
 Context = Annotated[
     list[str] | None,
@@ -51,7 +58,7 @@ Yes = Annotated[
 def synth(env: Env = "dev", context: Context = None) -> None:
     """Write the templates for AWS to .lab/cdk.aws. No credentials are needed, and none are read."""
     settings = _settings(env, context)
-    with Console(stderr=True).status("synthesizing"):
+    with Terminal(stderr=True).status("synthesizing"):
         cdk.synth(settings, cdk.without_credentials(os.environ.get("AWS_REGION")))
     for name, template in templates(paths.AWS_ASSEMBLY).items():
         say(f"{name}: {len(template['Resources'])} resources")
@@ -94,9 +101,8 @@ def deploy(env: Env = "dev", context: Context = None, account: Account = None, y
         say("nothing to deploy")
         return
     if settings.get("alarmEmail", DEFAULT_EMAIL) == DEFAULT_EMAIL:
-        say(
-            f"[yellow]alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org[/]"
-        )
+        unread = f"alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org"
+        say(styled(unread, "yellow"))
     require_consent(who, f"deploy {env} to it", consent, _question())
     options = ["--app", str(paths.AWS_ASSEMBLY), "--all", "--require-approval=never", "--progress=events"]
     cdk.run("deploy", options, cdk.with_credentials_of(session, who))
@@ -134,7 +140,7 @@ def destroy(
             "Let them be processed, export or redrive them, or say --lose-messages.",
         )
     require_consent(who, f"delete {env} from it", consent, _question())
-    with Console(stderr=True).status("deleting"):
+    with Terminal(stderr=True).status("deleting"):
         delete(aws, found.stacks)
     say(f"deleted: {', '.join(found.stacks)}")
 
@@ -163,15 +169,15 @@ def scenario(
     run_all(runner, entries)
 
 
-def say(line: str) -> None:
+def say(line: Line) -> None:
     """One line of output."""
-    console.print(line, highlight=False, soft_wrap=True)
+    console.say(line)
 
 
 def _identify(consent: Consent, env: str) -> tuple[boto3.Session, Caller]:
     """Who acts, after everything that forbids it; shown before anything else is done."""
     refuse_by_environment(os.environ, consent)
-    session = boto3.Session()
+    session = session_of_profile(os.environ)
     who = caller(session)
     say(f"account      {who.account}")
     say(f"region       {who.region}")
@@ -190,7 +196,7 @@ def _settings(env: str, context: list[str] | None) -> dict[str, str]:
 
 
 def _synthesized(session: boto3.Session, who: Caller, settings: dict[str, str]) -> None:
-    with Console(stderr=True).status("synthesizing"):
+    with Terminal(stderr=True).status("synthesizing"):
         cdk.synth(settings, cdk.with_credentials_of(session, who))
     require_environment(paths.AWS_ASSEMBLY, who)
 
@@ -215,9 +221,9 @@ def _show(plans: list[StackPlan]) -> None:
         counts = f"+{len(one.added)} ~{len(one.changed)} -{len(one.removed)}"
         say(f"{one.name}: {what}, {counts}")
         # A new stack is told by its counts: every line of it would be an addition.
-        lines = [f"  + {label}" for label in one.added] if one.deployed else []
+        lines: list[Line] = [f"  + {label}" for label in one.added] if one.deployed else []
         lines += [f"  ~ {label}" for label in one.changed]
-        lines += [f"  [red]- {label}[/]" for label in one.removed]
+        lines += [styled(f"  - {label}", "red") for label in one.removed]
         for line in lines[:SHOWN]:
             say(line)
         if len(lines) > SHOWN:
