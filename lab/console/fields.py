@@ -65,14 +65,14 @@ class Fields:
         return cast("dict[str, Any]", value)
 
 
-async def read(request: Request, most: int = MAX_BYTES) -> Fields:
-    """The fields of a request. Raises InputError unless it is a JSON object of at most so many bytes."""
+async def read(request: Request) -> Fields:
+    """The fields of a request. Raises InputError unless it is a JSON object of a sane size."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > most:
+        if len(body) > MAX_BYTES:
             raise InputError(
-                f"The request is longer than {most} bytes.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                f"The request is longer than {MAX_BYTES} bytes.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             )
     try:
         value = codec.loads(bytes(body) or b"{}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.aws import LOCAL_ACCOUNT, Aws
 from lab.errors import LabError
@@ -73,18 +73,15 @@ def refuse_by_environment(environment: Mapping[str, str], consent: Consent) -> N
         )
 
 
-def session_of_profile(environment: Mapping[str, str]) -> boto3.Session:
-    """The session of the profile that the environment names, if it names one. Raises LabError if there is none such."""
-    try:
-        session = boto3.Session()
-        _ = session.region_name  # reads the profile
-    except ProfileNotFound as error:
-        name = next(one for one in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if environment.get(one))
-        raise LabError(
-            f"{name} names a profile that is not there: {environment[name]}.",
-            "See those there are: aws configure list-profiles; then AWS_PROFILE=... make ...",
-        ) from error
-    return session
+def no_such_profile(environment: Mapping[str, str]) -> LabError:
+    """What to say where boto3 does not find the profile that the environment names."""
+    name = next(
+        one for one in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if environment.get(one)
+    )  # boto3's order
+    return LabError(
+        f"{name} names a profile that is not there: {environment[name]}.",
+        "See those there are: aws configure list-profiles; then AWS_PROFILE=... make ...",
+    )
 
 
 def caller(session: boto3.Session) -> Caller:

@@ -8,6 +8,7 @@ from typing import Annotated
 import boto3
 import httpx
 import typer
+from botocore.exceptions import ProfileNotFound
 
 from lab import paths
 from lab.aws import Aws
@@ -24,9 +25,9 @@ from lab.target.account import (
     Caller,
     Consent,
     caller,
+    no_such_profile,
     refuse_by_environment,
     require_consent,
-    session_of_profile,
 )
 from lab.target.plan import StackPlan, plan, require_environment, templates
 from lab.target.teardown import Teardown, delete, survey
@@ -177,8 +178,11 @@ def say(line: Line) -> None:
 def _identify(consent: Consent, env: str) -> tuple[boto3.Session, Caller]:
     """Who acts, after everything that forbids it; shown before anything else is done."""
     refuse_by_environment(os.environ, consent)
-    session = session_of_profile(os.environ)
-    who = caller(session)
+    try:
+        session = boto3.Session()
+        who = caller(session)
+    except ProfileNotFound as error:
+        raise no_such_profile(os.environ) from error
     say(f"account      {who.account}")
     say(f"region       {who.region}")
     say(f"caller       {who.arn}")

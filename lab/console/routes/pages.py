@@ -28,9 +28,6 @@ from lab.scenario.catalog import Entry, load, names
 HERE = Path(__file__).resolve().parent.parent
 RUNBOOKS = paths.ROOT / "ops" / "runbooks"
 NAME = re.compile(r"[a-z0-9-]+")
-MOST_OF_A_TOKEN = 4096
-"""Bytes of a request by somebody who is not let in yet."""
-
 TTLS = (30, 60, 120, 300, 900, switches.MAX_SECONDS)
 
 PAGES = (
@@ -96,7 +93,7 @@ async def entrance(request: Request) -> Response:
 async def session(request: Request) -> Response:
     """Give the browser that knows this start's token its session."""
     guard = desk_of(request).guard
-    given = (await read(request, MOST_OF_A_TOKEN)).text("token")
+    given = (await read(request)).text("token")
     if not same(given, guard.keys.token):
         raise InputError(
             "This is not the token of this start.",

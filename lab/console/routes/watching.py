@@ -20,10 +20,10 @@ RUNBOOK = re.compile(r"\s*Runbook: ops/runbooks/([a-z0-9-]+)\.md\s*")
 
 def dashboard(desk: Desk, fields: Fields) -> dict[str, Any]:
     """The deployed dashboard with its figures. `seconds` and `period` overrule its own."""
-    seconds, period = fields.values.get("seconds", ""), fields.values.get("period", "dashboard")
+    seconds, period = fields.values.get("seconds", ""), _period(fields.values.get("period", "dashboard"))
     if seconds and not 60 <= (_whole(seconds) or 0) <= MOST_SECONDS:
         raise InputError(f"seconds must be a whole number from 60 to {MOST_SECONDS}.")
-    return read(desk.pipeline, float(seconds) if seconds else None, _period(period))
+    return read(desk.pipeline, float(seconds) if seconds else None, period)
 
 
 def alarms(desk: Desk, _fields: Fields) -> dict[str, Any]:
