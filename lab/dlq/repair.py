@@ -108,7 +108,7 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
     }
     if envelope.order_id is not None:
         row["orderId"] = envelope.order_id
-    if len(envelope.body.encode()) <= MAX_BODY_IN_ROW:
+    if len(storable(envelope.body).encode()) <= MAX_BODY_IN_ROW:
         row["body"] = envelope.body
     row = {
         name: storable(value) if name == "body" else storable(value)[:MAX_TEXT_IN_ROW]
@@ -136,7 +136,7 @@ def storable(text: str) -> str:
 
 def digest(body: str) -> str:
     """SHA-256 of a body, which tells versions of it apart."""
-    return hashlib.sha256(body.encode()).hexdigest()
+    return hashlib.sha256(storable(body).encode()).hexdigest()
 
 
 def _key(envelope: Envelope, order: dict[str, Any]) -> str:

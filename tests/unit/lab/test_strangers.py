@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from functions.common import codec
@@ -24,6 +24,7 @@ from lab.trace import Evidence
 from lab.trace import cli as trace_cli
 from lab.trace.evidence import Line, Span
 from tests.strangers import TEXTS, letter, letters, text, texts
+from tests.terminals import obeyed, run
 
 OPERATION = "7d0e4b1e"
 
@@ -129,15 +130,6 @@ def behind(reader: Reader) -> Generator[None]:
         yield
 
 
-def lab(*arguments: str, encoding: str = "utf-8") -> tuple[int, str]:
-    """Run a command on a terminal of this encoding: its exit code, and all that it printed."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        code = cli.run(lambda **options: cli.app(list(arguments), **options))
-    out.flush()
-    return code, out.buffer.getvalue().decode(encoding)  # pyright: ignore[reportAttributeAccessIssue]
-
-
 COMMANDS: dict[str, tuple[str, ...]] = {
     "dlq ls": ("[/red]x", "\\x1b[31m\\u202e", "\\ud800"),
     "dlq ls --json": ("[/red]x", "\\ud800"),
@@ -171,25 +163,25 @@ HOSTILE = letter(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_letter_with_markup_is_shown_as_text_on_any_terminal(command: str, encoding: str) -> None:
     with behind(Reader(HOSTILE)):
-        code, printed = lab(*command.split(), encoding=encoding)
+        code, printed = run(*command.split(), encoding=encoding)
     assert code == 0, printed
     assert "Traceback" not in printed
-    assert [one for one in printed if not one.isprintable() and one != "\n"] == []
+    assert obeyed(printed) == []
     assert [one for one in COMMANDS[command] if one not in printed] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.lists(letters, min_size=1, max_size=3), st.sampled_from(("utf-8", "ascii")))
 def test_no_letter_keeps_a_command_from_its_work(command: str, held: list[Envelope], encoding: str) -> None:
     """Property: whatever the letters are, it succeeds and prints nothing that a terminal would obey."""
     with behind(Reader(*held)):
-        code, printed = lab(*command.split(), encoding=encoding)
+        code, printed = run(*command.split(), encoding=encoding)
     assert code == 0, printed
-    assert [one for one in printed if not one.isprintable() and one != "\n"] == []
+    assert obeyed(printed) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(letters)
 @example(HOSTILE)
 def test_any_letter_can_be_repaired_or_is_refused_in_words(found: Envelope) -> None:
@@ -311,7 +303,7 @@ def every_string(value: Any) -> Iterator[str]:
 def test_json_output_keeps_what_was_written_to_the_letter(stranger: str) -> None:
     """Property: scripts read back what the letter holds, although the line itself is plain ASCII."""
     with behind(Reader(letter("{}", {"errorType": text(stranger or "x")}))):
-        code, printed = lab("dlq", "ls", "--json")
+        code, printed = run("dlq", "ls", "--json")
     assert code == 0
     assert printed.isascii()
     assert (stranger or "x") in every_string(json.loads(printed))

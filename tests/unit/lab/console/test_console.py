@@ -141,7 +141,7 @@ bodies = st.one_of(
 
 
 @pytest.mark.parametrize("path", ACTING)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.one_of(bodies, st.binary(max_size=40)))
 def test_no_body_makes_the_console_fail(ours: TestClient, path: str, content: bytes) -> None:
     """Property: it is refused in words, or what it asks for lacks an engine."""
@@ -159,7 +159,6 @@ def test_a_number_in_a_query_is_bounded(ours: TestClient, query: str) -> None:
 
 
 @given(st.lists(letters, max_size=3))
-@settings(deadline=None)
 def test_letters_of_strangers_are_answered_as_ascii_json(held: list[Envelope]) -> None:
     """Property: the DLQ page hears of each letter, whatever is in it, and nothing but JSON."""
     desk = desk_of(lambda: (cast("Any", None), "host engine"))
