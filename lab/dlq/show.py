@@ -1,7 +1,7 @@
 """Dead letters as tables, and as JSON for scripts."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
@@ -64,7 +64,7 @@ def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
 
 
 def letter(known: dict[str, Any]) -> Table:
-    """One dead letter, a line for each thing that is known about it."""
+    """One dead letter, a line for each thing that is known about it, and for what senders wrote beside that."""
     table = Table(show_header=False, title=f"Dead letter {known['messageId']}", title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -79,7 +79,17 @@ def letter(known: dict[str, Any]) -> Table:
             case _:
                 told = value if isinstance(value, str) else codec.dumps(value)
         table.add_row(name, told)
+    if rest := "\n".join(_not_told(known)):
+        table.add_row("also attached", rest)
     return table
+
+
+def _not_told(known: dict[str, Any]) -> Iterator[str]:
+    """Attributes that are not told under their own names already, as they came: `name=value`."""
+    for name, given in known["attributes"].items():
+        value = given.get("StringValue", given.get("BinaryValue", ""))
+        if str(known.get(name)) != value:
+            yield shown(f"{name}={value}")
 
 
 def counts(envelopes: Iterable[Envelope]) -> Table:

@@ -135,7 +135,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "dlq ls --json": ("[/red]x", "\\ud800"),
     "dlq stats": ("[/red]x", "\\x1b[31m\\u202e"),
     "dlq stats --json": ("[/red]x",),
-    "dlq show 0123abcd": ("[/red]x", "[/b]c", "[link=file:///etc/passwd]x[/link]", "\\ud800"),
+    "dlq show 0123abcd": (
+        "[/red]x",
+        "[/b]c",
+        "[link=file:///etc/passwd]x[/link]",
+        '"acceptedAt":100',
+        "\\ud800",
+    ),
     "dlq show 0123abcd --json": ("[/red]x", "[/b]c", "\\ud800"),
     "dlq export -": ("[/red]x", "[/b]c", "\\ud800"),
     "dlq redrive --yes": ("[/red]x", "\\u001b[31m\\u202e"),
@@ -171,7 +177,7 @@ def test_a_letter_with_markup_is_shown_as_text_on_any_terminal(command: str, enc
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(letters, min_size=1, max_size=3), st.sampled_from(("utf-8", "ascii")))
 def test_no_letter_keeps_a_command_from_its_work(command: str, held: list[Envelope], encoding: str) -> None:
     """Property: whatever the letters are, it succeeds and prints nothing that a terminal would obey."""
