@@ -1,12 +1,16 @@
 """Letters as strangers write them: every field hostile."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from functions.common import codec
 from functions.publish.envelope import Envelope
+from lab.observe import Pipeline
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 TEXTS = (
     "[/red]x",
@@ -116,3 +120,62 @@ def letter(body: str, attributes: Mapping[str, Any], message_id: str = "0123abcd
 
 
 letters = st.builds(letter, _bodies, _attributes)
+
+
+LETTERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "markup": (
+        '{"orderId":"x","amount":1}',
+        {
+            "errorType": text("[/red][link=file:///etc/passwd]x"),
+            "errorMessage": text("[bold]x[/nope]"),
+            "errorCategory": text("[red]"),
+            "correlationId": text("[/b]c"),
+        },
+    ),
+    "terminal": ('{"orderId":"\u202egpj\u009b31m","amount":1}', {"errorType": text("\u009b2J\u200b")}),
+    "page": (
+        '<img src=x onerror="alert(1)">',
+        {"errorType": text("</script><script>alert(1)</script>"), "x": text("%{y}")},
+    ),
+    "half a surrogate pair": ('{"orderId":"\\ud800","amount":5}', {}),
+    "control characters": ('{"orderId":"a\\u0000b\\u001b[2J\\ufffe\\ud83d\\ude00","amount":5}', {}),
+    "quotes": ('{"orderId":"a\\"b\\\\","amount":5}', {"errorType": text("X")}),
+    "odd lineage": (
+        '{"orderId":"odd","amount":-1}',
+        {
+            "lineage": text(
+                '{"acceptedAt":1e400,"history":5,"requeues":"x","edited":5,"foreign":[1]}',
+            ),
+            "errorType": text("X"),
+        },
+    ),
+    "huge lineage": (
+        '{"orderId":"huge","amount":-1}',
+        {"lineage": text(f'{{"acceptedAt":1{"0" * 100},"history":{{"a":1}}}}'), "errorType": text("X")},
+    ),
+    "deep": ('{"orderId":"deep","x":' + DEEP + "}", {"lineage": text(f'{{"history":{DEEP}}}')}),
+    "digits": (f'{{"orderId":"digits","amount":{"9" * 5000}}}', {"redriveCount": number("-5")}),
+    "binary": (
+        '{"orderId":"binary","amount":-1}',
+        {
+            name: {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
+            for name in ("errorType", "correlationId", "lineage", "redriveCount")
+        },
+    ),
+    "long": ('{"orderId":"long","amount":-1}', {"correlationId": text("é" * 3000)}),
+    "ends of time": (
+        '{"orderId":"time","amount":-1}',
+        {"failedAt": text("0001-01-01T00:00:00+14:00"), "errorType": text("X")},
+    ),
+}
+"""Letters that SQS takes, by what is hostile in each: body and message attributes."""
+
+
+def send(pipeline: Pipeline) -> dict[str, str]:
+    """Put `LETTERS` into the DLQ. Returns the message id of each."""
+    sqs: SQSClient = pipeline.aws.client("sqs")
+    url = pipeline.stack.dlq_url
+    return {
+        name: sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)["MessageId"]
+        for name, (body, attributes) in LETTERS.items()
+    }

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,69 +17,16 @@ from lab.output import Terminal
 from lab.trace import cli as trace_cli
 from tests.eventually import eventually
 from tests.integration.consoles import console
-from tests.strangers import DEEP, number, text
+from tests.strangers import send
 from tests.terminals import obeyed, run
 
 type Lab = Callable[..., str]
-
-LETTERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "markup": (
-        '{"orderId":"x","amount":1}',
-        {
-            "errorType": text("[/red][link=file:///etc/passwd]x"),
-            "errorMessage": text("[bold]x[/nope]"),
-            "errorCategory": text("[red]"),
-            "correlationId": text("[/b]c"),
-        },
-    ),
-    "terminal": ('{"orderId":"\u202egpj\u009b31m","amount":1}', {"errorType": text("\u009b2J\u200b")}),
-    "page": (
-        '<img src=x onerror="alert(1)">',
-        {"errorType": text("</script><script>alert(1)</script>"), "x": text("%{y}")},
-    ),
-    "half a surrogate pair": ('{"orderId":"\\ud800","amount":5}', {}),
-    "control characters": ('{"orderId":"a\\u0000b\\u001b[2J\\ufffe\\ud83d\\ude00","amount":5}', {}),
-    "quotes": ('{"orderId":"a\\"b\\\\","amount":5}', {"errorType": text("X")}),
-    "odd lineage": (
-        '{"orderId":"odd","amount":-1}',
-        {
-            "lineage": text(
-                '{"acceptedAt":1e400,"history":5,"requeues":"x","edited":5,"foreign":[1]}',
-            ),
-            "errorType": text("X"),
-        },
-    ),
-    "huge lineage": (
-        '{"orderId":"huge","amount":-1}',
-        {"lineage": text(f'{{"acceptedAt":1{"0" * 100},"history":{{"a":1}}}}'), "errorType": text("X")},
-    ),
-    "deep": ('{"orderId":"deep","x":' + DEEP + "}", {"lineage": text(f'{{"history":{DEEP}}}')}),
-    "digits": (f'{{"orderId":"digits","amount":{"9" * 5000}}}', {"redriveCount": number("-5")}),
-    "binary": (
-        '{"orderId":"binary","amount":-1}',
-        {
-            name: {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
-            for name in ("errorType", "correlationId", "lineage", "redriveCount")
-        },
-    ),
-    "long": ('{"orderId":"long","amount":-1}', {"correlationId": text("é" * 3000)}),
-    "ends of time": (
-        '{"orderId":"time","amount":-1}',
-        {"failedAt": text("0001-01-01T00:00:00+14:00"), "errorType": text("X")},
-    ),
-}
 
 
 @pytest.fixture
 def sent(pipeline: Pipeline) -> dict[str, str]:
     """The letters are in the DLQ: the message id of each by its name."""
-    sqs = pipeline.aws.client("sqs")
-    return {
-        name: sqs.send_message(
-            QueueUrl=pipeline.stack.dlq_url, MessageBody=body, MessageAttributes=attributes
-        )["MessageId"]
-        for name, (body, attributes) in LETTERS.items()
-    }
+    return send(pipeline)
 
 
 @pytest.fixture(params=["utf-8", "ascii"])
