@@ -9,13 +9,12 @@ from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.common.tracing import TRACEPARENT
 
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999 in epoch milliseconds: no calendar here has a time after it."""
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
     from mypy_boto3_sqs.type_defs import MessageTypeDef
-
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999, in epoch milliseconds: what is beyond is not a time."""
-MAX_COUNT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,7 @@ class Envelope:
 
     @property
     def lineage(self) -> dict[str, Any]:
-        """When the order was accepted, and its earlier deaths; made up where it is missing.
-
-        Senders choose what is in it: each value is looked at before it is used.
-        """
+        """When the order was accepted, and its earlier deaths; made up where it is missing."""
         made_up = {"acceptedAt": self.sent_at, "history": list[Any]()}
         try:
             given = codec.loads(self.text("lineage") or "{}")
@@ -60,7 +56,8 @@ class Envelope:
     @property
     def requeues(self) -> int:
         """How often the worker has sent it to its queue anew since it was accepted or brought back."""
-        return _whole(self.lineage.get("requeues"), MAX_COUNT, otherwise=0)
+        count = self.lineage.get("requeues")
+        return count if isinstance(count, int) else 0
 
     @property
     def traceparent(self) -> str | None:
@@ -72,7 +69,8 @@ class Envelope:
     @property
     def accepted_at(self) -> int:
         """When the API accepted the order, in epoch milliseconds."""
-        return _whole(self.lineage["acceptedAt"], LAST_MS, otherwise=self.sent_at)
+        accepted = self.lineage["acceptedAt"]
+        return accepted if type(accepted) is int and 0 <= accepted <= LAST_MS else self.sent_at
 
     @property
     def order_id(self) -> str | None:
@@ -117,11 +115,6 @@ def _attribute(value: Mapping[str, Any]) -> "Attribute":
     if value.get("binaryValue"):
         return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
     return {"DataType": value["dataType"], "StringValue": value.get("stringValue") or ""}
-
-
-def _whole(value: object, most: int, *, otherwise: int) -> int:
-    """A whole number from 0 to `most`; the other one in place of anything else that was sent."""
-    return value if type(value) is int and 0 <= value <= most else otherwise
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from lab.orders import orders
 from tests.browsers import AXE, chromium
 from tests.conftest import free_port
 from tests.eventually import eventually
+from tests.printing import obeyed
 from tests.strangers import send
-from tests.terminals import obeyed
 
 SECONDS = 20
 MS = 1000

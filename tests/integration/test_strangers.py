@@ -17,8 +17,8 @@ from lab.output import Terminal
 from lab.trace import cli as trace_cli
 from tests.eventually import eventually
 from tests.integration.consoles import console
+from tests.printing import obeyed, run
 from tests.strangers import send
-from tests.terminals import obeyed, run
 
 type Lab = Callable[..., str]
 

@@ -23,8 +23,8 @@ from lab.output import Terminal, shown, utc
 from lab.trace import Evidence
 from lab.trace import cli as trace_cli
 from lab.trace.evidence import Line, Span
+from tests.printing import obeyed, run
 from tests.strangers import TEXTS, letter, letters, text, texts
-from tests.terminals import obeyed, run
 
 OPERATION = "7d0e4b1e"
 
