@@ -14,7 +14,7 @@ from functions.common import codec
 from functions.publish.envelope import Envelope
 from functions.redrive.plan import plan_from
 from functions.redrive.preview import preview
-from lab import cli, look
+from lab import cli, look, paths
 from lab.dlq import cli as dlq_cli
 from lab.dlq import repair
 from lab.dlq.look import Look
@@ -277,6 +277,12 @@ def test_a_terminal_obeys_nothing_wherever_a_string_stands(stranger: str) -> Non
     assert [one for one in escapes if not one.startswith(("[0m", "[1m", "[2;3m", "[3m"))] == [], (
         "rich's own styles"
     )
+
+
+def test_nobody_here_writes_markup_that_a_terminal_would_now_show() -> None:
+    files = [file for folder in ("lab", "loadtests") for file in (paths.ROOT / folder).rglob("*.py")]
+    assert len(files) > 100
+    assert [file.name for file in files if "[/]" in file.read_text()] == []
 
 
 def test_the_progress_of_a_redrive_shows_a_status_as_text() -> None:
