@@ -38,7 +38,7 @@ def timeline(story: Story) -> Table:
     several = len(story.correlation_ids) > 1
     titles = {one: f"submission {number}" for number, one in enumerate(story.correlation_ids, 1)}
     caption = "; ".join(f"{titles[one]}: {one}" if several else f"correlation id {one}" for one in titles)
-    table = Table(box=None, caption=caption, caption_justify="left", pad_edge=False)
+    table = Table(box=None, caption=shown(caption), caption_justify="left", pad_edge=False)
     table.add_column("UTC", no_wrap=True)
     table.add_column("+ms", justify="right", no_wrap=True)
     if several:

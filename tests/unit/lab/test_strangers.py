@@ -252,6 +252,14 @@ def test_an_error_that_quotes_a_stranger_is_two_lines(stranger: str) -> None:
     assert all(line.isprintable() for line in lines)
 
 
+def test_a_stranger_cannot_forge_a_line() -> None:
+    forged = letter(codec.dumps({"orderId": "a\nFORGED"}), {"correlationId": text("b\nFORGED")})
+    with behind(Reader(forged)):
+        for command in COMMANDS:
+            _, printed = run(*command.split())
+            assert [line for line in printed.splitlines() if line.startswith("FORGED")] == []
+
+
 def printed_by(show: Callable[[Terminal], None]) -> str:
     out = io.StringIO()
     show(Terminal(file=out, width=80, force_terminal=True, color_system="truecolor", legacy_windows=False))
