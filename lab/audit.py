@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import paths
 from lab.errors import LabError
+from lab.output import Terminal
 
 VULNERABILITIES = "api.osv.dev"
 """The OSV database, which pip-audit asks."""
@@ -35,7 +35,7 @@ NOT_CHECKED = 3
 AUDIT = paths.ENVIRONMENTS / "audit"
 LOCK = paths.ROOT / "requirements" / "audit.txt"
 SUPPRESSION = re.compile(r"#\s*noqa: (?P<rules>[A-Z0-9, ]*\bS\d+[A-Z0-9, ]*?)(?:\s{2,}(?P<reason>\S.*))?$")
-console = Console()
+console = Terminal()
 
 
 class Result(StrEnum):
@@ -61,7 +61,7 @@ def audit() -> None:
     for column in ("check", "result", "seen"):
         table.add_column(column, overflow="fold")
     found: list[Check] = []
-    with Console(stderr=True).status("checking") as status:
+    with Terminal(stderr=True).status("checking") as status:
         for name, check in checks():
             status.update(name)
             found.append(check())

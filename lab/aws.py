@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,10 +57,16 @@ def local(endpoint: str) -> Aws:
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106  LocalStack takes any
         region_name=REGION,
+        botocore_session=_without_profile(),
     )
     aws = Aws(session, endpoint)
     _require_local_account(aws)
     return aws
+
+
+def _without_profile() -> botocore.session.Session:
+    """A session that no profile has a say in, not even one that AWS_DEFAULT_PROFILE names and that is not there."""
+    return botocore.session.Session(session_vars={"profile": (None, None, None, None)})
 
 
 def refuse_real_credentials(environment: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -126,8 +126,7 @@ class Changes:
         try:
             if isinstance(before, dict):
                 # Variables that the change did not touch stay: a deployment may have set them since.
-                touched: dict[str, Any] = before
-                variables: dict[str, Any] = knob.read(self._pipeline) | touched
+                variables = knob.read(self._pipeline) | cast("dict[str, Any]", before)
                 before = {name: value for name, value in variables.items() if value is not None}
             knob.write(self._pipeline, before)
         except ClientError as error:
@@ -162,10 +161,10 @@ def _before(now: Any, turned: Any, first: Standing | None) -> Any:
     """What undoing restores: of variables those that a change touches, None for one that was not there."""
     if not isinstance(turned, dict):
         return first.before if first else now
-    old: dict[str, Any] = now
-    new: dict[str, Any] = turned
+    old, new = cast("dict[str, Any]", now), cast("dict[str, Any]", turned)
     touched = {name: old.get(name) for name in old | new if old.get(name) != new.get(name)}
-    return touched | (first.before if first else {})
+    earlier: dict[str, Any] = first.before if first else {}
+    return touched | earlier
 
 
 def _standing(name: str, text: str) -> Standing:

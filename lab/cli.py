@@ -9,7 +9,6 @@ from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
@@ -25,6 +24,7 @@ from lab.dlq.cli import dlq
 from lab.engines import Engine, iam
 from lab.errors import LabError
 from lab.interrupts import unwind_when_ended
+from lab.output import Line, Terminal, escape_what_cannot_be_encoded, joined, shown, styled
 from lab.paths import ROOT
 from lab.scenario import cli as scenarios
 from lab.stack import Stack, stack_names
@@ -39,7 +39,7 @@ app = typer.Typer(
     name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 app.add_typer(dlq, name="dlq")
-console = Console()
+console = Terminal()
 
 app.add_typer(scenarios.app)
 app.add_typer(gamedays.app)
@@ -54,10 +54,9 @@ app.command()(audit)
 app.command()(settings)
 
 
-
-def say(line: str) -> None:
+def say(line: Line) -> None:
     """One line of progress."""
-    console.print(line, highlight=False, soft_wrap=True)
+    console.say(line)
 
 
 @app.command()
@@ -185,8 +184,8 @@ def check(port: Port = 4566, env: Env = "dev") -> None:
     missing = 0
     for judgement in breakfix.check(pipeline):
         missing += not judgement.shown
-        mark = "[green]yes[/]" if judgement.shown else "[red]NO [/]"
-        say(f"{mark} {judgement.behaviour}: {judgement.seen}")
+        mark = styled("yes", "green") if judgement.shown else styled("NO ", "red")
+        say(joined(mark, f" {judgement.behaviour}: {judgement.seen}"))
     if missing:
         raise typer.Exit(1)
     if puzzle := breakfix.standing(pipeline):
@@ -246,8 +245,8 @@ def probe(
     for answer in ask_all(guarded.local(engine.endpoint), enforces_iam=engine.enforces_iam):
         answers.append(answer)
         if not as_json:
-            mark = "[green]as AWS[/]" if answer.as_documented else "[yellow]differs[/]"
-            say(f"{mark}  {answer.area}: {answer.name}: {answer.answered}")
+            mark = styled("as AWS", "green") if answer.as_documented else styled("differs", "yellow")
+            say(joined(mark, f"  {answer.area}: {answer.name}: {answer.answered}"))
     if as_json:
         print(json.dumps([asdict(answer) for answer in answers], indent=2))  # noqa: T201  for other programs
     if write:
@@ -289,7 +288,8 @@ def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
     found: list[Promise] = []
     for promise in probe(aws, stack):
         found.append(promise)
-        table.add_row(promise.name, "[green]yes[/]" if promise.kept else "[red]NO[/]", promise.seen)
+        kept = styled("yes", "green") if promise.kept else styled("NO", "red")
+        table.add_row(promise.name, kept, promise.seen)
     console.print(table)
     require_kept(found)
     say(f"deployed and probed in {time.monotonic() - start:.1f} s")
@@ -304,15 +304,16 @@ def main() -> NoReturn:
 
 def run(command: Callable[..., object]) -> int:
     """Run a command and return its exit code; errors go to standard error."""
-    errors = Console(stderr=True)
+    escape_what_cannot_be_encoded()
+    errors = Terminal(stderr=True)
     try:
         # Outside its standalone mode typer hands the code of typer.Exit back as the result.
         code = command(standalone_mode=False)
     except LabError as error:
         if error.details:
-            errors.print(error.details, markup=False, highlight=False, style="dim")
-        errors.print(f"[red]error:[/] {error.what}", highlight=False, soft_wrap=True)
-        errors.print(f"  fix: {error.fix}", markup=False, highlight=False, soft_wrap=True)
+            errors.print(error.details, style="dim")
+        errors.say(joined(styled("error:", "red"), f" {shown(error.what)}"))
+        errors.say(f"  fix: {shown(error.fix)}")
         return 1
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
@@ -320,7 +321,7 @@ def run(command: Callable[..., object]) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except UsageError as error:
-        errors.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        errors.print("  fix: see --help", highlight=False)
+        errors.say(joined(styled("error:", "red"), f" {shown(str(error))}"))
+        errors.print("  fix: see --help")
         return MISUSED
     return code if isinstance(code, int) else 0

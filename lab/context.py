@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from infra.settings import SETTINGS, Setting, host_architecture, shown
 from lab.errors import LabError
+from lab.output import Terminal
 
 Context = Annotated[
     list[str] | None,
@@ -48,7 +48,7 @@ def settings(
     for name, setting in SETTINGS.items():
         local = f"\nlocal: {local}" if (local := _local(setting)) else ""
         table.add_row(f"{name}\n= {shown(setting.default)}{local}", f"{setting.meaning}\n{setting.rule.text}")
-    Console().print(table, markup=False, highlight=False)
+    Terminal().print(table)
 
 
 def page(settings: Mapping[str, Setting]) -> str:

@@ -7,11 +7,10 @@ silent again and the ledger is settled. It is a scenario like those in `scenario
 import statistics
 from pathlib import Path
 
-from rich.console import Console
-
 from infra.components.names import AlarmName
 from lab import report
 from lab.observe import Pipeline
+from lab.output import Terminal, joined
 from lab.report import Run
 from lab.scenario import (
     Experiment,
@@ -27,7 +26,7 @@ from lab.scenario import (
     under,
 )
 from lab.scenario.catalog import Entry
-from lab.scenario.live import live, results
+from lab.scenario.live import live, results, verdict
 from lab.scenario.runner import Runner
 
 TOGETHER, ALONE, POISONED = 20, 10, 5
@@ -98,22 +97,20 @@ DEMO = Scenario(
 )
 
 
-def play(pipeline: Pipeline, engine: str, console: Console) -> tuple[Run, Path]:
+def play(pipeline: Pipeline, engine: str, console: Terminal) -> tuple[Run, Path]:
     """Tell the whole story and write its report; the pipeline is steady again however it ends."""
 
-    def say(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True)
-
-    runner = Runner(pipeline, engine, say, watch=lambda experiment, found: live(console, experiment, found))
+    runner = Runner(
+        pipeline, engine, console.say, watch=lambda experiment, found: live(console, experiment, found)
+    )
     run = runner.run(Entry("demo", __doc__ or "", DEMO))
     return run, report.write(run, DEMO.alarms)
 
 
-def summary(run: Run, page: Path, console: Console) -> None:
+def summary(run: Run, page: Path, console: Terminal) -> None:
     """Print prediction beside result, and the ledger in one line."""
     console.print(results(run.findings, predicted=False))
     if ledger := run.ledger:
-        console.print(ledger.text, highlight=False, soft_wrap=True)
-    verdict = "[green]passed[/]" if run.passed else "[red]FAILED[/]"
-    console.print(f"Demo {verdict} in {run.seconds:.0f} s")
-    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+        console.say(ledger.text)
+    console.say(joined("Demo ", verdict(run.passed), f" in {run.seconds:.0f} s"))
+    console.say(f"Report: {page}")

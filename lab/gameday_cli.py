@@ -5,25 +5,23 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import report
 from lab.connect import Env, Port, connect
 from lab.errors import LabError
 from lab.gameday import GAMEDAYS, Game, ScoreCard, play, score
+from lab.output import Terminal
 from lab.report import Run
 
 app = typer.Typer(name="gameday", help="Scripted incidents with injects on a clock.", no_args_is_help=True)
-console = Console()
+console = Terminal()
 KEYS = (
     "keys: h a hint, d we have noticed (declare the incident), s the pipeline now, q end it early; then Enter"
 )
 
 
-def say(line: str) -> None:
-    """One line of progress."""
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+say = console.say
 
 
 @app.command("list")

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab.api import Api
 from lab.connect import Env, Port, connect
 from lab.metrics import PERIOD_SECONDS
+from lab.output import Terminal
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="look", help="Look at the DLQ, logs and metrics, as runbooks do.", no_args_is_help=True
 )
-console = Console()
+console = Terminal()
 Minutes = Annotated[int, typer.Option(min=1, max=180, help="How far to look back.")]
 SHOWN_LINES = 20
 
@@ -62,8 +62,8 @@ def logs(function: str, text: str, minutes: Minutes = 15, port: Port = 4566, env
         if text in (line := event.get("message", "").strip())
     ]
     for line in found[-SHOWN_LINES:]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{len(found)} lines with {text!r} in the last {minutes} min")
+        console.say(line)
+    console.say(f"{len(found)} lines with {text!r} in the last {minutes} min")
 
 
 @app.command()

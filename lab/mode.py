@@ -3,14 +3,14 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.changes import Changes
 from lab.connect import Env, Port, connect
 from lab.errors import LabError
 from lab.knobs import FAILURE_MODE
+from lab.output import Terminal
 
-console = Console()
+console = Terminal()
 
 
 def mode(
@@ -25,8 +25,8 @@ def mode(
         raise LabError(f"There is no failure mode {name}.", f"Use one of: {', '.join(FailureMode)}")
     pipeline, _ = connect(port, env)
     if name is None:
-        console.print(pipeline.failure_mode(), highlight=False)
+        console.say(pipeline.failure_mode())
         return
     pipeline.set_failure_mode(name)
     Changes(pipeline).forget(FAILURE_MODE.name)  # who says so means it: no fault before it is to end it
-    console.print(f"failure mode: {name}; the functions notice within seconds", highlight=False)
+    console.say(f"failure mode: {name}; the functions notice within seconds")

@@ -165,6 +165,6 @@ def fields_of(line: str) -> dict[str, Any] | None:
     """The fields of a function's log line; None where the line is not a JSON object."""
     try:
         document = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # not JSON, or JSON that nobody of ours wrote
         return None
     return cast("dict[str, Any]", document) if isinstance(document, dict) else None

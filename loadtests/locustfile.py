@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from locust import LoadTestShape, events
 from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
-from rich.console import Console
 
 from lab import aws as guarded
 from lab.api import Api
 from lab.connect import heal
 from lab.errors import LabError
 from lab.observe import Pipeline
+from lab.output import Terminal, joined, shown, styled
 from lab.stack import Stack
 from loadtests import verdict
 from loadtests.book import BOOK
@@ -36,7 +36,7 @@ INTERRUPTED = 130
 STOP_SECONDS = ANSWER_SECONDS + 1
 """How long a user that is sent away may take to hear what became of its request."""
 
-console = Console()
+console = Terminal()
 leads: list[Lead] = []
 """The one that leads runs in this process, if any does."""
 
@@ -65,8 +65,8 @@ def connect(environment: "Environment", **_: Any) -> None:
         stack = Stack.read(aws, given.lab_env)
         plan_of(given)
     except LabError as error:
-        errors = Console(stderr=True)
-        errors.print(f"[red]error:[/] {error.what}\n  fix: {error.fix}", highlight=False, soft_wrap=True)
+        errors = Terminal(stderr=True)
+        errors.say(joined(styled("error:", "red"), f" {shown(error.what)}\n  fix: {shown(error.fix)}"))
         sys.exit(1)
     environment.host = stack.api_url
     environment.stop_timeout = STOP_SECONDS
@@ -127,6 +127,4 @@ def tell(**_: Any) -> None:
         if lead.result and lead.ends_by_itself:
             verdict.show(lead.result, console)
             if lead.wants_report:
-                console.print(
-                    f"Report: {verdict.write(lead.result, lead.engine)}", highlight=False, soft_wrap=True
-                )
+                console.say(f"Report: {verdict.write(lead.result, lead.engine)}")

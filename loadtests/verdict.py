@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from lab import report
+from lab.output import Terminal, joined, styled
+from lab.scenario.live import verdict
 from lab.scenario.model import Verdict
 from loadtests.run import Result
 
@@ -17,21 +18,21 @@ STORIES = {
 }
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: Result, console: Terminal) -> None:
     """Print every threshold beside what was seen, the figures, and the ledger."""
     table = Table(title=f"Load: {result.plan.shape}", title_justify="left")
     for column in ("threshold", "limit", "seen", "verdict"):
         table.add_column(column, overflow="fold")
     for one in result.findings:
-        mark = "[green]kept[/]" if one.verdict is Verdict.PROVED else "[red]BROKEN[/]"
+        mark = styled("kept", "green") if one.verdict is Verdict.PROVED else styled("BROKEN", "red")
         table.add_row(one.name, one.expected, one.seen, mark)
     figures = Table(box=None, show_header=False)
     for name, value in result.figures.items():
         figures.add_row(name, value)
     console.print(table, figures)
     if result.ledger:
-        console.print(result.ledger.text, highlight=False, soft_wrap=True)
-    console.print(f"Load {'[green]passed[/]' if result.passed else '[red]FAILED[/]'}")
+        console.say(result.ledger.text)
+    console.say(joined("Load ", verdict(result.passed)))
 
 
 def write(result: Result, engine: str) -> Path:

@@ -4,14 +4,18 @@ Log lines are JSON; `event` is from a closed vocabulary that metric filters and 
 `correlation_id` is on every line about an order.
 """
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-logger = Logger(use_rfc3339=True)
+# ASCII, other than Powertools' own: half a surrogate pair, which an order id in JSON can spell, has no other encoding,
+# and a line that cannot be encoded is lost.
+logger = Logger(use_rfc3339=True, json_serializer=partial(json.dumps, default=str, separators=(",", ":")))
 metrics = Metrics()
 
 

@@ -12,6 +12,9 @@ from functions.common.errors import MalformedJsonError
 from functions.common.tracing import TRACEPARENT
 from functions.publish.key import idempotency_key
 
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999 in epoch milliseconds: no calendar here has a time after it."""
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -95,7 +98,7 @@ class Envelope:
     def accepted_at(self) -> int:
         """When the API accepted the order, in epoch milliseconds."""
         accepted = self.lineage["acceptedAt"]
-        return accepted if isinstance(accepted, int) else self.sent_at
+        return accepted if type(accepted) is int and 0 <= accepted <= LAST_MS else self.sent_at
 
     @cached_property
     def order_id(self) -> str | None:

@@ -17,6 +17,9 @@ KIND = "operation"
 MAX_FAILURES = 3
 """Lambda invokes a function three times for an asynchronous event whose handler fails."""
 
+LONGEST_CATEGORY = 64
+"""Characters; a row holds up to a thousand of them within 400 KB."""
+
 START_MS = 10_000
 """How long an operation may wait for its first invocation before somebody starts another one."""
 
@@ -94,8 +97,9 @@ class Counts:
             self.refusals.append({"messageId": message_id, "orderId": order_id, "reason": reason})
 
     def add_moved(self, category: str) -> None:
-        """Count one message that was moved."""
+        """Count one message that was moved. A category that a stranger made up may be longer than the row can be."""
         self.moved += 1
+        category = category[:LONGEST_CATEGORY]
         self.by_category[category] = self.by_category.get(category, 0) + 1
 
 

@@ -78,6 +78,11 @@ def _typed(kind: str | None, text: str) -> int | bool | str:
     return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
 
 
+def is_unicode(text: str) -> bool:
+    """Whether it can be sent: JSON's escapes can also spell half a surrogate pair, which is not a character."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _objection(name: str, value: Any) -> str | None:
     """What is wrong with a parameter. Of JSON Schema it knows what the schema uses, and its words are a person's."""
     match PARAMETERS.get(name):
@@ -89,7 +94,7 @@ def _objection(name: str, value: Any) -> str | None:
         case {"enum": [*choices]}:
             return None if value in choices else f"must be one of {', '.join(choices)}"
         case {"maxLength": int(longest)}:
-            fits = isinstance(value, str) and 1 <= len(value) <= longest
+            fits = isinstance(value, str) and 1 <= len(value) <= longest and is_unicode(value)
             return None if fits else f"must be text of 1 to {longest} characters"
         case _:
             return None if isinstance(value, bool) else "must be true or false"

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.connect import Env, Port, connect
+from lab.output import Terminal
 
 app = typer.Typer()
-terminal = Console()
+terminal = Terminal()
 DEFAULT_PORT = 8090
 
 
@@ -34,5 +34,5 @@ def console(
         env=env,
         port=console_port,
         open_browser=open_browser,
-        say=lambda line: terminal.print(line, highlight=False, markup=False, soft_wrap=True),
+        say=terminal.say,
     )

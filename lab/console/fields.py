@@ -1,12 +1,14 @@
 """What a page sends: a JSON object, each field of which is checked before anything happens."""
 
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
 from starlette.requests import Request
 
+from functions.common import codec
+from functions.common.errors import MalformedJsonError
+from functions.redrive.plan import is_unicode
 from lab.errors import LabError
 
 MAX_BYTES = 2 * 1_048_576
@@ -37,6 +39,8 @@ class Fields:
         value = self.values.get(name)
         if not isinstance(value, str) or not least <= len(value.strip()) or len(value) > most:
             raise InputError(f"{name} must be a text of {least} to {most} characters.")
+        if not is_unicode(value):
+            raise InputError(f"{name} holds half a surrogate pair, which is not a character.")
         return value
 
     def whole(self, name: str, low: int, high: int) -> int:
@@ -63,7 +67,7 @@ class Fields:
 
 async def read(request: Request) -> Fields:
     """The fields of a request. Raises InputError unless it is a JSON object of a sane size."""
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BYTES:
@@ -71,8 +75,8 @@ async def read(request: Request) -> Fields:
                 f"The request is longer than {MAX_BYTES} bytes.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             )
     try:
-        value = json.loads(body or b"{}")
-    except ValueError as error:
+        value = codec.loads(bytes(body) or b"{}")
+    except MalformedJsonError as error:
         raise InputError(f"The request is no JSON: {error}.", status=HTTPStatus.BAD_REQUEST) from error
     if not isinstance(value, dict):
         raise InputError("The request is no JSON object.", status=HTTPStatus.BAD_REQUEST)

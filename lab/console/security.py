@@ -101,13 +101,17 @@ class Guard:
             )
         if path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
             return None
-        if not same(cookies.get(self.cookie, ""), self.keys.session):
+        if not self.has_session(cookies):
             return Refusal(
                 HTTPStatus.UNAUTHORIZED,
                 "This browser has no session with the console.",
                 "Open the address that `make console` printed when it started.",
             )
         return None
+
+    def has_session(self, cookies: Mapping[str, str]) -> bool:
+        """Whether these cookies are of the browser that was let in."""
+        return same(cookies.get(self.cookie, ""), self.keys.session)
 
     def _not_from_our_page(self, path: str, headers: Mapping[str, str]) -> str | None:
         origin = headers.get("origin", "none")
@@ -121,7 +125,8 @@ class Guard:
 
 def same(given: str, expected: str) -> bool:
     """Whether two secrets are equal; takes the same time for every wrong one."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    # What was given may come from JSON, whose escapes can also spell half a surrogate pair.
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
 def _is_foreign(headers: Mapping[str, str]) -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import engines, paths, steady
@@ -21,6 +20,7 @@ from lab.engines import HostEngine
 from lab.errors import LabError
 from lab.interrupts import undoing
 from lab.observe import Pipeline
+from lab.output import Terminal
 
 MONTH = 1_000_000
 app = typer.Typer(
@@ -28,7 +28,7 @@ app = typer.Typer(
     help="What a workload would cost on AWS, from what it used here.",
     invoke_without_command=True,
 )
-console = Console()
+console = Terminal()
 
 Month = Annotated[int, typer.Option("--month", min=1, help="Orders a month to scale to.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -65,7 +65,7 @@ def run(  # noqa: PLR0917  one parameter for each option
 ) -> None:
     """Send orders through a healthy pipeline, and price them and a month of them."""
     pipeline, log = _connect(port, env)
-    with Console(stderr=True).status(f"{orders} orders at {rate:g} a second"):
+    with Terminal(stderr=True).status(f"{orders} orders at {rate:g} a second"):
         usage = play(pipeline, log, healthy, orders, rate)
     _told(f"{orders} orders at {rate:g} a second", usage, pipeline, month, as_json=as_json)
 
@@ -77,9 +77,9 @@ def failures_(
     """Price failures: the same orders healthy, doubled, flaky, through an outage, dead and redriven. Takes minutes."""
     pipeline, log = _connect(port, env)
     usages: dict[str, Usage] = {}
-    with undoing(lambda: steady.restore(pipeline, lambda line: console.print(line, highlight=False))):
+    with undoing(lambda: steady.restore(pipeline, console.say)):
         for name, workload in FAILURES.items():
-            with Console(stderr=True).status(name):
+            with Terminal(stderr=True).status(name):
                 usages[name] = play(pipeline, log, workload, orders, rate)
                 steady.restore(pipeline, lambda _line: None)
     prices = table.load()
@@ -147,11 +147,9 @@ def _table(rows: show.Rows, title: str) -> None:
 
 
 def _caption(prices: Prices) -> None:
-    console.print(prices.caption, highlight=False, soft_wrap=True)
-    console.print(
-        "without free tier, idle polling and data transfer; durations are this machine's, not Lambda's",
-        highlight=False,
-        soft_wrap=True,
+    console.say(prices.caption)
+    console.say(
+        "without free tier, idle polling and data transfer; durations are this machine's, not Lambda's"
     )
 
 

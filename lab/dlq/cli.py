@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from functions.redrive.plan import PARAMETERS, Plan
 from lab.connect import Env, Port, connect
 from lab.dlq import DIGEST_SHOWN
 from lab.errors import LabError
+from lab.output import Terminal, shown
 
 if TYPE_CHECKING:
     from lab.api import Api
@@ -29,7 +29,7 @@ dlq = typer.Typer(
     help="The dead-letter queue: look, redrive, repair, discard. Nothing is changed without a confirmation.",
     no_args_is_help=True,
 )
-console = Console()
+console = Terminal()
 
 FINAL = ("SUCCEEDED", "CANCELLED", "FAILED", "HALTED")
 POLL_SECONDS = 0.5
@@ -218,7 +218,7 @@ def export(
     else:
         unfinished = file.with_name(f".{file.name}.unfinished")
         try:
-            unfinished.write_text(text)
+            unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(file)
         except OSError as error:
             raise LabError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
@@ -278,7 +278,7 @@ def discard(
     pipeline = _pipeline(port, env)
     looker = _looker(pipeline)
     with looker.take(name) as envelope:
-        _say(f"order {envelope.order_id or '(none)'}, message {envelope.message_id}", quiet=json)
+        _say(shown(f"order {envelope.order_id or '(none)'}, message {envelope.message_id}"), quiet=json)
         if not yes:
             _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
         row = give_up(pipeline, looker, envelope, reason)
@@ -319,7 +319,7 @@ def move_native(
             advance(moved, status)
     except KeyboardInterrupt:
         task.cancel()
-        Console(stderr=True).print(f"cancelled; what has moved stays moved: some {moved} of {depth}")
+        Terminal(stderr=True).say(f"cancelled; what has moved stays moved: some {moved} of {depth}")
         raise
     seconds = time.monotonic() - started
     if json:
@@ -396,7 +396,7 @@ def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None)
             advance(row["moved"], row["status"], ended=row["status"] == "SUCCEEDED")
     except KeyboardInterrupt:
         hint = f"it goes on without you:\n  lab dlq watch {operation}\n  lab dlq cancel {operation}"
-        Console(stderr=True).print(hint, soft_wrap=True, highlight=False)
+        Terminal(stderr=True).say(hint)
         raise
     if json:
         _write(row)
@@ -410,7 +410,7 @@ def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None)
 def _bar(total: int, *, quiet: bool) -> Generator[Any]:
     """A progress bar; the block is given a function that takes the count so far and a word for the state."""
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -420,7 +420,7 @@ def _bar(total: int, *, quiet: bool) -> Generator[Any]:
     task = bar.add_task("starting", total=total)
 
     def advance(moved: int, state: str, *, ended: bool = False) -> None:
-        bar.update(task, completed=moved, description=state, total=moved if ended else total)
+        bar.update(task, completed=moved, description=shown(state), total=moved if ended else total)
 
     with bar:
         yield advance
@@ -433,10 +433,10 @@ def _edited(body: str) -> str:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
         raise LabError("There is no editor: EDITOR is not set.", "Set it, or give the new body: --body FILE")
-    shown = pretty(body)
+    before = pretty(body)
     with TemporaryDirectory(prefix="dlq-") as folder:
         file = Path(folder) / "body.json"
-        file.write_text(shown)
+        file.write_text(before, encoding="utf-8")
         try:
             subprocess.run([*shlex.split(editor), str(file)], check=True)  # noqa: S603  the user's own editor
         except (OSError, subprocess.CalledProcessError) as error:
@@ -446,8 +446,8 @@ def _edited(body: str) -> str:
             raise LabError(
                 f"The editor failed: {editor}: {how}.", "Give the new body in a file: --body FILE"
             ) from error
-        new = file.read_text()
-    if new.strip() == shown.strip():
+        new = _read(file)
+    if new.strip() == before.strip():
         raise LabError("The body was not changed: nothing was done.", "Change it, or use: lab dlq redrive")
     return new
 
@@ -459,15 +459,15 @@ def _kept(text: str, message_id: str) -> Generator[None]:
         yield
     except BaseException:
         file = Path(mkdtemp(prefix="dlq-")) / "body.json"
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
         hint = f"what you wrote is kept:\n  lab dlq edit {message_id} --body {file}"
-        Console(stderr=True).print(hint, soft_wrap=True, highlight=False)
+        Terminal(stderr=True).say(hint)
         raise
 
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text()
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{file} cannot be read: {error}.", "Name a file with the new body.") from error
 
@@ -480,4 +480,4 @@ def _write(value: Any) -> None:
 
 def _say(line: str, *, quiet: bool = False) -> None:
     if not quiet:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.say(line)

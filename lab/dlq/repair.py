@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MAX_BODY_IN_ROW = 300_000
 """A DynamoDB item holds 400 KB; a longer body is recorded by its digest alone."""
 
+MAX_TEXT_IN_ROW = 2048
+"""Characters of anything else that is recorded: SQS lets one attribute be larger than an item."""
+
 
 @dataclass(frozen=True)
 class Repaired:
@@ -84,7 +87,7 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
     The row keeps the body, so that a discarded order can be submitted again. A crash in between leaves both;
     discarding again finishes it. Raises LabError if the message cannot be deleted.
     """
-    row: dict[str, Any] = {
+    row: dict[str, str] = {
         "id": f"{DISCARD_KIND}#{envelope.message_id}",
         "kind": DISCARD_KIND,
         "messageId": envelope.message_id,
@@ -97,8 +100,12 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
     }
     if envelope.order_id is not None:
         row["orderId"] = envelope.order_id
-    if len(envelope.body.encode()) <= MAX_BODY_IN_ROW:
+    if len(storable(envelope.body).encode()) <= MAX_BODY_IN_ROW:
         row["body"] = envelope.body
+    row = {
+        name: storable(value) if name == "body" else storable(value)[:MAX_TEXT_IN_ROW]
+        for name, value in row.items()
+    }
     item: Any = {name: {"S": value} for name, value in row.items()}
     dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
     try:
@@ -114,9 +121,14 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
     return row
 
 
+def storable(text: str) -> str:
+    """Text as a database takes it: half a surrogate pair, which UTF-8 cannot spell, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def digest(body: str) -> str:
     """SHA-256 of a body, which tells versions of it apart."""
-    return hashlib.sha256(body.encode()).hexdigest()
+    return hashlib.sha256(storable(body).encode()).hexdigest()
 
 
 def _key(envelope: Envelope, order: dict[str, Any]) -> str:

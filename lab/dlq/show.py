@@ -1,9 +1,8 @@
 """Dead letters as tables, and as JSON for scripts."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from difflib import unified_diff
 from typing import Any
 
@@ -15,6 +14,7 @@ from functions.publish.envelope import Envelope
 from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
 from functions.redrive.triage import age_seconds, describe, statistics
+from lab.output import joined, shown, styled, utc
 
 ID_LENGTH = 8
 
@@ -50,7 +50,7 @@ def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
     now = now_ms()
     for one in envelopes:
         attributed = is_attributed(one)
-        cause = error_type(one) if attributed else f"[italic]inferred:[/] {_inferred(one)}"
+        cause = error_type(one) if attributed else joined(styled("inferred:", "italic"), f" {_inferred(one)}")
         table.add_row(
             one.message_id[:ID_LENGTH],
             one.order_id or "-",
@@ -64,7 +64,7 @@ def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
 
 
 def letter(known: dict[str, Any]) -> Table:
-    """One dead letter, a line for each thing that is known about it."""
+    """One dead letter, a line for each thing that is known about it, and for what senders wrote beside that."""
     table = Table(show_header=False, title=f"Dead letter {known['messageId']}", title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -73,13 +73,23 @@ def letter(known: dict[str, Any]) -> Table:
             case "attributes":
                 continue
             case "acceptedAt":
-                shown = datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds")
+                told = f"{utc(value)} UTC"
             case "verdict":
-                shown = f"a redrive would say: {value}"
+                told = f"a redrive would say: {value}"
             case _:
-                shown = value if isinstance(value, str) else codec.dumps(value)
-        table.add_row(name, shown)
+                told = value if isinstance(value, str) else codec.dumps(value)
+        table.add_row(name, told)
+    if rest := "\n".join(_not_told(known)):
+        table.add_row("also attached", rest)
     return table
+
+
+def _not_told(known: dict[str, Any]) -> Iterator[str]:
+    """Attributes that are not told under their own names already, as they came: `name=value`."""
+    for name, given in known["attributes"].items():
+        value = given.get("StringValue", given.get("BinaryValue", ""))
+        if str(known.get(name)) != value:
+            yield shown(f"{name}={value}")
 
 
 def counts(envelopes: Iterable[Envelope]) -> Table:
@@ -145,7 +155,7 @@ def pretty(body: str) -> str:
 def difference(old: str, new: str) -> str:
     """The lines in which two bodies differ, without the lines around them."""
     lines = unified_diff(pretty(old).splitlines(), pretty(new).splitlines(), lineterm="", n=0)
-    return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
+    return "\n".join(shown(line) for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def as_json(value: Any) -> str:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
+
+from lab.output import shown
 
 INDEX = "index.html"
 
@@ -24,13 +27,31 @@ class Line:
     not_provable: int
 
 
+def templates() -> jinja2.Environment:
+    """The reports' pages. Whatever is put into them is text; only what this code makes as HTML is not escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lab.report", "."), autoescape=True, trim_blocks=True, finalize=_visible
+    )
+    environment.filters["code"] = _code
+    return environment
+
+
+def _visible(value: object) -> object:
+    return shown(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _code(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    pieces = [escape(shown(piece, lines=True)) for piece in text.split("`")]
+    marked = (Markup("<code>{}</code>").format(piece) if i % 2 else piece for i, piece in enumerate(pieces))
+    return Markup("").join(marked)
+
+
 def write_index(reports: Path) -> Path:
     """Write the index anew from what the folders hold; returns its path."""
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("lab.report", "."), autoescape=True, trim_blocks=True
-    ).get_template("index.html.j2")
     page = reports / INDEX
-    page.write_text(template.render(lines=lines(reports)))
+    text = templates().get_template("index.html.j2").render(lines=lines(reports))
+    page.write_text(text, encoding="utf-8")
     return page
 
 

@@ -2,15 +2,19 @@
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from lab.output import shown
 from lab.report.run import Run
 from lab.scenario.model import Verdict
 
 
 def junit(run: Run) -> bytes:
-    """The XML. A prediction that is not provable here is a skipped case, a refuted one a failure."""
+    """The XML. A prediction that is not provable here is a skipped case, a refuted one a failure.
+
+    XML has no way to write most control characters: what was seen is written with their escapes.
+    """
     suite = Element(
         "testsuite",
-        name=run.name,
+        name=shown(run.name),
         tests=str(len(run.findings)),
         failures=str(run.count(Verdict.REFUTED)),
         skipped=str(run.count(Verdict.NOT_PROVABLE)),
@@ -20,14 +24,14 @@ def junit(run: Run) -> bytes:
         case = SubElement(
             suite,
             "testcase",
-            classname=f"{run.name}.{finding.act}",
-            name=finding.name,
+            classname=shown(f"{run.name}.{finding.act}"),
+            name=shown(finding.name),
             time=f"{finding.seconds:.1f}",
         )
         if finding.verdict is Verdict.REFUTED:
-            message = f"predicted {finding.expected}, seen {finding.seen}"
-            SubElement(case, "failure", message=message).text = f"read from: {finding.source}"
+            message = shown(f"predicted {finding.expected}, seen {finding.seen}")
+            SubElement(case, "failure", message=message).text = shown(f"read from: {finding.source}")
         elif finding.verdict is Verdict.NOT_PROVABLE:
-            SubElement(case, "skipped", message=finding.seen)
+            SubElement(case, "skipped", message=shown(finding.seen))
     indent(suite)
     return tostring(suite, encoding="utf-8", xml_declaration=True)

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from infra.components.names import AlarmName
 from lab import paths
-from lab.report.index import write_index
+from lab.report.index import templates, write_index
 from lab.report.junit import junit
 from lab.report.run import Run
 
@@ -28,20 +27,17 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
     started = time.localtime(run.timeline.started)
     folder = paths.REPORTS / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S', started)}"
     folder.mkdir(parents=True, exist_ok=True)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lab.report", "."), autoescape=True, trim_blocks=True
-    )
-    environment.filters["code"] = _code
-    template = environment.get_template("page.html.j2")
+    template = templates().get_template("page.html.j2")
     page = folder / "report.html"
     page.write_text(
-        template.render(
+        encoding="utf-8",
+        data=template.render(
             run=run,
             plot=Markup(svg(run.timeline, list(dict.fromkeys([*alarms, *sorted(run.rang)])))),  # noqa: S704  made by matplotlib from numbers and our own labels
             legend=legend(run.timeline),
             started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
             duration=run.seconds,
-        )
+        ),
     )
     summary = {
         "passed": run.passed,
@@ -52,10 +48,3 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
     (folder / "junit.xml").write_bytes(junit(run))
     write_index(paths.REPORTS)
     return page
-
-
-def _code(text: str) -> Markup:
-    """Text in which what stands between backticks is code."""
-    pieces = [escape(piece) for piece in text.split("`")]
-    marked = (Markup("<code>{}</code>").format(piece) if i % 2 else piece for i, piece in enumerate(pieces))
-    return Markup("").join(marked)

@@ -4,29 +4,29 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import engines, report
 from lab.connect import Env, Port, connect
 from lab.errors import LabError
+from lab.output import Line, Terminal, joined, styled
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.live import live, results
+from lab.scenario.live import live, results, verdict
 from lab.scenario.model import Verdict
 from lab.scenario.runner import Runner
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
-console = Console()
+console = Terminal()
 
 Chosen = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")]
 Every = Annotated[bool, typer.Option("--all", help="Run all of them.")]
 
 
-def say(line: str) -> None:
+def say(line: Line) -> None:
     """One line of progress."""
-    console.print(line, highlight=False, soft_wrap=True)
+    console.say(line)
 
 
 @app.command("list")
@@ -45,7 +45,7 @@ def list_() -> None:
 def show(name: str) -> None:
     """Show a scenario: its story, its acts, and what it predicts from which AWS API."""
     entry = load(name)
-    say(f"[bold]{entry.scenario.title}[/]\n\n{entry.story}\n")
+    say(joined(styled(entry.scenario.title, "bold"), f"\n\n{entry.story}\n"))
     table = Table(title="predictions", title_justify="left")
     for column in ("act", "in force", "prediction", "expected", "read from"):
         table.add_column(column, overflow="fold")
@@ -102,14 +102,14 @@ def run_all(runner: Runner, entries: list[Entry], *, predict: bool = False) -> N
         page = report.write(finished, entry.scenario.alarms)
         if predict or not finished.passed or len(entries) == 1:
             console.print(results(finished.findings, predicted=predict))
-        verdict = "[green]passed[/]" if finished.passed else "[red]FAILED[/]"
-        say(f"{entry.name} {verdict} in {finished.seconds:.0f} s: {tally([finished])}; report: {page}")
+        told = f" in {finished.seconds:.0f} s: {tally([finished])}; report: {page}"
+        say(joined(f"{entry.name} ", verdict(finished.passed), told))
     if len(runs) > 1:
         failed = [one.name for one in runs if not one.passed]
         seconds = time.monotonic() - start
         say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(runs)}")
         if failed:
-            say(f"[red]failed:[/] {', '.join(failed)}")
+            say(joined(styled("failed:", "red"), f" {', '.join(failed)}"))
     if not all(one.passed for one in runs):
         raise typer.Exit(1)
 

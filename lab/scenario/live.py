@@ -4,19 +4,20 @@ import contextlib
 from collections.abc import Generator
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
 from lab.changes import Changes
 from lab.circuits import circuit_states
+from lab.output import Line, Terminal, styled
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import Finding, Verdict
 
 MARKS = {
-    Verdict.PROVED: "[green]proved[/]",
-    Verdict.REFUTED: "[red]REFUTED[/]",
-    Verdict.NOT_PROVABLE: "[yellow]not provable here[/]",
+    Verdict.PROVED: styled("proved", "green"),
+    Verdict.REFUTED: styled("REFUTED", "red"),
+    Verdict.NOT_PROVABLE: styled("not provable here", "yellow"),
 }
 REFRESHES_A_SECOND = 2
 
@@ -84,11 +85,16 @@ def results(findings: list[Finding], *, predicted: bool) -> Table:
     return table
 
 
+def verdict(passed: bool) -> Line:
+    """How a run ended."""
+    return styled("passed", "green") if passed else styled("FAILED", "red")
+
+
 @contextlib.contextmanager
-def live(console: Console, experiment: Experiment, findings: list[Finding]) -> Generator[None]:
+def live(console: Terminal, experiment: Experiment, findings: list[Finding]) -> Generator[None]:
     """Show a run for the duration of a `with` block; where no terminal is, one line for the whole of it."""
     if not console.is_terminal:
-        console.print(f"{experiment.name} ...", highlight=False)
+        console.print(f"{experiment.name} ...")
         yield
         return
     with Live(

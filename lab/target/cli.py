@@ -8,7 +8,7 @@ from typing import Annotated
 import boto3
 import httpx
 import typer
-from rich.console import Console
+from botocore.exceptions import ProfileNotFound
 
 from infra.settings import SETTINGS
 from lab import paths
@@ -16,12 +16,20 @@ from lab.aws import Aws
 from lab.connect import Env, deployed
 from lab.context import Context, settings_of
 from lab.errors import LabError
+from lab.output import Line, Terminal, styled
 from lab.scenario.cli import Chosen, Every, entries_of, run_all
 from lab.scenario.live import live
 from lab.scenario.runner import Runner
 from lab.stack import Stack, stack_names
 from lab.target import cdk
-from lab.target.account import Caller, Consent, caller, refuse_by_environment, require_consent
+from lab.target.account import (
+    Caller,
+    Consent,
+    caller,
+    no_such_profile,
+    refuse_by_environment,
+    require_consent,
+)
 from lab.target.plan import StackPlan, mailed, plan, require_environment, templates
 from lab.target.teardown import Teardown, delete, survey
 
@@ -34,7 +42,7 @@ AWS_PACE = 5.0
 app = typer.Typer(
     name="aws", help="The AWS target: a real account, never without asking.", no_args_is_help=True
 )
-console = Console()
+console = Terminal()
 
 Account = Annotated[
     str | None, typer.Option(help="The id of the account that is meant; it must be the caller's.")
@@ -48,7 +56,7 @@ Yes = Annotated[
 def synth(env: Env = "dev", context: Context = None) -> None:
     """Write the templates for AWS to .lab/cdk.aws. No credentials are needed, and none are read."""
     settings = _settings(env, context)
-    with Console(stderr=True).status("synthesizing"):
+    with Terminal(stderr=True).status("synthesizing"):
         cdk.synth(settings, cdk.without_credentials(os.environ.get("AWS_REGION")))
     for name, template in templates(paths.AWS_ASSEMBLY).items():
         say(f"{name}: {len(template['Resources'])} resources")
@@ -91,9 +99,8 @@ def deploy(env: Env = "dev", context: Context = None, account: Account = None, y
         say("nothing to deploy")
         return
     if DEFAULT_EMAIL in mailed(paths.AWS_ASSEMBLY):
-        say(
-            f"[yellow]alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org[/]"
-        )
+        unread = f"alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org"
+        say(styled(unread, "yellow"))
     require_consent(who, f"deploy {env} to it", consent, _question())
     options = ["--app", str(paths.AWS_ASSEMBLY), "--all", "--require-approval=never", "--progress=events"]
     cdk.run("deploy", options, cdk.with_credentials_of(session, who))
@@ -131,7 +138,7 @@ def destroy(
             "Let them be processed, export or redrive them, or say --lose-messages.",
         )
     require_consent(who, f"delete {env} from it", consent, _question())
-    with Console(stderr=True).status("deleting"):
+    with Terminal(stderr=True).status("deleting"):
         delete(aws, found.stacks)
     say(f"deleted: {', '.join(found.stacks)}")
 
@@ -160,16 +167,19 @@ def scenario(
     run_all(runner, entries)
 
 
-def say(line: str) -> None:
+def say(line: Line) -> None:
     """One line of output."""
-    console.print(line, highlight=False, soft_wrap=True)
+    console.say(line)
 
 
 def _identify(consent: Consent, env: str) -> tuple[boto3.Session, Caller]:
     """Who acts, after everything that forbids it; shown before anything else is done."""
     refuse_by_environment(os.environ, consent)
-    session = boto3.Session()
-    who = caller(session)
+    try:
+        session = boto3.Session()
+        who = caller(session)
+    except ProfileNotFound as error:
+        raise no_such_profile(os.environ) from error
     say(f"account      {who.account}")
     say(f"region       {who.region}")
     say(f"caller       {who.arn}")
@@ -187,7 +197,7 @@ def _settings(env: str, context: list[str] | None) -> dict[str, str]:
 
 
 def _synthesized(session: boto3.Session, who: Caller, settings: dict[str, str]) -> None:
-    with Console(stderr=True).status("synthesizing"):
+    with Terminal(stderr=True).status("synthesizing"):
         cdk.synth(settings, cdk.with_credentials_of(session, who))
     require_environment(paths.AWS_ASSEMBLY, who)
 
@@ -212,9 +222,9 @@ def _show(plans: list[StackPlan]) -> None:
         counts = f"+{len(one.added)} ~{len(one.changed)} -{len(one.removed)}"
         say(f"{one.name}: {what}, {counts}")
         # A new stack is told by its counts: every line of it would be an addition.
-        lines = [f"  + {label}" for label in one.added] if one.deployed else []
+        lines: list[Line] = [f"  + {label}" for label in one.added] if one.deployed else []
         lines += [f"  ~ {label}" for label in one.changed]
-        lines += [f"  [red]- {label}[/]" for label in one.removed]
+        lines += [styled(f"  - {label}", "red") for label in one.removed]
         for line in lines[:SHOWN]:
             say(line)
         if len(lines) > SHOWN:

@@ -5,14 +5,14 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.connect import Env, Port, connect
+from lab.output import Terminal
 from lab.trace import collect, tell
 from lab.trace.show import show
 
 HOUR_MS = 3_600_000
-console = Console()
+console = Terminal()
 
 
 def trace(  # noqa: PLR0917  one parameter for each option
@@ -34,7 +34,7 @@ def trace(  # noqa: PLR0917  one parameter for each option
     An order without effect is looked for in the DLQ, too, which costs each dead letter one receive.
     """
     pipeline, _ = connect(port, env)
-    with Console(stderr=True).status("gathering"):
+    with Terminal(stderr=True).status("gathering"):
         story = tell(collect(pipeline, name, int(time.time() * 1000) - hours * HOUR_MS))
     if as_json:
         print(json.dumps(story.as_json()))  # noqa: T201  for other programs

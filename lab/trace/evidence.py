@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from functions.publish.envelope import Envelope
 from functions.publish.packing import pack
 from lab.dlq.look import Looker
+from lab.dlq.repair import storable
 from lab.errors import LabError
 from lab.observe import DISCARD_KIND, Effect, Pipeline, fields_of
 
@@ -141,7 +142,8 @@ def collect(pipeline: Pipeline, name: str, since: int) -> Evidence:
     found |= {one.correlation_id: None for one in letters}
     wanted = [one for one in found if one and NAME.fullmatch(one)]
     everything = logs.lines(
-        f'($.orderId = "{order_id}")', *(f'($.correlation_id = "{one}")' for one in wanted)
+        *(f'($.orderId = "{one}")' for one in (order_id,) if NAME.fullmatch(one)),
+        *(f'($.correlation_id = "{one}")' for one in wanted),
     )
     # A batch request gives all its orders one correlation id: lines of the others are none of this order's.
     mine = [line for line in everything if line.get("orderId") in ("", order_id)]
@@ -151,7 +153,7 @@ def collect(pipeline: Pipeline, name: str, since: int) -> Evidence:
     evidence.requests = logs.requests({line.get("apiRequestId") for line in evidence.lines})
     evidence.operations = _operations(pipeline, {line.get("operationId") for line in evidence.lines})
     evidence.discards = _discards(pipeline, order_id)
-    evidence.events = logs.events(order_id)
+    evidence.events = logs.events(order_id) if NAME.fullmatch(order_id) else []
     evidence.subscribers = _subscribers(pipeline)
     if not (evidence.lines or evidence.effect or evidence.letters or evidence.discards):
         raise LabError(
@@ -306,6 +308,8 @@ def _span(line: Line) -> Span:
 
 
 def _effect(pipeline: Pipeline, order_id: str) -> Effect | None:
+    if not NAME.fullmatch(order_id):
+        return None  # a dead letter can name an order as the API would not: none of that id has been accepted
     dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
     item = dynamodb.get_item(
         TableName=pipeline.stack.orders_table_name, Key={"orderId": {"S": order_id}}, ConsistentRead=True
@@ -331,7 +335,7 @@ def _discards(pipeline: Pipeline, order_id: str) -> list[dict[str, Any]]:
         TableName=pipeline.stack.redrive_table_name,
         ConsistentRead=True,
         FilterExpression="kind = :kind AND orderId = :order",
-        ExpressionAttributeValues={":kind": {"S": DISCARD_KIND}, ":order": {"S": order_id}},
+        ExpressionAttributeValues={":kind": {"S": DISCARD_KIND}, ":order": {"S": storable(order_id)}},
     )
     return [
         {name: next(iter(value.values())) for name, value in item.items()}

@@ -1,26 +1,23 @@
 """A story as a timeline, and its spans as a tree."""
 
-from datetime import UTC, datetime
-
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 from rich.tree import Tree
 
+from lab.output import Line, Terminal, joined, shown, styled, utc
 from lab.trace.evidence import Span
 from lab.trace.story import Story
 
 SHORT_ID = 8
 
 
-def show(story: Story, console: Console, *, lines: bool) -> None:
+def show(story: Story, console: Terminal, *, lines: bool) -> None:
     """Print a story; with `lines` also the log line behind each moment."""
-    console.print(summary(story), highlight=False, soft_wrap=True)
+    console.say(summary(story))
     console.print(timeline(story))
     if lines:
         for moment in story.moments:
             if moment.line:
-                console.print(Text(moment.line, style="dim"), soft_wrap=True)
+                console.say(styled(moment.line, "dim"))
     for tree in trees(story.spans):
         console.print(tree)
 
@@ -31,7 +28,9 @@ def summary(story: Story) -> str:
         f"{count} {name}{'' if count == 1 else 's'}"
         for name, count in (("receive", story.receives), ("death", story.deaths), ("redrive", story.redrives))
     )
-    return f"order {story.order_id}: {story.state}; {counts}, {story.milliseconds} ms from first to last"
+    return (
+        f"order {shown(story.order_id)}: {story.state}; {counts}, {story.milliseconds} ms from first to last"
+    )
 
 
 def timeline(story: Story) -> Table:
@@ -39,7 +38,7 @@ def timeline(story: Story) -> Table:
     several = len(story.correlation_ids) > 1
     titles = {one: f"submission {number}" for number, one in enumerate(story.correlation_ids, 1)}
     caption = "; ".join(f"{titles[one]}: {one}" if several else f"correlation id {one}" for one in titles)
-    table = Table(box=None, caption=caption, caption_justify="left", pad_edge=False)
+    table = Table(box=None, caption=shown(caption), caption_justify="left", pad_edge=False)
     table.add_column("UTC", no_wrap=True)
     table.add_column("+ms", justify="right", no_wrap=True)
     if several:
@@ -54,7 +53,7 @@ def timeline(story: Story) -> Table:
             "" if moment.at is None else str(moment.at - first),
             *([titles.get(moment.correlation_id, "")] if several else []),
             moment.where,
-            Text(moment.what),
+            moment.what,
             moment.source,
         )
     return table
@@ -74,18 +73,19 @@ def trees(spans: tuple[Span, ...]) -> list[Tree]:
 
     roots: list[Tree] = []
     for root in children.get("", []):
-        tree = Tree(Text(f"trace {root.trace_id}", style="bold"))
+        tree = Tree(styled(f"trace {root.trace_id}", "bold"))
         grow(tree.add(_label(root, first)), root)
         roots.append(tree)
     return roots
 
 
-def _label(span: Span, first: float) -> Text:
-    label = Text(f"{span.service} ", style="dim")
-    label.append(span.name, style="red" if span.failed else "default")
-    label.append(f"  at {span.start - first:.1f} ms, {span.duration:.1f} ms", style="dim")
-    return label
+def _label(span: Span, first: float) -> Line:
+    return joined(
+        styled(f"{span.service} ", "dim"),
+        styled(span.name, "red" if span.failed else "default"),
+        styled(f"  at {span.start - first:.1f} ms, {span.duration:.1f} ms", "dim"),
+    )
 
 
 def _clock(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
+    return utc(at, "%H:%M:%S.%f")

@@ -1,6 +1,7 @@
 """Files of the live charts, for whatever serves them: all from this machine, none from elsewhere.
 
 charts.js    an ES module: `Charts` draws readings (lab/vitals.py), `follow` asks for new ones
+text.js      strangers' text: shown, never obeyed
 charts.css   its layout, and its colours in a light and in a dark theme
 plotly.min.js  plotly.js, out of the wheel `plotly`; charts.js loads it from beside itself
 """

@@ -5,6 +5,8 @@
 //
 // A reading is an object with `at` (epoch seconds) and whatever the charts' series pick out of it.
 
+import { label, shown as visible } from "./text.js";
+
 const WINDOW_SECONDS = 600;
 const DASHES = ["solid", "dot", "dash", "dashdot", "longdash"];
 const REACHED = new Map([["OK", 0], ["CLOSED", 0], ["ALARM", 1], ["OPEN", 1], ["HALF_OPEN", 2]]);
@@ -98,7 +100,7 @@ export class Charts {
 
   /** Say how old the figures are, and whether the engine answers late. */
   tell(text, late = false) {
-    if (this.state.textContent !== text) this.state.textContent = text;
+    if (this.state.textContent !== visible(text)) this.state.textContent = visible(text);
     this.state.dataset.late = String(late);
   }
 
@@ -191,7 +193,7 @@ class Panel {
         if (index < over.length && over[index] === over[from]) continue;
         const trace = traces[REACHED.get(over[from]) ?? 3];
         trace.x.push(at[from], at[Math.min(index, at.length - 1)], null);
-        trace.y.push(lane, lane, null);
+        trace.y.push(label(lane), label(lane), null);
         trace.text.push(over[from], over[from], "");
         from = index;
       }
@@ -203,7 +205,7 @@ class Panel {
       element("td", {}, state), element("td"), element("td"),
     ]));
     const words = unwell.map(([lane, state]) => `${lane} ${state}`).join(" · ");
-    return [traces, rows, words || "all alarms OK, all circuits closed"];
+    return [traces, rows, visible(words) || "all alarms OK, all circuits closed"];
   }
 }
 
@@ -271,7 +273,7 @@ function layout(range, marks, theme, chart, lanes) {
       line: { color: theme.soft, width: 1, dash: "dot" },
     })),
     annotations: marks.map(({ at, name }) => ({
-      x: new Date(at * 1000), yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: name, showarrow: false,
+      x: new Date(at * 1000), yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: label(name), showarrow: false,
       font: { size: 11, color: theme.soft },
     })),
   };
@@ -293,6 +295,6 @@ function row(cells) {
 
 function element(name, properties = {}, text = "") {
   const made = Object.assign(document.createElement(name), properties);
-  if (text) made.textContent = text;
+  if (text) made.textContent = visible(text);
   return made;
 }

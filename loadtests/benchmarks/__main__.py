@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab import aws as guarded
 from lab.cli import run
 from lab.connect import deployed
 from lab.engines import HostEngine
+from lab.output import Terminal
 from loadtests.benchmarks import markdown
 from loadtests.benchmarks.measure import Load, Measurement, measure
 from loadtests.benchmarks.processors import CLIENT, Meter
@@ -61,13 +61,13 @@ def benchmark(
     threads: Annotated[int, typer.Option(min=1, help="Client threads.")] = 8,
 ) -> None:
     """Measure all and print a Markdown table."""
-    found = compare(HostEngine(port), env, Load(messages, posts, threads), Console(stderr=True))
-    Console().print(table(found), markup=False, highlight=False, soft_wrap=True)
+    found = compare(HostEngine(port), env, Load(messages, posts, threads), Terminal(stderr=True))
+    Terminal().say(table(found))
     if not found.on_target:
         raise typer.Exit(1)
 
 
-def compare(engine: HostEngine, env: str, load: Load, progress: Console) -> Comparison:
+def compare(engine: HostEngine, env: str, load: Load, progress: Terminal) -> Comparison:
     """Measure all three on a running engine. Raises LabError if orders do not come through."""
     process = engine.process()
     aws = guarded.local(engine.endpoint)

@@ -20,12 +20,12 @@ from typing import Annotated, Any
 
 import psutil
 import typer
-from rich.console import Console
 
 from lab import paths
 from lab.cli import run
 from lab.engines import HostEngine
 from lab.errors import LabError
+from lab.output import Terminal
 from loadtests.benchmarks import __main__ as pipeline
 from loadtests.benchmarks import cold_start, markdown, redrive
 from loadtests.benchmarks.measure import Load
@@ -60,7 +60,7 @@ def bench(
     """Run everything and write the table."""
     engine = HostEngine(port)
     engine.require_running()
-    progress = Console(stderr=True)
+    progress = Terminal(stderr=True)
     load = Load(messages, posts, threads=8)
     benchmarks: dict[str, Callable[[], Iterator[Row]]] = {
         "redrive": lambda: _redrive(port, env, letters),
@@ -77,12 +77,12 @@ def bench(
             rows.append(Row(name, f"failed: {error.what}", reached=False))
     text = f"{_machine()}\n\n{_table(rows)}\n"
     PAGE.write_text(text)
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    Terminal().say(text)
     if not all(row.reached for row in rows):
         raise typer.Exit(1)
 
 
-def _pipeline(engine: HostEngine, env: str, load: Load, progress: Console) -> Iterator[Row]:
+def _pipeline(engine: HostEngine, env: str, load: Load, progress: Terminal) -> Iterator[Row]:
     found = pipeline.compare(engine, env, load, progress)
     lab, plain, sequential = found.lab, found.baseline, found.sequential
     yield Row(

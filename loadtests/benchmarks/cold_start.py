@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from infra.bundles import MANIFEST, ROOT, Target, build
 from infra.settings import host_architecture
 from lab.cli import run
 from lab.errors import LabError
+from lab.output import Terminal
 from loadtests.benchmarks import markdown
 
 RUNTIME = ROOT / ".lab" / "env" / "runtime"
@@ -62,7 +62,7 @@ def cold_start(
         (one.function, f"{one.zipped / 1024:.0f}", f"{len(one.modules)}", f"{one.milliseconds:.0f}")
         for one in measure(runs)
     ]
-    Console().print(markdown.table(rows), markup=False, highlight=False, soft_wrap=True)
+    Terminal().say(markdown.table(rows))
 
 
 def measure(runs: int) -> Iterator[ColdStart]:

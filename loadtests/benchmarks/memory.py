@@ -15,7 +15,6 @@ from typing import Annotated
 import httpx
 import psutil
 import typer
-from rich.console import Console
 
 from lab import aws as guarded
 from lab.cli import run
@@ -23,6 +22,7 @@ from lab.connect import deployed
 from lab.engines import HostEngine
 from lab.observe import Pipeline
 from lab.orders import orders
+from lab.output import Terminal
 from lab.polling import wait_for
 from loadtests.benchmarks import markdown
 
@@ -60,14 +60,14 @@ def memory(
     aws = guarded.local(engine.endpoint)
     pipeline = deployed(aws, env)
     samples: list[Sample] = []
-    progress = Console(stderr=True)
+    progress = Terminal(stderr=True)
     with progress.status("sending") as status:
         for sample in pass_through(pipeline, process, events):
             samples.append(sample)
             status.update(f"{sample.events} of {events} events, engine {sample.engine:.0f} MB")
     growth = _per_1000(samples)
-    output = Console()
-    output.print(table(samples), markup=False, highlight=False, soft_wrap=True)
+    output = Terminal()
+    output.say(table(samples))
     output.print(f"\n{growth:.1f} MB for each 1,000 events in the second half")
 
 

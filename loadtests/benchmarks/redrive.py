@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
@@ -32,6 +31,7 @@ from lab.errors import LabError
 from lab.ledger import settle
 from lab.observe import Pipeline
 from lab.orders import orders
+from lab.output import Terminal
 from lab.polling import wait_for
 from loadtests.benchmarks.mapping import Mapping
 
@@ -84,7 +84,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a table.")] = False,
 ) -> None:
     """Measure the ways to empty a DLQ, side by side."""
-    console = Console(stderr=as_json)
+    console = Terminal(stderr=as_json)
     engine = engines.present(port)
     engine.require_running()
     aws = guarded.local(engine.endpoint)
@@ -120,7 +120,7 @@ def main(
         typer.echo(json.dumps(result))
     else:
         console.print(_table(messages, seconds))
-        console.print(f"ledger: {ledger}", soft_wrap=True, highlight=False)
+        console.say(f"ledger: {ledger}")
     if not ledger.balanced or seconds[LOOP] / seconds[OPERATION] < FACTOR:
         raise typer.Exit(1)
 

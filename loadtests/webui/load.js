@@ -1,5 +1,7 @@
 // What a load run adds to the pipeline's charts: Locust's own figures on the same clock, and how the run ended.
 
+import { shown } from "./text.js";
+
 export const LOAD = [
   { title: "Load", unit: "users", series: [["users", (v) => v.load.users]] },
   {
@@ -64,6 +66,6 @@ function table(head, rows) {
 
 function text(tag, content) {
   const made = document.createElement(tag);
-  made.textContent = content;
+  made.textContent = shown(content);
   return made;
 }

@@ -28,6 +28,8 @@ from lab.orders import orders
 from tests.browsers import AXE, chromium
 from tests.conftest import free_port
 from tests.eventually import eventually
+from tests.printing import obeyed
+from tests.strangers import send
 
 SECONDS = 20
 MS = 1000
@@ -224,6 +226,28 @@ def test_dead_letters_are_found_planned_and_moved_with_the_keyboard_alone(
     expect(page.locator("#job-status")).to_have_text("succeeded", timeout=40 * MS)
     expect(page.locator("#operation")).to_contain_text("4 of 4")
     eventually(lambda: set(ids) <= {effect.order_id for effect in pipeline.effects()}, within=20)
+
+
+@pytest.mark.page
+def test_dead_letters_of_strangers_are_shown_as_text(visit: Visit, pipeline: Pipeline) -> None:
+    sent = send(pipeline)
+    page = visit("/dlq")
+    page.get_by_role("button", name="Look").click()
+    expect(page.locator("#letters tr")).to_have_count(len(sent), timeout=SECONDS * MS)
+    for seen in (
+        "[/red][link=file:///etc/passwd]x",
+        "</script><script>alert(1)</script>",
+        "\\u202egpj\\u009b31m",
+    ):
+        expect(page.locator("#letters")).to_contain_text(seen)
+    for number in range(len(sent)):
+        page.locator("#letters button").nth(number).click()
+        expect(page.locator("#letter")).to_be_visible()
+        shown = page.locator("#letter").inner_text() + page.get_by_label("Body, as it died").input_value()
+        assert obeyed(shown.replace("\t", "")) == []
+        page.keyboard.press("Escape")
+    assert obeyed(page.locator("main").inner_text().replace("\t", "")) == []
+    assert page.locator("main img, main script, main a").count() == 0
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from markdown_it import MarkdownIt
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -38,7 +39,10 @@ PAGES = (
 )
 """Path, title and template of each page, in the order of the navigation."""
 
-templates = Jinja2Templates(HERE / "templates")
+# Starlette's own environment escapes by the file's ending, and takes .j2 for plain text.
+templates = Jinja2Templates(
+    env=jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True)
+)
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
@@ -120,8 +124,8 @@ async def chart_file(request: Request) -> Response:
 
 
 async def missing(request: Request, _error: Any) -> Response:
-    """404 as a page of the console, or as JSON for programs."""
-    if request.url.path.startswith("/api/"):
+    """404 as a page of the console, which holds its token; as JSON for programs and for whoever has no session."""
+    if request.url.path.startswith("/api/") or not desk_of(request).guard.has_session(request.cookies):
         return JSONResponse({"what": "There is no such thing.", "fix": "See /"}, HTTPStatus.NOT_FOUND)
     answer = _rendered(request, "missing", "Not here", "")
     answer.status_code = HTTPStatus.NOT_FOUND

@@ -20,10 +20,10 @@ RUNBOOK = re.compile(r"\s*Runbook: ops/runbooks/([a-z0-9-]+)\.md\s*")
 
 def dashboard(desk: Desk, fields: Fields) -> dict[str, Any]:
     """The deployed dashboard with its figures. `seconds` and `period` overrule its own."""
-    seconds, period = fields.values.get("seconds", ""), fields.values.get("period", "dashboard")
-    if seconds and not (seconds.isdecimal() and 60 <= int(seconds) <= MOST_SECONDS):
+    seconds, period = fields.values.get("seconds", ""), _period(fields.values.get("period", "dashboard"))
+    if seconds and not 60 <= (_whole(seconds) or 0) <= MOST_SECONDS:
         raise InputError(f"seconds must be a whole number from 60 to {MOST_SECONDS}.")
-    return read(desk.pipeline, float(seconds) if seconds else None, _period(period))
+    return read(desk.pipeline, float(seconds) if seconds else None, period)
 
 
 def alarms(desk: Desk, _fields: Fields) -> dict[str, Any]:
@@ -50,9 +50,15 @@ def alarms(desk: Desk, _fields: Fields) -> dict[str, Any]:
 def _period(given: str) -> Period:
     if given in ("dashboard", "widget"):
         return given
-    if given.isdecimal() and (int(given) in (1, 5, 10, 30) or (int(given) and int(given) % 60 == 0)):
-        return int(given)
+    period = _whole(given)
+    if period and (period in (1, 5, 10, 30) or period % 60 == 0):
+        return period
     raise InputError("period must be dashboard, widget, or 1, 5, 10, 30 or a multiple of 60 seconds.")
+
+
+def _whole(text: str) -> int | None:
+    """The number that a query spells; Python itself refuses thousands of digits."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def _alarm(alarm: Any, prefix: str) -> dict[str, Any]:

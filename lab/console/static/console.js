@@ -1,5 +1,7 @@
 // What all pages share: asking the server, following its events, the job at the bottom, confirmations.
 
+import { shown } from "/static/web/text.js";
+
 const csrf = document.querySelector('meta[name="csrf-token"]').content;
 const byId = (id) => document.getElementById(id);
 
@@ -39,7 +41,7 @@ export async function doing(control, deed, where) {
   try {
     return await deed();
   } catch (error) {
-    if (where) where.textContent = error.message;
+    if (where) where.textContent = shown(error.message);
     else tell(error.message, true);
     return undefined;
   } finally {
@@ -52,7 +54,7 @@ let toastEnds;
 /** Tell in passing. What went wrong stays longer. */
 export function tell(text, bad = false) {
   const toast = byId("toast");
-  toast.textContent = text;
+  toast.textContent = shown(text);
   toast.dataset.bad = String(bad);
   toast.hidden = false;
   clearTimeout(toastEnds);
@@ -85,14 +87,14 @@ export function confirmed({ title, body = [], yes, typed, danger = false }) {
 // No submit button: the first one is what Enter presses, and what is typed would be thrown away by it.
 byId("confirm-no").addEventListener("click", () => byId("confirm").close("no"));
 
-/** An element with properties, attributes (in `attributes`) and children: elements or texts. */
+/** An element with properties, attributes (in `attributes`) and children: elements, or texts, which are never markup. */
 export function element(name, properties = {}, ...children) {
   const { attributes = {}, dataset = {}, ...rest } = properties;
   const made = Object.assign(document.createElement(name), rest);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   Object.assign(made.dataset, dataset);
   made.append(...children.filter((child) => child !== null && child !== undefined).map((child) =>
-    (child instanceof Node ? child : String(child))));
+    (child instanceof Node ? child : shown(child))));
   return made;
 }
 
@@ -166,9 +168,9 @@ live.on("pipeline", (now) => {
   byId("lamp").dataset.state = ready ? "good" : "bad";
   byId("where").textContent = ready ? now.what : "no pipeline";
   const banner = byId("banner");
-  if (!ready && byId("banner-what").textContent !== now.what) {
-    byId("banner-what").textContent = now.what;
-    byId("banner-fix").textContent = now.fix;
+  if (!ready && byId("banner-what").textContent !== shown(now.what)) {
+    byId("banner-what").textContent = shown(now.what);
+    byId("banner-fix").textContent = shown(now.fix);
   }
   if (ready) byId("banner-what").textContent = "";
   banner.hidden = ready;
@@ -193,7 +195,7 @@ function drawJob() {
   byId("job-title").textContent = job.title;
   byId("job-status").textContent = job.status;
   byId("job-time").textContent = span((job.ended ?? Date.now() / 1000) - job.started);
-  const told = job.error ? `${job.error.what} ${job.error.fix}` : job.told;
+  const told = shown(job.error ? `${job.error.what} ${job.error.fix}` : job.told);
   if (byId("job-told").textContent !== told) byId("job-told").textContent = told;
   byId("job-cancel").hidden = !underWay;
   byId("job-cancel").disabled = job.status === "cancelling";

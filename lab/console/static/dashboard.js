@@ -2,6 +2,7 @@
 
 import { ask, clock, element, figure, live, row } from "/static/console.js";
 import { plotly } from "/static/web/charts.js";
+import { label, shown } from "/static/web/text.js";
 
 const byId = (id) => document.getElementById(id);
 const EVERY = 10_000;
@@ -83,15 +84,15 @@ function logSeries({ columns, rows, title, view }) {
 }
 
 function graph(widget, body, range, section) {
-  const now = widget.series.map(({ label, values }) => `${label} ${figure(values.at(-1))}`).join(" · ");
+  const now = widget.series.map((one) => `${one.label} ${figure(one.values.at(-1))}`).join(" · ");
   if (widget.view === "singleValue") {
-    body.replaceChildren(element("dl", { className: "figures" }, ...widget.series.map(({ label, values }) =>
-      element("div", {}, element("dt", {}, label), element("dd", {}, figure(values.at(-1)))))));
+    body.replaceChildren(element("dl", { className: "figures" }, ...widget.series.map((one) =>
+      element("div", {}, element("dt", {}, one.label), element("dd", {}, figure(one.values.at(-1)))))));
     return;
   }
   if (widget.view === "table") {
     body.replaceChildren(element("table", {}, element("thead", {}, row(["series", "now", "least", "most"].map((name) => element("th", { scope: "col" }, name)))),
-      element("tbody", {}, ...widget.series.map(({ label, values }) => row([label, ...[values.at(-1), Math.min(...values), Math.max(...values)].map((value) => figure(Number.isFinite(value) ? value : null))])))));
+      element("tbody", {}, ...widget.series.map(({ label: name, values }) => row([name, ...[values.at(-1), Math.min(...values), Math.max(...values)].map((value) => figure(Number.isFinite(value) ? value : null))])))));
     return;
   }
   let plot = body.querySelector(".plot");
@@ -101,7 +102,7 @@ function graph(widget, body, range, section) {
   }
   const told = body.querySelector(".hidden");
   told.id ||= `${section.querySelector("h2").id}-now`;
-  told.textContent = now || "no data";
+  told.textContent = shown(now) || "no data";
   plot.setAttribute("aria-labelledby", section.querySelector("h2").id);
   plot.setAttribute("aria-describedby", told.id);
   body.querySelector(".no-data").hidden = widget.series.some(({ values }) => values.length);
@@ -123,10 +124,10 @@ function lines(widget, palette) {
   return widget.series.map((one, index) => {
     const line = { color: one.color ?? palette[index % palette.length], width: 2, dash: DASHES[Math.floor(index / palette.length) % DASHES.length] };
     return {
-      x: one.times.map((at) => new Date(at * 1000)), y: one.values, name: one.label, line,
+      x: one.times.map((at) => new Date(at * 1000)), y: one.values, name: label(one.label), line,
       mode: one.values.length > 40 ? "lines" : "lines+markers", marker: { size: 5, symbol: index % 5 },
       yaxis: one.axis === "right" ? "y2" : "y", stackgroup: widget.stacked ? one.axis : undefined,
-      hovertemplate: `%{y:.4~g}<extra>${one.label}</extra>`,
+      hovertemplate: `%{y:.4~g}<extra>${label(one.label)}</extra>`,
     };
   });
 }
@@ -135,14 +136,14 @@ const last = (one) => one.values.at(-1) ?? 0;
 
 function bars(widget, palette) {
   return [{
-    type: "bar", x: widget.series.map((one) => one.label), y: widget.series.map(last), showlegend: false,
+    type: "bar", x: widget.series.map((one) => label(one.label)), y: widget.series.map(last), showlegend: false,
     marker: { color: widget.series.map((one, index) => one.color ?? palette[index % palette.length]) },
   }];
 }
 
 function slices(widget, palette) {
   return [{
-    type: "pie", labels: widget.series.map((one) => one.label), values: widget.series.map(last), sort: false,
+    type: "pie", labels: widget.series.map((one) => label(one.label)), values: widget.series.map(last), sort: false,
     marker: { colors: widget.series.map((one, index) => one.color ?? palette[index % palette.length]) },
   }];
 }
@@ -150,7 +151,7 @@ function slices(widget, palette) {
 function gauges(widget, palette) {
   const { low, high } = widget.scales.left;
   return widget.series.map((one, index) => ({
-    type: "indicator", mode: "gauge+number", value: last(one), title: { text: one.label },
+    type: "indicator", mode: "gauge+number", value: last(one), title: { text: label(one.label) },
     gauge: { axis: { range: [low ?? 0, high ?? Math.max(1, last(one))] }, bar: { color: one.color ?? palette[index % palette.length] } },
     domain: { row: 0, column: index },
   }));
@@ -158,9 +159,9 @@ function gauges(widget, palette) {
 
 function layout(widget, range, colour) {
   const axis = { gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("line"), fixedrange: true, automargin: true };
-  const scale = ({ low, high, label }) => ({
+  const scale = ({ low, high, label: title }) => ({
     ...axis, ...SHORT, rangemode: (low ?? 0) === 0 ? "tozero" : "normal",
-    ...(label && { title: { text: label } }),
+    ...(title && { title: { text: label(title) } }),
     ...((high ?? null) !== null && { range: [low ?? 0, high] }),
   });
   const timed = widget.view === "timeSeries";
@@ -190,7 +191,7 @@ function layout(widget, range, colour) {
       })),
     ],
     annotations: widget.levels.filter((one) => one.label).map((one) => ({
-      xref: "paper", x: 1, xanchor: "right", yref: side(one), y: one.value, yanchor: "bottom", text: one.label, showarrow: false, font: { size: 11, color: colour("soft") },
+      xref: "paper", x: 1, xanchor: "right", yref: side(one), y: one.value, yanchor: "bottom", text: label(one.label), showarrow: false, font: { size: 11, color: colour("soft") },
     })),
   };
 }

@@ -1,5 +1,6 @@
 // The dead-letter queue: look, plan a redrive and confirm it, repair or discard single letters.
 
+import { shown } from "/static/web/text.js";
 import { act, confirmed, doing, element, figure, live, row, span, tell } from "/static/console.js";
 
 const byId = (id) => document.getElementById(id);
@@ -58,7 +59,7 @@ async function look() {
   byId("causes").replaceChildren(...causes.map(([cause, count]) => element("li", {},
     element("button", { type: "button", onclick: () => { filters.elements.errorType.value = cause === "UNATTRIBUTED" ? "" : cause; filters.requestSubmit(); } },
       `${cause} `, element("strong", {}, count)))));
-  byId("error-types").replaceChildren(...causes.map(([cause]) => element("option", { value: cause })));
+  byId("error-types").replaceChildren(...causes.map(([cause]) => element("option", { value: cause, label: shown(cause) })));
   byId("letters").replaceChildren(...letters.map(line));
   if (!letters.length) byId("letters").append(row([{ text: "nothing matches", className: "soft" }, "", "", "", "", "", ""]));
 }
@@ -82,7 +83,7 @@ function open(one) {
     ...known, history: history?.length ? JSON.stringify(history) : undefined, triage: triage && JSON.stringify(triage),
     attributes: Object.entries(attributes).map(([name, given]) => `${name}=${given.StringValue ?? given.BinaryValue}`).join("\n"),
   }));
-  byId("letter-body").value = pretty(body);
+  byId("letter-body").value = shown(pretty(body)); // escapes that JSON knows: it means the same
   byId("letter-error").textContent = "";
   byId("letter").showModal();
 }

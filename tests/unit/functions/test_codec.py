@@ -33,9 +33,36 @@ def test_the_order_of_keys_does_not_change_the_canonical_text() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "NaN", "[Infinity]", b"\xff", "[" * 100_000, "1" * 5_000],
-    ids=["empty", "cut off", "NaN", "infinity", "no UTF-8", "too deep", "too many digits"],
+    ["", "{", "NaN", "[Infinity]", b"\xff", "[" * 100_000, "1" * 5_000, "[" * 102 + "]" * 102],
+    ids=["empty", "cut off", "NaN", "infinity", "no UTF-8", "much too deep", "too many digits", "too deep"],
 )
 def test_text_that_is_no_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(MalformedJsonError):
         codec.loads(text)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
+def test_whatever_was_parsed_can_be_written_and_compared(opening: str) -> None:
+    """However deep it is: a value that parses and cannot be written ends the work on all that is beside it."""
+    for levels in (1, 50, 101, 102, 1000, 5000):
+        closing = "".join("]" if sign == "[" else "}" for sign in reversed(opening) if sign in "[{")
+        text = opening * levels + "1" + closing * levels
+        try:
+            value = codec.loads(text)
+        except MalformedJsonError:
+            assert levels * len(closing) > codec.MAX_DEPTH
+        else:
+            assert levels * len(closing) <= codec.MAX_DEPTH + 1
+            assert codec.loads(codec.dumps(value)) == value
+            assert codec.canonical(value)
+
+
+def test_brackets_in_text_are_no_levels() -> None:
+    assert codec.loads(codec.dumps(["[" * 1000])) == ["[" * 1000]
+
+
+def test_half_a_surrogate_pair_stays_the_same_json_when_it_is_shown() -> None:
+    shown = codec.pretty({"orderId": "\ud800é"})
+    shown.encode()
+    assert "é" in shown
+    assert codec.loads(shown) == {"orderId": "\ud800é"}

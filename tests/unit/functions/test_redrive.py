@@ -743,3 +743,18 @@ def test_only_the_bearer_token_opens_the_door(authorization: str, allowed: bool)
 
 def test_an_empty_secret_opens_nothing() -> None:
     assert not is_bearer("Bearer ", "")
+
+
+def test_text_with_half_a_surrogate_pair_is_no_filter() -> None:
+    """It could not be sent to any API."""
+    with pytest.raises(ProblemError) as raised:
+        plan_from({"bodyContains": "\ud800", "errorType": "\udfff", "correlationId": "\U0001f600"})
+    assert [one.pointer for one in raised.value.violations] == ["/bodyContains", "/errorType"]
+
+
+def test_categories_that_strangers_made_up_fit_into_the_row() -> None:
+    counts = Counts()
+    for number in range(1000):
+        counts.add_moved(f"{number} {'x' * 10_000}")
+    assert counts.moved == 1000
+    assert len(codec.dumps(counts.by_category)) < 300_000

@@ -46,3 +46,13 @@ def test_nobody_at_the_endpoint_is_one_line_with_the_fix() -> None:
     with pytest.raises(LabError, match="does not answer") as raised:
         aws.local("http://127.0.0.1:1")
     assert raised.value.fix == "Run: make up"
+
+
+@pytest.mark.parametrize("variable", ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"])
+def test_a_profile_that_is_not_there_has_no_say_in_clients_of_the_engine(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "no-such")
+    monkeypatch.setattr(aws, "refuse_real_credentials", lambda _environment: None)
+    with pytest.raises(LabError, match="does not answer"):
+        aws.local("http://127.0.0.1:1")

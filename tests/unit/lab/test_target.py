@@ -485,3 +485,19 @@ def test_every_command_that_touches_an_account_refuses_in_one_line(
     told = capsys.readouterr()
     assert said in " ".join(told.err.split())
     assert told.out == ""
+
+
+@pytest.mark.parametrize("variable", ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"])
+@pytest.mark.parametrize(
+    "command",
+    ["diff", "bootstrap", "deploy", "destroy", "scenario happy-path"],
+    ids=lambda one: one.split()[0],
+)
+def test_a_profile_that_is_not_there_is_one_line_with_the_fix(
+    command: str, variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, "no-such")
+    assert run(lambda **options: app(["aws", *command.split()], **options)) == 1
+    error, fix = capsys.readouterr().err.splitlines()
+    assert error == f"error: {variable} names a profile that is not there: no-such."
+    assert "aws configure list-profiles" in fix

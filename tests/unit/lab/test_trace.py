@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from functions.publish.envelope import Envelope
 from lab.observe import Effect
+from lab.output import Terminal
 from lab.trace import Evidence, Span, Story, tell
 from lab.trace.evidence import NAME, Invocation, Line
 from lab.trace.show import show, summary, timeline, trees
@@ -244,7 +244,7 @@ def span(span_id: str, parent: str = "", at: float = 0.0, trace: str = "t-1", **
 
 
 def text(renderable: Any) -> str:
-    console = Console(width=140, record=True, file=None)
+    console = Terminal(width=140, record=True, file=None)
     with console.capture() as capture:
         console.print(renderable)
     return capture.get()
@@ -275,7 +275,7 @@ def test_the_summary_counts_and_the_lines_can_be_shown() -> None:
     assert summary(story) == (
         "order order-1: in the queue or in flight; 0 receives, 0 deaths, 0 redrives, 0 ms from first to last"
     )
-    console = Console(width=200)
+    console = Terminal(width=200)
     with console.capture() as capture:
         show(story, console, lines=True)
     assert ACCEPTED.text in capture.get()

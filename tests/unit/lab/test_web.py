@@ -1,10 +1,16 @@
 """Live charts: nothing comes from elsewhere, and every colour can be seen in both themes."""
 
+import json
 import re
+import subprocess
+from typing import Any
 
 import pytest
 
+from lab import paths
+from lab.output import shown
 from lab.web import PLOTLY, assets, media_type
+from tests.strangers import TEXTS
 
 
 def text(name: str) -> str:
@@ -76,3 +82,36 @@ def test_assets_have_their_content_type(name: str, kind: str) -> None:
 def test_what_is_no_asset_has_no_content_type(name: str) -> None:
     assert media_type(name) == ""
     assert name not in assets()
+
+
+def node(expression: str) -> Any:
+    """The value of an expression in JavaScript that may use what text.js exports."""
+    module = json.dumps((paths.ROOT / "lab" / "web" / "text.js").as_uri())
+    script = f"import {{ shown, label }} from {module}; console.log(JSON.stringify({expression}))"
+    command = [str(paths.ENVIRONMENTS / "node" / "bin" / "node"), "--input-type=module", "-e", script]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def test_pages_show_what_cannot_be_seen_as_escapes_that_json_knows() -> None:
+    given = [*TEXTS, "[red]é😀\n\t", "\u3164\ufe0f\U000e0100\xa0\xad"]
+    found = node(f"{json.dumps(given)}.map(shown)")
+    assert all(shown(one, lines=True) == one for one in found)
+    assert [json.loads(f'"{one}"', strict=False) for one in found if '"' not in one] == [
+        one for one in given if '"' not in one
+    ]
+
+
+def test_labels_of_plots_are_text_to_plotly() -> None:
+    assert node("""label('<a href="x">%{y}&lt;')""") == '&#60;a href="x"&#62;&#37;{y}&#38;lt;'
+
+
+def test_no_page_takes_text_for_markup_or_code() -> None:
+    """But for the server's own Markdown, whose renderer lets no HTML through."""
+    folders = ("lab/console/static", "lab/web", "loadtests/webui")
+    sources = {file: file.read_text() for one in folders for file in (paths.ROOT / one).glob("*.js")}
+    assert len(sources) > 8
+    sinks = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser"
+    )
+    found = [line.strip() for text in sources.values() for line in text.splitlines() if sinks.search(line)]
+    assert [line.partition(";")[0] for line in found] == ["body.innerHTML = widget.html"]

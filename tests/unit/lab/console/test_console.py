@@ -1,20 +1,35 @@
 """The console without an engine: it serves, says what is missing, and checks what it is sent."""
 
 import asyncio
+import json
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from functions.publish.envelope import Envelope
 from lab.console.connection import Connection
 from lab.console.live import Live
-from lab.console.routes.pages import PAGES
+from lab.console.routes import dlq, faults, jobs, pages, pipeline
+from lab.console.routes.pages import PAGES, templates
 from lab.console.server import listening
 from lab.console.switches import Switches
+from lab.dlq.look import Look, Looker
 from lab.errors import LabError
 from tests.eventually import eventually
+from tests.strangers import NUMBERS, letters, texts
 from tests.unit.lab.console.doors import browser, desk_of, let_in, no_engine
+
+ACTING = [
+    route.path
+    for area in (pages, pipeline, dlq, faults, jobs)
+    for route in area.ROUTES
+    if isinstance(route, Route) and "POST" in (route.methods or ())
+]
 
 
 @pytest.fixture
@@ -78,6 +93,91 @@ def test_what_cannot_be_meant_is_refused_by_name(ours: TestClient, path: str, bo
 )
 def test_a_body_that_is_no_sane_object_is_refused(ours: TestClient, content: bytes, status: int) -> None:
     assert ours.post("/api/orders", content=content).status_code == status
+
+
+UNPARSABLE = {
+    "nested lists": b"[" * 100_000 + b"]" * 100_000,
+    "nested in a field": b'{"token":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "digits": b'{"count":' + b"9" * 5000 + b"}",
+    "no UTF-8": b'{"token":"\xff"}',
+    "NaN": b'{"token":NaN}',
+    "UTF-16": '{"token":"x"}'.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("path", ACTING)
+@pytest.mark.parametrize("content", UNPARSABLE.values(), ids=UNPARSABLE)
+def test_a_body_that_cannot_be_parsed_is_one_line_wherever_it_is_sent(
+    ours: TestClient, path: str, content: bytes
+) -> None:
+    answer = ours.post(path, content=content)
+    assert (answer.status_code, len(answer.json()["what"].splitlines())) == (400, 1)
+    assert len(answer.content) < 500
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(NUMBERS), texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+FIELDS = (
+    *("token", "plan", "limit", "digest", "eligible", "messageId", "body", "confirmation", "reason"),
+    *("name", "seconds", "knob", "withoutFault", "count"),
+)
+plans = st.dictionaries(
+    st.one_of(
+        st.sampled_from(("errorType", "errorCategory", "bodyContains", "minAgeSeconds", "force")), texts
+    ),
+    json_values,
+    max_size=4,
+)
+bodies = st.one_of(
+    st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6),
+    st.fixed_dictionaries(
+        {"plan": plans, "limit": st.just(5), "digest": texts, "messageId": texts, "body": texts}
+    ),
+    json_values,
+).map(lambda value: json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("path", ACTING)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.one_of(bodies, st.binary(max_size=40)))
+def test_no_body_makes_the_console_fail(ours: TestClient, path: str, content: bytes) -> None:
+    """Property: it is refused in words, or what it asks for lacks an engine."""
+    answer = ours.post(path, content=content)
+    assert answer.status_code in (400, 403, 409, 422, 503), answer.text
+    assert answer.json()["what"]
+    assert answer.json()["fix"]
+
+
+@pytest.mark.parametrize(
+    "query", ["seconds=" + "9" * 5000, "period=" + "9" * 5000, "seconds=²", "seconds=-1"]
+)
+def test_a_number_in_a_query_is_bounded(ours: TestClient, query: str) -> None:
+    assert ours.get(f"/api/dashboard?{query}").status_code == 422
+
+
+@given(st.lists(letters, max_size=3))
+def test_letters_of_strangers_are_answered_as_ascii_json(held: list[Envelope]) -> None:
+    """Property: the DLQ page hears of each letter, whatever is in it, and nothing but JSON."""
+    desk = desk_of(lambda: (cast("Any", None), "host engine"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Looker, "__init__", lambda _self, _pipeline: None)
+        patch.setattr(Looker, "look", lambda _self, _limit: Look(held, complete=True))
+        page = let_in(browser(desk), desk)
+        answer = page.post("/api/dlq/look", json={"plan": {"force": True, "minAgeSeconds": 0}, "limit": 10})
+    assert answer.status_code == 200
+    assert answer.content.isascii()
+    assert {one["body"] for one in answer.json()["letters"]} <= {one.body for one in held}
+
+
+def test_what_a_page_is_made_of_is_text_unless_it_says_otherwise() -> None:
+    page = templates.env.get_template("missing.html.j2").render(
+        title="<script>alert(1)</script>", pages=[], path=""
+    )
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
 
 
 def test_a_fault_of_the_console_is_told_without_its_insides(

@@ -212,6 +212,36 @@ def test_no_path_leads_out_of_its_folder(ours: TestClient, path: str) -> None:
     assert ours.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(path for _, path in ALL),
+        "/static/no-such-file",
+        "/static/web/no-such-file",
+        "/static/",
+        "/static/%2e%2e/app.py",
+        "/static/%1b[31m",
+        "/enter/",
+        "/session/",
+        "/nowhere",
+        "/api/nowhere",
+    ],
+)
+def test_no_secret_is_in_any_answer_to_a_stranger(stranger: TestClient, method: str, path: str) -> None:
+    headers = {"origin": OURS, "sec-fetch-dest": "document", "sec-fetch-mode": "navigate"}
+    for accept in ("text/html", "application/json"):
+        answer = stranger.request(method, path, headers=headers | {"accept": accept})
+        told = f"{answer.headers} {answer.text}"
+        assert [secret for secret in ("the-csrf", "the-session", "the-token") if secret in told] == []
+
+
+def test_a_wrong_token_of_any_characters_is_refused(stranger: TestClient) -> None:
+    """JSON can spell half a surrogate pair, which has no encoding to compare."""
+    answer = stranger.post("/session", content=b'{"token": "\\ud800"}', headers={"origin": OURS})
+    assert answer.status_code in (403, 422)
+
+
 def test_the_pages_hold_no_secret_but_their_own_token(ours: TestClient) -> None:
     page = ours.get("/dlq").text
     assert "the-csrf" in page
