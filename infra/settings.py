@@ -343,7 +343,8 @@ _TYPES = get_type_hints(Settings)
 
 
 def _documented(name: str, said: Mapping[str, Any]) -> Setting:
-    return Setting(**{**said, "rule": said["rule"] or by_type(_TYPES[name])})
+    documented: dict[str, Any] = {**said, "rule": said["rule"] or by_type(_TYPES[name])}
+    return Setting(**documented)
 
 
 SETTINGS: Mapping[str, Setting] = {
