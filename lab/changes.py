@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeIs
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -124,9 +124,9 @@ class Changes:
         """Turn a knob back, if what it belongs to still exists."""
         knob, before = knob_of(standing.knob), standing.before
         try:
-            if isinstance(before, dict):
-                # Variables that the change did not touch stay: a deployment may have set them since.
-                variables = knob.read(self._pipeline) | cast("dict[str, Any]", before)
+            if _are_variables(before):
+                # Those that the change did not touch stay: a deployment may have set them since.
+                variables: dict[str, Any] = knob.read(self._pipeline) | before
                 before = {name: value for name, value in variables.items() if value is not None}
             knob.write(self._pipeline, before)
         except ClientError as error:
@@ -159,12 +159,16 @@ class Changes:
 
 def _before(now: Any, turned: Any, first: Standing | None) -> Any:
     """What undoing restores: of variables those that a change touches, None for one that was not there."""
-    if not isinstance(turned, dict):
+    if not _are_variables(turned):
         return first.before if first else now
-    old, new = cast("dict[str, Any]", now), cast("dict[str, Any]", turned)
-    touched = {name: old.get(name) for name in old | new if old.get(name) != new.get(name)}
-    earlier: dict[str, Any] = first.before if first else {}
-    return touched | earlier
+    touched: dict[str, Any] = {
+        name: now.get(name) for name in now | turned if now.get(name) != turned.get(name)
+    }
+    return touched | first.before if first else touched
+
+
+def _are_variables(value: Any) -> TypeIs[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 def _standing(name: str, text: str) -> Standing:
