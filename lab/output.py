@@ -6,11 +6,10 @@ through a `Terminal`, in which a string is text and never markup, and whatever w
 text shows as its escape. Colour comes from `styled` alone. Pages, reports and JUnit XML use `shown` themselves.
 """
 
-import io
 import re
 import sys
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from rich.status import Status
@@ -75,9 +74,8 @@ class Terminal(Console):
 
 def escape_what_cannot_be_encoded() -> None:
     """Let standard output show what its encoding lacks as an escape, as standard error does, instead of failing."""
-    stdout: Any = sys.stdout
-    if isinstance(stdout, io.TextIOWrapper):
-        cast("Any", stdout).reconfigure(errors="backslashreplace")
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):  # a stream in memory has no encoding
+        reconfigure(errors="backslashreplace")
 
 
 def _seen(character: str) -> bool:
