@@ -21,6 +21,7 @@ from lab.context import settings_of
 from lab.cost import cli as costs
 from lab.dlq.cli import dlq
 from lab.engines import Engine, iam
+from lab.engines.host import GONE
 from lab.errors import LabError
 from lab.paths import ROOT
 from lab.scenario import cli as scenarios
@@ -265,20 +266,34 @@ def probe(
 def _up(port: int) -> Engine:
     """The engine on the port, started if there is none, of the packaging that is wanted or possible."""
     engine = engines.present(port)
-    if engine.status().state == "running":
+    before = engine.status()
+    if before.state != "running":
+        kind, why = engines.choose(engines.wanted())
+        say(why)
+        if kind != engine.kind:
+            engine.down()  # what it left holds the port
+        engine = engines.start(kind, port)
+    start = time.monotonic()
+    with console.status("starting the engine"):
+        started = engine.up()
+    if not started:
         iam.require_as_wanted(port, enforced=engine.enforces_iam)
         say(f"engine already running at {engine.endpoint} ({engine.kind})")
         return engine
-    kind, why = engines.choose(engines.wanted())
-    say(why)
-    engine = engines.start(kind, port)
-    start = time.monotonic()
-    with console.status("starting the engine"):
-        engine.up()
+    if before.state in ("crashed", "astray"):
+        _tell_of_loss(before, engine)
     say(f"engine ready at {engine.endpoint} in {time.monotonic() - start:.1f} s")
     if engine.enforces_iam:
         say("functions may do what their roles allow and nothing else (LAB_IAM=enforce)")
     return engine
+
+
+def _tell_of_loss(before: engines.Status, engine: Engine) -> None:
+    """Say what a start has cost, where the engine before it was not stopped on request."""
+    say(f"[yellow]the engine before was {before.state}:[/] {before.detail}")
+    say(f"[yellow]{GONE}[/]")
+    if isinstance(engine, engines.HostEngine) and engine.log_before.exists():
+        say(f"its log: {engine.log_before.relative_to(ROOT)}")
 
 
 def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
