@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines, load, look, mode
+from lab import disk, engines, load, look, mode
 from lab import gameday_cli as gamedays
 from lab.audit import audit
 from lab.aws import Aws
@@ -327,7 +327,7 @@ def run(command: Callable[..., object]) -> int:
     errors = Console(stderr=True)
     try:
         # Outside its standalone mode typer hands the code of typer.Exit back as the result.
-        code = command(standalone_mode=False)
+        code = _with_disk_errors_told(command)
     except LabError as error:
         if error.details:
             errors.print(error.details, markup=False, highlight=False, style="dim")
@@ -344,3 +344,11 @@ def run(command: Callable[..., object]) -> int:
         errors.print("  fix: see --help", highlight=False)
         return MISUSED
     return code if isinstance(code, int) else 0
+
+
+def _with_disk_errors_told(command: Callable[..., object]) -> object:
+    """Run a command. Raises LabError where it could not write."""
+    try:
+        return command(standalone_mode=False)
+    except OSError as error:
+        raise disk.explained(error) or error from error

@@ -11,7 +11,8 @@ from typing import Literal
 
 import psutil
 
-from lab import locks, paths
+from lab import disk, locks, paths
+from lab.direct import NONE_AT_ALL
 from lab.engines import iam, ports, processes, ready, record
 from lab.engines.record import Record, UnreadableError
 from lab.errors import LabError
@@ -75,6 +76,7 @@ class HostEngine:
                 raise LabError("The engine's Python environment is missing.", "Run: make setup")
             environment = self.environment()
             self._end()
+            disk.require_room(paths.ENGINES)
             ports.require_free(self.port)
             try:
                 self._spawn(environment)
@@ -140,8 +142,8 @@ class HostEngine:
         given = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         if iam.wanted():
             given[iam.VARIABLE] = iam.ENFORCE
+        given |= NONE_AT_ALL | processes.mark(self.endpoint)
         return given | {
-            processes.MARK: str(home),
             "HOME": str(home / "home"),
             "TMPDIR": str(home / "tmp"),
             "XDG_CACHE_HOME": str(paths.ENGINES / "cache"),

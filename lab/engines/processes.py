@@ -9,9 +9,11 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
+from lab import paths
 from lab.errors import LabError
 
 MARK = "LAB_ENGINE_HOME"
@@ -19,6 +21,11 @@ MARK = "LAB_ENGINE_HOME"
 Lambda's, are told by their TMPDIR, which lies in that folder."""
 
 END_SECONDS = 10.0
+
+
+def mark(endpoint: str) -> dict[str, str]:
+    """What marks a process as started for the engine at that URL; for its environment."""
+    return {MARK: str(paths.ENGINES / str(urlsplit(endpoint).port))}
 
 
 def belongs(process: psutil.Process, home: Path) -> bool:

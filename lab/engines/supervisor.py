@@ -6,8 +6,6 @@ STATE_FILE holds a record (lab/engines/record.py), which is completed here. SIGT
 STOP_SECONDS it is killed by pid. On Linux the engine is killed, too, when its supervisor is.
 """
 
-import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -17,22 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from lab import lifetimes
 from lab.engines import record
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-PR_SET_CHILD_SUBREAPER = 36
-
-
-def adopt_orphans() -> None:
-    """On Linux, become the parent of grandchildren whose own parent died, so that they can be found."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
-
-
-def end_with(parent: int) -> None:
-    """On Linux, have this process killed when its parent, whose process id is given, ends; at once if it has."""
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if sys.platform == "linux" and os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(arguments: list[str]) -> int:
@@ -40,12 +24,12 @@ def main(arguments: list[str]) -> int:
     given = record.read(state_file)
     if given is None:
         return 1
-    adopt_orphans()
+    lifetimes.adopt_orphans()
     me = psutil.Process()
     engine = subprocess.Popen(  # noqa: S603  the lab's own command line
         command,
         stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: end_with(me.pid),  # noqa: PLW1509  there is one thread here
+        preexec_fn=lambda: lifetimes.end_with(me.pid),  # noqa: PLW1509  there is one thread here
     )
     stopping = False
 
@@ -75,11 +59,6 @@ def main(arguments: list[str]) -> int:
                 orphan.kill()
     replace(running, exit=code, stopped_on_request=stopping).write(state_file)
     return 0
-
-
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":
