@@ -5,7 +5,7 @@ import fcntl
 import os
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,33 +22,37 @@ def held(file: Path, *, within: float, what: str) -> Generator[None]:
     Raises LabError that names the process which holds it on; `what` says what that does. A read-only or full disk
     has no place for a lock: then this goes on without, as it must be possible to stop what runs there.
     """
+    with _waited_for(file, within, what) as lock:
+        if lock is None:
+            yield
+            return
+        with suppress(OSError):
+            os.write(lock.fileno(), str(os.getpid()).encode())
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                file.unlink()  # before it is let go: who waits for it sees that it is no longer the one
+
+
+def _waited_for(file: Path, within: float, what: str) -> IO[bytes] | nullcontext[None]:
     deadline = time.monotonic() + within
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         while (lock := _taken(file)) is None:
             if time.monotonic() > deadline:
                 raise _still_held(file, within, what)
             time.sleep(LOOK_EVERY)
     except OSError as error:
-        if error.errno not in NO_PLACE:
-            raise
-        yield
-        return
-    with lock:
-        with suppress(OSError):
-            lock.write(str(os.getpid()))
-            lock.flush()
-        try:
-            yield
-        finally:
-            file.unlink(
-                missing_ok=True
-            )  # before it is let go: who waits for it sees that it is no longer the one
+        if error.errno in NO_PLACE:
+            return nullcontext()
+        raise
+    return lock
 
 
-def _taken(file: Path) -> IO[str] | None:
+def _taken(file: Path) -> IO[bytes] | None:
     """The open file with its lock, or None while another process holds it or has just removed it."""
-    lock = file.open("a+")
+    lock = file.open("ab", buffering=0)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(lock.fileno()), file.stat()):

@@ -18,8 +18,6 @@ from lab.engines.record import Record, UnreadableError
 from lab.errors import LabError
 
 READY_SECONDS = 60.0
-ANSWER_SECONDS = 10.0
-"""How long an engine that runs already may take to answer, however busy it is."""
 STOP_SECONDS = 8.0
 SUPERVISOR = "lab.engines.supervisor"
 GONE = "It lived in memory: accepted orders and all other state are gone."
@@ -70,7 +68,7 @@ class HostEngine:
         """
         with locked(self.port):
             if self.status().state == "running":
-                self._require_answer()
+                ready.require_answer(self)
                 return False
             if not paths.ENGINE_PYTHON.exists():
                 raise LabError("The engine's Python environment is missing.", "Run: make setup")
@@ -101,7 +99,7 @@ class HostEngine:
             known, why = None, f"{self._shown(self._state_file)} cannot be read"
         if known and self._supervised(known):
             return Status("running", f"pid {known.engine}")
-        if living := processes.belonging(self.home):
+        if living := processes.own(self.home):
             why = why if known else f"{self._shown(self._state_file)} is lost"
             return Status("astray", f"{why}; pid {', '.join(str(process.pid) for process in living)}")
         if known and known.stopped_on_request:
@@ -142,7 +140,7 @@ class HostEngine:
         given = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         if iam.wanted():
             given[iam.VARIABLE] = iam.ENFORCE
-        given |= NONE_AT_ALL | processes.mark(self.endpoint)
+        given |= NONE_AT_ALL
         return given | {
             "HOME": str(home / "home"),
             "TMPDIR": str(home / "tmp"),
@@ -206,7 +204,7 @@ class HostEngine:
 
     def _end(self) -> bool:
         """End every process of the engine: the supervisor is asked to, what is left is killed. False if none lived."""
-        living = processes.belonging(self.home)
+        living = processes.own(self.home)
         asked = [process for process in living if _is_supervisor(process)]
         for supervisor in asked:
             with suppress(psutil.Error):
@@ -227,14 +225,6 @@ class HostEngine:
             details=self.last_log_lines(),
         )
 
-    def _require_answer(self) -> None:
-        """An engine that runs may have been started by a command that was killed, or hang."""
-        if not ready.wait(self.endpoint, ANSWER_SECONDS, lambda: self.status().state != "running"):
-            raise LabError(
-                f"The engine on port {self.port} runs ({self.status().detail}) but does not answer.",
-                "Run: make down up",
-            )
-
     def _ended(self) -> int | None:
         known = self._record()
         return known.exit if known else None
@@ -253,7 +243,7 @@ class HostEngine:
             process = psutil.Process(known.supervisor)
         except psutil.Error:
             return False
-        return processes.belongs(process, self.home) and _is_supervisor(process)
+        return processes.is_own(process, self.home) and _is_supervisor(process)
 
     @staticmethod
     def _shown(path: Path) -> Path:

@@ -26,7 +26,7 @@ HOST_ONLY = {
         "GATEWAY_SERVER",
     ),  # not in a container, no Docker, no published port
     *("GATEWAY_LISTEN", "LOCALSTACK_HOST", "LAMBDA_RUNTIME_EXECUTOR"),  # set in docker-compose.yml
-    *("LAB_LAMBDA_RUNTIME", "LAB_ENGINE_HOME"),
+    "LAB_LAMBDA_RUNTIME",
     "PROVIDER_OVERRIDE_DYNAMODB",  # the image has DynamoDB Local
     "PROVIDER_OVERRIDE_S3",  # an engine alone in its container shares no temporary folder
 }

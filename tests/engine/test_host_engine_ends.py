@@ -57,7 +57,7 @@ def lab(engine: HostEngine, command: str) -> subprocess.Popen[str]:
 
 
 def living(engine: HostEngine) -> list[psutil.Process]:
-    return processes.belonging(engine.home)
+    return processes.own(engine.home)
 
 
 def supervisor_of(engine: HostEngine) -> psutil.Process:
@@ -161,7 +161,7 @@ def test_a_suspended_supervisor_is_ended(engine: HostEngine) -> None:
 def test_a_suspended_engine_is_said_not_to_answer(
     engine: HostEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.engines.host.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("lab.engines.ready.ANSWER_SECONDS", 0.5)
     engine.up()
     engine.process().suspend()
     with pytest.raises(LabError, match="does not answer") as raised:
@@ -244,4 +244,29 @@ def test_stopping_waits_for_a_start_that_is_under_way(engine: HostEngine) -> Non
     assert engine.down()
     assert "engine ready" in start.communicate(timeout=10)[0]
     assert time.monotonic() - began < 30
+    assert_stopped(engine)
+
+
+FAULT_PROXY = """
+import sys, time
+from lab.faults import FaultProxy
+with FaultProxy(sys.argv[1]):
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_fault_proxy_of_a_killed_run_ends_with_the_engine(engine: HostEngine) -> None:
+    """It outlives its run, as functions may still be routed through it."""
+    engine.up()
+    command = [sys.executable, "-c", FAULT_PROXY, engine.endpoint]
+    with subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE) as run:
+        assert run.stdout
+        assert run.stdout.readline() == b"ready\n"
+        (proxy,) = psutil.Process(run.pid).children()
+        run.kill()
+    assert proxy.is_running()
+    assert engine.status().state == "running"
+    assert engine.down()
+    assert not proxy.is_running()
     assert_stopped(engine)

@@ -40,7 +40,9 @@ def test_a_client_of_aws_goes_through_the_users_proxy(monkeypatch: pytest.Monkey
         client = Aws(SESSION, None).client("sts", retries={"total_max_attempts": 1})
         with pytest.raises(BotoCoreError):
             client.get_caller_identity()
-        assert [line.rpartition(" ")[0] for line in proxy.heard] == ["CONNECT sts.us-east-1.amazonaws.com:443"]
+        assert [line.rpartition(" ")[0] for line in proxy.heard] == [
+            "CONNECT sts.us-east-1.amazonaws.com:443"
+        ]
 
 
 SPELLINGS = st.sampled_from([*direct.NONE_AT_ALL, "HTTP_PROXY", "https_proxy", "All_Proxy", "ftp_proxy"])

@@ -19,8 +19,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     home = tmp_path / "engine" / "4566"
     home.mkdir(parents=True)
     yield home
-    for process in processes.belonging(home):
-        process.kill()
+    processes.end(home)
 
 
 def started(cwd: Path, **variables: str) -> subprocess.Popen[bytes]:
@@ -28,23 +27,24 @@ def started(cwd: Path, **variables: str) -> subprocess.Popen[bytes]:
 
 
 def test_nothing_on_this_machine_belongs_to_an_engine_that_never_was(home: Path) -> None:
-    assert processes.belonging(home) == []
+    assert processes.own(home) == processes.helpers(home) == []
 
 
 def test_what_was_started_for_an_engine_is_found_and_ended_and_nothing_else(home: Path) -> None:
-    marked = [
-        started(home, LAB_ENGINE_HOME=str(home)),
+    own, helper = (
         started(home, TMPDIR=str(home / "tmp" / "lambda-1")),
-    ]
+        started(home, LAB_FOR_ENGINE=str(home)),
+    )
     others = [
         started(home),
-        started(home, TMPDIR=f"{home}0/tmp", LAB_ENGINE_HOME=f"{home}0"),
+        started(home, TMPDIR=f"{home}0/tmp", LAB_FOR_ENGINE=f"{home}0"),
         started(home, TMPDIR=str(home.parent)),
         started(home, HOME=str(home)),
     ]
-    assert {process.pid for process in processes.belonging(home)} == {process.pid for process in marked}
+    assert [process.pid for process in processes.own(home)] == [own.pid]
+    assert [process.pid for process in processes.helpers(home)] == [helper.pid]
     processes.end(home)
-    assert not [process for process in marked if psutil.pid_exists(process.pid)]
+    assert not [process for process in (own, helper) if psutil.pid_exists(process.pid)]
     assert [process.poll() for process in others] == [None] * 4
     for process in others:
         process.kill()
@@ -58,7 +58,7 @@ def test_a_process_whose_environment_may_not_be_read_is_nobodys(
         raise psutil.AccessDenied(self.pid)
 
     monkeypatch.setattr(psutil.Process, "environ", denied)
-    assert processes.belonging(home) == []
+    assert processes.own(home) == processes.helpers(home) == []
 
 
 def test_a_child_without_the_environment_is_not_ended_with_its_parent(home: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_child_without_the_environment_is_not_ended_with_its_parent(home: Path
     script = f"import subprocess, time; print(subprocess.Popen({SLEEP}, env={{}}).pid, flush=True); time.sleep(600)"
     with subprocess.Popen(
         [sys.executable, "-c", script],
-        env={"LAB_ENGINE_HOME": str(home)},
+        env={"LAB_FOR_ENGINE": str(home)},
         stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout
