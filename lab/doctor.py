@@ -82,8 +82,8 @@ def _choice(port: int, engine: str | None) -> Iterator[Finding]:
     except LabError as error:
         yield Finding("make up", error.what, error.fix)
     status = present(port).status()
-    lost = status.state in ("crashed", "astray")
-    yield Finding("engine", f"{status.state} {status.detail}", "make down up" if lost else "")
+    fixes = {"crashed": "make up", "astray": "make down up"}
+    yield Finding("engine", f"{status.state} {status.detail}", fixes.get(status.state, ""))
 
 
 def _programs() -> Iterator[Finding]:
