@@ -94,19 +94,18 @@ class HostEngine:
     def status(self) -> Status:
         """Look at the processes and, where they ended, at how they ended."""
         try:
-            known, why = record.read(self._state_file), "its supervisor was killed"
+            known, lost = record.read(self._state_file), "supervisor gone"
         except UnreadableError:
-            known, why = None, f"{self._shown(self._state_file)} cannot be read"
+            known, lost = None, "record unreadable"
         if known and self._supervised(known):
             return Status("running", f"pid {known.engine}")
         if living := processes.own(self.home):
-            why = why if known else f"{self._shown(self._state_file)} is lost"
-            return Status("astray", f"{why}; pid {', '.join(str(process.pid) for process in living)}")
+            return Status("astray", f"{lost}, {len(living)} processes live")
         if known and known.stopped_on_request:
             return Status("stopped")
         if known and known.exit is not None:
             return Status("crashed", f"exit code {known.exit}")
-        return Status("crashed", why) if self._state_file.exists() else Status("stopped")
+        return Status("crashed", lost) if self._state_file.exists() else Status("stopped")
 
     def require_running(self) -> None:
         """Raise LabError, with the log's last lines after a crash, unless the engine serves."""
@@ -126,7 +125,9 @@ class HostEngine:
         """The engine's own process, the parent of its functions'. Raises LabError unless it serves."""
         self.require_running()
         known = self._record()
-        return psutil.Process(known.engine if known else None)
+        if known is None or known.engine is None:  # it has been stopped this moment
+            raise LabError(f"No engine is running on port {self.port}.", "Run: make up")
+        return psutil.Process(known.engine)
 
     def last_log_lines(self, count: int = 15) -> str:
         """The end of the engine's log, or an empty text when there is none."""

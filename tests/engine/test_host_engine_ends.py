@@ -88,7 +88,7 @@ def test_an_engine_whose_record_is_damaged_is_astray_and_can_be_stopped(engine: 
         (engine.home / "state.json").write_text(text)
         with pytest.raises(LabError, match="astray") as raised:
             engine.require_running()
-        assert str(living(engine)[0].pid) in raised.value.what
+        assert "record unreadable, 2 processes live" in raised.value.what
         assert raised.value.fix == "Run: make down up"
     assert engine.down()
     assert_stopped(engine)
