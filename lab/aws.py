@@ -14,6 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lab.direct import NO_PROXIES
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Aws:
             "retries": {"total_max_attempts": 3, "mode": "standard"},
             "max_pool_connections": 32,
         }
+        if self.endpoint is not None:
+            usual["proxies"] = NO_PROXIES
         options = Config(**usual | config)
         session: Any = self.session  # its overloads by service name cannot take a name that is a variable
         return session.client(service, endpoint_url=self.endpoint, config=options)

@@ -8,8 +8,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab import paths
+from lab import disk, paths
 from lab.aws import LOCAL_ACCOUNT, REGION
+from lab.direct import without_proxies
+from lab.engines import processes
 from lab.errors import LabError
 
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "TERM")
@@ -102,11 +104,13 @@ def _cdklocal(command: str, *arguments: str, endpoint: str, folder: Path = paths
         check=False,
     )
     if done.returncode:
+        disk.require_room(*disk.WRITTEN_TO)  # an engine on a full disk answers with errors that do not say so
         raise _failure(command, done.stdout.splitlines())
 
 
 def _environment(endpoint: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    kept = without_proxies(kept) | processes.mark(endpoint)
     node = paths.ENVIRONMENTS / "node" / "bin"
     return kept | {
         "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

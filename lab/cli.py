@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from lab import aws as guarded
-from lab import engines, load, look, mode
+from lab import disk, engines, load, look, mode
 from lab import gameday_cli as gamedays
 from lab.audit import audit
 from lab.aws import Aws
@@ -22,6 +22,7 @@ from lab.context import Context, settings, settings_of
 from lab.cost import cli as costs
 from lab.dlq.cli import dlq
 from lab.engines import Engine, iam
+from lab.engines.host import GONE
 from lab.errors import LabError
 from lab.interrupts import unwind_when_ended
 from lab.output import Line, Terminal, escape_what_cannot_be_encoded, joined, shown, styled
@@ -256,20 +257,34 @@ def probe(
 def _up(port: int) -> Engine:
     """The engine on the port, started if there is none, of the packaging that is wanted or possible."""
     engine = engines.present(port)
-    if engine.status().state == "running":
+    before = engine.status()
+    if before.state != "running":
+        kind, why = engines.choose(engines.wanted())
+        say(why)
+        if kind != engine.kind:
+            engine.down()  # what it left holds the port
+        engine = engines.start(kind, port)
+    start = time.monotonic()
+    with console.status("starting the engine"):
+        started = engine.up()
+    if not started:
         iam.require_as_wanted(port, enforced=engine.enforces_iam)
         say(f"engine already running at {engine.endpoint} ({engine.kind})")
         return engine
-    kind, why = engines.choose(engines.wanted())
-    say(why)
-    engine = engines.start(kind, port)
-    start = time.monotonic()
-    with console.status("starting the engine"):
-        engine.up()
+    if before.state in ("crashed", "astray"):
+        _tell_of_loss(before, engine)
     say(f"engine ready at {engine.endpoint} in {time.monotonic() - start:.1f} s")
     if engine.enforces_iam:
         say("functions may do what their roles allow and nothing else (LAB_IAM=enforce)")
     return engine
+
+
+def _tell_of_loss(before: engines.Status, engine: Engine) -> None:
+    """Say what a start has cost, where the engine before it was not stopped on request."""
+    say(f"[yellow]the engine before was {before.state}:[/] {before.detail}")
+    say(f"[yellow]{GONE}[/]")
+    if isinstance(engine, engines.HostEngine) and engine.log_before.exists():
+        say(f"its log: {engine.log_before.relative_to(ROOT)}")
 
 
 def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
@@ -308,7 +323,7 @@ def run(command: Callable[..., object]) -> int:
     errors = Terminal(stderr=True)
     try:
         # Outside its standalone mode typer hands the code of typer.Exit back as the result.
-        code = command(standalone_mode=False)
+        code = _with_disk_errors_told(command)
     except LabError as error:
         if error.details:
             errors.print(error.details, style="dim")
@@ -325,3 +340,11 @@ def run(command: Callable[..., object]) -> int:
         errors.print("  fix: see --help")
         return MISUSED
     return code if isinstance(code, int) else 0
+
+
+def _with_disk_errors_told(command: Callable[..., object]) -> object:
+    """Run a command. Raises LabError where it could not write."""
+    try:
+        return command(standalone_mode=False)
+    except OSError as error:
+        raise disk.explained(error) or error from error

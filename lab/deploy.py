@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lab import cdk, promises
+from lab import cdk, disk, promises
 from lab.aws import Aws
 from lab.errors import LabError
 from lab.stack import Stack
@@ -22,11 +22,12 @@ BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str], None]) -> Stack:
     """Bring the engine's stacks to what the code says; unchanged stacks are left alone.
 
-    `aws` comes from `lab.aws.local`, so the account guard has run. Raises LabError when CDK fails.
+    `aws` comes from `lab.aws.local`, so the account guard has run. Raises LabError when CDK fails or the disk is full.
     """
     endpoint = aws.endpoint
     if endpoint is None:
         raise LabError("deploy is for local engines.", "Start one: make up")
+    disk.require_room(*disk.WRITTEN_TO)
     context = {"profile": "local", "envName": env_name} | settings
     with ThreadPoolExecutor() as beside:
         bootstrapped = None if _bootstrapped(aws) else beside.submit(cdk.bootstrap, endpoint)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from lab import paths
+from lab import disk, paths
 from lab.aws import refuse_real_credentials
 from lab.engines import docker_cli, ports
 from lab.engines.choose import choose, present
@@ -82,9 +82,8 @@ def _choice(port: int, engine: str | None) -> Iterator[Finding]:
     except LabError as error:
         yield Finding("make up", error.what, error.fix)
     status = present(port).status()
-    yield Finding(
-        "engine", f"{status.state} {status.detail}", "make down up" if status.state == "crashed" else ""
-    )
+    fixes = {"crashed": "make up", "astray": "make down up"}
+    yield Finding("engine", f"{status.state} {status.detail}", fixes.get(status.state, ""))
 
 
 def _programs() -> Iterator[Finding]:
@@ -180,6 +179,10 @@ def _architecture(docker: Docker | None) -> Finding:
 
 
 def _disk() -> Finding:
+    try:
+        disk.require_room(*disk.WRITTEN_TO)
+    except LabError as error:
+        return Finding("free disk", error.what, error.fix)
     free = shutil.disk_usage(paths.ROOT).free
     fix = "" if free >= ENVIRONMENTS_BYTES else "Free some: docker system prune, make clean"
     return Finding("free disk", f"{free / GIB:.1f} GiB", fix)

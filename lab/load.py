@@ -8,6 +8,7 @@ import typer
 
 from lab import engines, paths
 from lab.connect import Env, Port
+from lab.direct import without_proxies
 from loadtests.shapes import USUAL_USERS, planned
 from loadtests.thresholds import Thresholds
 
@@ -62,4 +63,4 @@ def load(  # noqa: PLR0917  one parameter for each option
     flags = ["--headless", "--only-summary", "--report"] if headless else []
     command = [sys.executable, "-m", "locust", *given, *flags]
     os.chdir(paths.ROOT)
-    os.execv(command[0], command)  # noqa: S606  from here on this process is Locust
+    os.execve(command[0], command, without_proxies(os.environ))  # noqa: S606  from here on this process is Locust

@@ -6,6 +6,7 @@ make load                         # web UI at http://127.0.0.1:8089, with the pi
 make load-headless SHAPE=spike    # ends by itself: thresholds, ledger, report, exit code
 """
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from locust import LoadTestShape, events
 from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
 
 from lab import aws as guarded
+from lab import lifetimes
 from lab.api import Api
 from lab.connect import heal
 from lab.errors import LabError
@@ -72,6 +74,8 @@ def connect(environment: "Environment", **_: Any) -> None:
     environment.stop_timeout = STOP_SECONDS
     RedriveOperator.api = Api(aws, stack)
     if isinstance(environment.runner, WorkerRunner):
+        if getattr(environment.parsed_options, "processes", None):
+            lifetimes.end_with(os.getppid())  # forked from the master, which it would outlive by a minute
         environment.events.report_to_master.add_listener(report)
         return
     distributed = isinstance(environment.runner, MasterRunner)

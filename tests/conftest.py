@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, settings
 from lab.cdk import QUIET
 from lab.engines import HostEngine
 
+# What tests ask themselves is on this machine. The lab has no need of this: tests/integration/test_proxies.py.
+for name in ("NO_PROXY", "no_proxy"):
+    os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
 os.environ.update(QUIET)  # before anything imports the CDK, which starts its Node process then
 
 # How fast examples are made says something of the machine, which may be busy, and nothing of the code.

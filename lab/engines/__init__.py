@@ -2,8 +2,8 @@
 
 from lab.engines.choose import choose, present, start, wanted
 from lab.engines.docker import DockerEngine
-from lab.engines.host import HostEngine
+from lab.engines.host import HostEngine, Status
 
 type Engine = DockerEngine | HostEngine
 
-__all__ = ["DockerEngine", "Engine", "HostEngine", "choose", "present", "start", "wanted"]
+__all__ = ["DockerEngine", "Engine", "HostEngine", "Status", "choose", "present", "start", "wanted"]

@@ -1,16 +1,13 @@
 """The Docker packaging: LocalStack's image with the lab extension, run by docker-compose.yml."""
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
-
 from lab import paths
-from lab.engines import docker_cli, iam, ports
+from lab.engines import docker_cli, iam, ports, processes, ready
 from lab.engines.docker_cli import DockerCommandError
-from lab.engines.host import Status
+from lab.engines.host import Status, locked
 from lab.errors import LabError
 
 BUILT_IMAGE = "ingestion-lab/localstack:4.14.0"
@@ -62,27 +59,16 @@ class DockerEngine:
         """
         iam.wanted()
         docker_cli.find()
-        if self.status().state == "running":
-            return False
-        self._clear()
-        ports.require_free(self.port)
-        environment = self.environment()
-        with_token = bool(environment.get("LOCALSTACK_AUTH_TOKEN"))
-        if not with_token:
-            self.build()
-        try:
-            self._follow("up", "--detach", environment=environment, shown=with_token)
-            self._wait_until_ready()
-        except DockerCommandError as error:
-            log = self.last_log_lines()
+        with locked(self.port):
+            if self.status().state == "running":
+                ready.require_answer(self)
+                return False
             self._clear()
-            raise LabError(
-                "The engine's container did not start.",
-                "Read the lines below; for what is missing run: make doctor",
-                details=f"{error}\n{log}".strip(),
-            ) from error
-        if environment["LAMBDA_RUNTIME_EXECUTOR"] == "docker" and not with_token:
-            self._require_runtime_image()
+            try:
+                self._start()
+            except KeyboardInterrupt:
+                self._clear()
+                raise
         return True
 
     def build(self) -> None:
@@ -108,13 +94,19 @@ class DockerEngine:
         The image stays for the next start. Returns False when there was nothing to stop.
         """
         docker_cli.find()
-        running = self.status().state == "running"
-        self._clear()
+        with locked(self.port):
+            running = self.status().state == "running"
+            processes.end(paths.ENGINES / str(self.port))
+            self._clear()
         return running
 
     def exists(self) -> bool:
-        """Whether the engine's container is there, running or not."""
-        return docker_cli.inspect("container", self.container) is not None
+        """Whether anything of the engine is there, running or not: a start that was killed may have made a part."""
+        own = f"label=com.docker.compose.project={self.project}"
+        looks = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
+        return docker_cli.inspect("container", self.container) is not None or any(
+            docker_cli.run(*look, "--quiet", "--filter", own) for look in looks
+        )
 
     def status(self) -> Status:
         """Look at the engine's container and, where it ended, at how it ended."""
@@ -167,6 +159,26 @@ class DockerEngine:
             found.append(VARIANTS / "token.yml")
         return found
 
+    def _start(self) -> None:
+        ports.require_free(self.port)
+        environment = self.environment()
+        with_token = bool(environment.get("LOCALSTACK_AUTH_TOKEN"))
+        if not with_token:
+            self.build()
+        try:
+            self._follow("up", "--detach", environment=environment, shown=with_token)
+            self._wait_until_ready()
+        except DockerCommandError as error:
+            log = self.last_log_lines()
+            self._clear()
+            raise LabError(
+                "The engine's container did not start.",
+                "Read the lines below; for what is missing run: make doctor",
+                details=f"{error}\n{log}".strip(),
+            ) from error
+        if environment["LAMBDA_RUNTIME_EXECUTOR"] == "docker" and not with_token:
+            self._require_runtime_image()
+
     def _running_with(self) -> list[str]:
         """The environment of the engine's container, as NAME=VALUE."""
         container = docker_cli.inspect("container", self.container) or {}
@@ -179,18 +191,10 @@ class DockerEngine:
         docker_cli.follow("compose", *profile, *files, *command, environment=environment, shown=shown)
 
     def _wait_until_ready(self) -> None:
-        """Ask the engine itself, which is sooner than its container's health check, run every few seconds."""
-        deadline = time.monotonic() + READY_SECONDS
-        with httpx.Client(base_url=self.endpoint, timeout=2, trust_env=False) as http:
-            while time.monotonic() < deadline:
-                try:
-                    if http.get("/_localstack/health").is_success:
-                        return
-                except httpx.TransportError:
-                    pass
-                if (status := self.status()).state != "running":
-                    raise DockerCommandError(f"the container ended: {status.detail}")
-                time.sleep(0.1)
+        if ready.wait(self.endpoint, READY_SECONDS, lambda: self.status().state != "running"):
+            return
+        if (status := self.status()).state != "running":
+            raise DockerCommandError(f"the container ended: {status.detail}")
         raise DockerCommandError(f"the engine did not answer within {READY_SECONDS:g} s")
 
     def _clear(self) -> None:

@@ -2,42 +2,35 @@
 
 Usage: python -m lab.engines.supervisor STATE_FILE STOP_SECONDS COMMAND...
 
-The state file is JSON: {"supervisor": pid, "started": epoch seconds of its start, "engine": pid,
-"port": int, "exit": code or null}. SIGTERM asks the engine to stop; after STOP_SECONDS it is killed by pid.
+STATE_FILE holds a record (lab/engines/record.py), which is completed here. SIGTERM asks the engine to stop; after
+STOP_SECONDS it is killed by pid. On Linux the engine is killed, too, when its supervisor is.
 """
 
-import ctypes
-import json
-import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-
-
-def adopt_orphans() -> None:
-    """On Linux, become the parent of grandchildren whose own parent died, so that they can be found."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def write_state(file: Path, state: dict[str, Any]) -> None:
-    """Replace the state file in one step: a reader never sees half of it."""
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(state))
-    partial.replace(file)
+from lab import lifetimes
+from lab.engines import record
 
 
 def main(arguments: list[str]) -> int:
     state_file, stop_seconds, command = Path(arguments[0]), float(arguments[1]), arguments[2:]
-    adopt_orphans()
+    given = record.read(state_file)
+    if given is None:
+        return 1
+    lifetimes.adopt_orphans()
     me = psutil.Process()
-    engine = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  the lab's own command line
+    engine = subprocess.Popen(  # noqa: S603  the lab's own command line
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: lifetimes.end_with(me.pid),  # noqa: PLW1509  there is one thread here
+    )
     stopping = False
 
     def kill_if_stuck(*_: object) -> None:
@@ -55,14 +48,16 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal that ran `make up` is not for us
 
-    state: dict[str, Any] = json.loads(state_file.read_text())
-    state |= {"supervisor": os.getpid(), "started": me.create_time(), "engine": engine.pid, "exit": None}
-    write_state(state_file, state)
-    code = engine.wait()
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for orphan in me.children(recursive=True):
-        orphan.kill()
-    write_state(state_file, state | {"exit": code, "stopped_on_request": stopping})
+    running = replace(given, supervisor=me.pid, engine=engine.pid)
+    try:
+        running.write(state_file)
+        code = engine.wait()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for orphan in me.children(recursive=True):
+            with suppress(psutil.Error):
+                orphan.kill()
+    replace(running, exit=code, stopped_on_request=stopping).write(state_file)
     return 0
 
 

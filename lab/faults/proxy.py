@@ -1,5 +1,6 @@
 """The fault proxy: microburst, which answers in AWS's own protocols, as a child process on loopback."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,7 +8,8 @@ from typing import Any, Self
 
 import httpx
 
-from lab.engines import ports
+from lab.direct import without_proxies
+from lab.engines import ports, processes
 from lab.errors import LabError
 from lab.faults.fault import Fault, Fired
 
@@ -43,6 +45,8 @@ class FaultProxy:
         command += ["--host", ports.LOOPBACK, "--port", str(self._port), "--no-resign"]
         self._process = subprocess.Popen(  # noqa: S603  the lab's own command line
             command,
+            # marked: it outlives a run that is killed, whose functions still call it, and ends with the engine
+            env=without_proxies(os.environ) | processes.mark(self._upstream),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,7 +11,10 @@ from lab.cdk import APP_ERROR, PASSED_ON, QUIET
 from lab.errors import LabError
 from lab.target.account import Caller
 
-PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "AWS_CA_BUNDLE")
+PROXIES = tuple(
+    spelt for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for spelt in (name, name.lower())
+)
+"""The user's own, which calls to AWS go through."""
 ANYWHERE = "us-east-1"
 """The region of templates that were synthesized without an account."""
 
@@ -66,7 +69,7 @@ def _run(
     arguments: Sequence[str], identity: Mapping[str, str], *, shown: bool
 ) -> subprocess.CompletedProcess[str]:
     node = paths.ENVIRONMENTS / "node" / "bin"
-    kept = {name: os.environ[name] for name in (*PASSED_ON, *PROXIES) if name in os.environ}
+    kept = {name: os.environ[name] for name in (*PASSED_ON, *PROXIES, "AWS_CA_BUNDLE") if name in os.environ}
     path = {"PATH": f"{node}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     return subprocess.run(  # noqa: S603  the lab's own command line
         [str(node / "node"), str(paths.INFRA / "node_modules" / "aws-cdk" / "bin" / "cdk"), *arguments],

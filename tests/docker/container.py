@@ -8,6 +8,7 @@ from testcontainers.community.localstack import LocalStackContainer
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.network import Network
 
+from lab.direct import NONE_AT_ALL
 from lab.engines import docker_cli
 from lab.engines.docker import BUILT_IMAGE, DockerEngine
 from tests.conftest import free_port
@@ -43,7 +44,7 @@ class LabContainer(LocalStackContainer):
             "LAMBDA_DOCKER_NETWORK": network.name,
             "LAMBDA_DOCKER_FLAGS": f"--label {self.label}",
         }
-        for name, value in (settings | environment).items():
+        for name, value in (settings | NONE_AT_ALL | environment).items():
             self.with_env(name, value)
         if executor == "docker":
             self.with_volume_mapping("/var/run/docker.sock", "/var/run/docker.sock", "rw")

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import pytest
 
 from lab.observe import Pipeline
@@ -27,6 +29,17 @@ def test_a_short_run_ends_by_itself_with_a_settled_ledger(pipeline: Pipeline) ->
     assert ledger["accepted"] == ledger["succeeded"] + ledger["in_dlq"] > 0
     assert ledger["lost"] == ledger["duplicated"] == 0
     assert len(known(pipeline) - before) == ledger["succeeded"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers notice after a minute")
+def test_the_workers_of_a_killed_run_end_with_it(pipeline: Pipeline) -> None:
+    before = known(pipeline)
+    with started(pipeline, "steady", "--headless", "--seconds", "60", "--processes", "2", *PATIENT) as load:
+        leader = psutil.Process(load.pid)
+        workers = eventually(lambda: len(leader.children()) == 2 and leader.children(), within=30)
+        eventually(lambda: known(pipeline) - before, within=30)
+        load.kill()
+        assert psutil.wait_procs(workers or [], timeout=5)[1] == []
 
 
 @pytest.mark.long

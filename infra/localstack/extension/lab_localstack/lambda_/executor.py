@@ -38,7 +38,7 @@ INTERPRETER: str = getattr(sys, "_base_executable", None) or sys.executable
 INIT_SECONDS = 10.0
 """The init phase's limit; an init that did not succeed is repeated in the first invocation, within its time-out."""
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_PROXY", "no_proxy")
 WITHHELD = (
     "AWS_LAMBDA_FUNCTION_TIMEOUT",
     "LOCALSTACK_FUNCTION_ACCOUNT_ID",

@@ -1,0 +1,76 @@
+"""Which processes are an engine's: those that have its folder in their environment, and no others."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.engines import processes
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    home = tmp_path / "engine" / "4566"
+    home.mkdir(parents=True)
+    yield home
+    processes.end(home)
+
+
+def started(cwd: Path, **variables: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(SLEEP, cwd=cwd, env={"PATH": os.environ["PATH"], **variables})
+
+
+def test_nothing_on_this_machine_belongs_to_an_engine_that_never_was(home: Path) -> None:
+    assert processes.own(home) == processes.helpers(home) == []
+
+
+def test_what_was_started_for_an_engine_is_found_and_ended_and_nothing_else(home: Path) -> None:
+    own, helper = (
+        started(home, TMPDIR=str(home / "tmp" / "lambda-1")),
+        started(home, LAB_FOR_ENGINE=str(home)),
+    )
+    others = [
+        started(home),
+        started(home, TMPDIR=f"{home}0/tmp", LAB_FOR_ENGINE=f"{home}0"),
+        started(home, TMPDIR=str(home.parent)),
+        started(home, HOME=str(home)),
+    ]
+    assert [process.pid for process in processes.own(home)] == [own.pid]
+    assert [process.pid for process in processes.helpers(home)] == [helper.pid]
+    processes.end(home)
+    assert not [process for process in (own, helper) if psutil.pid_exists(process.pid)]
+    assert [process.poll() for process in others] == [None] * 4
+    for process in others:
+        process.kill()
+        process.wait()
+
+
+def test_a_process_whose_environment_may_not_be_read_is_nobodys(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(self: psutil.Process) -> dict[str, str]:
+        raise psutil.AccessDenied(self.pid)
+
+    monkeypatch.setattr(psutil.Process, "environ", denied)
+    assert processes.own(home) == processes.helpers(home) == []
+
+
+def test_a_child_without_the_environment_is_not_ended_with_its_parent(home: Path) -> None:
+    """Whose child it is says nothing: everything is a child of the first process."""
+    script = f"import subprocess, time; print(subprocess.Popen({SLEEP}, env={{}}).pid, flush=True); time.sleep(600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={"LAB_FOR_ENGINE": str(home)},
+        stdout=subprocess.PIPE,
+    ) as parent:
+        assert parent.stdout
+        child = psutil.Process(int(parent.stdout.readline()))
+        processes.end(home)
+    assert child.is_running()
+    child.kill()
