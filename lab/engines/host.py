@@ -19,7 +19,7 @@ from lab.errors import LabError
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 8.0
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "LAB_ALLOWED_HOSTS")
 
 
 @dataclass(frozen=True)
