@@ -198,3 +198,15 @@ patches.use_own_entry_check()
 print(provider.validate_event.__module__)
 """
     ).endswith("lab_localstack.events.entries")
+
+
+def test_bodies_are_inflated_behind_the_routers() -> None:
+    assert in_engine(
+        """
+from localstack.aws import handlers
+from localstack.aws.app import LocalstackAwsGateway
+chain = LocalstackAwsGateway().request_handlers
+assert chain.index(handlers.content_decoder) < chain.index(handlers.serve_edge_router_rules)
+print("ok")
+"""
+    ).endswith("ok")
