@@ -18,6 +18,7 @@ NOT_HERE = (
     "tests/engine/test_http_api_rules.py",
     "tests/engine/test_iam_rules.py",
     "tests/engine/test_lambda_rules.py",
+    "tests/engine/test_outside.py",
     "tests/engine/test_patches.py",
     "tests/engine/test_server.py",
     # DynamoDB Local answers these otherwise than moto, throttles nobody, never deletes an expired item: docs/parity.md
