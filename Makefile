@@ -101,15 +101,15 @@ unit: setup ## Rules, without an engine
 infra-test: setup ## The synthesized templates
 	@$(pytest) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
-	@$(pytest) $(call side_by_side,3) tests/engine -m "not long"
+	@$(pytest) $(call side_by_side,3) tests/engine -m "not long and not page"
 integration: setup ## The deployed pipeline
 	@$(pytest) $(side_by_side) tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
 	@$(pytest) tests/engine tests/integration -m long
 .PHONY: test-pages
-test-pages: setup ## Console, reports and load charts as a browser shows them (needs Chromium or Chrome)
-	@$(pytest) tests/unit tests/integration -m page
+test-pages: setup ## Console, reports, load charts, the engine's guard, in a browser (needs Chromium or Chrome)
+	@$(pytest) tests/unit tests/engine tests/integration -m page
 
 .PHONY: test-docker images-offline
 test-docker: setup ## The engine's tests and the pipeline's in containers, and the compose file (needs Docker)

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, sync_playwright
 from lab import paths
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REBOUND = "rebound.example"
+"""A name of somebody else's that leads to this machine, as in DNS rebinding."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -21,8 +23,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # a name of somebody else's that leads to this machine, as in DNS rebinding
-    "--host-resolver-rules=MAP rebound.example 127.0.0.1",
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP localhost.localstack.cloud 127.0.0.1",
 )
 AXE = paths.INFRA / "node_modules" / "axe-core" / "axe.min.js"
 

@@ -103,6 +103,27 @@ def test_only_loopback_is_listened_on_and_memory_is_limited(engine: DockerEngine
     assert 0 < host["Memory"] <= 4 * 1024**3
 
 
+def test_it_answers_on_its_network_under_its_service_its_container_and_its_address(
+    engine: DockerEngine,
+) -> None:
+    engine.up()
+    networks = container_of(engine)["NetworkSettings"]["Networks"]
+    address = networks[f"{engine.project}_default"]["IPAddress"]
+    ask = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}"]
+    for host, status in (
+        ("localstack", "200"),
+        (engine.container, "200"),
+        (address, "200"),
+        ("evil.example", "403"),
+    ):
+        where = [
+            f"http://{address}:{engine.port}/_localstack/health",
+            "--header",
+            f"Host: {host}:{engine.port}",
+        ]
+        assert docker_cli.run("exec", engine.container, *ask, *where) == status, host
+
+
 def test_without_the_socket_functions_run_as_processes(
     engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,7 +47,7 @@ def test_an_api_is_changed_and_keeps_what_the_change_does_not_name(api: HttpApi)
 def test_a_changed_cors_configuration_holds_at_once(api: HttpApi) -> None:
     api.stage()
     preflight = {"Origin": "https://a.example.com", "Access-Control-Request-Method": "GET"}
-    assert api.http.options("/", headers=preflight).status_code == 404
+    assert api.http.options("/", headers=preflight).status_code == 403
     api.client.update_api(ApiId=api.id, CorsConfiguration={"AllowOrigins": ["*"], "AllowMethods": ["GET"]})
     assert api.http.options("/", headers=preflight).headers["access-control-allow-methods"] == "GET"
 

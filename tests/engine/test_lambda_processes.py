@@ -146,3 +146,27 @@ def _ended(process: psutil.Process) -> bool:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+ASKING_AS_A_PAGE = """
+    import json, os, urllib.error, urllib.request
+
+    def handler(event, context):
+        address = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/next"
+        try:
+            urllib.request.urlopen(urllib.request.Request(address, headers=event["headers"]), timeout=2)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except TimeoutError:
+            return "took an invocation"
+"""
+
+
+@pytest.mark.parametrize("marks", [{"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}], ids=str)
+def test_a_page_cannot_take_a_functions_invocations(
+    start: Callable[..., EngineWith], marks: dict[str, str]
+) -> None:
+    """Each environment's Runtime API listens on a port of its own, which a page may guess."""
+    function = start().create(ASKING_AS_A_PAGE)
+    assert function.invoke(headers=marks).payload == 403
+    assert function.invoke(headers=marks).payload == 403, "the environment serves on"

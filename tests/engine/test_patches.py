@@ -198,3 +198,30 @@ patches.use_own_entry_check()
 print(provider.validate_event.__module__)
 """
     ).endswith("lab_localstack.events.entries")
+
+
+def test_the_engines_own_calls_of_s3_look_up_no_name() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.aws import connect
+assert "get_s3_hostname()" in inspect.getsource(connect)
+from lab_localstack import patches
+from localstack.utils.aws import aws_stack
+patches.look_up_no_name_of_s3()
+aws_stack.socket = None
+print(aws_stack.get_s3_hostname())
+"""
+    ).endswith("localhost")
+
+
+def test_bodies_are_inflated_behind_the_routers() -> None:
+    assert in_engine(
+        """
+from localstack.aws import handlers
+from localstack.aws.app import LocalstackAwsGateway
+chain = LocalstackAwsGateway().request_handlers
+assert chain.index(handlers.content_decoder) < chain.index(handlers.serve_edge_router_rules)
+print("ok")
+"""
+    ).endswith("ok")

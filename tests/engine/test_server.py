@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from lab.engines import HostEngine
 from tests.conftest import free_port
+from tests.engine.engines import EngineWith
 
 HEALTH = "/_localstack/health"
 
@@ -72,7 +74,7 @@ def closed(connection: socket.socket) -> bool:
 
 def test_a_connection_serves_one_request_after_the_other(connection: socket.socket) -> None:
     for _ in range(3):
-        connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         status, headers, body = read_response(connection)
         assert status == "HTTP/1.1 200 OK"
         assert "connection" not in headers
@@ -80,8 +82,8 @@ def test_a_connection_serves_one_request_after_the_other(connection: socket.sock
 
 
 def test_requests_sent_ahead_are_answered_in_their_order(connection: socket.socket) -> None:
-    one = f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    other = b"GET /_localstack/nothing-here HTTP/1.1\r\nHost: x\r\n\r\n"
+    one = f"GET {HEALTH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    other = b"GET /_localstack/nothing-here HTTP/1.1\r\nHost: localhost\r\n\r\n"
     connection.sendall(one + other)
     raw = b""
     while raw.count(b"HTTP/1.1 ") < 2:
@@ -113,17 +115,17 @@ def test_a_client_that_waits_for_100_continue_gets_it(connection: socket.socket)
 
 
 def test_head_has_no_body(connection: socket.socket) -> None:
-    connection.sendall(f"HEAD {HEALTH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"HEAD {HEALTH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     raw = receive(connection)
     assert raw.startswith(b"HTTP/1.1 200 OK\r\n")
     assert raw.endswith(b"\r\n\r\n")
-    connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert read_response(connection)[0] == "HTTP/1.1 200 OK"
 
 
 @pytest.mark.parametrize(
     "request_line",
-    [f"GET {HEALTH} HTTP/1.0\r\n", f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"],
+    [f"GET {HEALTH} HTTP/1.0\r\n", f"GET {HEALTH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"],
     ids=["HTTP/1.0", "Connection: close"],
 )
 def test_a_connection_ends_where_the_client_says_so(connection: socket.socket, request_line: str) -> None:
@@ -144,13 +146,30 @@ def test_what_is_no_request_is_refused(connection: socket.socket, nonsense: byte
 
 def test_an_offer_of_another_protocol_is_declined(connection: socket.socket) -> None:
     offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-    connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\n{offer}\r\n".encode())
+    connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: localhost\r\n{offer}\r\n".encode())
     assert read_response(connection)[0] == "HTTP/1.1 200 OK"
 
 
 def test_a_target_may_be_a_whole_url(connection: socket.socket) -> None:
-    connection.sendall(f"GET http://127.0.0.1{HEALTH}?x=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"GET http://127.0.0.1{HEALTH}?x=1 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert read_response(connection)[0] == "HTTP/1.1 200 OK"
+
+
+def test_more_hosts_and_origins_can_be_named() -> None:
+    engine = EngineWith(
+        LAB_ALLOWED_HOSTS="engine.test, Other.Test", EXTRA_CORS_ALLOWED_ORIGINS="http://app.test"
+    )
+    engine.up()
+    try:
+        for host in ("engine.test", "other.test:4566", "abc.execute-api.engine.test", "evil.example"):
+            answer = httpx.get(f"{engine.endpoint}{HEALTH}", headers={"Host": host}, trust_env=False)
+            assert answer.status_code == (403 if host == "evil.example" else 200), host
+        for origin in ("http://app.test", "https://app.test", ""):
+            page = {"Sec-Fetch-Site": "cross-site", "Origin": origin}
+            answer = httpx.get(f"{engine.endpoint}{HEALTH}", headers=page, trust_env=False)
+            assert answer.status_code == (200 if origin == "http://app.test" else 403), origin
+    finally:
+        engine.down()
 
 
 def test_bodies_that_do_not_fit_into_memory_limits_come_back_whole(address: tuple[str, int]) -> None:

@@ -114,6 +114,16 @@ class RequestReader:
             raise BadRequestError("the header is too large")
 
 
+def wsgi_names(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as WSGI names them, such as HTTP_HOST; the values of a repeated one joined by commas."""
+    named: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name = "HTTP_" + raw_name.decode("latin-1").upper().replace("-", "_")
+        value = raw_value.decode("latin-1")
+        named[name] = f"{named[name]},{value}" if name in named else value
+    return named
+
+
 def head(status: str, headers: Iterable[tuple[str, str]]) -> bytes:
     """Status line and headers of a response, such as `200 OK`; header names keep their case."""
     lines = [f"HTTP/1.1 {status}\r\n", *(f"{name}: {value}\r\n" for name, value in headers), "\r\n"]

@@ -83,6 +83,13 @@ def search_for_queues_in_short_urls() -> None:
     service_router.is_sqs_queue_url = lambda url: len(url) <= longest and is_queue_url(url)
 
 
+def look_up_no_name_of_s3() -> None:
+    """Let LocalStack's own calls of S3 go to localhost, without asking a name server for `s3.` and LOCALSTACK_HOST."""
+    from localstack.utils.aws import aws_stack
+
+    aws_stack.CACHE_S3_HOSTNAME_DNS_STATUS = False
+
+
 def remember_media_types() -> None:
     """Let LocalStack's serializers choose a media type once for each pair of Accept and Content-Type headers."""
     from functools import lru_cache

@@ -24,7 +24,7 @@ from rolo.gateway.wsgi import WsgiGateway
 
 from lab_localstack import patches
 from lab_localstack.gateway import quicken
-from lab_localstack.http1 import BadRequestError, Request, RequestReader, head
+from lab_localstack.http1 import BadRequestError, Request, RequestReader, head, wsgi_names
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 1024
@@ -217,24 +217,24 @@ class Connection:
             parts = urlsplit(target)
             target = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
         path, _, query = target.partition(b"?")
-        environment = self._environment | {
-            "REQUEST_METHOD": request.method,
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "QUERY_STRING": query.decode("latin-1"),
-            "SERVER_PROTOCOL": f"HTTP/{request.version}",
-            "REQUEST_URI": request.target.decode("latin-1"),
-            "RAW_URI": request.target.decode("latin-1"),
-            "rolo.headers": request.headers,
-            "wsgi.input": request.body,
-        }
-        for raw_name, raw_value in request.headers:
-            name = raw_name.decode("latin-1").upper().replace("-", "_")
-            value = raw_value.decode("latin-1")
-            if name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-                environment[name] = value
-            name = f"HTTP_{name}"
-            environment[name] = f"{environment[name]},{value}" if name in environment else value
-        return environment
+        named = wsgi_names(request.headers)
+        for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if f"HTTP_{name}" in named:
+                named[name] = named[f"HTTP_{name}"]
+        return (
+            self._environment
+            | named
+            | {
+                "REQUEST_METHOD": request.method,
+                "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+                "QUERY_STRING": query.decode("latin-1"),
+                "SERVER_PROTOCOL": f"HTTP/{request.version}",
+                "REQUEST_URI": request.target.decode("latin-1"),
+                "RAW_URI": request.target.decode("latin-1"),
+                "rolo.headers": request.headers,
+                "wsgi.input": request.body,
+            }
+        )
 
     def _refuse(self, status: str) -> None:
         self._socket.sendall(head(status, [("Content-Length", "0"), ("Connection", "close")]))

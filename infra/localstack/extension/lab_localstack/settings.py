@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 class Settings:
     """Each field is the environment variable LAB_<FIELD>; times are in seconds."""
 
+    allowed_hosts: str = ""
+    """Host names, separated by commas, under which the engine answers beside its own; names under them, too."""
     alarm_seconds: float = 1.0
     """How often every alarm is evaluated."""
     queue_metrics_seconds: float = 1.0

@@ -7,13 +7,16 @@ from urllib.parse import unquote
 
 from localstack import config
 from localstack.aws.api import RequestContext
-from localstack.http import Request, Response
+from localstack.http import Request, Response, Router
+from localstack.http.dispatcher import Handler
 from localstack.services.edge import ROUTER
 from localstack.services.moto import call_moto
 from moto.apigatewayv2.models import Api, Stage, apigatewayv2_backends
 from moto.core.exceptions import JsonRESTError
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import Rule
 
+from lab_localstack.guard import PAGES
 from lab_localstack.httpapi import rules
 from lab_localstack.httpapi.gateway import HttpGateway
 
@@ -25,11 +28,11 @@ type Operation = Callable[[RequestContext, Parameters], Any]
 
 
 class ControlPlane:
-    """The operations of the service, and the rules by which the engine's router finds each API."""
+    """The operations of the service, and the rules by which the engine's routers find each API."""
 
     def __init__(self, gateway: HttpGateway) -> None:
         self._gateway = gateway
-        self._rules: dict[str, list[Rule]] = {}
+        self._rules: dict[str, list[tuple[Router[Handler], list[Rule]]]] = {}
 
     def dispatch_table(self) -> dict[str, Operation]:
         """What serves each operation; operations that are not in it are not served."""
@@ -145,19 +148,31 @@ class ControlPlane:
         def serve(request: Request, **path: Any) -> Response:
             return self._gateway.serve(request, account, region, api_id, f"/{path.get('rest', '')}")
 
+        def serve_page(request: Request, **path: Any) -> Response:
+            if not self._gateway.allows_page(request, account, region, api_id):
+                raise NotFound
+            return serve(request, **path)
+
         host = f"{api_id}.execute-api.<regex('.*'):server>"
+        places = (
+            (f"{PREFIX}/{api_id}", None),
+            (f"{PREFIX}/{api_id}/<greedy_path:rest>", None),
+            ("/<greedy_path:rest>", host),
+        )
         self._rules[api_id] = [
-            ROUTER.add(path, serve, host=name, strict_slashes=True, merge_slashes=False)
-            for path, name in (
-                (f"{PREFIX}/{api_id}", None),
-                (f"{PREFIX}/{api_id}/<greedy_path:rest>", None),
-                ("/<greedy_path:rest>", host),
+            (
+                router,
+                [
+                    router.add(path, endpoint, host=name, strict_slashes=True, merge_slashes=False)
+                    for path, name in places
+                ],
             )
+            for router, endpoint in ((ROUTER, serve), (PAGES, serve_page))
         ]
 
     def _withdraw(self, api_id: str) -> None:
-        if served := self._rules.pop(api_id, None):
-            ROUTER.remove(served)
+        for router, served in self._rules.pop(api_id, ()):
+            router.remove(served)
         self._gateway.forget(api_id)
 
 

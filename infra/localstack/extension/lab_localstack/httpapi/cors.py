@@ -47,6 +47,12 @@ def headers(configuration: Mapping[str, Any], origin: str | None, *, preflight: 
     }
 
 
+def allows(configuration: Mapping[str, Any] | None, origin: str | None) -> bool:
+    """Whether pages of another site may call an API; one that does not say its origin may where all may."""
+    allowed = (configuration or {}).get("allowOrigins") or []
+    return "*" in allowed or _allowed_origin(allowed, origin) is not None
+
+
 def _allowed_origin(allowed: list[str], origin: str | None) -> str | None:
     if origin is None:
         return None

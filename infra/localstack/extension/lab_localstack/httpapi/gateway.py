@@ -55,6 +55,17 @@ class HttpGateway:
         self.throttle.forget(api_id)
         self.authorizers.forget(api_id)
 
+    def allows_page(self, request: Request, account: str, region: str, api_id: str) -> bool:
+        """Whether an API's CORS configuration lets the page of another site ask that sends this request.
+
+        API Gateway would answer all of them and leave it to the browser to hide the answer.
+        """
+        api: Api | None = apigatewayv2_backends[account][region].apis.get(api_id)
+        if api is None:
+            return False
+        configuration = cast("Mapping[str, Any] | None", api.cors_configuration)
+        return cors.allows(configuration, request.headers.get("Origin"))
+
     def serve(self, request: Request, account: str, region: str, api_id: str, raw_path: str) -> Response:
         """Answer a request. `raw_path` is the path behind the API's address as the client sent it."""
         observation = Observation()

@@ -130,8 +130,9 @@ def integration_event(call: Call) -> dict[str, Any]:
     event = _common(call)
     event["isBase64Encoded"] = False
     if call.body:
+        headers = call.request.headers
         event["body"], event["isBase64Encoded"] = encode_body(
-            call.body, call.request.headers.get("Content-Type")
+            call.body, headers.get("Content-Type"), headers.get("Content-Encoding")
         )
     return event
 
@@ -159,10 +160,15 @@ def _common(call: Call) -> dict[str, Any]:
     return event | {name: value for name, value in optional.items() if value}
 
 
-def encode_body(body: bytes, content_type: str | None) -> tuple[str, bool]:
-    """A body as the event carries it, and whether it is base64: text of a text type is not, all else is."""
+def encode_body(
+    body: bytes, content_type: str | None, content_encoding: str | None = None
+) -> tuple[str, bool]:
+    """A body as the event carries it, and whether it is base64: text of a text type is not, all else is.
+
+    A body with an encoding is never decoded: what is compressed arrives so.
+    """
     media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type.startswith("text/") or media_type in TEXT_TYPES:
+    if not content_encoding and (media_type.startswith("text/") or media_type in TEXT_TYPES):
         try:
             return body.decode("utf-8"), False
         except UnicodeDecodeError:

@@ -19,6 +19,8 @@ from localstack.services.lambda_.invocation.execution_environment import (
 from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InitializationType
 
+from lab_localstack.outside import NO_METADATA
+
 STARTS_AT_ONCE = max(2, os.cpu_count() or 1)
 """Environments of one version in their init phase at the same time: more would only slow each other down."""
 AT_WORK = (RuntimeStatus.STARTING, RuntimeStatus.INVOKING)
@@ -26,6 +28,10 @@ AT_WORK = (RuntimeStatus.STARTING, RuntimeStatus.INVOKING)
 
 class Environment(ExecutionEnvironment):
     """An execution environment without a timer thread of its own: `Environments` looks after it."""
+
+    def get_environment_variables(self) -> dict[str, str]:
+        """What the function finds in its environment."""
+        return NO_METADATA | super().get_environment_variables()
 
     def start(self) -> None:
         """The init phase. It counts as idle from then on, whether an invocation waits for it or not."""

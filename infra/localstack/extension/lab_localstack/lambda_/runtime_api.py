@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
-from lab_localstack.http1 import BadRequestError, Request, RequestReader, head
+from lab_localstack.guard import refusal
+from lab_localstack.http1 import BadRequestError, Request, RequestReader, head, wsgi_names
 
 HOST = "127.0.0.1"
 PREFIX = "/2018-06-01/runtime"
@@ -90,6 +91,9 @@ class RuntimeApi:
 
     def _dispatch(self, connection: "_Connection", request: Request) -> None:
         path = request.target.decode("latin-1")
+        if reason := refusal(wsgi_names(request.headers)):  # a page would take a function's invocations away
+            connection.reply(403, f"{reason}\n".encode(), {"Content-Type": "text/plain"})
+            return
         match (request.method, *path.removeprefix(PREFIX).strip("/").split("/")):
             case ("GET", "invocation", "next"):
                 self._asking = connection
