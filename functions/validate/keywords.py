@@ -5,21 +5,19 @@ jsonschema's own `multipleOf` raises on numbers beyond Decimal's precision, and 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError, validators
+
+from functions.validate.quick import is_integer, is_multiple
 
 
 def _multiple_of(_validator: Any, divisor: Decimal, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     if isinstance(instance, bool) or not isinstance(instance, int | Decimal):
         return
-    try:
-        exact = Decimal(instance) % divisor == 0
-    except DecimalException:
-        # Too large for Decimal's precision: then its last digit alone says it.
-        exact = _exponent(Decimal(instance)) >= _exponent(divisor)
-    if not exact:
+    # Too large for Decimal's precision? Then its last digit alone says it.
+    if not is_multiple(instance, divisor) and _exponent(Decimal(instance)) < _exponent(divisor):
         yield ValidationError(f"must have at most {-_exponent(divisor)} decimals")
 
 
@@ -60,6 +58,7 @@ OrderValidator: Any = _extend(
         "additionalProperties": _additional_properties,
         "enum": _enum,
     },
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: is_integer(value)),
 )
 
 _REASONS: Mapping[str, Callable[[Any], str]] = {
