@@ -55,6 +55,13 @@ MUTATIONS = (
         "return True",
     ),
     Mutation(
+        "an amount is checked exactly",
+        "validate/quick.py",
+        "_EXACT.remainder(Decimal(number), divisor) == 0",
+        "Decimal(number) % divisor == 0",
+    ),
+    Mutation("money has two decimals", "processor/order.py", ".quantize(CENT)", ""),
+    Mutation(
         "retries wait, with full jitter",
         "common/backoff.py",
         "rng.uniform(0, ",
