@@ -48,6 +48,11 @@ def _exponent(number: Decimal) -> int:
     return exponent if isinstance(exponent, int) else 0
 
 
+def _is_integer(_checker: Any, instance: Any) -> bool:
+    return is_integer(instance)
+
+
+_draft: Any = Draft202012Validator
 _extend: Any = validators.extend  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 OrderValidator: Any = _extend(
@@ -58,7 +63,7 @@ OrderValidator: Any = _extend(
         "additionalProperties": _additional_properties,
         "enum": _enum,
     },
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: is_integer(value)),
+    type_checker=_draft.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
 _REASONS: Mapping[str, Callable[[Any], str]] = {

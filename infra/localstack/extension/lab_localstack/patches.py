@@ -161,14 +161,16 @@ def read_json_within_bounds(*modules: str) -> None:
     from lab_localstack import documents
 
     for name in modules:
-        import_module(f"localstack.services.{name}").json = documents.MODULE  # pyright: ignore[reportAttributeAccessIssue]
+        module: Any = import_module(f"localstack.services.{name}")
+        module.json = documents.MODULE
 
 
 def take_input_paths_of_any_event() -> None:
     """Let a path that an event has not, such as the first member of a number, be nothing; LocalStack raises."""
     from localstack.services.events import target
 
-    extract = target.extract_jsonpath
+    module: Any = target
+    extract = module.extract_jsonpath
 
     def extracted(event: Any, path: str) -> Any:
         try:
@@ -176,7 +178,7 @@ def take_input_paths_of_any_event() -> None:
         except (TypeError, KeyError, AttributeError):
             return []
 
-    target.extract_jsonpath = extracted
+    module.extract_jsonpath = extracted
 
 
 @cache

@@ -56,7 +56,9 @@ def encodable(text: str) -> str:
 
 def encodable_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A message's attributes in encodable text."""
-    return attributes and {
+    if attributes is None:
+        return None
+    return {
         encodable(name): {
             part: encodable(value) if isinstance(value, str) else value for part, value in attribute.items()
         }

@@ -86,13 +86,9 @@ class LabSqsProvider(SqsProvider):
         message_attributes: Any = None,
         **kwargs: Any,
     ) -> Any:
-        return super().send_message(
-            context,
-            queue_url,
-            limits.encodable(message_body),
-            message_attributes=limits.encodable_attributes(message_attributes),  # pyright: ignore[reportArgumentType]
-            **kwargs,
-        )
+        attributes: Any = limits.encodable_attributes(message_attributes)
+        body = limits.encodable(message_body)
+        return super().send_message(context, queue_url, body, message_attributes=attributes, **kwargs)
 
     def send_message_batch(self, context: RequestContext, queue_url: str, entries: Any, **kwargs: Any) -> Any:
         for entry in entries:
