@@ -46,6 +46,15 @@ MUTATIONS = {
         "self not in (Category.VALIDATION, Category.PERMANENT)",
         "True",
     ),
+    "an amount is checked exactly": Mutation(
+        "functions/validate/quick.py",
+        "is_multiple",
+        "_EXACT.remainder(Decimal(number), divisor) == 0",
+        "Decimal(number) % divisor == 0",
+    ),
+    "money has two decimals": Mutation(
+        "functions/processor/order.py", "_money", "Decimal(number).quantize(CENT)", "Decimal(number)"
+    ),
     "retries wait, with full jitter": Mutation(
         "functions/common/backoff.py",
         "full_jitter",

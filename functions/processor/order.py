@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+CENT = Decimal("0.01")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -17,7 +19,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Order:
-    """A valid order. `amount` is what the customer agreed to pay."""
+    """A valid order. `amount` is what the customer agreed to pay. Money has two decimals, however it was written."""
 
     order_id: str
     amount: Decimal
@@ -31,11 +33,16 @@ def order_from(document: Mapping[str, Any]) -> Order:
     money: Mapping[str, Any] = document.get("total", document)
     return Order(
         order_id=document["orderId"],
-        amount=Decimal(money["amount"]),
+        amount=_money(money["amount"]),
         currency=money.get("currency"),
         customer_id=document.get("customerId"),
         lines=tuple(
-            Line(line["sku"], int(line["quantity"]), Decimal(line["unitPrice"]))
+            Line(line["sku"], int(line["quantity"]), _money(line["unitPrice"]))
             for line in document.get("items", [])
         ),
     )
+
+
+def _money(number: int | Decimal) -> Decimal:
+    """The schema's bound keeps it to 14 digits: this is exact, as are the sums of prices, and DynamoDB takes 38."""
+    return Decimal(number).quantize(CENT)

@@ -5,21 +5,19 @@ jsonschema's own `multipleOf` raises on numbers beyond Decimal's precision, and 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError, validators
+
+from functions.validate.quick import is_integer, is_multiple
 
 
 def _multiple_of(_validator: Any, divisor: Decimal, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     if isinstance(instance, bool) or not isinstance(instance, int | Decimal):
         return
-    try:
-        exact = Decimal(instance) % divisor == 0
-    except DecimalException:
-        # Too large for Decimal's precision: then its last digit alone says it.
-        exact = _exponent(Decimal(instance)) >= _exponent(divisor)
-    if not exact:
+    # Too large for Decimal's precision? Then its last digit alone says it.
+    if not is_multiple(instance, divisor) and _exponent(Decimal(instance)) < _exponent(divisor):
         yield ValidationError(f"must have at most {-_exponent(divisor)} decimals")
 
 
@@ -50,6 +48,11 @@ def _exponent(number: Decimal) -> int:
     return exponent if isinstance(exponent, int) else 0
 
 
+def _is_integer(_checker: Any, instance: Any) -> bool:
+    return is_integer(instance)
+
+
+_draft: Any = Draft202012Validator
 _extend: Any = validators.extend  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 OrderValidator: Any = _extend(
@@ -60,6 +63,7 @@ OrderValidator: Any = _extend(
         "additionalProperties": _additional_properties,
         "enum": _enum,
     },
+    type_checker=_draft.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
 _REASONS: Mapping[str, Callable[[Any], str]] = {

@@ -6,10 +6,13 @@ would pass there (a property test compares the two); what does not pass is for j
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, DecimalException
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from typing import Any, cast
 
 type Check = Callable[[Any], bool]
+
+_EXACT = Context(traps=[Inexact, InvalidOperation])
+"""Raises where the usual context rounds: a remainder of 1e-2000000 is 0 there."""
 
 ANNOTATIONS = frozenset({"$schema", "$id", "title", "description"})
 
@@ -36,14 +39,15 @@ def _all(checks: list[Check]) -> Check:
     return checks[0] if len(checks) == 1 else check
 
 
+def is_integer(value: Any) -> bool:
+    """Whether JSON Schema calls it an integer: 2.0 and 1e2 are integers, too."""
+    return type(value) is int or (type(value) is Decimal and value == value.to_integral_value())
+
+
 def _type(name: str, _schema: Mapping[str, Any]) -> Check:
-    wanted = {
-        "string": (str,),
-        "object": (dict,),
-        "array": (list,),
-        "integer": (int,),
-        "number": (int, Decimal),
-    }
+    if name == "integer":
+        return is_integer
+    wanted = {"string": (str,), "object": (dict,), "array": (list,), "number": (int, Decimal)}
     exact = wanted[name]
     return lambda instance: type(instance) in exact
 
@@ -76,14 +80,12 @@ def _items(schema: Mapping[str, Any], _schema: Mapping[str, Any]) -> Check:
     return check
 
 
-def _multiple_of(divisor: Decimal, _schema: Mapping[str, Any]) -> Check:
-    def check(instance: Any) -> bool:
-        try:
-            return Decimal(instance) % divisor == 0
-        except DecimalException:
-            return False
-
-    return check
+def is_multiple(number: int | Decimal, divisor: Decimal) -> bool:
+    """Whether a number is surely a multiple of a divisor; False also where that takes more than 28 digits to tell."""
+    try:
+        return _EXACT.remainder(Decimal(number), divisor) == 0
+    except DecimalException:
+        return False
 
 
 def _pattern(pattern: str, _schema: Mapping[str, Any]) -> Check:
@@ -102,7 +104,7 @@ def _required(names: list[str], _schema: Mapping[str, Any]) -> Check:
 
 
 def _const(value: Any, _schema: Mapping[str, Any]) -> Check:
-    return lambda instance: type(instance) is type(value) and instance == value
+    return lambda instance: type(instance) is not bool and instance == value
 
 
 def _additional_properties(_value: Any, schema: Mapping[str, Any]) -> Check:
@@ -122,7 +124,7 @@ _KEYWORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], Check]] = {
     "minimum": lambda bound, _: lambda instance: instance >= bound,
     "maximum": lambda bound, _: lambda instance: instance <= bound,
     "exclusiveMinimum": lambda bound, _: lambda instance: instance > bound,
-    "multipleOf": _multiple_of,
+    "multipleOf": lambda divisor, _: lambda instance: is_multiple(instance, divisor),
     "maxItems": lambda bound, _: lambda instance: len(instance) <= bound,
     "items": _items,
     "required": _required,

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common import aws
-from functions.common.errors import AWS_ERRORS, type_of
+from functions.common.errors import AWS_ERRORS, MalformedJsonError, type_of
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
 from functions.common.partial_batch import partial_batch_response
-from functions.common.settings import valve_settings
+from functions.common.settings import SQS_MAX_VISIBILITY_SECONDS, valve_settings
 from functions.valve.reminder import Reminder
 
 RETRY_SECONDS = 2
@@ -53,8 +53,14 @@ class Valve:
         A reminder that is delivered twice, late or after a crash does the same again: before its time it
         pauses and hides itself until then, after its time it resumes.
         """
-        reminder = Reminder.from_text(body)
-        seconds = max(0, round(reminder.resume_at - self.now()))
+        try:
+            reminder = Reminder.from_text(body)
+        except (
+            MalformedJsonError
+        ) as error:  # nothing that this queue was made for: it would come back for ever
+            log_problem("mapping.no_reminder", errorMessage=str(error))
+            return True
+        seconds = min(max(0, round(reminder.resume_at - self.now())), SQS_MAX_VISIBILITY_SECONDS)
         try:
             self.mappings.update_event_source_mapping(UUID=self.mapping_id, Enabled=seconds == 0)
         except AWS_ERRORS as error:

@@ -4,9 +4,14 @@ One message for both: as long as the mapping is paused, its reminder is a hidden
 DLQ. No process waits, so none can die and leave the mapping paused.
 """
 
-import json
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self, cast
+
+from functions.common import codec
+from functions.common.errors import MalformedJsonError
+
+LATEST = 253_402_300_799
+"""The end of the year 9999, in epoch seconds."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +23,14 @@ class Reminder:
 
     def as_text(self) -> str:
         """The message's body."""
-        return json.dumps(asdict(self))
+        return codec.dumps(asdict(self))
 
     @classmethod
     def from_text(cls, body: str) -> Self:
-        """The reminder of a body. Raises ValueError, KeyError or TypeError for anything else."""
-        document = json.loads(body)
-        return cls(circuit=str(document["circuit"]), resume_at=int(document["resume_at"]))
+        """The reminder of a body. Raises MalformedJsonError for anything else."""
+        document = codec.loads(body)
+        given = cast(dict[str, Any], document) if isinstance(document, dict) else {}
+        circuit, resume_at = given.get("circuit"), given.get("resume_at")
+        if not (isinstance(circuit, str) and type(resume_at) is int and 0 <= resume_at <= LATEST):
+            raise MalformedJsonError("this is not a reminder")
+        return cls(circuit, resume_at)

@@ -283,6 +283,50 @@ def test_messages_that_no_filter_matches_are_dropped(make: Callable[..., Pipelin
     eventually(lambda: pipeline.queue.depth() == (0, 0))
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        {"body": {"kind": [{"prefix": {"equals-ignore-case": "want"}}]}},
+        {"body": {"kind": [{"wildcard": "*want*ed"}]}},
+    ],
+    ids=["a prefix in any case", "a wildcard"],
+)
+def test_a_body_that_no_filter_can_read_costs_no_other_message_of_its_batch(
+    make: Callable[..., Pipeline], pattern: dict[str, Any]
+) -> None:
+    pipeline = make(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}, Enabled=False)
+    wanted = [f'{{"kind":"wanted","n":{number}}}' for number in range(4)]
+    deep = '{"kind":"wanted","x":' + "[" * 50_000 + "]" * 50_000 + "}"
+    many = json.dumps({"kind": list(range(2000)), "n": list(range(2000))})
+    pipeline.queue.send(
+        *wanted,
+        deep,
+        many,
+        '{"kind":5}',
+        '{"kind":' + "9" * 5000 + "}",
+        '{"kind":NaN}',
+        '{"kind":"wa\\ud800"}',
+    )
+    pipeline.mapping.update(Enabled=True)
+    said = pipeline.handled(*wanted)
+    assert sorted(body for each in said for body in each["bodies"]) == sorted(wanted)
+    assert {count for each in said for count in each["receives"]} == {"1"}
+    eventually(lambda: pipeline.queue.depth() == (0, 0))
+
+
+def test_a_body_that_is_nested_deeply_reaches_the_function_together_with_the_others(
+    make: Callable[..., Pipeline],
+) -> None:
+    """Without a filter no body is looked into."""
+    pipeline = make(Enabled=False)
+    others = [f"n{number}" for number in range(9)]
+    deep = "[" * 50_000 + "]" * 50_000
+    pipeline.queue.send(*others, deep)
+    pipeline.mapping.update(Enabled=True)
+    assert {count for each in pipeline.handled(*others, deep[:40]) for count in each["receives"]} == {"1"}
+    eventually(lambda: pipeline.queue.depth() == (0, 0))
+
+
 # how its answer is understood
 
 

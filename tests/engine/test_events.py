@@ -90,6 +90,40 @@ def test_an_event_reaches_the_subscribers_of_a_topic(bus: Bus) -> None:
     assert event["detail-type"] == "OrderFailed"
 
 
+def test_an_entry_that_cannot_be_read_fails_alone(bus: Bus) -> None:
+    bus.put_target(bus.queue_arn)
+    entry = {"EventBusName": bus.name, "Source": "test", "DetailType": "OrderFailed"}
+    hostile = [
+        "[" * 50_000 + "]" * 50_000,
+        '{"a":' * 50_000 + "1" + "}" * 50_000,
+        '{"a":NaN}',
+        '{"a":1e400}',
+        '{"a":1',
+    ]
+    details = ['{"n":0}', *hostile, '{"n":1,"a":"\\ud800"}', '{"n":2,"a":"\ud800"}']
+    result = bus.events.put_events(Entries=[entry | {"Detail": detail} for detail in details])
+    codes = [answer.get("ErrorCode") for answer in result["Entries"]]
+    assert codes == [None, *["MalformedDetail"] * len(hostile), None, None]
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 3)
+    assert sorted(event["detail"]["n"] for event in arrived) == [0, 1, 2]
+
+
+def test_an_event_that_one_rule_cannot_be_asked_of_reaches_the_others(bus: Bus) -> None:
+    """A prefix of a number, on AWS no match, is an error in LocalStack's matcher. Rules are asked in their order."""
+    bus.events.delete_rule(Name="failed", EventBusName=bus.name)
+    pattern = {"detail": {"n": [{"prefix": {"equals-ignore-case": "x"}}]}}
+    bus.events.put_rule(Name="first", EventBusName=bus.name, EventPattern=json.dumps(pattern))
+    bus.put_rule()
+    bus.put_target(bus.queue_arn)
+
+    bus.put_events("OrderFailed", "OrderFailed")
+
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 2)
+    bus.events.delete_rule(Name="first", EventBusName=bus.name)
+
+
 def test_a_target_that_does_not_exist_is_a_failed_invocation(bus: Bus, cloudwatch: Any) -> None:
     bus.put_target(f"{bus.topic}-unknown")
 

@@ -444,3 +444,33 @@ def test_query_definitions_are_kept_by_id(logs: Any) -> None:
     assert (found["queryDefinitionId"], found["queryString"]) == (identifier, "limit 2")
     assert logs.delete_query_definition(queryDefinitionId=identifier)["success"] is True
     assert logs.describe_query_definitions(queryDefinitionNamePrefix=name)["queryDefinitions"] == []
+
+
+def test_lines_that_no_filter_can_read_cost_no_other_line_its_metric(
+    logs: Any, cloudwatch: Any, group: str, namespace: str
+) -> None:
+    transformation = {"metricNamespace": namespace, "metricName": "a", "metricValue": "$.a"}
+    logs.put_metric_filter(
+        logGroupName=group,
+        filterName="a",
+        filterPattern="{ $.a EXISTS }",
+        metricTransformations=[transformation],
+    )
+    directive = {"Namespace": namespace, "Metrics": [{"Name": "b", "Unit": []}], "Dimensions": [[]]}
+    write(
+        logs,
+        group,
+        {"a": 1},
+        '{"a":' + "[" * 50_000 + "]" * 50_000 + "}",
+        '{"a":' + "9" * 4000 + "}",
+        '{"a":"NaN"}',
+        '{"a":1e400}',
+        '{"a":"\ud800"}',
+        "[ " * 50_000,
+        {"b": 1, "_aws": {"Timestamp": now(), "CloudWatchMetrics": [directive]}},
+        {"a": 2},
+    )
+    found = metric(cloudwatch, namespace, "a")
+    assert found is not None
+    assert (found["SampleCount"], found["Sum"]) == (2, 3)
+    assert metric(cloudwatch, namespace, "b") is None

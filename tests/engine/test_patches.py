@@ -1,6 +1,7 @@
 """What the extension's patches rely on in LocalStack: a failure means that the base changed."""
 
 import subprocess
+from pathlib import Path
 
 from lab import paths
 
@@ -225,3 +226,45 @@ assert chain.index(handlers.content_decoder) < chain.index(handlers.serve_edge_r
 print("ok")
 """
     ).endswith("ok")
+
+
+def test_localstack_parses_by_the_name_json_where_it_is_replaced() -> None:
+    assert in_engine(
+        """
+from lab_localstack import documents, patches
+from localstack.services.events import event_rule_engine, target, utils
+from localstack.services.sns import filter
+patches.match_within_bounds()
+patches.read_json_within_bounds("events.utils", "events.target")
+for module in (event_rule_engine, filter, utils, target):
+    assert module.json.loads is documents.loads and module.json.dumps, module
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_localstacks_matchers_ask_their_conditions_and_flatten_documents_by_the_names_that_are_replaced() -> (
+    None
+):
+    assert in_engine(
+        """
+import inspect
+from localstack.services.events.event_rule_engine import EventRuleEngine
+from localstack.services.events import target
+from localstack.services.sns.filter import SubscriptionFilter
+for matcher in (EventRuleEngine, SubscriptionFilter):
+    source = inspect.getsource(matcher)
+    assert "self._evaluate_condition(" in source and "self.flatten_payload(" in source, matcher
+assert "self._evaluate_wildcard(" in inspect.getsource(EventRuleEngine)
+assert "extract_jsonpath(" in inspect.getsource(target.get_template_replacements)
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_the_extension_parses_json_in_one_place_but_for_motos_own_answers() -> None:
+    extension = paths.ROOT / "infra" / "localstack" / "extension" / "lab_localstack"
+    parsing = {
+        path.relative_to(extension) for path in extension.rglob("*.py") if "json.loads(" in path.read_text()
+    }
+    assert {path for path in parsing if path.parts[0] != "dynamodb"} == {Path("documents.py")}

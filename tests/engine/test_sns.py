@@ -80,3 +80,29 @@ def test_a_delivery_to_a_queue_that_is_gone_has_failed(topic: Topic, aws: Callab
     topic.sns.publish(TopicArn=topic.arn, Message="x")
     eventually(lambda: topic.metric("NumberOfNotificationsFailed") == 1)
     assert topic.metric("NumberOfNotificationsDelivered") == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "message", "array"),
+    [
+        ({"a": ["x"]}, '{"a":' + "[" * 50_000 + "]" * 50_000 + "}", None),
+        ({"a": [{"prefix": "x"}]}, '{"a":5}', None),
+        ({"a": [{"numeric": ["<", 5]}]}, '{"a":' + "9" * 5000 + "}", None),
+        ({"a": [1], "b": [-1]}, json.dumps({"a": list(range(3000)), "b": list(range(3000))}), None),
+        ({"a": ["x"]}, "m", "5"),
+        ({"a": ["x"]}, "m", "[" * 50_000),
+        ({"a": [{"prefix": "x"}]}, "m", "[5]"),
+    ],
+    ids=["nested", "a number", "many digits", "lists", "no array", "a nested array", "an array of numbers"],
+)
+def test_a_message_that_a_filter_policy_cannot_read_is_filtered_out_and_reaches_the_others(
+    topic: Topic, aws: Callable[..., Any], policy: Any, message: str, array: str | None
+) -> None:
+    scope = "MessageAttributes" if array else "MessageBody"
+    topic.subscribe_queue(FilterPolicyScope=scope, FilterPolicy=json.dumps(policy))
+    open_to_all = topic.subscribe_queue()
+    attributes = {"a": {"DataType": "String.Array", "StringValue": array}} if array else dict[str, Any]()
+    topic.sns.publish(TopicArn=topic.arn, Message=message, MessageAttributes=attributes)
+    received = eventually(lambda: aws("sqs").receive_message(QueueUrl=open_to_all).get("Messages"))
+    assert json.loads(received[0]["Body"])["Message"] == message
+    eventually(lambda: topic.metric("NumberOfNotificationsFilteredOut") == 1)

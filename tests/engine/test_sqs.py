@@ -111,6 +111,72 @@ def test_a_message_beyond_the_limits_is_refused_alone_and_in_a_batch(
     assert [message["Body"] for message in receive(sqs, queue)] == ["good"]
 
 
+def test_a_message_of_characters_that_sqs_refuses_fails_alone(sqs: Any, make_queue: MakeQueue) -> None:
+    """Allowed are #x9, #xA, #xD and #x20 on, without surrogates and #xFFFE (API reference, SendMessageBatch)."""
+    queue = make_queue()
+    good = {
+        "a.b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        "n": {"DataType": "Number", "StringValue": "-1e9"},
+    }
+    hostile: list[tuple[str, dict[str, Any]]] = [
+        ("half \ud800", {}),
+        ("\x00", {}),
+        ("x", {"a": {"DataType": "String", "StringValue": "\udfff"}}),
+        ("x", {"\ud800": {"DataType": "String", "StringValue": "x"}}),
+        ("x", {"a": {"DataType": "Number", "StringValue": "NaN"}}),
+        ("x", {"a": {"DataType": "Number", "StringValue": "1_0"}}),
+    ]
+    messages = [("first", good), *hostile, ("last \U0010ffff", good)]
+    entries = [
+        {"Id": str(number), "MessageBody": body, "MessageAttributes": attributes}
+        for number, (body, attributes) in enumerate(messages)
+    ]
+    result = sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [sent["Id"] for sent in result["Successful"]] == ["0", "7"]
+    assert {failed["SenderFault"] for failed in result["Failed"]} == {True}
+    for body, attributes in hostile:
+        with pytest.raises(ClientError) as refused:
+            sqs.send_message(QueueUrl=queue.url, MessageBody=body, MessageAttributes=attributes)
+        assert code(refused) in ("InvalidMessageContents", "InvalidParameterValue")
+    received = receive(sqs, queue)
+    assert sorted(message["Body"] for message in received) == ["first", "last \U0010ffff"]
+    assert [message["MessageAttributes"]["a.b"]["BinaryValue"] for message in received] == [b"\x00\xff"] * 2
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"VisibilityTimeout": "9" * 5000},
+        {"RedrivePolicy": "[" * 50_000},
+        {"RedrivePolicy": '{"maxReceiveCount":1e400,"deadLetterTargetArn":"x"}'},
+    ],
+    ids=["5,000 digits", "nested", "infinite"],
+)
+def test_a_queue_attribute_of_extreme_shape_is_refused(
+    sqs: Any, make_queue: MakeQueue, attributes: dict[str, str]
+) -> None:
+    queue = make_queue()
+    with pytest.raises(ClientError) as refused:
+        sqs.set_queue_attributes(QueueUrl=queue.url, Attributes=attributes)
+    assert code(refused) in ("InvalidAttributeValue", "InvalidParameterValue")
+
+
+def test_a_move_task_takes_any_message_along_as_it_is(sqs: Any, make_queue: MakeQueue) -> None:
+    target, source = make_queue(), make_queue()
+    sqs.set_queue_attributes(QueueUrl=target.url, Attributes={"RedrivePolicy": redrive_to(source, after=1)})
+    bodies = ["[" * 50_000, '{"a":' + "9" * 5000 + "}", "NaN", "\u2028", '"\\ud800"']
+    attributes = {
+        f"{number}": {"DataType": f"Number.{number}", "StringValue": "-1e-9"} for number in range(9)
+    } | {"bytes": {"DataType": "Binary", "BinaryValue": b"\x00"}}
+    for body in bodies:
+        sqs.send_message(QueueUrl=source.url, MessageBody=body, MessageAttributes=attributes)
+    sqs.start_message_move_task(SourceArn=source.arn, DestinationArn=target.arn)
+    moved: list[dict[str, Any]] = []
+    eventually(lambda: moved.extend(receive(sqs, target)) or len(moved) == len(bodies))
+    assert sorted(message["Body"] for message in moved) == sorted(bodies)
+    assert all(message["MessageAttributes"] == attributes for message in moved)
+
+
 def test_a_batch_has_at_most_ten_messages_and_one_mebibyte(sqs: Any, make_queue: MakeQueue) -> None:
     queue = make_queue()
 

@@ -3,6 +3,7 @@
 import json
 import random
 import uuid
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -128,6 +129,59 @@ def test_a_message_that_is_no_order_dies_without_delaying_its_neighbours(
     message = eventually(lambda: dead_letter_of(pipeline, marker), within=20)
     assert message is not None
     assert attribute(message, "errorCategory") == "VALIDATION"
+
+
+@pytest.fixture
+def paused(pipeline: Pipeline) -> Iterator[Callable[[], None]]:
+    """The worker receives nothing until this is called: what is sent meanwhile comes to it in one batch."""
+    client = pipeline.aws.client("lambda")
+    mapping: Any = {"UUID": pipeline.stack.worker_event_source_mapping_id}
+
+    def enable(*, enabled: bool) -> None:
+        client.update_event_source_mapping(**mapping, Enabled=enabled)
+        state = "Enabled" if enabled else "Disabled"
+        eventually(lambda: client.get_event_source_mapping(**mapping)["State"] == state, within=20)
+
+    enable(enabled=False)
+    yield lambda: enable(enabled=True)
+    enable(enabled=True)
+
+
+HOSTILE = {
+    "nested lists": '{"orderId":"MARK","x":' + "[" * 50_000 + "]" * 50_000 + "}",
+    "nested objects": '{"orderId":"MARK","x":' + '{"x":' * 50_000 + "1" + "}" * 50_001,
+    "5,000 digits": '{"orderId":"MARK","amount":' + "9" * 5000 + "}",
+    "a tiny amount": '{"orderId":"MARK","amount":1e-2000000}',
+    "half a surrogate pair": '{"orderId":"MARK\\ud800","amount":1}',
+    "twice the same name": '{"orderId":"MARK","amount":1,"amount":[]}',
+}
+
+
+def test_bodies_that_no_parser_likes_die_of_their_own_cause_and_cost_no_order_of_their_batch(
+    pipeline: Pipeline, paused: Callable[[], None]
+) -> None:
+    run = uuid.uuid4().hex[:8]
+    orders_of_run = [new_order(orderId=f"beside-{run}-{number}") for number in range(10 - len(HOSTILE))]
+    bodies = [*map(json.dumps, orders_of_run), *(text.replace("MARK", run) for text in HOSTILE.values())]
+    sent = pipeline.aws.client("sqs").send_message_batch(
+        QueueUrl=pipeline.stack.queue_url,
+        Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)],
+    )
+    assert "Failed" not in sent
+    paused()
+
+    for order_of_run in orders_of_run:
+        assert processed(pipeline, order_of_run["orderId"]).executions == 1
+    letters: dict[str, dict[str, Any]] = {}
+
+    def all_dead() -> bool:
+        letters.update({m["MessageId"]: m for m in dead_letters(pipeline) if run in m["Body"]})
+        return len(letters) == len(HOSTILE)
+
+    eventually(all_dead, within=20)
+    assert {attribute(message, "errorCategory") for message in letters.values()} == {"VALIDATION"}
+    assert {attribute(message, "receiveCount") for message in letters.values()} == {"1"}
+    eventually(lambda: pipeline.queue().total == 0, within=20)
 
 
 def test_the_same_order_submitted_twice_has_one_effect(pipeline: Pipeline, api: Api) -> None:

@@ -54,6 +54,26 @@ class World:
         return self.valve.apply(Reminder("price-service", resume_at).as_text(), "handle")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "no JSON",
+        "[" * 50_000,
+        "[]",
+        '{"circuit":"c"}',
+        '{"circuit":"c","resume_at":1e400}',
+        '{"circuit":"c","resume_at":' + "9" * 400 + "}",
+        '{"circuit":["c"],"resume_at":1}',
+    ],
+    ids=["no JSON", "nested", "a list", "no time", "infinite", "after all time", "no circuit"],
+)
+def test_what_is_not_a_reminder_changes_nothing_and_does_not_come_back(body: str) -> None:
+    world = World()
+    assert world.valve.apply(body, "handle")
+    assert world.enabled
+    assert world.hidden == []
+
+
 def test_a_reminder_pauses_the_mapping_and_waits_for_its_time() -> None:
     world = World()
     assert not world.remind(NOW + 30)

@@ -1,6 +1,10 @@
 """Everything this extension changes in LocalStack where that has no plug point, each with its reason."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
+
+from lab_localstack import globs
 
 
 def use_own_lambda_classes() -> None:
@@ -134,7 +138,7 @@ def quicken_dynamodb() -> None:
     A parsed update expression can be shared: its validator copies it. Updates of whole attributes are carried out
     without it.
     """
-    from functools import cache, lru_cache
+    from functools import lru_cache
 
     from moto.core import responses
     from moto.dynamodb.comparisons import ConditionExpressionParser
@@ -151,3 +155,68 @@ def quicken_dynamodb() -> None:
     parser.parse, parser._make_operand = conditions.parse, conditions.make_operand
     backend: Any = DynamoDBBackend
     backend.update_item = updates.update_item
+
+
+def read_json_within_bounds(*modules: str) -> None:
+    """Let modules of LocalStack parse JSON as this extension does.
+
+    Python's own reader raises RecursionError on deep nesting, which nothing there expects: one message ends the
+    handling of all that are at hand.
+    """
+    from importlib import import_module
+
+    from lab_localstack import documents
+
+    for name in modules:
+        module: Any = import_module(f"localstack.services.{name}")
+        module.json = documents.MODULE
+
+
+def take_input_paths_of_any_event() -> None:
+    """Let a path that an event has not, such as the first member of a number, be nothing; LocalStack raises."""
+    from localstack.services.events import target
+
+    module: Any = target
+    extract = module.extract_jsonpath
+
+    def extracted(event: Any, path: str) -> Any:
+        try:
+            return extract(event, path)
+        except (TypeError, KeyError, AttributeError):
+            return []
+
+    module.extract_jsonpath = extracted
+
+
+@cache
+def match_within_bounds() -> None:
+    """Let event patterns and filter policies be asked of any document.
+
+    LocalStack's matchers raise where an operator meets a value of another type, which on AWS does not match, and take
+    the product of all lists of a document: two of 100,000 members fill the memory.
+    """
+    from localstack.services.events.event_rule_engine import EventRuleEngine
+    from localstack.services.sns.filter import SubscriptionFilter
+
+    from lab_localstack.events.matching import flattened
+
+    read_json_within_bounds("events.event_rule_engine", "sns.filter")
+    matchers: tuple[Any, ...] = (EventRuleEngine, SubscriptionFilter)
+    for matcher in matchers:
+        matcher._evaluate_condition = _false_where_types_differ(matcher._evaluate_condition)
+        matcher.flatten_payload = staticmethod(flattened)
+    matchers[0]._evaluate_wildcard = staticmethod(_fits_wildcard)
+
+
+def _false_where_types_differ(evaluate: Callable[..., bool]) -> Callable[..., bool]:
+    def evaluated(*args: Any, **kwargs: Any) -> bool:
+        try:
+            return evaluate(*args, **kwargs)
+        except (TypeError, AttributeError, ValueError):
+            return False
+
+    return evaluated
+
+
+def _fits_wildcard(pattern: str, value: Any) -> bool:
+    return isinstance(value, str) and globs.fits(pattern, value)

@@ -12,6 +12,7 @@ from typing import Any
 from localstack.aws.connect import connect_to
 from localstack.utils.aws.client_types import ServicePrincipal
 
+from lab_localstack import documents
 from lab_localstack.cloudwatch import notifications
 from lab_localstack.cloudwatch.evaluation import State, evaluate, reason
 from lab_localstack.cloudwatch.models import STORES, Alarm, AlarmState, now
@@ -135,7 +136,7 @@ class AlarmEvaluator:
                 "oldState": {
                     "stateValue": old.value,
                     "stateReason": old.reason,
-                    **({"stateReasonData": json.loads(old.data)} if old.data else {}),
+                    **({"stateReasonData": documents.loads(old.data)} if old.data else {}),
                 },
                 "newState": {
                     "stateValue": new.value,

@@ -3,7 +3,6 @@
 # pyright: reportIncompatibleMethodOverride=false
 # The base class spells out every parameter of every operation; these take what they use.
 
-import json
 import math
 import re
 import time
@@ -26,13 +25,14 @@ from localstack.services.plugins import ServiceLifecycleHook
 from localstack.state import StateVisitor
 from localstack.utils.aws import arns
 
+from lab_localstack import documents
 from lab_localstack.cloudwatch.alarms import AlarmEvaluator, queries_of, set_by_hand
 from lab_localstack.cloudwatch.errors import ValidationError
 from lab_localstack.cloudwatch.evaluation import COMPARISONS, TREATMENTS
 from lab_localstack.cloudwatch.models import STORES, Alarm, CloudWatchStore, Dashboard
 from lab_localstack.cloudwatch.queries import MetricQueries, dimensions, require_period, require_statistic
 from lab_localstack.cloudwatch.statistics import BASIC, statistic
-from lab_localstack.cloudwatch.store import STORE, Metric
+from lab_localstack.cloudwatch.store import STORE, Metric, is_time, is_value
 
 MAX_DATA_POINTS = 100_800
 MAX_STATISTICS_POINTS = 1440
@@ -41,9 +41,6 @@ PAGE_ALARMS = 50
 MAX_PUT_METRICS = 1000
 MAX_PUT_VALUES = 150
 MAX_DIMENSIONS = 30
-PAST = timedelta(days=14).total_seconds()
-FUTURE = timedelta(hours=2).total_seconds()
-LARGEST = 2.0**360
 ALARM_PERIODS = (10, 20, 30)
 EVALUATION_SPAN = timedelta(days=7).total_seconds()
 DASHBOARD_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -332,7 +329,7 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
                 "alphanumerics, dash (-) and underscore (_).\n"
             )
         try:
-            body = json.loads(dashboard_body)
+            body = documents.loads(dashboard_body)
         except ValueError:
             body = None
         if not isinstance(body, dict) or not isinstance(body.get("widgets", []), list):
@@ -457,7 +454,7 @@ def _json(text: str | None, field: str) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        return json.loads(text)
+        return documents.loads(text)
     except ValueError as error:
         raise InvalidParameterValueException(f"{field} was not correctly formatted JSON") from error
 
@@ -488,7 +485,7 @@ def _datum(datum: dict[str, Any], where: str) -> tuple[float, list[tuple[float, 
     if len(set(names)) != len(names):
         raise InvalidParameterValueException(f"The parameter {where}.Dimensions has a duplicate name.")
     at = datum["Timestamp"].timestamp() if datum.get("Timestamp") else time.time()
-    if not time.time() - PAST <= at <= time.time() + FUTURE:
+    if not is_time(at):
         raise InvalidParameterValueException(
             f"The parameter {where}.Timestamp must specify a time no more than two weeks in the past and no "
             "more than two hours in the future."
@@ -521,7 +518,7 @@ def _datum(datum: dict[str, Any], where: str) -> tuple[float, list[tuple[float, 
 
 
 def _require_numbers(numbers: Any, where: str) -> None:
-    if any(math.isnan(number) or abs(number) > LARGEST for number in numbers):
+    if not all(map(is_value, numbers)):
         raise InvalidParameterValueException(
             f"The value for parameter {where} is invalid: NaN or out of range."
         )

@@ -4,6 +4,7 @@ AWS keeps high-resolution data for three hours at one second and then at one min
 every metric: a lab runs with periods of 10 seconds on metrics that AWS keeps per minute.
 """
 
+import math
 import threading
 import time
 from bisect import bisect_left, insort
@@ -13,6 +14,24 @@ from typing import NamedTuple
 FINE_SECONDS = 3 * 3600
 COARSE = 60
 COMPACT_ABOVE = FINE_SECONDS + 1800
+LARGEST = 2.0**360
+PAST, FUTURE = 14 * 86_400, 2 * 3600
+"""Seconds that a sample's time may lie before and after now."""
+
+
+def is_value(number: object) -> bool:
+    """Whether a metric can have this value: a number, neither NaN nor out of CloudWatch's range."""
+    return (
+        isinstance(number, int | float)
+        and not isinstance(number, bool)
+        and not math.isnan(number)
+        and abs(number) <= LARGEST
+    )
+
+
+def is_time(at: float) -> bool:
+    """Whether a sample can be of this time, in epoch seconds."""
+    return time.time() - PAST <= at <= time.time() + FUTURE
 
 
 class Metric(NamedTuple):

@@ -9,6 +9,8 @@ from typing import Any
 
 from localstack.services.events.provider import ValidationException
 
+from lab_localstack import documents
+
 LIMIT = 1_048_576
 """Bytes of all entries of one call, since January 2026."""
 TIME_BYTES = 14
@@ -20,7 +22,7 @@ type Entry = Mapping[str, Any]
 def size(entry: Entry) -> int:
     """Bytes of an entry, by the documented rule."""
     texts = (*(entry.get(name) or "" for name in REQUIRED), *(entry.get("Resources") or ()))
-    return sum(len(text.encode()) for text in texts) + (TIME_BYTES if entry.get("Time") else 0)
+    return sum(map(documents.size, texts)) + (TIME_BYTES if entry.get("Time") else 0)
 
 
 def require(entries: Sequence[Entry]) -> None:
@@ -43,7 +45,8 @@ def failure(entry: Entry) -> dict[str, str] | None:
                 "ErrorMessage": f"Parameter {name} is not valid. Reason: {name} is a required argument.",
             }
     try:
-        detail = json.loads(entry["Detail"])
+        detail = documents.loads(entry["Detail"])
+        json.dumps(detail, allow_nan=False)  # targets get it written again, which no infinite number can be
     except ValueError:
         detail = None
     return (

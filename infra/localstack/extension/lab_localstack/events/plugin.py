@@ -14,6 +14,9 @@ def events() -> Service:
     from lab_localstack.events.provider import LabEventsProvider, SnsSender, SqsSender
 
     patches.use_own_entry_check()
+    patches.read_json_within_bounds("events.archive", "events.provider", "events.target", "events.utils")
+    patches.match_within_bounds()
+    patches.take_input_paths_of_any_event()
     patches.use_a_pool_for_events(DELIVERING_THREADS)
     TargetSenderFactory.register_target_sender("sns", SnsSender)
     TargetSenderFactory.register_target_sender("sqs", SqsSender)

@@ -3,13 +3,13 @@
 Source: API Gateway guide, "Control access to HTTP APIs with AWS Lambda authorizers".
 """
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lab_localstack import documents
 from lab_localstack.httpapi import policy
 from lab_localstack.httpapi.errors import AuthorizerFailedError, ForbiddenError, UnauthorizedError
 from lab_localstack.httpapi.payload import Call, authorizer_event
@@ -99,7 +99,7 @@ def _identity(source: str, call: Call) -> str | None:
 def _ask(authorizer: Any, event: Mapping[str, Any], invoke: Invoke) -> dict[str, Any]:
     result = invoke(authorizer.authorizer_uri, event)
     try:
-        answer = json.loads(result)
+        answer = documents.loads(result)
         if authorizer.enable_simple_response and not isinstance(answer["isAuthorized"], bool):
             raise TypeError("isAuthorized is not a boolean")
     except (ValueError, KeyError, TypeError) as error:

@@ -14,6 +14,7 @@ from localstack.aws.api import ServiceException
 from localstack.http import Request, Response
 from moto.apigatewayv2.models import Api, Route, Stage, apigatewayv2_backends
 
+from lab_localstack import documents
 from lab_localstack.httpapi import cors, routes
 from lab_localstack.httpapi.authorizers import Authorizers
 from lab_localstack.httpapi.errors import (
@@ -208,6 +209,6 @@ def _apply_cors(configuration: Mapping[str, Any], request: Request, response: Re
 
 def _error_message(payload: bytes) -> str:
     try:
-        return str(json.loads(payload)["errorMessage"])
+        return str(documents.loads(payload)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return "The function failed."

@@ -14,6 +14,7 @@ from typing import Any
 
 from localstack.http import Request, Response
 
+from lab_localstack import documents
 from lab_localstack.httpapi.errors import GatewayError, IntegrationFailedError
 
 TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
@@ -182,7 +183,7 @@ def response_of(returned: bytes) -> Response:
     A JSON object with a statusCode is a response; any other JSON is the body of one with status 200.
     """
     try:
-        result = json.loads(returned)
+        result = documents.loads(returned)
     except ValueError as error:
         raise IntegrationFailedError("The function's result is not JSON.") from error
     if not isinstance(result, dict) or "statusCode" not in result:
@@ -197,7 +198,7 @@ def response_of(returned: bytes) -> Response:
             content = base64.b64decode(content, validate=True)
         headers = {name: _header(value) for name, value in (result.get("headers") or {}).items()}
         cookies = [str(cookie) for cookie in result.get("cookies") or []]
-    except (TypeError, ValueError, AttributeError, binascii.Error) as error:
+    except (TypeError, ValueError, ArithmeticError, AttributeError, binascii.Error) as error:
         raise IntegrationFailedError(f"The function's response is malformed: {error}.") from error
     if not 200 <= status <= 599:
         raise IntegrationFailedError(f"The function's response has the status {status}.")

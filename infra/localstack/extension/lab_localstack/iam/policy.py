@@ -4,13 +4,14 @@ Sources: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy element 
 UnservedPolicyError, so that no policy is half evaluated.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
+
+from lab_localstack import documents
 
 type Context = Mapping[str, str | None]
 """Condition keys in small letters: their values in this request, None for one that it has not."""
@@ -67,7 +68,7 @@ def decide(
 def parse(document: str) -> tuple[Statement, ...]:
     """The statements of a policy document in JSON. Raises UnservedPolicyError."""
     try:
-        return statements_of(json.loads(document))
+        return statements_of(documents.loads(document))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, UnservedPolicyError):
             raise

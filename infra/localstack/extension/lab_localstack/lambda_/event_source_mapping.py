@@ -27,6 +27,7 @@ from localstack.services.lambda_.event_source_mapping.pollers.poller import Poll
 from localstack.services.lambda_.provider_utils import get_function_version_from_arn
 from localstack.utils.aws.arns import parse_arn
 
+from lab_localstack import documents
 from lab_localstack.internal import call
 from lab_localstack.lambda_ import sqs_records
 from lab_localstack.settings import SETTINGS
@@ -126,7 +127,7 @@ class QueuePoller(Poller):
     def __init__(self, mapping: Mapping[str, Any]) -> None:
         self._source_arn: str = mapping["EventSourceArn"]
         filters = (mapping.get("FilterCriteria") or {}).get("Filters") or []
-        self.filter_patterns = [json.loads(each["Pattern"]) for each in filters]
+        self.filter_patterns = [documents.loads(each["Pattern"]) for each in filters]
         arn = parse_arn(self._source_arn)
         self._queue, self._account, self._region = arn["resource"], arn["account"], arn["region"]
         self._function_arn: str = mapping["FunctionArn"]
@@ -194,8 +195,9 @@ class QueuePoller(Poller):
 
     def _process(self, batch: list[dict[str, Any]], received: float) -> None:
         try:
-            wanted = [made for made in batch if self.filter_events([sqs_records.as_filtered(made)])]
-            done = {made["messageId"] for made in batch} - {made["messageId"] for made in wanted}
+            judged = [(made, self._wants(made)) for made in batch]
+            wanted = [made for made, wants in judged if wants]
+            done = {made["messageId"] for made, wants in judged if wants is False}
             if wanted:
                 done |= self._invoke(wanted, received)
             entries = [
@@ -210,6 +212,14 @@ class QueuePoller(Poller):
             LOG.warning("A batch of %s for %s failed: %s", self._queue, self._function_arn, error)
         finally:
             self._slots.release()
+
+    def _wants(self, made: dict[str, Any]) -> bool | None:
+        """Whether a filter lets the record pass. None if that cannot be told: it alone comes back then."""
+        try:
+            return not self.filter_patterns or bool(self.filter_events([sqs_records.as_filtered(made)]))
+        except Exception as error:
+            LOG.warning("Message %s of %s cannot be filtered: %r", made["messageId"], self._queue, error)
+            return None
 
     def _invoke(self, records: list[dict[str, Any]], received: float) -> set[str]:
         """Run the function on the records; returns the ids of the messages it is done with."""

@@ -19,6 +19,12 @@ def lambda_() -> Service:
     from lab_localstack.lambda_.provider import LabLambdaProvider
 
     patches.use_own_lambda_classes()
+    patches.read_json_within_bounds(
+        "lambda_.event_source_mapping.pollers.poller",
+        "lambda_.event_source_mapping.pollers.sqs_poller",
+        "lambda_.invocation.event_manager",
+    )
+    patches.match_within_bounds()
     return Service.for_provider(LabLambdaProvider())
 
 

@@ -10,6 +10,8 @@ import signal
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from lab_localstack import documents
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -55,7 +57,7 @@ def response_too_large(limit: int) -> Failure:
 def init_failed(error_type: str, body: bytes) -> Failure:
     """The runtime could not load the handler; the body is what it posted."""
     try:
-        message = json.loads(body)["errorMessage"]
+        message = str(documents.loads(body)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         message = ""
     return Failure(error_type or "Runtime.Unknown", message, body=body)

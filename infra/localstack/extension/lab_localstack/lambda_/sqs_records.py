@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lab_localstack import documents
+
 PAYLOAD_LIMIT = 6 * 1024 * 1024
 """Bytes of an invocation's event."""
 
@@ -47,7 +49,7 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
 def as_filtered(made: dict[str, Any]) -> dict[str, Any]:
     """The record as filter patterns see it: a body that is JSON is looked into."""
     try:
-        return made | {"body": json.loads(made["body"])}
+        return made | {"body": documents.loads(made["body"])}
     except ValueError:
         return made
 
@@ -74,7 +76,7 @@ def failed_message_ids(answer: bytes | None, message_ids: set[str]) -> set[str]:
     that is not JSON or not an object, and for an identifier that is missing, empty, null or not in the batch.
     """
     try:
-        said = json.loads(answer or b"null")
+        said = documents.loads(answer or b"null")
     except ValueError as error:
         raise BatchFailedError("the response is not JSON") from error
     if said is None or said == "":

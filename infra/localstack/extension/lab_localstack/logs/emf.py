@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from lab_localstack.cloudwatch.store import is_time, is_value
 from lab_localstack.logs.line import LogLine
 
 MARKER = '"_aws"'
 MAX_DIMENSIONS = 30
+MAX_DIMENSION_SETS = 30
+"""This engine's own bound: each set publishes every value once more."""
 MAX_METRICS = 100
 MAX_VALUES = 100
 UNITS = frozenset(
@@ -56,17 +59,18 @@ def embedded_metrics(line: LogLine) -> list[EmbeddedMetric]:
 def _metrics(document: dict[str, Any]) -> Iterator[EmbeddedMetric]:
     metadata = _typed(document.get("_aws"), dict)
     timestamp = _typed(metadata.get("Timestamp"), int)
+    _require(is_time(timestamp / 1000))
     for entry in _typed(metadata.get("CloudWatchMetrics"), list):
         directive = _typed(entry, dict)
         namespace = _typed(directive.get("Namespace"), str)
         metrics = _typed(directive.get("Metrics"), list)
         _require(0 < len(namespace) <= 1024 and len(metrics) <= MAX_METRICS)
-        dimension_sets = [
-            _dimensions(document, keys) for keys in _typed(directive.get("Dimensions"), list)
-        ] or [{}]
+        sets = _typed(directive.get("Dimensions"), list)
+        _require(len(sets) <= MAX_DIMENSION_SETS)
+        dimension_sets = [_dimensions(document, keys) for keys in sets] or [{}]
         for metric in metrics:
             name = _typed(_typed(metric, dict).get("Name"), str)
-            unit = metric.get("Unit", "None")
+            unit = _typed(metric.get("Unit", "None"), str)
             _require(unit in UNITS and metric.get("StorageResolution", 60) in (1, 60))
             values = _values(document.get(name))
             for dimensions in dimension_sets:
@@ -81,7 +85,7 @@ def _dimensions(document: dict[str, Any], keys: Any) -> dict[str, str]:
 def _values(target: Any) -> list[float]:
     values = target if isinstance(target, list) else [target]
     _require(0 < len(values) <= MAX_VALUES)
-    _require(all(isinstance(value, int | float) and not isinstance(value, bool) for value in values))
+    _require(all(map(is_value, values)))
     return [float(value) for value in values]
 
 

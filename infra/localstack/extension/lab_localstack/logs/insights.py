@@ -5,9 +5,10 @@ that no query is half answered.
 """
 
 import json
+import math
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
@@ -17,6 +18,7 @@ from typing import Any
 from lark import Lark, Token, Tree
 from lark.exceptions import LarkError
 
+from lab_localstack import globs
 from lab_localstack.logs.line import LogLine
 
 type Row = dict[str, Any]
@@ -24,6 +26,8 @@ type Command = Callable[[list[Row]], list[Row]]
 type Test = Callable[[Row], bool]
 
 DEFAULT_LIMIT = 10_000
+MAX_FIELDS = 200
+"""Fields of one JSON event that are discovered (CloudWatch Logs guide, "Supported logs and discovered fields")."""
 _PARSER = Lark(Path(__file__).with_name("insights.lark").read_text(), parser="lalr")
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -131,7 +135,9 @@ def discovered(event: Event) -> Row:
         row["@type"], row["@requestId"] = match[1], match[2]
         for name, value, unit in _REPORT.findall(event.message):
             compact = name.replace(" ", "")
-            row[f"@{compact[0].lower()}{compact[1:]}"] = float(value) * (1_000_000 if unit == "MB" else 1)
+            number = _number(value)
+            if number is not None:
+                row[f"@{compact[0].lower()}{compact[1:]}"] = number * (1_000_000 if unit == "MB" else 1)
     return row | {
         "@timestamp": event.timestamp,
         "@message": event.message,
@@ -145,6 +151,8 @@ def discovered(event: Event) -> Row:
 def _flatten(value: Any, prefix: str, row: Row) -> None:
     children = value.items() if isinstance(value, dict) else enumerate(value)
     for key, child in children:
+        if len(row) >= MAX_FIELDS:
+            return
         name = f"{prefix}{key}"
         row[name] = int(child) if isinstance(child, bool) else child
         if isinstance(child, dict | list):
@@ -236,12 +244,14 @@ def _comparable(left: Any, right: Any) -> tuple[Any, Any]:
 
 
 def _number(value: Any) -> float | None:
+    """The value as a finite number; None for other ones, also for text such as "NaN"."""
     if isinstance(value, dict | list | None):
         return None
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _search(token: Any) -> Callable[[str], bool]:
@@ -283,23 +293,26 @@ def _parse(node: Any) -> Command:
     if form.type == "REGEX":
         expression = re.compile(_NAMED_GROUP.sub("(?P<", str(form)[1:-1].replace(r"\/", "/")))
         names = list(expression.groupindex)
+
+        def captured(text: str) -> Sequence[str | None]:
+            match = expression.search(text)
+            return match.groups() if match else ()
     else:
         names = [_field(token) for token in node.children[2:]]
-        parts = _unquoted(form).split("*")
-        if len(parts) - 1 != len(names):
+        pattern = _unquoted(form)
+        if pattern.count("*") != len(names):
             raise MalformedQueryError("parse needs one name for each *")
-        end = "" if parts[-1] else "$"
-        expression = re.compile("(.*?)".join(map(re.escape, parts)) + end, re.DOTALL)
+
+        def captured(text: str) -> Sequence[str | None]:
+            return globs.between(pattern, text) or ()
 
     def parse(rows: list[Row]) -> list[Row]:
-        return [row | _captured(expression, names, _text(row.get(source, ""))) for row in rows]
+        return [
+            row | dict(zip(names, captured(_text(row.get(source, "")).rstrip("\n")), strict=False))
+            for row in rows
+        ]
 
     return parse
-
-
-def _captured(expression: re.Pattern[str], names: list[str], text: str) -> Row:
-    match = expression.search(text.rstrip("\n"))
-    return dict(zip(names, match.groups(), strict=False)) if match else {}
 
 
 def _stats(node: Any) -> Command:

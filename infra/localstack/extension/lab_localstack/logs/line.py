@@ -1,11 +1,13 @@
 """One log event's message, parsed at most once however many filters look at it."""
 
-import json
 import re
 from functools import cached_property
 from typing import Any
 
-_FIELD = re.compile(r'"([^"]*)"|\[([^\]]*)\]|(\S+)')
+from lab_localstack import documents
+
+_FIELD = re.compile(r'"([^"]*)"|\[([^\]]*)(?:\]|\Z)|(\S+)')
+"""A bracket that nothing closes holds the rest: else each one of thousands would be looked for to the end."""
 
 
 class LogLine:
@@ -20,8 +22,8 @@ class LogLine:
         if self.message.lstrip()[:1] not in ("{", "["):
             return None
         try:
-            document = json.loads(self.message)
-        except (ValueError, RecursionError):
+            document = documents.loads(self.message)
+        except ValueError:
             return None
         return document if isinstance(document, dict | list) else None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from localstack.aws.api.logs import InvalidParameterException
 
+from lab_localstack.cloudwatch.store import is_value
 from lab_localstack.logs.line import LogLine
 from lab_localstack.logs.patterns import InvalidPatternError, Pattern, compile_pattern
 from lab_localstack.metrics import publish
@@ -102,7 +103,9 @@ def _value(pattern: Pattern, line: LogLine, reference: str) -> float | None:
 
 
 def _number(value: Any) -> float | None:
+    """A value that a metric can have; text such as "NaN" is none."""
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if is_value(number) else None

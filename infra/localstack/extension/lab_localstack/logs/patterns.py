@@ -14,6 +14,7 @@ from typing import Any
 from lark import Lark, Token, Tree
 from lark.exceptions import LarkError
 
+from lab_localstack import globs
 from lab_localstack.logs.line import LogLine
 from lab_localstack.logs.selectors import select, steps
 
@@ -185,8 +186,8 @@ def _comparison(sign: Any, literal: Any) -> Callable[[Any], bool]:
     if number is None and not equality:
         raise InvalidPatternError(f"Invalid filter pattern: {sign} compares numbers")
     if "*" in text:
-        glob, wanted = re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL), str(sign) == "="
-        return lambda value: _is_scalar(value) and (glob.fullmatch(_text(value)) is not None) == wanted
+        wanted = str(sign) == "="
+        return lambda value: _is_scalar(value) and globs.fits(text, _text(value)) == wanted
 
     def accepts(value: Any) -> bool:
         if not _is_scalar(value):

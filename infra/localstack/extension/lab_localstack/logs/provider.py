@@ -23,6 +23,7 @@ from localstack.services.moto import call_moto
 from localstack.state import StateVisitor
 from moto.logs.models import LogEvent, LogGroup, LogsBackend
 
+from lab_localstack import documents
 from lab_localstack.logs.emf import embedded_metrics
 from lab_localstack.logs.insights import Event, MalformedQueryError, run
 from lab_localstack.logs.line import LogLine
@@ -399,7 +400,7 @@ def _accepted(events: list[Any]) -> tuple[list[Any], dict[str, int]]:
         raise InvalidParameterException(
             "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
         )
-    size = sum(len(event["message"].encode()) + EVENT_OVERHEAD for event in events)
+    size = sum(documents.size(event["message"]) + EVENT_OVERHEAD for event in events)
     if size > MAX_BATCH_BYTES:
         raise InvalidParameterException(f"Upload too large: {size} bytes exceeds limit of {MAX_BATCH_BYTES}")
     now = time.time() * 1000

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
 """
 
+from lab_localstack import documents
 from lab_localstack.metrics import publish
 
 NAMESPACE = "AWS/SNS"
@@ -17,7 +18,7 @@ def count(topic_arn: str, name: str, value: float = 1, unit: str = "Count") -> N
 def published(topic_arn: str, message: str) -> None:
     """A message was taken; its size counts in bytes."""
     count(topic_arn, "NumberOfMessagesPublished")
-    count(topic_arn, "PublishSize", len(message.encode()), "Bytes")
+    count(topic_arn, "PublishSize", documents.size(message), "Bytes")
 
 
 def delivered(topic_arn: str, *, success: bool) -> None:

@@ -10,4 +10,6 @@ def sns() -> Service:
     from lab_localstack.sns.provider import LabSnsProvider
 
     patches.count_deliveries()
+    patches.read_json_within_bounds("sns.provider", "sns.publisher")
+    patches.match_within_bounds()
     return Service.for_provider(LabSnsProvider())

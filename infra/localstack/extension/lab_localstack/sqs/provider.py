@@ -78,10 +78,28 @@ class LabSqsProvider(SqsProvider):
             queue, context, message_body, delay_seconds, message_attributes, *args, **kwargs
         )
 
+    def send_message(
+        self,
+        context: RequestContext,
+        queue_url: str,
+        message_body: str,
+        message_attributes: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        attributes: Any = limits.encodable_attributes(message_attributes)
+        body = limits.encodable(message_body)
+        return super().send_message(context, queue_url, body, message_attributes=attributes, **kwargs)
+
     def send_message_batch(self, context: RequestContext, queue_url: str, entries: Any, **kwargs: Any) -> Any:
+        for entry in entries:
+            if "MessageBody" in entry:
+                entry["MessageBody"] = limits.encodable(entry["MessageBody"])
+            if "MessageAttributes" in entry:
+                entry["MessageAttributes"] = limits.encodable_attributes(entry["MessageAttributes"])
         result: Any = super().send_message_batch(context, queue_url, entries, **kwargs)
         for failed in result.get("Failed") or ():
             failed["Code"] = failed["Code"].removesuffix("Exception")
+            failed["SenderFault"] = failed["SenderFault"] or failed["Code"] == "InvalidMessageContents"
         return result
 
     def receive_message(
