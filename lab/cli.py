@@ -281,8 +281,8 @@ def _up(port: int) -> Engine:
 
 def _tell_of_loss(before: engines.Status, engine: Engine) -> None:
     """Say what a start has cost, where the engine before it was not stopped on request."""
-    say(f"[yellow]the engine before was {before.state}:[/] {before.detail}")
-    say(f"[yellow]{GONE}[/]")
+    say(styled(f"the engine before was {before.state}: {before.detail}", "yellow"))
+    say(styled(GONE, "yellow"))
     if isinstance(engine, engines.HostEngine) and engine.log_before.exists():
         say(f"its log: {engine.log_before.relative_to(ROOT)}")
 

@@ -13,6 +13,7 @@ from lab.changes import MEND, Changes
 from lab.errors import LabError
 from lab.interrupts import undeterred
 from lab.observe import Pipeline
+from lab.output import shown
 from lab.stack import Stack
 
 Port = Annotated[
@@ -56,4 +57,4 @@ def heal(pipeline: Pipeline) -> None:
 
 def tell(line: str) -> None:
     """One line on standard error, where it is in nobody's way."""
-    undeterred(lambda text: typer.echo(text, err=True))(line)
+    undeterred(lambda text: typer.echo(shown(text), err=True))(line)
