@@ -55,7 +55,7 @@ def test_every_tool_shows_letters_of_strangers_as_text_and_does_its_work(
     assert "[/red][link=file:///etc/passwd]x" in lab("look", "dlq")
     for name, message_id in sent.items():
         assert message_id in lab("dlq", "show", message_id), name
-        assert message_id in lab("trace", message_id, "--lines"), name
+        assert lab("trace", message_id, "--lines").startswith("order "), name
     file = tmp_path / "letters.jsonl"
     lab("dlq", "export", str(file))
     assert {json.loads(line)["messageId"] for line in file.read_text().splitlines()} == set(sent.values())
