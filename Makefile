@@ -95,30 +95,30 @@ lint: setup ## ruff: lint and format; the CI workflow against its schema and ziz
 	@.lab/env/lab/bin/zizmor --quiet --offline --no-progress .github/workflows
 types: setup ## pyright: strict on lab, functions and infra
 	@$(node) infra/node_modules/pyright/index.js
-	@$(node) infra/node_modules/pyright/index.js -p infra/localstack/extension
+	@$(node) infra/node_modules/pyright/index.js -p emulator
 unit: setup ## Rules, without an engine
 	@$(pytest) $(side_by_side) tests/unit -m "not page"
 infra-test: setup ## The synthesized templates
 	@$(pytest) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
-	@$(pytest) $(call side_by_side,3) tests/engine -m "not long and not page"
+	@$(pytest) $(call side_by_side,3) emulator/tests -m "not long and not page"
 integration: setup ## The deployed pipeline
 	@$(pytest) $(side_by_side) tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
-	@$(pytest) tests/engine tests/integration tests/torture -m long
+	@$(pytest) emulator/tests tests/integration tests/torture -m long
 .PHONY: test-torture
 test-torture: setup ## Kills, pauses, races, hostile letters by TORTURE_SEED=, for TORTURE_SECONDS=600
 	@LAB_TORTURE_SECONDS=$(or $(TORTURE_SECONDS),600) LAB_TORTURE_SEED=$(TORTURE_SEED) $(pytest) -s tests/torture
 .PHONY: test-pages
 test-pages: setup ## Console, reports, load charts, the engine's guard, in a browser (needs Chromium or Chrome)
-	@$(pytest) tests/unit tests/engine tests/integration -m page
+	@$(pytest) tests/unit emulator/tests tests/integration -m page
 
 .PHONY: test-docker images-offline
 test-docker: setup ## The engine's tests and the pipeline's in containers, and the compose file (needs Docker)
 	@$(pytest) tests/docker
 images-offline: setup ## Build stand-ins for the official images where these cannot be pulled (needs Debian, root)
-	@infra/localstack/offline/build.sh
+	@emulator/offline/build.sh
 
 .PHONY: bench benchmark openapi
 bench: setup ## Every benchmark on the running host engine, into one Markdown table: .lab/bench.md

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 env=.lab/env
-inputs=(lab/setup.sh requirements/*.txt infra/package-lock.json infra/localstack/extension/pyproject.toml)
+inputs=(lab/setup.sh requirements/*.txt infra/package-lock.json emulator/pyproject.toml)
 wanted=$(cat "${inputs[@]}" | cksum; pwd)
 [[ -f $env/stamp && $(<"$env/stamp") == "$wanted" ]] && exit 0
 
@@ -48,12 +48,12 @@ for name in lab engine; do
   "$uv" pip sync --quiet --python "$env/$name/bin/python" --require-hashes "requirements/$name.txt" \
     || die "The $name environment could not be installed." "Check that PyPI can be reached, then run: make setup"
 done
-"$uv" pip install --quiet --python "$env/engine/bin/python" --no-deps --editable infra/localstack/extension
+"$uv" pip install --quiet --python "$env/engine/bin/python" --no-deps --editable emulator
 rm -rf .lab/engine/cache/plux  # LocalStack's cache of entry points does not notice two installs within two minutes
 
 step "Lambda runtime"
 rm -rf "$env/runtime.new"
-"$uv" pip install --quiet --compile-bytecode --python "$python" --target "$env/runtime.new" --require-hashes -r requirements/runtime.txt
+"$uv" pip install --quiet --compile-bytecode --python "$python" --target "$env/runtime.new" --require-hashes -r emulator/requirements/runtime.txt
 rm -rf "$env/runtime"
 mv "$env/runtime.new" "$env/runtime"
 

@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from support.eventually import eventually
 
 from lab import paths
 from lab.engines import HostEngine, docker_cli, present
@@ -15,7 +16,6 @@ from lab.engines.host import PASSED_ON
 from lab.errors import LabError
 from tests.conftest import free_port
 from tests.docker.conftest import clients, create_function, invoke
-from tests.eventually import eventually
 
 HOST_ONLY = {
     *PASSED_ON,

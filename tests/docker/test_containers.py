@@ -13,23 +13,23 @@ from tests.docker.conftest import clients, create_function, invoke
 from tests.docker.container import LabContainer, lab_container
 
 NOT_HERE = (
-    "tests/engine/test_host_engine.py",  # the other packaging
+    "tests/engines/test_host_engine.py",  # the other packaging
     # rules of the extension and of the base it replaces, asked in the host's own environment, not in the container
-    "tests/engine/test_http_api_rules.py",
-    "tests/engine/test_iam_rules.py",
-    "tests/engine/test_lambda_rules.py",
-    "tests/engine/test_outside.py",
-    "tests/engine/test_patches.py",
-    "tests/engine/test_server.py",
+    "emulator/tests/test_http_api_rules.py",
+    "emulator/tests/test_iam_rules.py",
+    "emulator/tests/test_lambda_rules.py",
+    "emulator/tests/test_outside.py",
+    "emulator/tests/test_patches.py",
+    "emulator/tests/test_server.py",
     # DynamoDB Local answers these otherwise than moto, throttles nobody, never deletes an expired item: docs/parity.md
     "tests/integration/test_idempotency.py::test_an_expired_record_that_was_deleted_counts_as_absent",
-    "tests/engine/test_dynamodb.py::test_a_transaction_that_cannot_be_applied_is_undone",
-    "tests/engine/test_dynamodb.py::test_a_table_is_throttled_beyond_its_provisioned_capacity",
-    "tests/engine/test_dynamodb.py::test_expired_items_disappear_and_others_stay",
-    "tests/engine/test_dynamodb.py::test_partiql_is_refused_rather_than_half_answered",
+    "emulator/tests/test_dynamodb.py::test_a_transaction_that_cannot_be_applied_is_undone",
+    "emulator/tests/test_dynamodb.py::test_a_table_is_throttled_beyond_its_provisioned_capacity",
+    "emulator/tests/test_dynamodb.py::test_expired_items_disappear_and_others_stay",
+    "emulator/tests/test_dynamodb.py::test_partiql_is_refused_rather_than_half_answered",
 )
 PIPELINE = "tests/integration/test_pipeline.py"
-LAMBDA_EXECUTION = "tests/engine/test_lambda_execution.py"
+LAMBDA_EXECUTION = "emulator/tests/test_lambda_execution.py"
 """Asserts on the process executor; in the docker executor these are LocalStack's own."""
 
 
@@ -64,10 +64,10 @@ def test_the_deployed_pipeline_passes_its_tests_in_a_container(container: LabCon
 def test_the_engine_keeps_its_promises_in_a_container(container: LabContainer) -> None:
     """All of them with functions in containers; with functions in processes those that run functions."""
     if container.env["LAMBDA_RUNTIME_EXECUTOR"] == "docker":
-        chosen = ("tests/engine", f"--ignore={LAMBDA_EXECUTION}", "-m", "not long and not page")
+        chosen = ("emulator/tests", f"--ignore={LAMBDA_EXECUTION}", "-m", "not long and not page")
         assert passes(container, "engine", *chosen, "-n", "2", "--dist", "loadfile")
     else:
-        assert passes(container, "engine", LAMBDA_EXECUTION, "tests/engine/test_event_source_mapping.py")
+        assert passes(container, "engine", LAMBDA_EXECUTION, "emulator/tests/test_event_source_mapping.py")
 
 
 def test_a_stopped_container_leaves_no_function_behind() -> None:

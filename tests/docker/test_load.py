@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.eventually import eventually
 
 from lab import aws as guarded
 from lab import paths
@@ -14,7 +15,6 @@ from lab.deploy import deploy
 from lab.engines import docker_cli
 from lab.engines.docker import DockerEngine
 from tests.conftest import free_port
-from tests.eventually import eventually
 
 WORKERS = 2
 

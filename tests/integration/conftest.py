@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from support.eventually import eventually
 
 from lab import aws as guarded
 from lab.api import Api
@@ -14,7 +15,6 @@ from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.stack import Stack
 from tests.conftest import running_engine
-from tests.eventually import eventually
 from tests.integration.cure import cure
 from tests.integration.denials import denials
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.testclient import TestClient
+from support.eventually import eventually
 
 from lab.console.app import create_app
 from lab.console.desk import Desk
@@ -13,7 +14,6 @@ from lab.console.jobs import Job
 from lab.console.security import CSRF_HEADER, Guard, Keys
 from lab.console.server import leave
 from lab.observe import Pipeline
-from tests.eventually import eventually
 
 PORT = 8090
 

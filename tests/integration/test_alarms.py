@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
+from support.eventually import eventually
 
 from infra.components.names import ALARMS
 from lab import knobs
@@ -24,7 +25,6 @@ from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_until_updated
 from lab.tap import tap
-from tests.eventually import eventually
 
 pytestmark = pytest.mark.long
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.eventually import eventually
 
 from lab.api import Api
 from lab.changes import Changes
@@ -17,7 +18,6 @@ from lab.ledger import settle
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.scenario import faults
-from tests.eventually import eventually
 from tests.integration.consoles import Page, console
 
 

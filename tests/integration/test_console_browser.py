@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from support.browsers import AXE, chromium
+from support.eventually import eventually
 
 from lab import paths
 from lab.changes import Changes
@@ -25,9 +27,7 @@ from lab.dlq.seed import bury
 from lab.engines import HostEngine
 from lab.observe import Pipeline
 from lab.orders import orders
-from tests.browsers import AXE, chromium
 from tests.conftest import free_port
-from tests.eventually import eventually
 from tests.printing import obeyed
 from tests.strangers import send
 

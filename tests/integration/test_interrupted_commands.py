@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from support.eventually import eventually
 
 from lab import knobs, paths, steady
 from lab.changes import HIDDEN, Change, Changes
@@ -18,7 +19,6 @@ from lab.faults import routed
 from lab.observe import Pipeline
 from lab.scenario import faults
 from tests.conftest import free_port
-from tests.eventually import eventually
 from tests.terminals import Terminal, at_a_terminal
 
 TOLD = "undone, as its time was up: failure-mode changed by scenario killed"

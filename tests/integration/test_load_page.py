@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
+from support.browsers import chromium
+from support.eventually import eventually
 
 from lab import paths
 from lab.observe import Pipeline
-from tests.browsers import chromium
 from tests.conftest import free_port
-from tests.eventually import eventually
 from tests.integration.loads import PATIENT, started
 
 pytestmark = pytest.mark.page

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from support.eventually import eventually
 
 from functions.redrive.crash import Step
 from lab.api import Api
@@ -13,7 +14,6 @@ from lab.dlq.seed import bury
 from lab.errors import LabError
 from lab.faults import Fault, FaultProxy, routed
 from lab.observe import Pipeline
-from tests.eventually import eventually
 from tests.integration.redrives import (
     TAKE_OVER_SECONDS,
     dying_at,

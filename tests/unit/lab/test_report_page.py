@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
+from support.browsers import chromium
 
 from lab import paths, report
 from lab.ledger import Ledger
@@ -12,7 +13,6 @@ from lab.report import Run
 from lab.report.run import Excerpt
 from lab.scenario.model import Finding, Verdict
 from lab.timeline import Sample, Span, Timeline
-from tests.browsers import chromium
 
 pytestmark = pytest.mark.page
 

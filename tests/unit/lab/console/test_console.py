@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from support.eventually import eventually
 
 from functions.publish.envelope import Envelope
 from lab.console.connection import Connection
@@ -20,7 +21,6 @@ from lab.console.server import listening
 from lab.console.switches import Switches
 from lab.dlq.look import Look, Looker
 from lab.errors import LabError
-from tests.eventually import eventually
 from tests.strangers import NUMBERS, letters, texts
 from tests.unit.lab.console.doors import browser, desk_of, let_in, no_engine
 

@@ -1,0 +1,77 @@
+"""Requests that no service could read are the caller's fault: 400, as on AWS, where LocalStack answers 500.
+
+LocalStack hands on what it could parse without looking at types and required members. Only a request that has failed
+already is looked at here, so that good ones pay nothing.
+"""
+
+from typing import Any, cast
+
+from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.protocol.serializer import create_serializer
+from localstack.aws.protocol.validate import (
+    InvalidType,
+    MissingRequiredField,
+    ParameterValidationError,
+    validate_request,
+)
+from localstack.runtime import hooks
+
+SERIALIZATION = "SerializationException"
+INVALID = {"apigatewayv2": "BadRequestException", "logs": "InvalidParameterException"}
+"""The code for parameters that do not fit, of the services where it is not ValidationException."""
+MISSING = INVALID | {"sqs": "MissingParameter"}
+
+
+@hooks.on_infra_start()
+def answer_malformed_requests() -> None:
+    """Look at every answer that says that the engine failed; do not search for hours in long addresses."""
+    from lab_localstack import patches
+    from localstack.aws import handlers
+
+    patches.search_for_queues_in_short_urls()
+    handlers.run_custom_response_handlers.append(correct)
+
+
+def correct(chain: Any, context: RequestContext, response: Any) -> None:  # noqa: ARG001  LocalStack's signature
+    """A response handler of LocalStack's gateway: replaces an answer of 500 if the request was malformed."""
+    error: Any = context.service_exception
+    if response.status_code != 500 or getattr(error, "code", "") != "InternalError" or not context.service:
+        return
+    fault = _fault(context)
+    if fault is None:
+        return
+    service: Any = context.service
+    operation: Any = context.operation or service.operation_model(service.operation_names[0])
+    context.service_exception = fault
+    serializer = create_serializer(service, context.protocol)
+    request_id = context.request_id or ""
+    response.update_from(
+        serializer.serialize_error_to_response(fault, operation, context.request.headers, request_id)
+    )
+
+
+def _fault(context: RequestContext) -> CommonServiceException | None:
+    """What is wrong with the request; None if nothing is, and the engine itself has failed."""
+    if context.operation is None or context.service_request is None:
+        return CommonServiceException(SERIALIZATION, "The request could not be read.", 400, sender_fault=True)
+    operation: Any = context.operation
+    if operation.input_shape is None:
+        return None
+    service: Any = context.service
+    found = validate_request(operation, cast("Any", dict(context.service_request))).exceptions
+    return _as_aws_says(service.service_name, found[0]) if found else None
+
+
+def _as_aws_says(service: str, error: ParameterValidationError) -> CommonServiceException:
+    if isinstance(error, MissingRequiredField):
+        code = MISSING.get(service, "ValidationException")
+        name = ".".join(filter(None, [error.error.name, error.required_name]))
+        message = (
+            f"1 validation error detected: Value null at '{name}' failed to satisfy constraint: "
+            "Member must not be null"
+        )
+    elif isinstance(error, InvalidType):
+        code, message = SERIALIZATION, error.message
+    else:
+        code, message = INVALID.get(service, "ValidationException"), error.message
+    return CommonServiceException(code, message, 400, sender_fault=True)

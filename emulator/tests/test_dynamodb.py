@@ -1,0 +1,350 @@
+"""DynamoDB as the pipeline relies on it: atomic writes, transactions, expiry, limits."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.errors import code
+from support.eventually import eventually
+from support.metrics import recent
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb: Any) -> Iterator[str]:
+    """A table with partition key `id` and TTL attribute `expiration`."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    dynamodb.update_time_to_live(
+        TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiration"}
+    )
+    yield name
+    dynamodb.delete_table(TableName=name)
+
+
+def key() -> dict[str, Any]:
+    """The key of an item that does not exist yet."""
+    return {"id": {"S": uuid.uuid4().hex}}
+
+
+def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(work, range(count)))
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_of_many_concurrent_conditional_puts_exactly_one_succeeds(
+    dynamodb: Any, table: str, round_: int
+) -> None:
+    item = key()
+    wide = {f"attribute{number}": {"N": "1"} for number in range(1000)}  # takes a while to store
+
+    def put(number: int) -> bool:
+        try:
+            dynamodb.put_item(
+                TableName=table,
+                Item=item | wide | {"by": {"N": str(number)}},
+                ConditionExpression="attribute_not_exists(id)",
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    won = [number for number, success in enumerate(in_threads(12, put)) if success]
+
+    assert len(won) == 1
+    stored = dynamodb.get_item(TableName=table, Key=item, ConsistentRead=True)["Item"]
+    assert stored["by"] == {"N": str(won[0])}
+
+
+def test_no_concurrent_increment_is_lost(dynamodb: Any, table: str) -> None:
+    item = key()
+    in_threads(
+        100,
+        lambda _: dynamodb.update_item(
+            TableName=table,
+            Key=item,
+            UpdateExpression="ADD executions :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        ),
+    )
+
+    assert dynamodb.get_item(TableName=table, Key=item)["Item"]["executions"] == {"N": "100"}
+
+
+def test_concurrent_transactions_on_the_same_items_keep_their_sum(dynamodb: Any, table: str) -> None:
+    accounts = [key() | {"balance": {"N": "50"}} for _ in range(2)]
+    for account in accounts:
+        dynamodb.put_item(TableName=table, Item=account)
+
+    def move(amount: str, account: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": table,
+                "Key": {"id": account["id"]},
+                "UpdateExpression": "ADD balance :amount",
+                "ConditionExpression": "balance > :floor",
+                "ExpressionAttributeValues": {":amount": {"N": amount}, ":floor": {"N": "0"}},
+            }
+        }
+
+    def transfer(_: int) -> None:
+        with suppress(dynamodb.exceptions.TransactionCanceledException):
+            dynamodb.transact_write_items(TransactItems=[move("-1", accounts[0]), move("1", accounts[1])])
+
+    in_threads(80, transfer)
+
+    balances = [
+        int(dynamodb.get_item(TableName=table, Key={"id": account["id"]})["Item"]["balance"]["N"])
+        for account in accounts
+    ]
+    assert balances == [0, 100]
+
+
+def test_a_failed_condition_returns_the_item_that_was_there(dynamodb: Any, table: str) -> None:
+    item = key() | {"status": {"S": "PROCESSED"}}
+    dynamodb.put_item(TableName=table, Item=item)
+
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException) as error:
+        dynamodb.put_item(
+            TableName=table,
+            Item=item,
+            ConditionExpression="attribute_not_exists(id)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+
+    assert error.value.response["Item"] == item
+
+
+def test_an_update_that_fails_half_way_changes_nothing(dynamodb: Any, table: str) -> None:
+    item = key() | {"text": {"S": "unchanged"}}
+    dynamodb.put_item(TableName=table, Item=item)
+
+    with pytest.raises(ClientError) as error:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"id": item["id"]},
+            UpdateExpression="SET added = :one ADD #text :one",
+            ExpressionAttributeNames={"#text": "text"},
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+
+    assert code(error) == "ValidationException"
+    assert dynamodb.get_item(TableName=table, Key={"id": item["id"]})["Item"] == item
+
+
+def test_an_update_too_large_for_an_item_creates_none(dynamodb: Any, table: str) -> None:
+    item = key()
+
+    with pytest.raises(ClientError) as error:
+        dynamodb.update_item(
+            TableName=table,
+            Key=item,
+            UpdateExpression="SET body = :body",
+            ExpressionAttributeValues={":body": {"S": "x" * 410_000}},
+        )
+
+    assert code(error) == "ValidationException"
+    assert "Item" not in dynamodb.get_item(TableName=table, Key=item)
+
+
+def test_a_canceled_transaction_gives_a_reason_for_every_item_and_writes_nothing(
+    dynamodb: Any, table: str
+) -> None:
+    existing, new = key(), key()
+    dynamodb.put_item(TableName=table, Item=existing | {"status": {"S": "DONE"}})
+
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as error:
+        dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": table, "Item": new}},
+                {
+                    "Put": {
+                        "TableName": table,
+                        "Item": existing,
+                        "ConditionExpression": "attribute_not_exists(id)",
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    }
+                },
+                {"Delete": {"TableName": table, "Key": key()}},
+            ]
+        )
+
+    assert error.value.response["CancellationReasons"] == [
+        {"Code": "None"},
+        {
+            "Code": "ConditionalCheckFailed",
+            "Message": "The conditional request failed",
+            "Item": existing | {"status": {"S": "DONE"}},
+        },
+        {"Code": "None"},
+    ]
+    assert "[None, ConditionalCheckFailed, None]" in error.value.response["Error"]["Message"]
+    assert "Item" not in dynamodb.get_item(TableName=table, Key=new)
+
+
+def test_a_transaction_that_cannot_be_applied_is_undone(dynamodb: Any, table: str) -> None:
+    new, text = key(), key() | {"text": {"S": "unchanged"}}
+    dynamodb.put_item(TableName=table, Item=text)
+
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as error:
+        dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": table, "Item": new}},
+                {
+                    "Update": {
+                        "TableName": table,
+                        "Key": {"id": text["id"]},
+                        "UpdateExpression": "SET added = :one ADD #text :one",
+                        "ExpressionAttributeNames": {"#text": "text"},
+                        "ExpressionAttributeValues": {":one": {"N": "1"}},
+                    }
+                },
+            ]
+        )
+
+    assert [reason["Code"] for reason in error.value.response["CancellationReasons"]] == [
+        "None",
+        "ValidationError",
+    ]
+    assert "Item" not in dynamodb.get_item(TableName=table, Key=new)
+    assert dynamodb.get_item(TableName=table, Key={"id": text["id"]})["Item"] == text
+
+
+def test_a_transaction_repeated_with_its_token_is_done_once(dynamodb: Any, table: str) -> None:
+    item = key()
+    increment = {
+        "Update": {
+            "TableName": table,
+            "Key": item,
+            "UpdateExpression": "ADD executions :one",
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }
+    }
+    token = uuid.uuid4().hex
+
+    for _ in range(2):
+        dynamodb.transact_write_items(TransactItems=[increment], ClientRequestToken=token)
+
+    assert dynamodb.get_item(TableName=table, Key=item)["Item"]["executions"] == {"N": "1"}
+    with pytest.raises(dynamodb.exceptions.IdempotentParameterMismatchException):
+        dynamodb.transact_write_items(
+            TransactItems=[{"Delete": {"TableName": table, "Key": item}}], ClientRequestToken=token
+        )
+
+
+def test_a_transaction_may_not_touch_an_item_twice(dynamodb: Any, table: str) -> None:
+    item = key()
+
+    with pytest.raises(ClientError) as error:
+        dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": table, "Item": item}},
+                {"Delete": {"TableName": table, "Key": item}},
+            ]
+        )
+
+    assert code(error) == "ValidationException"
+
+
+def test_expired_items_disappear_and_others_stay(dynamodb: Any, table: str) -> None:
+    now = int(time.time())
+    expired, later, text, ancient = key(), key(), key(), key()
+    dynamodb.put_item(TableName=table, Item=expired | {"expiration": {"N": str(now - 5)}})
+    dynamodb.put_item(TableName=table, Item=later | {"expiration": {"N": str(now + 3600)}})
+    dynamodb.put_item(TableName=table, Item=text | {"expiration": {"S": str(now - 5)}})
+    dynamodb.put_item(TableName=table, Item=ancient | {"expiration": {"N": "1"}})
+
+    eventually(lambda: "Item" not in dynamodb.get_item(TableName=table, Key=expired))
+
+    assert all("Item" in dynamodb.get_item(TableName=table, Key=item) for item in (later, text, ancient))
+
+
+def test_a_batch_of_more_than_25_writes_or_100_reads_is_refused(dynamodb: Any, table: str) -> None:
+    with pytest.raises(ClientError) as writes:
+        dynamodb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": key()}} for _ in range(26)]})
+    with pytest.raises(ClientError) as reads:
+        dynamodb.batch_get_item(RequestItems={table: {"Keys": [key() for _ in range(101)]}})
+
+    assert code(writes) == code(reads) == "ValidationException"
+
+
+def test_an_item_above_400_kb_is_refused(dynamodb: Any, table: str) -> None:
+    with pytest.raises(ClientError) as error:
+        dynamodb.put_item(TableName=table, Item=key() | {"body": {"S": "x" * 409_600}})
+
+    assert code(error) == "ValidationException"
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(10, [1, 0.5, 1]), (3000, [3, 0.5, 1]), (9000, [9, 1.5, 3])],
+)
+def test_capacity_follows_the_size_of_the_item(
+    dynamodb: Any, table: str, size: int, expected: list[float]
+) -> None:
+    item = key()
+    total = {"TableName": table, "ReturnConsumedCapacity": "TOTAL"}
+
+    written = dynamodb.put_item(Item=item | {"body": {"S": "x" * size}}, **total)
+    read = dynamodb.get_item(Key=item, **total)
+    strongly = dynamodb.get_item(Key=item, ConsistentRead=True, **total)
+
+    units = [response["ConsumedCapacity"]["CapacityUnits"] for response in (written, read, strongly)]
+    assert units == expected
+
+
+def test_capacity_is_told_only_if_asked_for(dynamodb: Any, table: str) -> None:
+    writes = {
+        table: [{"PutRequest": {"Item": key()}}, {"PutRequest": {"Item": key() | {"b": {"S": "x" * 1500}}}}]
+    }
+
+    silent = dynamodb.batch_write_item(RequestItems=writes)
+    told = dynamodb.batch_write_item(RequestItems=writes, ReturnConsumedCapacity="TOTAL")
+
+    assert "ConsumedCapacity" not in silent
+    assert told["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 3.0}]
+
+
+def test_a_table_is_throttled_beyond_its_provisioned_capacity(aws: Callable[..., Any], dynamodb: Any) -> None:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    metrics = (aws("cloudwatch"), "AWS/DynamoDB")
+    large = {"body": {"S": "x" * 100_000}}  # 98 units; what was not used for five minutes is 300
+    try:
+        answers = [dynamodb.put_item(TableName=name, Item=key() | large) for _ in range(4)]
+        assert all("ConsumedCapacity" not in answer for answer in answers)
+        with pytest.raises(ClientError) as error:
+            dynamodb.put_item(TableName=name, Item=key())
+        assert code(error) == "ProvisionedThroughputExceededException"
+        with pytest.raises(ClientError):
+            dynamodb.transact_write_items(TransactItems=[{"Put": {"TableName": name, "Item": key()}}])
+        assert dynamodb.get_item(TableName=name, Key=key())["ResponseMetadata"]["HTTPStatusCode"] == 200
+        assert recent(*metrics, "WriteThrottleEvents", TableName=name) == 2
+        assert recent(*metrics, "ThrottledRequests", TableName=name, Operation="PutItem") == 1
+        assert recent(*metrics, "ReadThrottleEvents", TableName=name) == 0
+    finally:
+        dynamodb.delete_table(TableName=name)
+
+
+def test_partiql_is_refused_rather_than_half_answered(dynamodb: Any) -> None:
+    with pytest.raises(ClientError) as error:
+        dynamodb.execute_statement(Statement="SELECT * FROM orders")
+
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

@@ -1,0 +1,190 @@
+"""EventBridge: rules deliver to topics and queues of the engine, and what they do is counted."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.errors import code
+from support.eventually import eventually
+from support.metrics import recent
+
+
+class Bus:
+    """A custom bus with the rule `failed`, which matches detail-type OrderFailed, and a queue to receive in."""
+
+    def __init__(self, aws: Callable[..., Any]) -> None:
+        self.events, self.sqs, self.sns = aws("events"), aws("sqs"), aws("sns")
+        self.name = f"test-{uuid.uuid4().hex[:8]}"
+        self.events.create_event_bus(Name=self.name)
+        self.put_rule()
+        self.queue = self.sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
+        self.queue_arn = attributes["Attributes"]["QueueArn"]
+        self.topic = self.sns.create_topic(Name=self.name)["TopicArn"]
+
+    def put_rule(self, **options: Any) -> None:
+        pattern = json.dumps({"detail-type": ["OrderFailed"]})
+        self.events.put_rule(Name="failed", EventBusName=self.name, EventPattern=pattern, **options)
+
+    def put_target(self, arn: str) -> None:
+        self.events.put_targets(Rule="failed", EventBusName=self.name, Targets=[{"Id": "target", "Arn": arn}])
+
+    def put_events(self, *detail_types: str) -> None:
+        entries = [
+            {"EventBusName": self.name, "Source": "test", "DetailType": kind, "Detail": json.dumps({"n": n})}
+            for n, kind in enumerate(detail_types)
+        ]
+        assert self.events.put_events(Entries=entries)["FailedEntryCount"] == 0
+
+    def received(self) -> list[dict[str, Any]]:
+        """Events that arrived in the queue since the last call."""
+        messages = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+    def delete(self) -> None:
+        self.events.remove_targets(Rule="failed", EventBusName=self.name, Ids=["target"])
+        self.events.delete_rule(Name="failed", EventBusName=self.name)
+        self.events.delete_event_bus(Name=self.name)
+        self.sqs.delete_queue(QueueUrl=self.queue)
+        self.sns.delete_topic(TopicArn=self.topic)
+
+
+@pytest.fixture
+def bus(aws: Callable[..., Any]) -> Iterator[Bus]:
+    made = Bus(aws)
+    yield made
+    made.delete()
+
+
+def total(cloudwatch: Any, bus: Bus, name: str) -> float:
+    return recent(cloudwatch, "AWS/Events", name, EventBusName=bus.name, RuleName="failed")
+
+
+def test_matching_events_reach_a_queue_and_are_counted(bus: Bus, cloudwatch: Any) -> None:
+    bus.put_target(bus.queue_arn)
+
+    bus.put_events("OrderFailed", "OrderProcessed", "OrderFailed")
+
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 2)
+    assert sorted(event["detail"]["n"] for event in arrived) == [0, 2]
+    assert {(event["source"], event["detail-type"]) for event in arrived} == {("test", "OrderFailed")}
+    counted = ("MatchedEvents", "TriggeredRules", "Invocations", "FailedInvocations")
+    assert [total(cloudwatch, bus, name) for name in counted] == [2, 2, 2, 0]
+
+
+def test_an_event_reaches_the_subscribers_of_a_topic(bus: Bus) -> None:
+    raw = {"RawMessageDelivery": "true"}
+    bus.sns.subscribe(TopicArn=bus.topic, Protocol="sqs", Endpoint=bus.queue_arn, Attributes=raw)
+    bus.put_target(bus.topic)
+
+    bus.put_events("OrderFailed")
+
+    (event,) = eventually(bus.received)
+    assert event["detail-type"] == "OrderFailed"
+
+
+def test_an_entry_that_cannot_be_read_fails_alone(bus: Bus) -> None:
+    bus.put_target(bus.queue_arn)
+    entry = {"EventBusName": bus.name, "Source": "test", "DetailType": "OrderFailed"}
+    hostile = [
+        "[" * 50_000 + "]" * 50_000,
+        '{"a":' * 50_000 + "1" + "}" * 50_000,
+        '{"a":NaN}',
+        '{"a":1e400}',
+        '{"a":1',
+    ]
+    details = ['{"n":0}', *hostile, '{"n":1,"a":"\\ud800"}', '{"n":2,"a":"\ud800"}']
+    result = bus.events.put_events(Entries=[entry | {"Detail": detail} for detail in details])
+    codes = [answer.get("ErrorCode") for answer in result["Entries"]]
+    assert codes == [None, *["MalformedDetail"] * len(hostile), None, None]
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 3)
+    assert sorted(event["detail"]["n"] for event in arrived) == [0, 1, 2]
+
+
+def test_an_event_that_one_rule_cannot_be_asked_of_reaches_the_others(bus: Bus) -> None:
+    """A prefix of a number, on AWS no match, is an error in LocalStack's matcher. Rules are asked in their order."""
+    bus.events.delete_rule(Name="failed", EventBusName=bus.name)
+    pattern = {"detail": {"n": [{"prefix": {"equals-ignore-case": "x"}}]}}
+    bus.events.put_rule(Name="first", EventBusName=bus.name, EventPattern=json.dumps(pattern))
+    bus.put_rule()
+    bus.put_target(bus.queue_arn)
+
+    bus.put_events("OrderFailed", "OrderFailed")
+
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 2)
+    bus.events.delete_rule(Name="first", EventBusName=bus.name)
+
+
+def test_a_target_that_does_not_exist_is_a_failed_invocation(bus: Bus, cloudwatch: Any) -> None:
+    bus.put_target(f"{bus.topic}-unknown")
+
+    bus.put_events("OrderFailed")
+
+    eventually(lambda: total(cloudwatch, bus, "FailedInvocations") == 1)
+    assert total(cloudwatch, bus, "Invocations") == 1
+
+
+def test_a_disabled_rule_does_nothing_until_it_is_enabled(bus: Bus, cloudwatch: Any) -> None:
+    bus.put_target(bus.queue_arn)
+    bus.events.disable_rule(Name="failed", EventBusName=bus.name)
+    bus.put_events("OrderFailed")
+    bus.events.enable_rule(Name="failed", EventBusName=bus.name)
+    bus.put_events("OrderFailed", "OrderFailed")
+
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 2)
+    assert total(cloudwatch, bus, "TriggeredRules") == 2
+
+
+def test_entries_that_are_not_valid_fail_alone(bus: Bus) -> None:
+    bus.put_target(bus.queue_arn)
+    good = {"Source": "test", "DetailType": "OrderFailed", "Detail": "{}", "EventBusName": bus.name}
+    bad = [
+        {name: value for name, value in good.items() if name != "Source"},
+        {name: value for name, value in good.items() if name != "DetailType"},
+        {name: value for name, value in good.items() if name != "Detail"},
+        good | {"Detail": "not json"},
+        good | {"Detail": "[1]"},
+    ]
+
+    answer = bus.events.put_events(Entries=[good, *bad, good])
+
+    codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
+    assert codes == [None, *["InvalidArgument"] * 3, *["MalformedDetail"] * 2, None]
+    assert answer["FailedEntryCount"] == len(bad)
+    assert all(entry.get("EventId") for entry, code in zip(answer["Entries"], codes, strict=True) if not code)
+    arrived: list[dict[str, Any]] = []
+    eventually(lambda: arrived.extend(bus.received()) or len(arrived) == 2)
+
+
+def test_the_entries_of_a_call_have_at_most_one_mebibyte_together(bus: Bus) -> None:
+    entry = {"Source": "test", "DetailType": "large", "EventBusName": bus.name}
+    fixed = len("test") + len("large")
+
+    def details(total: int) -> list[dict[str, str]]:
+        size = total // 4 - fixed
+        return [entry | {"Detail": f'{{"x":"{"x" * (size - 8)}"}}'} for _ in range(4)]
+
+    assert bus.events.put_events(Entries=details(1_048_576))["FailedEntryCount"] == 0
+    with pytest.raises(ClientError, match="over the limit") as refused:
+        bus.events.put_events(Entries=[*details(1_048_576), entry | {"Detail": "{}"}])
+    assert code(refused) == "ValidationException"
+
+
+@pytest.mark.parametrize("count", [0, 11])
+def test_a_call_without_entries_or_with_more_than_ten_is_refused(
+    aws: Callable[..., Any], bus: Bus, count: int
+) -> None:
+    entry = {"Source": "test", "DetailType": "x", "Detail": "{}", "EventBusName": bus.name}
+    unchecked = aws("events", parameter_validation=False)
+    with pytest.raises(ClientError) as refused:
+        unchecked.put_events(Entries=[entry] * count)
+    assert code(refused) == "ValidationException"

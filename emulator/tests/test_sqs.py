@@ -1,0 +1,411 @@
+"""SQS: limits as of 2026, redrive, message move tasks, and the queue's own metrics."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.errors import code
+from support.eventually import eventually
+
+
+@dataclass
+class Queue:
+    """A queue under test."""
+
+    url: str
+    arn: str
+    name: str
+
+
+type MakeQueue = Callable[..., Queue]
+
+
+@pytest.fixture(scope="module")
+def sqs(aws: Callable[..., Any]) -> Any:
+    return aws("sqs")
+
+
+@pytest.fixture
+def make_queue(sqs: Any) -> Iterator[MakeQueue]:
+    made: list[str] = []
+
+    def make(**attributes: str) -> Queue:
+        name = f"test-{uuid.uuid4().hex[:8]}"
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        made.append(url)
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        return Queue(url, arn, name)
+
+    yield make
+    for url in made:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def redrive_to(dead_letter_queue: Queue, after: int) -> str:
+    return json.dumps({"deadLetterTargetArn": dead_letter_queue.arn, "maxReceiveCount": after})
+
+
+def receive(sqs: Any, queue: Queue, **options: Any) -> list[dict[str, Any]]:
+    return sqs.receive_message(
+        QueueUrl=queue.url,
+        MessageSystemAttributeNames=["All"],
+        MessageAttributeNames=["All"],
+        MaxNumberOfMessages=10,
+        **options,
+    ).get("Messages", [])
+
+
+ATTRIBUTES = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in range(10)}
+ELEVENTH = {"eleventh": {"DataType": "String", "StringValue": "x"}}
+
+
+def test_a_message_may_have_one_mebibyte_and_ten_attributes(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue()
+
+    sqs.send_message(QueueUrl=queue.url, MessageBody="x" * 1_048_576)
+    sqs.send_message(QueueUrl=queue.url, MessageBody="x", MessageAttributes=ATTRIBUTES)
+
+    assert [len(message["Body"]) for message in receive(sqs, queue)] == [1_048_576, 1]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({"MessageBody": "x" * 1_048_577}, id="above one mebibyte"),
+        pytest.param(
+            {"MessageBody": "x", "MessageAttributes": ATTRIBUTES | ELEVENTH}, id="eleven attributes"
+        ),
+        pytest.param({"MessageBody": "x", "DelaySeconds": 901}, id="delay above 900 s"),
+        pytest.param({"MessageBody": "x", "DelaySeconds": -1}, id="negative delay"),
+        pytest.param(
+            {"MessageBody": "x", "MessageAttributes": {"n": {"DataType": "Number", "StringValue": "many"}}},
+            id="number that is none",
+        ),
+    ],
+)
+def test_a_message_beyond_the_limits_is_refused_alone_and_in_a_batch(
+    sqs: Any, make_queue: MakeQueue, message: dict[str, Any]
+) -> None:
+    queue = make_queue()
+
+    with pytest.raises(ClientError) as error:
+        sqs.send_message(QueueUrl=queue.url, **message)
+    entries = [{"Id": "bad"} | message, {"Id": "good", "MessageBody": "good"}]
+    assert code(error) == "InvalidParameterValue"
+    if len(message["MessageBody"]) > 1:
+        with pytest.raises(ClientError) as error:
+            sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+        assert "BatchRequestTooLong" in code(error)
+        return
+    result = sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [(failed["Id"], failed["Code"]) for failed in result["Failed"]] == [
+        ("bad", "InvalidParameterValue")
+    ]
+    assert [message["Body"] for message in receive(sqs, queue)] == ["good"]
+
+
+def test_a_message_of_characters_that_sqs_refuses_fails_alone(sqs: Any, make_queue: MakeQueue) -> None:
+    """Allowed are #x9, #xA, #xD and #x20 on, without surrogates and #xFFFE (API reference, SendMessageBatch)."""
+    queue = make_queue()
+    good = {
+        "a.b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        "n": {"DataType": "Number", "StringValue": "-1e9"},
+    }
+    hostile: list[tuple[str, dict[str, Any]]] = [
+        ("half \ud800", {}),
+        ("\x00", {}),
+        ("x", {"a": {"DataType": "String", "StringValue": "\udfff"}}),
+        ("x", {"\ud800": {"DataType": "String", "StringValue": "x"}}),
+        ("x", {"a": {"DataType": "Number", "StringValue": "NaN"}}),
+        ("x", {"a": {"DataType": "Number", "StringValue": "1_0"}}),
+    ]
+    messages = [("first", good), *hostile, ("last \U0010ffff", good)]
+    entries = [
+        {"Id": str(number), "MessageBody": body, "MessageAttributes": attributes}
+        for number, (body, attributes) in enumerate(messages)
+    ]
+    result = sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [sent["Id"] for sent in result["Successful"]] == ["0", "7"]
+    assert {failed["SenderFault"] for failed in result["Failed"]} == {True}
+    for body, attributes in hostile:
+        with pytest.raises(ClientError) as refused:
+            sqs.send_message(QueueUrl=queue.url, MessageBody=body, MessageAttributes=attributes)
+        assert code(refused) in ("InvalidMessageContents", "InvalidParameterValue")
+    received = receive(sqs, queue)
+    assert sorted(message["Body"] for message in received) == ["first", "last \U0010ffff"]
+    assert [message["MessageAttributes"]["a.b"]["BinaryValue"] for message in received] == [b"\x00\xff"] * 2
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"VisibilityTimeout": "9" * 5000},
+        {"RedrivePolicy": "[" * 50_000},
+        {"RedrivePolicy": '{"maxReceiveCount":1e400,"deadLetterTargetArn":"x"}'},
+    ],
+    ids=["5,000 digits", "nested", "infinite"],
+)
+def test_a_queue_attribute_of_extreme_shape_is_refused(
+    sqs: Any, make_queue: MakeQueue, attributes: dict[str, str]
+) -> None:
+    queue = make_queue()
+    with pytest.raises(ClientError) as refused:
+        sqs.set_queue_attributes(QueueUrl=queue.url, Attributes=attributes)
+    assert code(refused) in ("InvalidAttributeValue", "InvalidParameterValue")
+
+
+def test_a_move_task_takes_any_message_along_as_it_is(sqs: Any, make_queue: MakeQueue) -> None:
+    target, source = make_queue(), make_queue()
+    sqs.set_queue_attributes(QueueUrl=target.url, Attributes={"RedrivePolicy": redrive_to(source, after=1)})
+    bodies = ["[" * 50_000, '{"a":' + "9" * 5000 + "}", "NaN", "\u2028", '"\\ud800"']
+    attributes = {
+        f"{number}": {"DataType": f"Number.{number}", "StringValue": "-1e-9"} for number in range(9)
+    } | {"bytes": {"DataType": "Binary", "BinaryValue": b"\x00"}}
+    for body in bodies:
+        sqs.send_message(QueueUrl=source.url, MessageBody=body, MessageAttributes=attributes)
+    sqs.start_message_move_task(SourceArn=source.arn, DestinationArn=target.arn)
+    moved: list[dict[str, Any]] = []
+    eventually(lambda: moved.extend(receive(sqs, target)) or len(moved) == len(bodies))
+    assert sorted(message["Body"] for message in moved) == sorted(bodies)
+    assert all(message["MessageAttributes"] == attributes for message in moved)
+
+
+def test_a_batch_has_at_most_ten_messages_and_one_mebibyte(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue()
+
+    def send(count: int, size: int) -> None:
+        entries = [{"Id": str(number), "MessageBody": "x" * size} for number in range(count)]
+        sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+
+    send(10, 104_857)
+    with pytest.raises(ClientError) as many:
+        send(11, 1)
+    with pytest.raises(ClientError) as large:
+        send(10, 104_858)
+
+    assert "TooManyEntriesInBatchRequest" in code(many)
+    assert "BatchRequestTooLong" in code(large)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DelaySeconds", "901"),
+        ("MaximumMessageSize", "1048577"),
+        ("MessageRetentionPeriod", "59"),
+        ("ReceiveMessageWaitTimeSeconds", "21"),
+        ("VisibilityTimeout", "43201"),
+    ],
+)
+def test_a_queue_attribute_out_of_range_is_refused(
+    sqs: Any, make_queue: MakeQueue, name: str, value: str
+) -> None:
+    queue = make_queue()
+
+    with pytest.raises(ClientError) as error:
+        sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={name: value})
+
+    assert code(error) == "InvalidAttributeValue"
+
+
+def test_a_visibility_timeout_above_twelve_hours_is_refused(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    sqs.send_message(QueueUrl=queue.url, MessageBody="x")
+
+    with pytest.raises(ClientError) as on_receive:
+        receive(sqs, queue, VisibilityTimeout=43_201)
+    handle = receive(sqs, queue)[0]["ReceiptHandle"]
+    with pytest.raises(ClientError) as on_change:
+        sqs.change_message_visibility(QueueUrl=queue.url, ReceiptHandle=handle, VisibilityTimeout=43_201)
+
+    assert code(on_receive) == code(on_change) == "InvalidParameterValue"
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+def test_a_redrive_policy_needs_an_existing_target_and_a_count_from_1_to_1000(
+    sqs: Any, make_queue: MakeQueue, count: int
+) -> None:
+    queue, dead_letter_queue = make_queue(), make_queue()
+
+    for policy in (
+        redrive_to(Queue("", f"{dead_letter_queue.arn}-unknown", ""), 3),
+        redrive_to(dead_letter_queue, count),
+        '{"maxReceiveCount": 3}',
+    ):
+        with pytest.raises(ClientError) as error:
+            sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"RedrivePolicy": policy})
+        assert code(error) == "InvalidParameterValue"
+
+
+def test_a_message_becomes_visible_soon_after_its_timeout(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue(VisibilityTimeout="1")
+    sqs.send_message(QueueUrl=queue.url, MessageBody="x")
+    assert receive(sqs, queue)
+    hidden_at = time.monotonic()
+
+    eventually(lambda: receive(sqs, queue), within=5, every=0.02)
+
+    assert 0.9 < time.monotonic() - hidden_at < 2
+
+
+def test_a_message_moves_to_the_dead_letter_queue_with_id_and_attributes(
+    sqs: Any, make_queue: MakeQueue
+) -> None:
+    dead_letter_queue = make_queue()
+    queue = make_queue(VisibilityTimeout="0", RedrivePolicy=redrive_to(dead_letter_queue, 2))
+    sent = sqs.send_message(QueueUrl=queue.url, MessageBody="x", MessageAttributes=ELEVENTH)
+
+    assert [len(receive(sqs, queue)) for _ in range(3)] == [1, 1, 0]
+    (dead,) = receive(sqs, dead_letter_queue)
+
+    assert dead["MessageId"] == sent["MessageId"]
+    assert dead["MessageAttributes"] == ELEVENTH
+    assert dead["Attributes"]["DeadLetterQueueSourceArn"] == queue.arn
+
+
+def test_a_move_task_returns_messages_to_their_source_as_new_ones(sqs: Any, make_queue: MakeQueue) -> None:
+    dead_letter_queue = make_queue()
+    queue = make_queue(VisibilityTimeout="0", RedrivePolicy=redrive_to(dead_letter_queue, 1))
+    sent = sqs.send_message(QueueUrl=queue.url, MessageBody="x", MessageAttributes=ELEVENTH)
+    assert [len(receive(sqs, queue)) for _ in range(2)] == [1, 0]
+
+    sqs.start_message_move_task(SourceArn=dead_letter_queue.arn)
+
+    (moved,) = eventually(lambda: receive(sqs, queue))
+    assert moved["MessageId"] != sent["MessageId"]
+    assert (moved["Body"], moved["MessageAttributes"]) == ("x", ELEVENTH)
+    assert moved["Attributes"]["ApproximateReceiveCount"] == "1"
+    task = eventually(lambda: [t for t in tasks(sqs, dead_letter_queue) if t["Status"] == "COMPLETED"])[0]
+    assert task["ApproximateNumberOfMessagesMoved"] == task["ApproximateNumberOfMessagesToMove"] == 1
+
+
+def tasks(sqs: Any, queue: Queue) -> list[dict[str, Any]]:
+    return sqs.list_message_move_tasks(SourceArn=queue.arn)["Results"]
+
+
+def test_only_one_move_task_runs_at_a_time_and_a_canceled_one_stops(sqs: Any, make_queue: MakeQueue) -> None:
+    dead_letter_queue = make_queue()
+    queue = make_queue(RedrivePolicy=redrive_to(dead_letter_queue, 1))
+    for _ in range(5):
+        sqs.send_message(QueueUrl=dead_letter_queue.url, MessageBody="x")
+    slow = {"DestinationArn": queue.arn, "MaxNumberOfMessagesPerSecond": 1}
+
+    task = sqs.start_message_move_task(SourceArn=dead_letter_queue.arn, **slow)
+    with pytest.raises(ClientError):
+        sqs.start_message_move_task(SourceArn=dead_letter_queue.arn, **slow)
+    sqs.cancel_message_move_task(TaskHandle=task["TaskHandle"])
+
+    eventually(lambda: tasks(sqs, dead_letter_queue)[0]["Status"] == "CANCELLED")
+    assert len(receive(sqs, dead_letter_queue)) + len(receive(sqs, queue)) == 5
+
+
+def test_a_move_task_without_destination_fails_on_a_message_that_was_sent_to_the_queue(
+    sqs: Any, make_queue: MakeQueue
+) -> None:
+    dead_letter_queue = make_queue()
+    make_queue(RedrivePolicy=redrive_to(dead_letter_queue, 1))
+    sqs.send_message(QueueUrl=dead_letter_queue.url, MessageBody="x")
+
+    sqs.start_message_move_task(SourceArn=dead_letter_queue.arn)
+
+    (task,) = eventually(lambda: [t for t in tasks(sqs, dead_letter_queue) if t["Status"] == "FAILED"])
+    assert task["FailureReason"] == "CouldNotDetermineMessageSource"
+    assert len(receive(sqs, dead_letter_queue)) == 1
+
+
+def test_only_a_dead_letter_queue_is_moved_from_and_at_most_500_messages_a_second(
+    sqs: Any, make_queue: MakeQueue
+) -> None:
+    dead_letter_queue = make_queue()
+    queue = make_queue(RedrivePolicy=redrive_to(dead_letter_queue, 1))
+
+    for source, rate in ((queue, 1), (dead_letter_queue, 501)):
+        with pytest.raises(ClientError) as error:
+            sqs.start_message_move_task(SourceArn=source.arn, MaxNumberOfMessagesPerSecond=rate)
+        assert code(error) == "InvalidParameterValue"
+
+
+def statistic(cloudwatch: Any, queue: Queue, name: str, stat: str) -> list[float]:
+    """The metric's values of the last minutes, one for each second that has data, oldest first."""
+    now = datetime.now(UTC)
+    return cloudwatch.get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": "m1",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/SQS",
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "QueueName", "Value": queue.name}],
+                    },
+                    "Period": 1,
+                    "Stat": stat,
+                },
+            }
+        ],
+        StartTime=now - timedelta(minutes=3),
+        EndTime=now + timedelta(seconds=2),
+        ScanBy="TimestampAscending",
+    )["MetricDataResults"][0]["Values"]
+
+
+def test_calls_are_counted_by_message(sqs: Any, cloudwatch: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    entries = [{"Id": str(number), "MessageBody": "x" * (number + 1)} for number in range(4)]
+
+    receive(sqs, queue)
+    sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    received = receive(sqs, queue)
+    sqs.delete_message_batch(
+        QueueUrl=queue.url,
+        Entries=[{"Id": m["MessageId"], "ReceiptHandle": m["ReceiptHandle"]} for m in received[:3]],
+    )
+
+    def total(name: str) -> float:
+        return sum(statistic(cloudwatch, queue, name, "Sum"))
+
+    assert total("NumberOfMessagesSent") == total("NumberOfMessagesReceived") == 4
+    assert total("NumberOfMessagesDeleted") == 3
+    assert total("NumberOfEmptyReceives") == 1
+    assert total("SentMessageSize") == 10
+    assert statistic(cloudwatch, queue, "SentMessageSize", "Maximum")[-1] == 4
+
+
+def test_depths_and_age_follow_the_queue_within_seconds(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+    for delay in (0, 0, 60):
+        sqs.send_message(QueueUrl=queue.url, MessageBody="x", DelaySeconds=delay)
+    sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=1)
+
+    def newest(name: str) -> float:
+        return (statistic(cloudwatch, queue, f"Approximate{name}", "Maximum") or [-1])[-1]
+
+    depths = ("NumberOfMessagesVisible", "NumberOfMessagesNotVisible", "NumberOfMessagesDelayed")
+    eventually(lambda: [newest(name) for name in depths] == [1, 1, 1], within=5)
+    eventually(lambda: newest("AgeOfOldestMessage") >= 2, within=6)
+    sqs.purge_queue(QueueUrl=queue.url)
+    eventually(lambda: [newest(name) for name in (*depths, "AgeOfOldestMessage")] == [0, 0, 0, 0], within=5)
+
+
+def test_a_poison_message_leaves_the_age_metric_after_three_receives(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue(VisibilityTimeout="0")
+    sqs.send_message(QueueUrl=queue.url, MessageBody="x")
+    eventually(
+        lambda: max(statistic(cloudwatch, queue, "ApproximateAgeOfOldestMessage", "Maximum"), default=0)
+    )
+
+    for _ in range(3):
+        receive(sqs, queue)
+
+    eventually(lambda: statistic(cloudwatch, queue, "ApproximateAgeOfOldestMessage", "Maximum")[-1] == 0)
+    assert statistic(cloudwatch, queue, "ApproximateNumberOfMessagesVisible", "Maximum")[-1] == 1
