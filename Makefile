@@ -101,18 +101,20 @@ unit: setup ## Rules, without an engine
 infra-test: setup ## The synthesized templates
 	@$(pytest) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
-	@$(pytest) $(call side_by_side,3) emulator/tests -m "not long and not page"
+	@$(pytest) $(call side_by_side,3) -c emulator/pyproject.toml emulator/tests -m "not long and not page"
 integration: setup ## The deployed pipeline
-	@$(pytest) $(side_by_side) tests/integration -m "not long and not page"
+	@$(pytest) $(side_by_side) tests/engines tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
-	@$(pytest) emulator/tests tests/integration tests/torture -m long
+	@$(pytest) -c emulator/pyproject.toml emulator/tests -m long
+	@$(pytest) tests/engines tests/integration tests/torture -m long
 .PHONY: test-torture
 test-torture: setup ## Kills, pauses, races, hostile letters by TORTURE_SEED=, for TORTURE_SECONDS=600
 	@LAB_TORTURE_SECONDS=$(or $(TORTURE_SECONDS),600) LAB_TORTURE_SEED=$(TORTURE_SEED) $(pytest) -s tests/torture
 .PHONY: test-pages
 test-pages: setup ## Console, reports, load charts, the engine's guard, in a browser (needs Chromium or Chrome)
-	@$(pytest) tests/unit emulator/tests tests/integration -m page
+	@$(pytest) -c emulator/pyproject.toml emulator/tests -m page
+	@$(pytest) tests/unit tests/integration -m page
 
 .PHONY: test-docker images-offline
 test-docker: setup ## The engine's tests and the pipeline's in containers, and the compose file (needs Docker)
@@ -138,10 +140,10 @@ cost: setup ## What the last run would cost on AWS; more in: .lab/bin/lab cost -
 format: setup ## Let ruff rewrite the code
 	@.lab/env/lab/bin/ruff check --fix .
 	@.lab/env/lab/bin/ruff format .
-lock: setup ## Write the lock files anew from requirements/*.in
-	@for name in functions $(filter-out functions,$(basename $(notdir $(wildcard requirements/*.in)))); do \
+lock: setup ## Write the lock files again from requirements/*.in and emulator/requirements/*.in
+	@for name in requirements/functions $(filter-out requirements/functions,$(basename $(wildcard requirements/*.in emulator/requirements/*.in))); do \
 	  .lab/env/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
-	    --no-emit-index-url --no-header --output-file requirements/$$name.txt requirements/$$name.in || exit 1; done
+	    --no-emit-index-url --no-header --output-file $$name.txt $$name.in || exit 1; done
 clean: ## Stop the engine and remove everything the lab has made
 	@[ ! -x .lab/env/lab/bin/python ] || $(lab) down
 	@rm -rf .lab infra/node_modules

@@ -115,7 +115,10 @@ def suppressions() -> Check:
 
 def python() -> Check:
     """Known vulnerabilities of what the lock files pin."""
-    name, locks = PYTHON, sorted((paths.ROOT / "requirements").glob("*.txt"))
+    name, locks = (
+        PYTHON,
+        sorted([*paths.ROOT.glob("requirements/*.txt"), *paths.ROOT.glob("emulator/requirements/*.txt")]),
+    )
     if not answers(VULNERABILITIES):
         return Check(name, Result.NOT_CHECKED, f"no answer from {VULNERABILITIES}; {len(locks)} lock files")
     command = [str(_pip_audit()), *(part for lock in locks for part in ("--requirement", str(lock)))]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INFRA = ROOT / "infra"
+ENGINE_PROFILES = ROOT / "emulator" / "profiles"
 LAB = ROOT / ".lab"
 ENVIRONMENTS = LAB / "env"
 ENGINES = LAB / "engine"

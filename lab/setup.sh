@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes the lab's environments under .lab/env from the lock files; does nothing when these did not change.
 #   uv       the installer itself             lab     toolkit, CDK app and tests
-#   engine   LocalStack and the extension     runtime what AWS's Lambda runtime offers a function (boto3)
+#   engine   LocalStack with the emulator's plugins     runtime what AWS's Lambda runtime offers a function (boto3)
 #   node     Node 20 or newer: the system's, else one from a Python wheel
 # and the command .lab/bin/lab, which works in any folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 env=.lab/env
-inputs=(lab/setup.sh requirements/*.txt infra/package-lock.json emulator/pyproject.toml)
+inputs=(lab/setup.sh requirements/*.txt emulator/requirements/*.txt infra/package-lock.json emulator/pyproject.toml)
 wanted=$(cat "${inputs[@]}" | cksum; pwd)
 [[ -f $env/stamp && $(<"$env/stamp") == "$wanted" ]] && exit 0
 
@@ -41,11 +41,12 @@ fi
   || { cat "$env/pip.log" >&2; die "uv could not be installed." "Check that PyPI can be reached, then run: make setup"; }
 uv="$env/uv/bin/uv"
 
-for name in lab engine; do
+for lock in requirements/lab emulator/requirements/engine; do
+  name=$(basename "$lock")
   step "$name environment"
   [[ -x $env/$name/bin/python ]] && "$env/$name/bin/python" -c '' 2>/dev/null \
     || "$uv" venv --quiet --clear --python "$python" "$env/$name"
-  "$uv" pip sync --quiet --python "$env/$name/bin/python" --require-hashes "requirements/$name.txt" \
+  "$uv" pip sync --quiet --python "$env/$name/bin/python" --require-hashes "$lock.txt" \
     || die "The $name environment could not be installed." "Check that PyPI can be reached, then run: make setup"
 done
 "$uv" pip install --quiet --python "$env/engine/bin/python" --no-deps --editable emulator

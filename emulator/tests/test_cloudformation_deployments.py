@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from support.eventually import eventually
 from support.stacks import Resources, Stack
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+
 from support.eventually import eventually
 from support.functions import Function
 from support.stacks import Resources, Stack

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from support.errors import code
 
 BASIC = ["SampleCount", "Sum", "Average", "Minimum", "Maximum"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from support.errors import code
 from support.eventually import eventually
 from support.metrics import recent

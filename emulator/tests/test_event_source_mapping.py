@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
+
 from support import functions
 from support.eventually import eventually
 from support.functions import Function

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+
 from support import functions
 from support.functions import Function
 from support.http_apis import ECHO, HttpApi

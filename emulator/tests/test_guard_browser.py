@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
+
 from support.browsers import REBOUND, chromium
 from support.engines import EngineWith
 from support.eventually import eventually

@@ -8,15 +8,14 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, cast
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from lab_localstack import globs
 
-from lab import paths
+from lab_localstack import globs
+from support.engines import EMULATOR, PYTHON
 
 DEEP = 50_000
 """Levels, far beyond Python's own."""
@@ -115,9 +114,9 @@ class Rules:
     """The rules, in a process of the engine's environment."""
 
     def __init__(self) -> None:
-        script = Path(__file__).with_name("rules.py")
+        script = EMULATOR / "tests" / "support" / "rules.py"
         self._process = subprocess.Popen(
-            [paths.ENGINE_PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def failures(self, text: str) -> list[list[str]]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+
 from support import functions
 from support.eventually import eventually
 from support.functions import Function

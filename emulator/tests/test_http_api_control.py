@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+
 from support.functions import Function
 from support.http_apis import HttpApi
 

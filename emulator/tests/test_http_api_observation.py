@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from support import functions
 from support.eventually import eventually
 from support.functions import Function

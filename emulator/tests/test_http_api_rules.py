@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lab_localstack.apigatewayv2 import access_log, cors, policy, routes, throttle
 
 SEGMENT = st.text(string.ascii_lowercase + string.digits + "-._~ %é", min_size=1, max_size=6)

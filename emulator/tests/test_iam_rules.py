@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lab_localstack.iam.policy import Decision, UnservedPolicyError, decide, matches, parse
 
 ORDERS = "arn:aws:sqs:us-east-1:000000000000:orders"

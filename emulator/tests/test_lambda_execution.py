@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from support import functions
 from support.eventually import eventually
 from support.functions import Function

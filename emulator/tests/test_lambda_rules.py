@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lab_localstack.lambda_ import report, sqs_records
 from lab_localstack.lambda_.output import MARK, OutputParser
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from support.errors import code
 
 START = (int(time.time()) // 60 - 2) * 60_000

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.http_apis import HttpApi
 from support.watching import Watch
 

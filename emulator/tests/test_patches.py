@@ -1,16 +1,14 @@
-"""What the extension's patches rely on in LocalStack: a failure means that the base changed."""
+"""What the patches rely on in LocalStack: a failure means that the base changed."""
 
 import subprocess
 from pathlib import Path
 
-from lab import paths
+from support.engines import EMULATOR, PYTHON
 
 
 def in_engine(code: str) -> str:
     """What the code prints when it runs in the engine's own environment."""
-    done = subprocess.run(
-        [paths.ENGINE_PYTHON, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.strip()
 
 
@@ -143,7 +141,7 @@ def test_the_gateway_has_the_handlers_that_are_made_quicker() -> None:
     assert in_engine(
         """
 from localstack.aws.app import LocalstackAwsGateway
-from lab_localstack import gateway
+from lab_localstack.speedups import gateway
 made = LocalstackAwsGateway()
 gateway.quicken(made)
 names = {type(handler).__name__ for handler in (*made.request_handlers, *made.response_handlers)}
@@ -262,9 +260,9 @@ print("ok")
     ).endswith("ok")
 
 
-def test_the_extension_parses_json_in_one_place_but_for_motos_own_answers() -> None:
-    extension = paths.ROOT / "infra" / "localstack" / "extension" / "lab_localstack"
+def test_the_plugins_parse_json_in_one_place_but_for_motos_own_answers() -> None:
+    sources = EMULATOR / "src" / "lab_localstack"
     parsing = {
-        path.relative_to(extension) for path in extension.rglob("*.py") if "json.loads(" in path.read_text()
+        path.relative_to(sources) for path in sources.rglob("*.py") if "json.loads(" in path.read_text()
     }
     assert {path for path in parsing if path.parts[0] != "dynamodb"} == {Path("documents.py")}

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from support.engines import Engine, EngineAt, EngineWith
 from support.eventually import eventually
 from support.http_apis import ECHO, HttpApi

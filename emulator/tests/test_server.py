@@ -9,10 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.engines import EngineWith
 
-from lab.engines import HostEngine
-from tests.conftest import free_port
+from support.engines import EngineAt, EngineWith
 
 HEALTH = "/_localstack/health"
 
@@ -20,7 +18,7 @@ HEALTH = "/_localstack/health"
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
     """An engine with the lab's own server, which other packagings do not have."""
-    engine = HostEngine(free_port())
+    engine = EngineWith()
     engine.up()
     try:
         parts = urlsplit(engine.endpoint)
@@ -173,9 +171,7 @@ def test_more_hosts_and_origins_can_be_named() -> None:
 
 
 def test_bodies_that_do_not_fit_into_memory_limits_come_back_whole(address: tuple[str, int]) -> None:
-    from lab import aws as guarded
-
-    s3 = guarded.local(f"http://{address[0]}:{address[1]}").client("s3", s3={"addressing_style": "path"})
+    s3 = EngineAt(f"http://{address[0]}:{address[1]}").client("s3", s3={"addressing_style": "path"})
     s3.create_bucket(Bucket="large")
     content = bytes(range(256)) * 20_000
     s3.put_object(Bucket="large", Key="key", Body=content)

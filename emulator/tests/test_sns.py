@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from support.eventually import eventually
 from support.metrics import recent
 

@@ -143,6 +143,8 @@ class HostEngine:
             given[iam.VARIABLE] = iam.ENFORCE
         given |= NONE_AT_ALL
         return given | {
+            "CONFIG_DIR": str(paths.ENGINE_PROFILES),
+            "CONFIG_PROFILE": "engine,processes",
             "HOME": str(home / "home"),
             "TMPDIR": str(home / "tmp"),
             "XDG_CACHE_HOME": str(paths.ENGINES / "cache"),
@@ -152,27 +154,9 @@ class HostEngine:
             "FILESYSTEM_ROOT": str(home / "fs"),
             "LOCALSTACK_VOLUME_DIR": str(home / "volume"),
             "DOCKER_HOST": f"unix://{home}/no-docker.sock",
-            "GATEWAY_SERVER": "lab-loopback",
             "GATEWAY_LISTEN": f"{ports.LOOPBACK}:{self.port}",
             "LOCALSTACK_HOST": f"{ports.LOOPBACK}:{self.port}",
-            "GATEWAY_WORKER_COUNT": "100",
-            "SQS_ENDPOINT_STRATEGY": "path",
-            "DNS_ADDRESS": "0",
-            "SKIP_SSL_CERT_DOWNLOAD": "1",
-            "DISABLE_EVENTS": "1",
-            "LAMBDA_RUNTIME_EXECUTOR": "process",
             "LAB_LAMBDA_RUNTIME": str(paths.LAMBDA_RUNTIME),
-            "PROVIDER_OVERRIDE_S3": "lab",
-            "PROVIDER_OVERRIDE_CLOUDFORMATION": "lab",
-            "CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES": "0",
-            "PROVIDER_OVERRIDE_DYNAMODB": "lab",
-            "PROVIDER_OVERRIDE_LOGS": "lab",
-            "PROVIDER_OVERRIDE_CLOUDWATCH": "lab",
-            "PROVIDER_OVERRIDE_SQS": "lab",
-            "PROVIDER_OVERRIDE_EVENTS": "lab",
-            "PROVIDER_OVERRIDE_SNS": "lab",
-            "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.05",
-            "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",
         }
 
     def _spawn(self, environment: dict[str, str]) -> None:

@@ -7,13 +7,13 @@ import subprocess
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from lab import paths
 from lab.engines import HostEngine, docker_cli, present
 from lab.engines.docker import BUILT_IMAGE, TOKEN_IMAGE, DockerEngine
 from lab.engines.host import PASSED_ON
 from lab.errors import LabError
+from support.eventually import eventually
 from tests.conftest import free_port
 from tests.docker.conftest import clients, create_function, invoke
 

@@ -12,21 +12,21 @@ from lab.engines import docker_cli
 from tests.docker.conftest import clients, create_function, invoke
 from tests.docker.container import LabContainer, lab_container
 
+EMULATOR = ("-c", "emulator/pyproject.toml")
 NOT_HERE = (
-    "tests/engines/test_host_engine.py",  # the other packaging
-    # rules of the extension and of the base it replaces, asked in the host's own environment, not in the container
-    "emulator/tests/test_http_api_rules.py",
-    "emulator/tests/test_iam_rules.py",
-    "emulator/tests/test_lambda_rules.py",
-    "emulator/tests/test_outside.py",
-    "emulator/tests/test_patches.py",
-    "emulator/tests/test_server.py",
+    # rules of the plugins and of the base they replace, asked in the host's own environment, not in the container
+    "tests/test_http_api_rules.py",
+    "tests/test_iam_rules.py",
+    "tests/test_lambda_rules.py",
+    "tests/test_outside.py",
+    "tests/test_patches.py",
+    "tests/test_server.py",
     # DynamoDB Local answers these otherwise than moto, throttles nobody, never deletes an expired item: docs/parity.md
     "tests/integration/test_idempotency.py::test_an_expired_record_that_was_deleted_counts_as_absent",
-    "emulator/tests/test_dynamodb.py::test_a_transaction_that_cannot_be_applied_is_undone",
-    "emulator/tests/test_dynamodb.py::test_a_table_is_throttled_beyond_its_provisioned_capacity",
-    "emulator/tests/test_dynamodb.py::test_expired_items_disappear_and_others_stay",
-    "emulator/tests/test_dynamodb.py::test_partiql_is_refused_rather_than_half_answered",
+    "tests/test_dynamodb.py::test_a_transaction_that_cannot_be_applied_is_undone",
+    "tests/test_dynamodb.py::test_a_table_is_throttled_beyond_its_provisioned_capacity",
+    "tests/test_dynamodb.py::test_expired_items_disappear_and_others_stay",
+    "tests/test_dynamodb.py::test_partiql_is_refused_rather_than_half_answered",
 )
 PIPELINE = "tests/integration/test_pipeline.py"
 LAMBDA_EXECUTION = "emulator/tests/test_lambda_execution.py"
@@ -64,10 +64,12 @@ def test_the_deployed_pipeline_passes_its_tests_in_a_container(container: LabCon
 def test_the_engine_keeps_its_promises_in_a_container(container: LabContainer) -> None:
     """All of them with functions in containers; with functions in processes those that run functions."""
     if container.env["LAMBDA_RUNTIME_EXECUTOR"] == "docker":
-        chosen = ("emulator/tests", f"--ignore={LAMBDA_EXECUTION}", "-m", "not long and not page")
+        chosen = (*EMULATOR, "emulator/tests", f"--ignore={LAMBDA_EXECUTION}", "-m", "not long and not page")
         assert passes(container, "engine", *chosen, "-n", "2", "--dist", "loadfile")
     else:
-        assert passes(container, "engine", LAMBDA_EXECUTION, "emulator/tests/test_event_source_mapping.py")
+        assert passes(
+            container, "engine", *EMULATOR, LAMBDA_EXECUTION, "emulator/tests/test_event_source_mapping.py"
+        )
 
 
 def test_a_stopped_container_leaves_no_function_behind() -> None:

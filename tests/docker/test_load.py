@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from support.eventually import eventually
 
 from lab import aws as guarded
 from lab import paths
 from lab.deploy import deploy
 from lab.engines import docker_cli
 from lab.engines.docker import DockerEngine
+from support.eventually import eventually
 from tests.conftest import free_port
 
 WORKERS = 2

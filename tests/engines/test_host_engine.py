@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from support import functions
-from support.eventually import eventually
 
 from lab import aws, paths
 from lab.engines import HostEngine, ports
 from lab.errors import LabError
+from support import functions
+from support.eventually import eventually
 from tests.conftest import free_port
 
 
@@ -150,6 +150,13 @@ def test_the_engine_inherits_no_credentials(engine: HostEngine, monkeypatch: pyt
     monkeypatch.setenv("LAB_TEST_CANARY", "not-for-the-engine")
     engine.up()
     assert "not-for-the-engine" not in engine.process().environ().values()
+
+
+def test_another_value_of_lab_iam_is_refused(engine: HostEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_IAM", "yes")
+    with pytest.raises(LabError, match="LAB_IAM=yes is not known") as raised:
+        engine.up()
+    assert "LAB_IAM=enforce" in raised.value.fix
 
 
 @pytest.mark.long

@@ -11,13 +11,13 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from support import functions
-from support.eventually import eventually
 
 from lab import aws, paths
 from lab.cli import INTERRUPTED
 from lab.engines import HostEngine, ports, processes
 from lab.errors import LabError
+from support import functions
+from support.eventually import eventually
 from tests.conftest import free_port
 
 DAMAGED = (

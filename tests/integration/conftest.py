@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from support.eventually import eventually
 
 from lab import aws as guarded
 from lab.api import Api
@@ -14,6 +13,7 @@ from lab.deploy import deploy
 from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.stack import Stack
+from support.eventually import eventually
 from tests.conftest import running_engine
 from tests.integration.cure import cure
 from tests.integration.denials import denials

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.testclient import TestClient
-from support.eventually import eventually
 
 from lab.console.app import create_app
 from lab.console.desk import Desk
@@ -14,6 +13,7 @@ from lab.console.jobs import Job
 from lab.console.security import CSRF_HEADER, Guard, Keys
 from lab.console.server import leave
 from lab.observe import Pipeline
+from support.eventually import eventually
 
 PORT = 8090
 

@@ -1,10 +1,9 @@
 """The end of a failure mode."""
 
-from support.eventually import eventually
-
 from lab.api import Api
 from lab.observe import Pipeline
 from lab.orders import orders
+from support.eventually import eventually
 
 
 def cure(pipeline: Pipeline, api: Api) -> None:

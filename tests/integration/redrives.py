@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from support.eventually import eventually
-
 from lab.api import Api
 from lab.ledger import Ledger, settle
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_until_updated
+from support.eventually import eventually
 
 TAKE_OVER_SECONDS = 60
 """Lease, hidden messages of the dead invocation, and a cold start."""

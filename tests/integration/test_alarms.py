@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from infra.components.names import ALARMS
 from lab import knobs
@@ -25,6 +24,7 @@ from lab.observe import Pipeline
 from lab.orders import orders
 from lab.polling import wait_until_updated
 from lab.tap import tap
+from support.eventually import eventually
 
 pytestmark = pytest.mark.long
 

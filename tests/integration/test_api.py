@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from support.eventually import eventually
 
 from functions.ingest.handler import MAX_BATCH_BODY_BYTES, MAX_EVENTS
 from lab.observe import Pipeline
 from lab.orders import order
 from lab.stack import Stack
+from support.eventually import eventually
 
 JSON = {"Content-Type": "application/json"}
 

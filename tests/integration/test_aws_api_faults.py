@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from support.eventually import eventually
 
 from lab.api import Api
 from lab.faults import Fault, FaultProxy, routed
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.tap import tap
+from support.eventually import eventually
 
 pytestmark = pytest.mark.long
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from support.eventually import eventually
 
 from functions.redrive.selection import error_type
 from functions.valve.reminder import Reminder
@@ -16,6 +15,7 @@ from lab.dlq.look import Looker
 from lab.faults import Fault, FaultProxy, routed
 from lab.observe import Pipeline
 from lab.orders import orders
+from support.eventually import eventually
 
 pytestmark = pytest.mark.long
 

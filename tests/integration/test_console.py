@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from lab.api import Api
 from lab.changes import Changes
@@ -18,6 +17,7 @@ from lab.ledger import settle
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.scenario import faults
+from support.eventually import eventually
 from tests.integration.consoles import Page, console
 
 

@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from support.browsers import AXE, chromium
-from support.eventually import eventually
 
 from lab import paths
 from lab.changes import Changes
@@ -27,10 +25,13 @@ from lab.dlq.seed import bury
 from lab.engines import HostEngine
 from lab.observe import Pipeline
 from lab.orders import orders
+from support.browsers import chromium
+from support.eventually import eventually
 from tests.conftest import free_port
 from tests.printing import obeyed
 from tests.strangers import send
 
+AXE = paths.INFRA / "node_modules" / "axe-core" / "axe.min.js"
 SECONDS = 20
 MS = 1000
 REFUSED = "status of 409 (Conflict)"

@@ -5,10 +5,10 @@ import sys
 from urllib.parse import urlsplit
 
 import psutil
-from support.eventually import eventually
 
 from lab import paths
 from lab.observe import Pipeline
+from support.eventually import eventually
 
 CONSOLE = """
 import sys

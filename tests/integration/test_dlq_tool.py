@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from support.eventually import eventually
 
 from functions.common import codec
 from lab import cli
@@ -16,6 +15,7 @@ from lab.dlq.seed import bury
 from lab.ledger import settle
 from lab.observe import Pipeline
 from lab.orders import orders
+from support.eventually import eventually
 
 type Lab = Callable[..., tuple[int, list[Any]]]
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.eventually import eventually
 
 from lab import knobs
 from lab.api import Api
 from lab.faults import Fault, FaultProxy, routed
 from lab.observe import Pipeline
 from lab.orders import orders
+from support.eventually import eventually
 
 pytestmark = pytest.mark.long
 

@@ -10,7 +10,6 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from functions.common.errors import IdempotencyKeyReusedError, InProgressElsewhereError, LockLostError
 from functions.idempotency import Effect, ExactlyOnce, Result, TransactionalStore
@@ -20,6 +19,7 @@ from functions.processor.order import Order, order_from
 from functions.processor.pricing import price
 from functions.publish.key import payload_digest
 from lab.observe import Pipeline
+from support.eventually import eventually
 
 CLAIM_SECONDS = 1
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.eventually import eventually
 
 from lab import knobs, paths, steady
 from lab.changes import HIDDEN, Change, Changes
 from lab.faults import routed
 from lab.observe import Pipeline
 from lab.scenario import faults
+from support.eventually import eventually
 from tests.conftest import free_port
 from tests.terminals import Terminal, at_a_terminal
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import psutil
 import pytest
-from support.eventually import eventually
 
 from lab.observe import Pipeline
+from support.eventually import eventually
 from tests.integration.loads import PATIENT, ended, run, started
 
 

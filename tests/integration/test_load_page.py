@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
-from support.browsers import chromium
-from support.eventually import eventually
 
 from lab import paths
 from lab.observe import Pipeline
+from support.browsers import chromium
+from support.eventually import eventually
 from tests.conftest import free_port
 from tests.integration.loads import PATIENT, started
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from lab.api import Api
 from lab.observe import Pipeline
 from lab.orders import orders
+from support.eventually import eventually
 
 PERIOD = 60
 

@@ -13,12 +13,12 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from support.eventually import eventually
 
 from functions.ingest.handler import DOCUMENT
 from lab.aws import Aws
 from lab.observe import Pipeline
 from lab.stack import Stack
+from support.eventually import eventually
 
 pytestmark = pytest.mark.long
 

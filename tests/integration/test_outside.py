@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.watching import Watch
 
 from lab import paths
+from support.watching import Watch
 
 
 @pytest.mark.long

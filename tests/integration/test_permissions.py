@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from lab.api import Api
 from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.orders import orders
+from support.eventually import eventually
 from tests.integration.denials import denials
 
 pytestmark = pytest.mark.skipif(

@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from support.eventually import eventually
 
 from lab.api import Api
 from lab.observe import Effect, Pipeline
 from lab.orders import order, orders
 from lab.promises import probe
 from lab.tap import tap
+from support.eventually import eventually
 from tests.integration.cure import cure
 
 

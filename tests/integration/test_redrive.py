@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from support.eventually import eventually
 
 from functions.common.errors import LinesExceedAmountError, SchemaViolationError
 from functions.redrive.crash import Step
@@ -12,6 +11,7 @@ from lab.api import Api
 from lab.dlq.seed import bury
 from lab.errors import LabError
 from lab.observe import Pipeline
+from support.eventually import eventually
 from tests.integration.redrives import (
     TAKE_OVER_SECONDS,
     dlq_messages,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.eventually import eventually
 
 from functions.redrive.crash import Step
 from lab.api import Api
@@ -14,6 +13,7 @@ from lab.dlq.seed import bury
 from lab.errors import LabError
 from lab.faults import Fault, FaultProxy, routed
 from lab.observe import Pipeline
+from support.eventually import eventually
 from tests.integration.redrives import (
     TAKE_OVER_SECONDS,
     dying_at,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from functions.common.settings import SQS_MAX_BYTES
 from lab.api import Api
@@ -14,6 +13,7 @@ from lab.dlq.look import Looker
 from lab.dlq.repair import send_repaired
 from lab.dlq.seed import bury
 from lab.observe import Pipeline
+from support.eventually import eventually
 from tests.integration.redrives import dlq_messages, executions, finished, settled, supply
 
 FOREIGN: Mapping[str, Any] = {

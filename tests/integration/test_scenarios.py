@@ -8,7 +8,6 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from support.eventually import eventually
 
 from lab import paths, report, steady
 from lab.changes import Changes
@@ -19,6 +18,7 @@ from lab.scenario import Scenario, Verdict, faults, model
 from lab.scenario.catalog import Entry, load
 from lab.scenario.experiment import Experiment
 from lab.scenario.runner import Runner
+from support.eventually import eventually
 
 pytestmark = pytest.mark.long
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from support.eventually import eventually
 
 from lab import look, paths
 from lab.dlq import cli as dlq_cli
 from lab.observe import Pipeline
 from lab.output import Terminal
 from lab.trace import cli as trace_cli
+from support.eventually import eventually
 from tests.integration.consoles import console
 from tests.printing import obeyed, run
 from tests.strangers import send

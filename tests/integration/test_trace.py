@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.eventually import eventually
 
 from lab.api import Api
 from lab.aws import Aws
@@ -15,6 +14,7 @@ from lab.errors import LabError
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.trace import Story, collect, tell
+from support.eventually import eventually
 
 HOUR_MS = 3_600_000
 

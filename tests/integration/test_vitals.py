@@ -1,12 +1,11 @@
 """Vitals of the deployed pipeline, read through AWS APIs while orders go through it."""
 
-from support.eventually import eventually
-
 from infra.components.names import ALARMS
 from lab.api import Api
 from lab.observe import Pipeline
 from lab.orders import orders
 from lab.vitals import Reader, Vitals
+from support.eventually import eventually
 
 
 def test_a_reading_shows_what_goes_through_the_pipeline(pipeline: Pipeline, api: Api) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from lab import paths
-
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REBOUND = "rebound.example"
 """A name of somebody else's that leads to this machine, as in DNS rebinding."""
@@ -25,7 +23,6 @@ FLAGS = (
     "--disable-sync",
     f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP localhost.localstack.cloud 127.0.0.1",
 )
-AXE = paths.INFRA / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @contextmanager

@@ -12,6 +12,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+from localstack.aws.api import ServiceException
+from localstack.services.events import target
+from localstack.services.events.event_rule_engine import EventRuleEngine
+from localstack.services.events.utils import format_event, to_json_str
+from localstack.services.sns.filter import SubscriptionFilter
+from localstack.utils.event_matcher import matches_event
+
 from lab_localstack import documents, patches
 from lab_localstack.apigatewayv2 import authorizers, gateway, policy
 from lab_localstack.apigatewayv2.errors import GatewayError
@@ -26,12 +33,6 @@ from lab_localstack.logs.line import LogLine
 from lab_localstack.logs.metric_filters import checked
 from lab_localstack.logs.patterns import compile_pattern
 from lab_localstack.sqs import limits
-from localstack.aws.api import ServiceException
-from localstack.services.events import target
-from localstack.services.events.event_rule_engine import EventRuleEngine
-from localstack.services.events.utils import format_event, to_json_str
-from localstack.services.sns.filter import SubscriptionFilter
-from localstack.utils.event_matcher import matches_event
 
 LIKE_LOCALSTACK = EventRuleEngine.flatten_payload
 patches.match_within_bounds()

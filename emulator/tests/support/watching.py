@@ -4,8 +4,7 @@ import json
 from ipaddress import ip_address
 from pathlib import Path
 
-from lab import paths
-from support.engines import EngineWith
+from support.engines import RUNTIME, EngineWith
 
 HOOK = """
 import json, os, sys
@@ -49,9 +48,9 @@ class Watch:
     def engine(self) -> EngineWith:
         """An engine that is watched, and so are its functions, by the runtime that it offers them."""
         runtime = self._folder / "runtime"
-        client = paths.LAMBDA_RUNTIME / "awslambdaric"
+        client = RUNTIME / "awslambdaric"
         (runtime / "awslambdaric").mkdir(parents=True)
-        for entry in paths.LAMBDA_RUNTIME.iterdir():
+        for entry in RUNTIME.iterdir():
             if entry != client:
                 (runtime / entry.name).symlink_to(entry)
         (runtime / "awslambdaric" / "__init__.py").write_text(

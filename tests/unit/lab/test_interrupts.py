@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.eventually import eventually
 
 from lab.interrupts import undeterred, undoing, unwind_when_ended
+from support.eventually import eventually
 from tests.terminals import Terminal, at_a_terminal
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

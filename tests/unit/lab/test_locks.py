@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.eventually import eventually
 
 from lab import locks
 from lab.errors import LabError
+from support.eventually import eventually
 
 HOLDER = """
 import sys, time

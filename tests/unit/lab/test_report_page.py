@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browsers import chromium
 
 from lab import paths, report
 from lab.ledger import Ledger
@@ -13,6 +12,7 @@ from lab.report import Run
 from lab.report.run import Excerpt
 from lab.scenario.model import Finding, Verdict
 from lab.timeline import Sample, Span, Timeline
+from support.browsers import chromium
 
 pytestmark = pytest.mark.page
 

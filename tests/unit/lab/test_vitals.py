@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
-from support.eventually import eventually
 
 from lab.observe import Depth
 from lab.vitals import Counters, Monitor, Percentiles, Rates, Reader, Vitals
+from support.eventually import eventually
 
 NOTHING = Depth(0, 0, 0)
 READING = Vitals(

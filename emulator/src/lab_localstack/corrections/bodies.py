@@ -9,8 +9,9 @@ import io
 import zlib
 from typing import Any
 
-from lab_localstack.server.guard import refuse
 from localstack.runtime import get_current_runtime, hooks
+
+from lab_localstack.server.guard import refuse
 
 INFLATED_BYTES = 10 * 1024 * 1024
 """Of AWS's own clients only PutMetricData's compress, and a request of its may have 1 MB."""

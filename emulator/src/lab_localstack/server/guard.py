@@ -12,7 +12,6 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab_localstack.settings import SETTINGS
 from localstack import config
 from localstack.constants import LOCALHOST, LOCALHOST_HOSTNAME
 from localstack.http import Router
@@ -20,6 +19,8 @@ from localstack.http.dispatcher import Handler, handler_dispatcher
 from localstack.http.router import GreedyPathConverter
 from localstack.runtime import get_current_runtime, hooks
 from rolo.gateway.handlers import RouterHandler
+
+from lab_localstack.settings import SETTINGS
 
 
 def _listed(names: str) -> list[str]:

@@ -16,14 +16,15 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from lab_localstack import patches
-from lab_localstack.server.http1 import BadRequestError, Request, RequestReader, head, wsgi_names
-from lab_localstack.speedups.gateway import quicken
 from localstack import config
 from localstack.runtime.server.core import RuntimeServer
 from localstack.runtime.server.plugins import RuntimeServerPlugin
 from rolo.gateway import Gateway
 from rolo.gateway.wsgi import WsgiGateway
+
+from lab_localstack import patches
+from lab_localstack.server.http1 import BadRequestError, Request, RequestReader, head, wsgi_names
+from lab_localstack.speedups.gateway import quicken
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 1024

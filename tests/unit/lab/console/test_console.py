@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.routing import Route
 from starlette.testclient import TestClient
-from support.eventually import eventually
 
 from functions.publish.envelope import Envelope
 from lab.console.connection import Connection
@@ -21,6 +20,7 @@ from lab.console.server import listening
 from lab.console.switches import Switches
 from lab.dlq.look import Look, Looker
 from lab.errors import LabError
+from support.eventually import eventually
 from tests.strangers import NUMBERS, letters, texts
 from tests.unit.lab.console.doors import browser, desk_of, let_in, no_engine
 
