@@ -11,26 +11,27 @@ from typing import Annotated, NoReturn
 import typer
 from rich.table import Table
 
-from lab import aws as guarded
-from lab import disk, engines, load, look, mode
-from lab import gameday_cli as gamedays
-from lab.audit import audit
-from lab.aws import Aws
-from lab.connect import Env, Port, connect, deployed
-from lab.console import cli as consoles
-from lab.context import Context, settings, settings_of
-from lab.cost import cli as costs
-from lab.dlq.cli import dlq
-from lab.engines import Engine, iam
+from lab import engines
+from lab.commands import aws as target
+from lab.commands import console as consoles
+from lab.commands import cost as costs
+from lab.commands import gameday as gamedays
+from lab.commands import load, look, mode
+from lab.commands import scenario as scenarios
+from lab.commands.dlq import dlq
+from lab.commands.trace import trace
+from lab.common.interrupts import unwind_when_ended
+from lab.common.output import Line, Terminal, escape_what_cannot_be_encoded, joined, shown, styled
+from lab.common.paths import ROOT
+from lab.deployment.audit import audit
+from lab.deployment.context import Context, settings, settings_of
+from lab.deployment.stack import Stack, stack_names
+from lab.engines import Engine, disk, iam
+from lab.engines import clients as guarded
+from lab.engines.clients import Aws
 from lab.engines.host import GONE
 from lab.errors import LabError
-from lab.interrupts import unwind_when_ended
-from lab.output import Line, Terminal, escape_what_cannot_be_encoded, joined, shown, styled
-from lab.paths import ROOT
-from lab.scenario import cli as scenarios
-from lab.stack import Stack, stack_names
-from lab.target import cli as target
-from lab.trace.cli import trace
+from lab.faults.healing import Env, Port, connect, deployed
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 MISUSED = 2
@@ -96,7 +97,7 @@ def status(port: Port = 4566, env: Env = "dev") -> None:
 @app.command()
 def clean(port: Port = 4566, env: Env = "dev") -> None:
     """Bring the steady state back: undo faults, empty the queues, close circuits, wait for silent alarms."""
-    from lab import steady  # noqa: PLC0415
+    from lab.faults import steady_state as steady  # noqa: PLC0415
 
     pipeline, _ = connect(port, env)
     steady.restore(pipeline, say)
@@ -124,8 +125,8 @@ def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None
 @app.command()
 def demo(port: Port = 4566, env: Env = "dev") -> None:
     """From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report."""
-    from lab import demo as story  # noqa: PLC0415  only this command needs plots and templates
-    from lab.observe import Pipeline  # noqa: PLC0415
+    from lab.pipeline.observe import Pipeline  # noqa: PLC0415
+    from lab.scenario import demo as story  # noqa: PLC0415  only this command needs plots and templates
 
     guarded.refuse_real_credentials(os.environ)
     engine = _up(port)
@@ -147,7 +148,8 @@ def break_(
     env: Env = "dev",
 ) -> None:
     """Break one thing, hidden. Find it with the runbooks, mend it through AWS APIs, prove it with lab check."""
-    from lab import breakfix, steady  # noqa: PLC0415
+    from lab.faults import steady_state as steady  # noqa: PLC0415
+    from lab.games import breakfix  # noqa: PLC0415
 
     pipeline, _ = connect(port, env)
     if reveal:
@@ -168,7 +170,7 @@ def hint(
     env: Env = "dev",
 ) -> None:
     """Give a hint about what is broken."""
-    from lab import breakfix  # noqa: PLC0415
+    from lab.games import breakfix  # noqa: PLC0415
 
     pipeline, _ = connect(port, env)
     hints = breakfix.require_broken(pipeline).hints
@@ -178,8 +180,8 @@ def hint(
 @app.command()
 def check(port: Port = 4566, env: Env = "dev") -> None:
     """Judge the pipeline by what it does, not by its settings. Exit code 1 if a behaviour is missing."""
-    from lab import breakfix  # noqa: PLC0415
-    from lab.changes import Changes  # noqa: PLC0415
+    from lab.faults.changes import Changes  # noqa: PLC0415
+    from lab.games import breakfix  # noqa: PLC0415
 
     pipeline, _ = connect(port, env)
     missing = 0
@@ -197,7 +199,8 @@ def check(port: Port = 4566, env: Env = "dev") -> None:
 @app.command()
 def repair(port: Port = 4566, env: Env = "dev") -> None:
     """Mend what lab break has broken, and bring the steady state back."""
-    from lab import breakfix, steady  # noqa: PLC0415
+    from lab.faults import steady_state as steady  # noqa: PLC0415
+    from lab.games import breakfix  # noqa: PLC0415
 
     pipeline, _ = connect(port, env)
     say(f"It was: {breakfix.require_broken(pipeline).revealed}")
@@ -209,7 +212,7 @@ def openapi() -> None:
     """Write the API's OpenAPI document anew from the routes. No engine is needed."""
     os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Ingestion")
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "lab")
-    from lab import openapi as generator  # noqa: PLC0415  imports the functions
+    from lab.deployment import openapi as generator  # noqa: PLC0415  imports the functions
 
     generator.DOCUMENT.write_text(generator.text())
     say(f"wrote {generator.DOCUMENT.relative_to(ROOT)}")
@@ -218,7 +221,7 @@ def openapi() -> None:
 @app.command()
 def doctor(port: Port = 4566) -> None:
     """Show what the lab finds on this machine, and the fix for each problem. Exit code 1 if there is one."""
-    from lab.doctor import examine, table  # noqa: PLC0415
+    from lab.engines.doctor import examine, table  # noqa: PLC0415
 
     findings = list(examine(port, engines.wanted()))
     console.print(table(findings))
@@ -288,9 +291,9 @@ def _tell_of_loss(before: engines.Status, engine: Engine) -> None:
 
 
 def _deploy(aws: Aws, env: str, context: list[str] | None) -> Stack:
-    from lab.deploy import deploy as deploy_stacks  # noqa: PLC0415
-    from lab.deploy import require_kept  # noqa: PLC0415
-    from lab.promises import Promise, probe  # noqa: PLC0415
+    from lab.deployment.deploy import deploy as deploy_stacks  # noqa: PLC0415
+    from lab.deployment.deploy import require_kept  # noqa: PLC0415
+    from lab.deployment.smoke_checks import Promise, probe  # noqa: PLC0415
 
     with suppress(LabError):  # nothing is deployed yet
         deployed(aws, env)

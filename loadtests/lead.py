@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.aws import require_loopback
+from lab.engines.clients import require_loopback
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.vitals import Monitor, Reader
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.signals import Monitor, Reader
 from loadtests.book import BOOK
 from loadtests.run import LEAVING_RATE, Result, Run, Traffic
 from loadtests.shapes import Plan, planned

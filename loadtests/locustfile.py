@@ -14,14 +14,14 @@ import gevent
 from locust import LoadTestShape, events
 from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
 
-from lab import aws as guarded
-from lab import lifetimes
-from lab.api import Api
-from lab.connect import heal
+from lab.common import lifetimes
+from lab.common.output import Terminal, joined, shown, styled
+from lab.deployment.stack import Stack
+from lab.engines import clients as guarded
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.output import Terminal, joined, shown, styled
-from lab.stack import Stack
+from lab.faults.healing import heal
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
 from loadtests import verdict
 from loadtests.book import BOOK
 from loadtests.lead import Lead, options_of, plan_of

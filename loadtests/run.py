@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.ledger import Ledger, settle
-from lab.letters import dead_letters
-from lab.observe import Depth, Effect, Pipeline
-from lab.polling import wait_for
+from lab.pipeline.dead_letters import dead_letters
+from lab.pipeline.ledger import Ledger, settle
+from lab.pipeline.observe import Depth, Effect, Pipeline
+from lab.pipeline.signals import Monitor, Vitals
+from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.scenario.model import Finding, Verdict
-from lab.timeline import Sample, Span, Timeline
-from lab.vitals import Monitor, Vitals
 from loadtests.book import Book, Outcome
 from loadtests.shapes import Plan, Stage, Step, knee
 from loadtests.thresholds import Observed, Thresholds, judge

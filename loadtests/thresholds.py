@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.ledger import Ledger
+from lab.pipeline.ledger import Ledger
 from lab.scenario.model import Expected, Finding, Verdict, at_least, at_most, exactly, shown
 
 

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import gevent
 from locust import FastHttpUser, constant_pacing, task
 
-from lab.api import Api
-from lab.aws import require_loopback
-from lab.orders import order
+from lab.engines.clients import require_loopback
+from lab.pipeline.api import Api
+from lab.pipeline.orders import order
 from loadtests.book import BOOK, Outcome
 from loadtests.pressure import ATTEMPTS, pause
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.table import Table
 
 from lab import report
-from lab.output import Terminal, joined, styled
+from lab.common.output import Terminal, joined, styled
 from lab.scenario.live import verdict
 from lab.scenario.model import Verdict
 from loadtests.run import Result

@@ -6,7 +6,8 @@ circuit may close, three times as long after each further receive: the same outa
 `pause` the event source mapping is switched off as well, and comes on again by itself.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, at_least, between, exactly, recovery, under, where
 
 ORDERS, RECEIVES = 10, 5

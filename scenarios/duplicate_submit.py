@@ -7,7 +7,8 @@ effect. If both copies are at work at once, the second waits until the first one
 Seen to fail: run `--without-fault`, 11 messages are sent instead of 21, and no duplicate is counted.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, exactly, steady, under
 
 ORDERS = 10

@@ -7,7 +7,8 @@ missing, and none comes twice.
 Seen to fail: run `--without-fault`, no entry is refused.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Reading, Scenario, at_least, exactly, recovery, under
 
 ORDERS, LATER = 20, 5

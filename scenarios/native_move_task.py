@@ -9,7 +9,8 @@ task still runs is moved again.)
 Seen to fail: without a destination the letters stayed, and six were in the DLQ instead of two.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, under
 
 CURABLE, HOPELESS = 4, 2

@@ -7,7 +7,8 @@ rings. When the corruption has ended, a redrive gives every order its effect, on
 Seen to fail: run `--without-fault`, eleven predictions are refuted, among them every one about the DLQ and its alarm.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, POISONED = 5, 5

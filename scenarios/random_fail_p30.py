@@ -6,7 +6,8 @@ was not. Five failures in a row have a probability of 0.24 % an order; such an o
 """
 
 from functions.processor.downstream import RANDOM_FAILURE_SHARE, DeliveryId, draw
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Reading, Scenario, at_most, between, exactly, recovery, under
 
 ORDERS, SEED = 30, "7"

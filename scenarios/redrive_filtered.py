@@ -5,7 +5,8 @@ redrive of everything would kill the three again; one filtered by category moves
 were, visible and unchanged.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, exactly, recovery, under
 
 CURABLE, HOPELESS = 4, 3

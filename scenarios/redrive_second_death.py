@@ -5,7 +5,8 @@ first death in their lineage. The next redrive passes them over. Once the poison
 force it.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, exactly, recovery, under
 
 ORDERS = 3

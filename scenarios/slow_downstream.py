@@ -6,7 +6,8 @@ they spend their receives slowly. When the service is well again the circuit clo
 every order is processed without anybody's help.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, LATE, STUCK = 3, 1, 10

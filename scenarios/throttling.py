@@ -5,7 +5,8 @@ spends a receive in the end, which is why maxReceiveCount must leave room. When 
 processed, and nobody had to redrive anything.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, WAITING = 3, 10

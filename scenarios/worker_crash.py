@@ -8,7 +8,8 @@ nothing to kill.)
 Seen to fail: with an endpoint that the worker ignored, nothing crashed, the alarm stayed OK and all events came.
 """
 
-from lab.scenario import Experiment, faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import Experiment, read
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, CRASHED = 3, 5

@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
-from lab.cdk import QUIET
+from lab.deployment.cdk import QUIET
 from lab.engines import HostEngine
 
 # What tests ask themselves is on this machine. The lab has no need of this: tests/integration/test_proxies.py.

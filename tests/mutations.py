@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import paths
+from lab.common import paths
 from tests.support.mutation import Mutation
 
 MUTATIONS = {

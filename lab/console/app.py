@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from lab import paths
+from lab.common import paths
 from lab.console.connection import UNREACHABLE
 from lab.console.desk import Desk
 from lab.console.routes import dlq, faults, jobs, pages, pipeline, watching

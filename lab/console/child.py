@@ -17,14 +17,15 @@ from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
 
-from lab import engines, report, steady
-from lab.connect import connect
+from lab import engines, report
+from lab.commands.scenario import tally
+from lab.common.interrupts import unwind_when_ended
 from lab.console.connection import UNREACHABLE
 from lab.errors import LabError
-from lab.interrupts import unwind_when_ended
+from lab.faults import steady_state as steady
+from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.scenario.catalog import load
-from lab.scenario.cli import tally
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import Finding
 from lab.scenario.runner import Runner

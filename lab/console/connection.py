@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from httpx import HTTPError
 
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.pipeline.observe import Pipeline
 
 UNREACHABLE = (BotoCoreError, ClientError, HTTPError)
 """What AWS and HTTP clients raise when the engine, or what was deployed to it, is gone."""

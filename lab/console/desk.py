@@ -10,7 +10,7 @@ from lab.console.live import Live
 from lab.console.security import Guard
 from lab.console.switches import Switches
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.pipeline.observe import Pipeline
 
 
 @dataclass

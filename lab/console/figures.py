@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from markdown_it import MarkdownIt
 
+from lab.common.polling import wait_for
 from lab.console import dashboard as shape
 from lab.console.dashboard import AlarmStatus, Dashboard, Graph, LogTable, Period, Range, Text, Widget
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.polling import wait_for
+from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

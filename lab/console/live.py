@@ -13,14 +13,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from functions.common import codec
-from lab import knobs
-from lab.changes import Changes
 from lab.console.connection import UNREACHABLE, Connection
 from lab.console.jobs import Job
 from lab.console.switches import Switches, in_force
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.vitals import KEPT_READINGS, READING_SECONDS, Reader
+from lab.faults import runtime_settings as knobs
+from lab.faults.changes import Changes
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.signals import KEPT_READINGS, READING_SECONDS, Reader
 
 type Event = tuple[str, str]
 """Its name and its data, which is JSON."""

@@ -7,13 +7,13 @@ from contextlib import closing, suppress
 
 import uvicorn
 
+from lab.common.interrupts import undeterred, undoing
 from lab.console.app import create_app
 from lab.console.connection import UNREACHABLE, Connect, MissingError
 from lab.console.desk import Desk
 from lab.console.security import ENTRANCE, Guard, Keys
 from lab.engines import ports
 from lab.errors import LabError
-from lab.interrupts import undeterred, undoing
 
 JOB_SECONDS = 120.0
 """How long the end waits for a job that was asked to end: a scenario rolls back first."""

@@ -1,6 +1,6 @@
 """Faults to switch on, each for a time: what there is, what is in force, and the way back.
 
-Every switch is a change of one knob, recorded before it is made (lab/changes.py). The console undoes what has
+Every switch is a change of one knob, recorded before it is made (lab/faults/changes.py). The console undoes what has
 expired, and at its end what it made itself; if it is killed, the next command of the lab does.
 """
 
@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.changes import HIDDEN, Change, Changes, Standing
 from lab.errors import LabError
 from lab.faults import Fault, FaultProxy
-from lab.knobs import (
+from lab.faults import catalogue as faults
+from lab.faults.changes import HIDDEN, Change, Changes, Standing
+from lab.faults.runtime_settings import (
     ENDPOINT_VARIABLE,
     FAILURE_MODE,
     WORKER_CONCURRENCY,
@@ -20,8 +21,7 @@ from lab.knobs import (
     WORKER_TIMEOUT,
     Knob,
 )
-from lab.observe import Pipeline
-from lab.scenario import faults
+from lab.pipeline.observe import Pipeline
 
 WHY = "the console"
 MIN_SECONDS, MAX_SECONDS = 10, 1800

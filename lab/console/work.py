@@ -9,11 +9,11 @@ from typing import Any
 
 from functions.redrive.operations import Status as Operation
 from functions.redrive.plan import Plan
-from lab import paths
-from lab.api import Api
+from lab.common import paths
 from lab.console.jobs import CancelledError, Job
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
 
 POLL_SECONDS = 0.5
 

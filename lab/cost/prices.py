@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.paths import ROOT
+from lab.common.paths import ROOT
 
 TABLE = Path(__file__).with_name("prices.toml")
 

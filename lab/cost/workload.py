@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import steady
-from lab.api import Api
-from lab.changes import Changes
+from lab.common.polling import wait_for
 from lab.cost.usage import Usage, measure
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.polling import wait_for
-from lab.scenario import faults
+from lab.faults import catalogue as faults
+from lab.faults import steady_state as steady
+from lab.faults.changes import Changes
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 
 FAULT_SECONDS = 600
 SETTLE_SECONDS = 180

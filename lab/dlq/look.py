@@ -14,7 +14,7 @@ from functions.publish.packing import MAX_ENTRIES
 from functions.publish.visibility import Hidden, hide
 from functions.redrive.dlq import EMPTY_RECEIVES, DeadLetterQueue
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.pipeline.observe import Pipeline
 
 VISIBILITY_SECONDS = 30
 """Should the tool die, its messages come back after this time."""

@@ -20,7 +20,7 @@ from functions.validate import violations
 from lab.dlq.look import Looker
 from lab.dlq.show import now_ms
 from lab.errors import LabError
-from lab.observe import DISCARD_KIND, Pipeline
+from lab.pipeline.observe import DISCARD_KIND, Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

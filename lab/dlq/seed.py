@@ -14,7 +14,7 @@ from functions.publish.key import idempotency_key
 from functions.publish.message import order_message
 from functions.publish.publisher import Publisher
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.pipeline.observe import Pipeline
 
 CODE_VERSION = "seeded"
 

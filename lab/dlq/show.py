@@ -14,7 +14,7 @@ from functions.publish.envelope import Envelope
 from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
 from functions.redrive.triage import age_seconds, describe, statistics
-from lab.output import joined, shown, styled, utc
+from lab.common.output import joined, shown, styled, utc
 
 ID_LENGTH = 8
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import paths
+from lab.common import paths
 from lab.engines import docker_cli, iam, ports, processes, ready
 from lab.engines.docker_cli import DockerCommandError
 from lab.engines.host import Status, locked

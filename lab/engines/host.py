@@ -11,9 +11,9 @@ from typing import Literal
 
 import psutil
 
-from lab import disk, locks, paths
-from lab.direct import NONE_AT_ALL
-from lab.engines import iam, ports, processes, ready, record
+from lab.common import locks, paths
+from lab.engines import disk, iam, ports, processes, ready, record
+from lab.engines.direct import NONE_AT_ALL
 from lab.engines.record import Record, UnreadableError
 from lab.errors import LabError
 

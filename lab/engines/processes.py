@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from lab import paths
+from lab.common import paths
 from lab.errors import LabError
 
 MARK = "LAB_FOR_ENGINE"

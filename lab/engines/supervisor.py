@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from lab import lifetimes
+from lab.common import lifetimes
 from lab.engines import record
 
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import httpx
 
-from lab.direct import without_proxies
 from lab.engines import ports, processes
+from lab.engines.direct import without_proxies
 from lab.errors import LabError
 from lab.faults.fault import Fault, Fired
 

@@ -6,9 +6,9 @@
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 
-from lab.changes import Change, Changes
-from lab.knobs import ENDPOINT_VARIABLE, environment_of
-from lab.observe import Pipeline
+from lab.faults.changes import Change, Changes
+from lab.faults.runtime_settings import ENDPOINT_VARIABLE, environment_of
+from lab.pipeline.observe import Pipeline
 
 SERVICES = ("DYNAMODB", "EVENTBRIDGE", "SQS", "SSM")
 """The services the pipeline's functions call, as the SDKs spell them in variables."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lab import paths
+from lab.common import paths
 from lab.parity.probe import FEATURES, Answer
 
 PAGE = paths.ROOT / "docs" / "parity.md"

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.aws import Aws
+from lab.common.polling import wait_for
+from lab.engines.clients import Aws
 from lab.errors import LabError
 from lab.parity.workbench import Workbench, workbench
-from lab.polling import wait_for
 
 ECHO = "def handler(event, context): return event"
 

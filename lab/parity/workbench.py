@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.aws import Aws
-from lab.polling import wait_for
+from lab.common.polling import wait_for
+from lab.engines.clients import Aws
 
 ROLE = "arn:aws:iam::000000000000:role/lab-probe"
 """There is no such role: nothing is allowed, where anybody asks."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from lab.output import shown
+from lab.common.output import shown
 
 INDEX = "index.html"
 

@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from lab.output import shown
+from lab.common.output import shown
 from lab.report.run import Run
 from lab.scenario.model import Verdict
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
 
-from lab.timeline import Timeline
+from lab.pipeline.timeline import Timeline
 
 mpl.use("svg")
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from lab.ledger import Ledger
+from lab.pipeline.ledger import Ledger
+from lab.pipeline.timeline import Timeline
 from lab.scenario.model import Finding, Verdict
-from lab.timeline import Timeline
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from infra.components.names import AlarmName
-from lab import paths
+from lab.common import paths
 from lab.report.index import templates, write_index
 from lab.report.junit import junit
 from lab.report.run import Run

@@ -7,7 +7,8 @@ A prediction that cannot fail says nothing: tests/integration/mutants.py names f
 it fails, and test_mutants.py breaks it.
 """
 
-from lab.scenario import faults, read
+from lab.faults import catalogue as faults
+from lab.scenario import read
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import (
     Act,

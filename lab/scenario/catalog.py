@@ -4,7 +4,7 @@ import importlib
 import inspect
 from dataclasses import dataclass
 
-from lab import paths
+from lab.common import paths
 from lab.errors import LabError
 from lab.scenario.model import Scenario
 

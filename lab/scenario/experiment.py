@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lab import orders as supply
-from lab.api import Accepted, Api
-from lab.changes import Change, Changes
+from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.metrics import Sums
-from lab.observe import Pipeline
-from lab.polling import wait_for
+from lab.faults.changes import Change, Changes
+from lab.pipeline import orders as supply
+from lab.pipeline.api import Accepted, Api
+from lab.pipeline.metrics import Sums
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.tap import Tap
+from lab.pipeline.timeline import Timeline
 from lab.scenario.logs import LogLine, Logs
 from lab.scenario.model import shown
-from lab.tap import Tap
-from lab.timeline import Timeline
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from lab.changes import Changes
-from lab.circuits import circuit_states
-from lab.output import Line, Terminal, styled
+from lab.common.output import Line, Terminal, styled
+from lab.faults.changes import Changes
+from lab.pipeline.circuits import circuit_states
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import Finding, Verdict
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab.observe import Pipeline, fields_of
+from lab.pipeline.observe import Pipeline, fields_of
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from infra.components.names import AlarmName
-from lab.changes import Change
-from lab.metrics import Metric
+from lab.faults.changes import Change
+from lab.pipeline.metrics import Metric
 
 if TYPE_CHECKING:
-    from lab.observe import Pipeline
+    from lab.pipeline.observe import Pipeline
     from lab.scenario.experiment import Experiment
 
 type Deed = Callable[["Experiment"], None]

@@ -4,15 +4,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from infra.components.names import AlarmName
-from lab.circuits import circuit_states
-from lab.letters import dead_letters
-from lab.metrics import LOG_NAMESPACE, Metric
+from lab.pipeline.circuits import circuit_states
+from lab.pipeline.dead_letters import dead_letters
+from lab.pipeline.metrics import LOG_NAMESPACE, Metric
 from lab.scenario.model import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.observe import Effect, Pipeline
+    from lab.pipeline.observe import Effect, Pipeline
     from lab.scenario.experiment import Experiment
 
 

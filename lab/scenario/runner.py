@@ -7,22 +7,23 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab import ledger, steady
-from lab.api import Api
-from lab.changes import Change
+from lab.common.interrupts import undoing
+from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.interrupts import undoing
-from lab.metrics import Sums
-from lab.observe import Pipeline
-from lab.polling import wait_for
+from lab.faults import steady_state as steady
+from lab.faults.changes import Change
+from lab.pipeline import ledger
+from lab.pipeline.api import Api
+from lab.pipeline.metrics import Sums
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.tap import tap
+from lab.pipeline.timeline import record
 from lab.report import Run
 from lab.report.run import Excerpt
 from lab.scenario.catalog import Entry
 from lab.scenario.experiment import Experiment
 from lab.scenario.logs import Logs
 from lab.scenario.model import Act, Finding, Prediction, Scenario, Verdict, shown
-from lab.tap import tap
-from lab.timeline import record
 
 HASTE_SECONDS = 6
 """The longest wait of a hasty run."""

@@ -16,7 +16,7 @@ from functions.publish.packing import pack
 from lab.dlq.look import Looker
 from lab.dlq.repair import storable
 from lab.errors import LabError
-from lab.observe import DISCARD_KIND, Effect, Pipeline, fields_of
+from lab.pipeline.observe import DISCARD_KIND, Effect, Pipeline, fields_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

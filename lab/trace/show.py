@@ -3,7 +3,7 @@
 from rich.table import Table
 from rich.tree import Tree
 
-from lab.output import Line, Terminal, joined, shown, styled, utc
+from lab.common.output import Line, Terminal, joined, shown, styled, utc
 from lab.trace.evidence import Span
 from lab.trace.story import Story
 

@@ -20,11 +20,11 @@ from typing import Annotated
 
 import typer
 
-from lab import aws as guarded
 from lab.cli import run
-from lab.connect import deployed
+from lab.common.output import Terminal
 from lab.engines import HostEngine
-from lab.output import Terminal
+from lab.engines import clients as guarded
+from lab.faults.healing import deployed
 from loadtests.benchmarks import markdown
 from loadtests.benchmarks.measure import Load, Measurement, measure
 from loadtests.benchmarks.processors import CLIENT, Meter

@@ -21,11 +21,11 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from lab import paths
 from lab.cli import run
+from lab.common import paths
+from lab.common.output import Terminal
 from lab.engines import HostEngine
 from lab.errors import LabError
-from lab.output import Terminal
 from loadtests.benchmarks import __main__ as pipeline
 from loadtests.benchmarks import cold_start, markdown, redrive
 from loadtests.benchmarks.measure import Load

@@ -22,8 +22,8 @@ import typer
 from infra.bundles import MANIFEST, ROOT, Target, build
 from infra.settings import host_architecture
 from lab.cli import run
+from lab.common.output import Terminal
 from lab.errors import LabError
-from lab.output import Terminal
 from loadtests.benchmarks import markdown
 
 RUNTIME = ROOT / ".lab" / "env" / "runtime"

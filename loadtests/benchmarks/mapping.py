@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lab.observe import Pipeline
-from lab.polling import wait_for
+from lab.common.polling import wait_for
+from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from functions.common import codec
 from functions.publish.message import order_message
+from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.polling import wait_for
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from loadtests.benchmarks.mapping import Mapping
 from loadtests.benchmarks.processors import Meter
 

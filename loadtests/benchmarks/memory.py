@@ -16,14 +16,14 @@ import httpx
 import psutil
 import typer
 
-from lab import aws as guarded
 from lab.cli import run
-from lab.connect import deployed
+from lab.common.output import Terminal
+from lab.common.polling import wait_for
 from lab.engines import HostEngine
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.output import Terminal
-from lab.polling import wait_for
+from lab.engines import clients as guarded
+from lab.faults.healing import deployed
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from loadtests.benchmarks import markdown
 
 BATCH = 500

@@ -21,18 +21,18 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from lab import aws as guarded
 from lab import cli, engines
-from lab.api import Api
-from lab.connect import deployed
+from lab.common.output import Terminal
+from lab.common.polling import wait_for
 from lab.dlq.native import FINAL, MoveTask
 from lab.dlq.seed import bury
+from lab.engines import clients as guarded
 from lab.errors import LabError
-from lab.ledger import settle
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.output import Terminal
-from lab.polling import wait_for
+from lab.faults.healing import deployed
+from lab.pipeline.api import Api
+from lab.pipeline.ledger import settle
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from loadtests.benchmarks.mapping import Mapping
 
 FACTOR = 5.0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from lab.observe import Pipeline
-from lab.polling import wait_until_updated
+from lab.common.polling import wait_until_updated
+from lab.pipeline.observe import Pipeline
 from loadtests.benchmarks.mapping import Mapping
 
 if TYPE_CHECKING:

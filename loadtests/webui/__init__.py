@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, abort, jsonify, request
 
-from lab.web import assets, media_type
+from lab.common.web import assets, media_type
 from loadtests.lead import Lead
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from testcontainers.community.localstack import LocalStackContainer
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.network import Network
 
-from lab.direct import NONE_AT_ALL
 from lab.engines import docker_cli
+from lab.engines.direct import NONE_AT_ALL
 from lab.engines.docker import BUILT_IMAGE, DockerEngine
 from tests.conftest import free_port
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.doctor import examine
 from lab.engines.choose import choose, present
 from lab.engines.docker import DockerEngine, base_image
+from lab.engines.doctor import examine
 from lab.errors import LabError
 from tests.conftest import free_port
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab import paths
+from lab.common import paths
 from lab.engines import HostEngine, docker_cli, present
 from lab.engines.docker import BUILT_IMAGE, TOKEN_IMAGE, DockerEngine
 from lab.engines.host import PASSED_ON

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import paths
+from lab.common import paths
 from lab.engines import docker_cli
 from tests.docker.conftest import clients, create_function, invoke
 from tests.docker.container import LabContainer, lab_container

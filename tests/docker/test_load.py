@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from lab import aws as guarded
-from lab import paths
-from lab.deploy import deploy
+from lab.common import paths
+from lab.deployment.deploy import deploy
+from lab.engines import clients as guarded
 from lab.engines import docker_cli
 from lab.engines.docker import DockerEngine
 from support.eventually import eventually

@@ -14,8 +14,9 @@ import httpx
 import psutil
 import pytest
 
-from lab import aws, paths
+from lab.common import paths
 from lab.engines import HostEngine, ports
+from lab.engines import clients as aws
 from lab.errors import LabError
 from support import functions
 from support.eventually import eventually

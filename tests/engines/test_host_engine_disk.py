@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import disk, paths
-from lab.engines import HostEngine, processes
+from lab.common import paths
+from lab.engines import HostEngine, disk, processes
 from lab.errors import LabError
 from tests.conftest import free_port
 

@@ -12,9 +12,10 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from lab import aws, paths
 from lab.cli import INTERRUPTED
+from lab.common import paths
 from lab.engines import HostEngine, ports, processes
+from lab.engines import clients as aws
 from lab.errors import LabError
 from support import functions
 from support.eventually import eventually

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
+from lab.common import paths
 from tests.infra.templates import STACKS
 
 

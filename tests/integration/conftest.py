@@ -6,17 +6,17 @@ from contextlib import suppress
 
 import pytest
 
-from lab import aws as guarded
-from lab.api import Api
-from lab.aws import Aws
-from lab.deploy import deploy
+from lab.deployment.deploy import deploy
+from lab.deployment.stack import Stack
+from lab.engines import clients as guarded
+from lab.engines.clients import Aws
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.stack import Stack
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 from tests.conftest import running_engine
-from tests.integration.cure import cure
-from tests.integration.denials import denials
+from tests.support.cure import cure
+from tests.support.denials import denials
 
 
 @pytest.fixture(scope="session")

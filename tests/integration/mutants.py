@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lab import knobs
-from lab.changes import Change
-from lab.scenario import Scenario, faults
+from lab.faults import catalogue as faults
+from lab.faults import runtime_settings as knobs
+from lab.faults.changes import Change
+from lab.scenario import Scenario
 from tests.mutations import MUTATIONS
 from tests.support.mutation import Mutation
 

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from infra.components.names import ALARMS
-from lab import knobs
-from lab.api import Api
-from lab.aws import Aws
-from lab.deploy import deploy
-from lab.knobs import Knob
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.polling import wait_until_updated
-from lab.tap import tap
+from lab.common.polling import wait_until_updated
+from lab.deployment.deploy import deploy
+from lab.engines.clients import Aws
+from lab.faults import runtime_settings as knobs
+from lab.faults.runtime_settings import Knob
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
+from lab.pipeline.tap import tap
 from support.eventually import eventually
 
 pytestmark = pytest.mark.long

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from functions.ingest.handler import MAX_BATCH_BODY_BYTES, MAX_EVENTS
-from lab.observe import Pipeline
-from lab.orders import order
-from lab.stack import Stack
+from lab.deployment.stack import Stack
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import order
 from support.eventually import eventually
 
 JSON = {"Content-Type": "application/json"}

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.api import Api
 from lab.faults import Fault, FaultProxy, routed
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.tap import tap
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
+from lab.pipeline.tap import tap
 from support.eventually import eventually
 
 pytestmark = pytest.mark.long

@@ -9,12 +9,12 @@ import pytest
 
 from functions.redrive.selection import error_type
 from functions.valve.reminder import Reminder
-from lab.aws import Aws
-from lab.deploy import deploy
+from lab.deployment.deploy import deploy
 from lab.dlq.look import Looker
+from lab.engines.clients import Aws
 from lab.faults import Fault, FaultProxy, routed
-from lab.observe import Pipeline
-from lab.orders import orders
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from support.eventually import eventually
 
 pytestmark = pytest.mark.long

@@ -4,11 +4,12 @@ import os
 
 import pytest
 
-from lab import breakfix, steady
-from lab.breakfix import PUZZLES, Puzzle
-from lab.changes import HIDDEN, Changes
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.faults import steady_state as steady
+from lab.faults.changes import HIDDEN, Changes
+from lab.games import breakfix
+from lab.games.breakfix import PUZZLES, Puzzle
+from lab.pipeline.observe import Pipeline
 
 pytestmark = pytest.mark.long
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from lab.api import Api
-from lab.changes import Changes
 from lab.console import figures
 from lab.console.jobs import Status
 from lab.dlq.seed import bury
-from lab.ledger import settle
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.scenario import faults
+from lab.faults import catalogue as faults
+from lab.faults.changes import Changes
+from lab.pipeline.api import Api
+from lab.pipeline.ledger import settle
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from support.eventually import eventually
-from tests.integration.consoles import Page, console
+from tests.support.consoles import Page, console
 
 
 @pytest.fixture(scope="module")

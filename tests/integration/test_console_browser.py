@@ -18,18 +18,18 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from lab import paths
-from lab.changes import Changes
+from lab.common import paths
 from lab.console.routes.pages import PAGES
 from lab.dlq.seed import bury
 from lab.engines import HostEngine
-from lab.observe import Pipeline
-from lab.orders import orders
+from lab.faults.changes import Changes
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from support.browsers import chromium
 from support.eventually import eventually
 from tests.conftest import free_port
-from tests.printing import obeyed
-from tests.strangers import send
+from tests.support.printing import obeyed
+from tests.support.strangers import send
 
 AXE = paths.INFRA / "node_modules" / "axe-core" / "axe.min.js"
 SECONDS = 20

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from lab import paths
-from lab.observe import Pipeline
+from lab.common import paths
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 
 CONSOLE = """

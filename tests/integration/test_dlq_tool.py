@@ -12,9 +12,9 @@ import pytest
 from functions.common import codec
 from lab import cli
 from lab.dlq.seed import bury
-from lab.ledger import settle
-from lab.observe import Pipeline
-from lab.orders import orders
+from lab.pipeline.ledger import settle
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from support.eventually import eventually
 
 type Lab = Callable[..., tuple[int, list[Any]]]

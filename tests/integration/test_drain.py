@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab import knobs
-from lab.api import Api
 from lab.faults import Fault, FaultProxy, routed
-from lab.observe import Pipeline
-from lab.orders import orders
+from lab.faults import runtime_settings as knobs
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from support.eventually import eventually
 
 pytestmark = pytest.mark.long

@@ -18,7 +18,7 @@ from functions.processor.effect import response as response_of
 from functions.processor.order import Order, order_from
 from functions.processor.pricing import price
 from functions.publish.key import payload_digest
-from lab.observe import Pipeline
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 
 CLAIM_SECONDS = 1

@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from lab import knobs, paths, steady
-from lab.changes import HIDDEN, Change, Changes
+from lab.common import paths
+from lab.faults import catalogue as faults
 from lab.faults import routed
-from lab.observe import Pipeline
-from lab.scenario import faults
+from lab.faults import runtime_settings as knobs
+from lab.faults import steady_state as steady
+from lab.faults.changes import HIDDEN, Change, Changes
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 from tests.conftest import free_port
-from tests.terminals import Terminal, at_a_terminal
+from tests.support.terminals import Terminal, at_a_terminal
 
 TOLD = "undone, as its time was up: failure-mode changed by scenario killed"
 COMMANDS = {
@@ -37,10 +39,10 @@ LONG_COMMANDS = {
 KILLED = """
 import os, signal, sys
 from lab import aws
-from lab.changes import Changes
-from lab.observe import Pipeline
+from lab.faults.changes import Changes
+from lab.pipeline.observe import Pipeline
 from lab.scenario import faults
-from lab.stack import Stack
+from lab.deployment.stack import Stack
 
 local = aws.local(sys.argv[1])
 pipeline = Pipeline(local, Stack.read(local, "dev"))

@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.observe import Pipeline
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
-from tests.integration.loads import PATIENT, ended, run, started
+from tests.support.loads import PATIENT, ended, run, started
 
 
 def known(pipeline: Pipeline) -> set[str]:

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
-from lab import paths
-from lab.observe import Pipeline
+from lab.common import paths
+from lab.pipeline.observe import Pipeline
 from support.browsers import chromium
 from support.eventually import eventually
 from tests.conftest import free_port
-from tests.integration.loads import PATIENT, started
+from tests.support.loads import PATIENT, started
 
 pytestmark = pytest.mark.page
 

@@ -11,9 +11,9 @@ from importlib.util import cache_from_source
 import httpx
 import pytest
 
-from lab import steady
-from lab.observe import Pipeline
-from lab.polling import wait_until_updated
+from lab.common.polling import wait_until_updated
+from lab.faults import steady_state as steady
+from lab.pipeline.observe import Pipeline
 from lab.scenario import Experiment, Verdict
 from lab.scenario.catalog import load
 from lab.scenario.runner import Runner

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lab.api import Api
-from lab.observe import Pipeline
-from lab.orders import orders
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from support.eventually import eventually
 
 PERIOD = 60

@@ -15,9 +15,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from functions.ingest.handler import DOCUMENT
-from lab.aws import Aws
-from lab.observe import Pipeline
-from lab.stack import Stack
+from lab.deployment.stack import Stack
+from lab.engines.clients import Aws
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 
 pytestmark = pytest.mark.long

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lab.api import Api
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.orders import orders
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from support.eventually import eventually
-from tests.integration.denials import denials
+from tests.support.denials import denials
 
 pytestmark = pytest.mark.skipif(
     "LAB_TEST_ENDPOINT" in os.environ and os.environ.get("LAB_IAM") != "enforce",

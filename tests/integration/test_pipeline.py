@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.api import Api
-from lab.observe import Effect, Pipeline
-from lab.orders import order, orders
-from lab.promises import probe
-from lab.tap import tap
+from lab.deployment.smoke_checks import probe
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Effect, Pipeline
+from lab.pipeline.orders import order, orders
+from lab.pipeline.tap import tap
 from support.eventually import eventually
-from tests.integration.cure import cure
+from tests.support.cure import cure
 
 
 def new_order(**changes: Any) -> dict[str, Any]:

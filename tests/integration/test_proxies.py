@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab import paths
+from lab.common import paths
 from lab.dlq.seed import bury
 from lab.faults import FaultProxy
-from lab.observe import Pipeline
-from lab.orders import orders
-from tests.integration.loads import PATIENT, run
-from tests.listener import Listener, listener
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
+from tests.support.listener import Listener, listener
+from tests.support.loads import PATIENT, run
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,12 @@ import pytest
 
 from functions.common.errors import LinesExceedAmountError, SchemaViolationError
 from functions.redrive.crash import Step
-from lab.api import Api
 from lab.dlq.seed import bury
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
-from tests.integration.redrives import (
+from tests.support.redrives import (
     TAKE_OVER_SECONDS,
     dlq_messages,
     dying_at,

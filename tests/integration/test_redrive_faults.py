@@ -6,23 +6,16 @@ from contextlib import contextmanager
 import pytest
 
 from functions.redrive.crash import Step
-from lab.api import Api
 from lab.dlq.look import Looker
 from lab.dlq.repair import discard
 from lab.dlq.seed import bury
 from lab.errors import LabError
 from lab.faults import Fault, FaultProxy, routed
-from lab.observe import Pipeline
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
-from tests.integration.redrives import (
-    TAKE_OVER_SECONDS,
-    dying_at,
-    executions,
-    finished,
-    settled,
-    supply,
-)
-from tests.integration.refusing import RefusingSqs
+from tests.support.redrives import TAKE_OVER_SECONDS, dying_at, executions, finished, settled, supply
+from tests.support.refusing import RefusingSqs
 
 pytestmark = pytest.mark.long
 

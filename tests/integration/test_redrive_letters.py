@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from functions.common.settings import SQS_MAX_BYTES
-from lab.api import Api
 from lab.dlq.look import Looker
 from lab.dlq.repair import send_repaired
 from lab.dlq.seed import bury
-from lab.observe import Pipeline
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
-from tests.integration.redrives import dlq_messages, executions, finished, settled, supply
+from tests.support.redrives import dlq_messages, executions, finished, settled, supply
 
 FOREIGN: Mapping[str, Any] = {
     "tenant": {"DataType": "String", "StringValue": "café ☕"},

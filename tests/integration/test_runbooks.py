@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab import paths
-from lab.gameday import GAMEDAYS
-from lab.observe import Pipeline
+from lab.common import paths
+from lab.games.gameday import GAMEDAYS
+from lab.pipeline.observe import Pipeline
 
 pytestmark = pytest.mark.long
 

@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab import paths, report, steady
-from lab.changes import Changes
+from lab import report
+from lab.common import paths
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.scenario import Scenario, Verdict, faults, model
+from lab.faults import catalogue as faults
+from lab.faults import steady_state as steady
+from lab.faults.changes import Changes
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
+from lab.scenario import Scenario, Verdict, model
 from lab.scenario.catalog import Entry, load
 from lab.scenario.experiment import Experiment
 from lab.scenario.runner import Runner

@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab import look, paths
-from lab.dlq import cli as dlq_cli
-from lab.observe import Pipeline
-from lab.output import Terminal
-from lab.trace import cli as trace_cli
+from lab.commands import dlq as dlq_cli
+from lab.commands import look
+from lab.commands import trace as trace_cli
+from lab.common import paths
+from lab.common.output import Terminal
+from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
-from tests.integration.consoles import console
-from tests.printing import obeyed, run
-from tests.strangers import send
+from tests.support.consoles import console
+from tests.support.printing import obeyed, run
+from tests.support.strangers import send
 
 type Lab = Callable[..., str]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from lab.api import Api
-from lab.aws import Aws
-from lab.deploy import deploy
+from lab.deployment.deploy import deploy
+from lab.engines.clients import Aws
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.orders import orders
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
 from lab.trace import Story, collect, tell
 from support.eventually import eventually
 

@@ -1,10 +1,10 @@
 """Vitals of the deployed pipeline, read through AWS APIs while orders go through it."""
 
 from infra.components.names import ALARMS
-from lab.api import Api
-from lab.observe import Pipeline
-from lab.orders import orders
-from lab.vitals import Reader, Vitals
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
+from lab.pipeline.orders import orders
+from lab.pipeline.signals import Reader, Vitals
 from support.eventually import eventually
 
 

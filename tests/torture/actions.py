@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import psutil
 
-from lab.changes import Changes
 from lab.dlq.native import MoveTask
 from lab.dlq.repair import discard, send_repaired
 from lab.errors import LabError
-from lab.scenario import faults
+from lab.faults import catalogue as faults
+from lab.faults.changes import Changes
 from tests.torture import hostile
 from tests.torture.calm import sight
 from tests.torture.ledger import Finding, Origin, id_in

@@ -13,15 +13,15 @@ from typing import Any
 import psutil
 
 from functions.publish.envelope import Envelope
-from lab import aws as guarded
-from lab import paths
-from lab.api import Api
-from lab.deploy import deploy
+from lab.common import paths
+from lab.common.polling import wait_for
+from lab.deployment.deploy import deploy
 from lab.dlq.look import Looker
 from lab.engines import HostEngine, ports
+from lab.engines import clients as guarded
 from lab.errors import LabError
-from lab.observe import Pipeline
-from lab.polling import wait_for
+from lab.pipeline.api import Api
+from lab.pipeline.observe import Pipeline
 from tests.torture.hostile import Hostile
 from tests.torture.ledger import Book, Finding, Origin, id_of
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from lab import paths
 from lab.cli import app
+from lab.common import paths
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```\w*\n.*?^```", re.MULTILINE | re.DOTALL)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab import paths
+from lab.common import paths
 from tests.integration.mutants import MUTANTS
 from tests.mutations import MUTATIONS
 from tests.support.mutation import Mutation

@@ -4,7 +4,6 @@ from typing import Any
 
 from functions.redrive.selection import Verdict, judge
 from functions.redrive.triage import statistics
-from lab.api import Api
 from lab.console.desk import Desk
 from lab.console.fields import Fields, InputError
 from lab.console.routes.acting import post
@@ -14,6 +13,7 @@ from lab.dlq.look import Looker
 from lab.dlq.plan import as_query, checked
 from lab.dlq.repair import discard as give_up
 from lab.dlq.repair import send_repaired
+from lab.pipeline.api import Api
 
 MOST_LETTERS = 1000
 MOST_BODY = 1_048_576

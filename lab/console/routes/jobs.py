@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lab import paths
+from lab.common import paths
 from lab.console.desk import Desk
 from lab.console.fields import Fields
 from lab.console.routes.acting import get, post

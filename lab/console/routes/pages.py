@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from functions.redrive.plan import PARAMETERS
-from lab import paths, web
+from lab.common import paths, web
 from lab.console import switches
 from lab.console.fields import InputError, read
 from lab.console.routes.acting import desk_of

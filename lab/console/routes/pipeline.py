@@ -9,12 +9,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.routing import Route
 
-from lab.api import Api
-from lab.circuits import CACHE_SECONDS, forget_circuits
 from lab.console.desk import Desk
 from lab.console.fields import Fields, InputError
 from lab.console.routes.acting import desk_of, get, post
-from lab.orders import orders
+from lab.pipeline.api import Api
+from lab.pipeline.circuits import CACHE_SECONDS, forget_circuits
+from lab.pipeline.orders import orders
 
 CLIENTS = 4
 MOST_ORDERS = 200

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from functions.common.observability import log_problem, logger
-from tests.strangers import TEXTS
+from tests.support.strangers import TEXTS
 
 
 @pytest.mark.parametrize("stranger", TEXTS)

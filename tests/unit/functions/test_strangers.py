@@ -9,7 +9,7 @@ from functions.publish.envelope import LAST_MS, Envelope
 from functions.redrive.plan import Plan
 from functions.redrive.selection import judge
 from functions.redrive.triage import age_seconds, describe, statistics
-from tests.strangers import letters
+from tests.support.strangers import letters
 from tests.unit.functions.builders import envelope
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab import audit
-from lab.audit import Check, Result
+from lab.deployment import audit
+from lab.deployment.audit import Check, Result
 
 
 def done(stdout: object = "", stderr: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -7,13 +7,16 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lab import connect, knobs, paths, steady
-from lab.aws import Aws
-from lab.changes import HIDDEN, Change, Changes, Standing
+from lab.common import paths
+from lab.deployment.stack import Stack
+from lab.engines.clients import Aws
 from lab.errors import LabError
-from lab.knobs import Knob
-from lab.observe import Pipeline
-from lab.stack import Stack
+from lab.faults import healing as connect
+from lab.faults import runtime_settings as knobs
+from lab.faults import steady_state as steady
+from lab.faults.changes import HIDDEN, Change, Changes, Standing
+from lab.faults.runtime_settings import Knob
+from lab.pipeline.observe import Pipeline
 
 
 class Parameters:
@@ -251,5 +254,8 @@ def test_every_way_to_a_deployed_pipeline_leads_past_its_healing() -> None:
     """Whoever reads a stack's outputs by itself leaves in force what has outlived its maker."""
     sources = [file for folder in ("lab", "loadtests") for file in (paths.ROOT / folder).rglob("*.py")]
     found = {str(file.relative_to(paths.ROOT)) for file in sources if "Stack.read(" in file.read_text()}
-    heals_by_itself, has_just_deployed = {"loadtests/locustfile.py"}, {"lab/deploy.py", "lab/target/cli.py"}
-    assert found == {"lab/connect.py"} | heals_by_itself | has_just_deployed
+    heals_by_itself, has_just_deployed = (
+        {"loadtests/locustfile.py"},
+        {"lab/deployment/deploy.py", "lab/commands/aws.py"},
+    )
+    assert found == {"lab/faults/healing.py"} | heals_by_itself | has_just_deployed

@@ -3,7 +3,9 @@
 import pytest
 import typer
 
-from lab import cli, context, mode
+from lab import cli
+from lab.commands import mode
+from lab.deployment import context
 from lab.errors import LabError
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from infra.settings import SETTINGS, shown
-from lab import cli, paths
-from lab.context import page
+from lab import cli
+from lab.common import paths
+from lab.deployment.context import page
 
 PAGE = paths.ROOT / "docs" / "settings.md"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from lab.commands.cost import last_run
 from lab.cost import prices as table
 from lab.cost import show
 from lab.cost.bill import bill
-from lab.cost.cli import last_run
 from lab.cost.prices import Price, Prices
 from lab.cost.usage import ANNOUNCED, Usage, calls, charged, item_size
 from lab.errors import LabError

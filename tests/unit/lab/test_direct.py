@@ -6,11 +6,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import direct
-from lab.aws import Aws
-from lab.engines import HostEngine
-from lab.target import cdk
-from tests.listener import Listener, listener
+from lab.deployment.aws_account import cdk
+from lab.engines import HostEngine, direct
+from lab.engines.clients import Aws
+from tests.support.listener import Listener, listener
 
 SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 

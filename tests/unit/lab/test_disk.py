@@ -7,8 +7,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from lab import cli, deploy, disk, paths
-from lab.aws import Aws
+from lab import cli
+from lab.common import paths
+from lab.deployment import deploy
+from lab.engines import disk
+from lab.engines.clients import Aws
 from lab.errors import LabError
 
 MORE_THAN_THERE_IS = 2**60

@@ -9,7 +9,7 @@ import pytest
 from functions.common import codec
 from functions.publish.key import payload_digest
 from lab import cli
-from lab.dlq import cli as dlq_cli
+from lab.commands import dlq as dlq_cli
 from lab.dlq.look import is_named
 from lab.dlq.repair import digest, repaired
 from lab.errors import LabError

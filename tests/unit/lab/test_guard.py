@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab import aws
+from lab.engines import clients as aws
 from lab.errors import LabError
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.interrupts import undeterred, undoing, unwind_when_ended
+from lab.common.interrupts import undeterred, undoing, unwind_when_ended
 from support.eventually import eventually
-from tests.terminals import Terminal, at_a_terminal
+from tests.support.terminals import Terminal, at_a_terminal
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -94,7 +94,7 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from rich.console import Console
-from lab.interrupts import undeterred, undoing, unwind_when_ended
+from lab.common.interrupts import undeterred, undoing, unwind_when_ended
 
 def undo():
     for part in range(5):

@@ -1,7 +1,7 @@
 """The ledger accounts for every accepted order."""
 
-from lab.ledger import settle
-from lab.observe import Depth, Effect
+from lab.pipeline.ledger import settle
+from lab.pipeline.observe import Depth, Effect
 
 EMPTY = Depth(0, 0, 0)
 

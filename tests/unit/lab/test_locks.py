@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import locks
+from lab.common import locks
 from lab.errors import LabError
 from support.eventually import eventually
 

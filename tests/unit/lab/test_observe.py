@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lab.observe import fields_of
+from lab.pipeline.observe import fields_of
 
 
 @pytest.mark.parametrize(

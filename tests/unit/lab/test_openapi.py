@@ -4,7 +4,7 @@ import pytest
 
 from functions.ingest.handler import DOCUMENT
 from functions.redrive.plan import Plan
-from lab import openapi
+from lab.deployment import openapi
 from lab.errors import LabError
 
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
+from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.polling import wait_for
 
 
 def test_what_was_seen_when_the_condition_held_is_returned() -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from lab import paths, report
-from lab.ledger import Ledger
+from lab import report
+from lab.common import paths
+from lab.pipeline.ledger import Ledger
+from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.run import Excerpt
 from lab.scenario.model import Finding, Verdict
-from lab.timeline import Sample, Span, Timeline
 from support.browsers import chromium
 
 pytestmark = pytest.mark.page

@@ -6,12 +6,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from lab import paths, report
+from lab import report
+from lab.common import paths
+from lab.pipeline.timeline import Timeline
 from lab.report import Run
 from lab.report.run import Excerpt
 from lab.scenario.model import Finding, Verdict
-from lab.timeline import Timeline
-from tests.strangers import TEXTS
+from tests.support.strangers import TEXTS
 
 
 def run(stranger: str) -> Run:

@@ -3,8 +3,8 @@
 import pytest
 
 from infra.components.names import ALARMS
-from lab import paths
-from lab.gameday import GAMEDAYS, GameDay
+from lab.common import paths
+from lab.games.gameday import GAMEDAYS, GameDay
 from lab.scenario.catalog import load, names
 
 RUNBOOKS = paths.ROOT / "ops" / "runbooks"

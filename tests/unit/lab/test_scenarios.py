@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from lab.ledger import Ledger
 from lab.parity import FEATURES
+from lab.pipeline.ledger import Ledger
+from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.junit import junit
 from lab.scenario import Finding, Verdict, at_least, at_most, between, exactly
 from lab.scenario.catalog import FOLDER, load, names
 from lab.scenario.runner import timings
-from lab.timeline import Sample, Span, Timeline
 
 REQUIRED = {
     "breaker-strategies",

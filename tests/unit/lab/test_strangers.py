@@ -14,17 +14,19 @@ from functions.common import codec
 from functions.publish.envelope import Envelope
 from functions.redrive.plan import plan_from
 from functions.redrive.preview import preview
-from lab import cli, look, paths
-from lab.dlq import cli as dlq_cli
+from lab import cli
+from lab.commands import dlq as dlq_cli
+from lab.commands import look
+from lab.commands import trace as trace_cli
+from lab.common import paths
+from lab.common.output import Terminal, shown, utc
 from lab.dlq import repair
 from lab.dlq.look import Look
 from lab.errors import LabError
-from lab.output import Terminal, shown, utc
 from lab.trace import Evidence
-from lab.trace import cli as trace_cli
 from lab.trace.evidence import Line, Span
-from tests.printing import obeyed, run
-from tests.strangers import TEXTS, letter, letters, text, texts
+from tests.support.printing import obeyed, run
+from tests.support.strangers import TEXTS, letter, letters, text, texts
 
 OPERATION = "7d0e4b1e"
 

@@ -12,13 +12,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from lab import paths
 from lab.cli import app, run
+from lab.commands import aws as cli
+from lab.common import paths
+from lab.deployment.aws_account import account, cdk
+from lab.deployment.aws_account.account import Caller, Consent
+from lab.deployment.aws_account.plan import StackPlan, mailed, plan, require_environment
+from lab.deployment.aws_account.teardown import Teardown, delete, survey
 from lab.errors import LabError
-from lab.target import account, cdk, cli
-from lab.target.account import Caller, Consent
-from lab.target.plan import StackPlan, mailed, plan, require_environment
-from lab.target.teardown import Teardown, delete, survey
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
 WHO = Caller(ACCOUNT, "eu-central-1", f"arn:aws:sts::{ACCOUNT}:assumed-role/Admin/somebody")

@@ -1,4 +1,4 @@
-from lab.timeline import Sample, Span, Timeline
+from lab.pipeline.timeline import Sample, Span, Timeline
 
 
 def test_what_is_known_so_far_does_not_grow_with_what_comes_later() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from functions.publish.envelope import Envelope
-from lab.observe import Effect
-from lab.output import Terminal
+from lab.common.output import Terminal
+from lab.pipeline.observe import Effect
 from lab.trace import Evidence, Span, Story, tell
 from lab.trace.evidence import NAME, Invocation, Line
 from lab.trace.show import show, summary, timeline, trees

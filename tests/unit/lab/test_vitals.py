@@ -10,8 +10,8 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.observe import Depth
-from lab.vitals import Counters, Monitor, Percentiles, Rates, Reader, Vitals
+from lab.pipeline.observe import Depth
+from lab.pipeline.signals import Counters, Monitor, Percentiles, Rates, Reader, Vitals
 from support.eventually import eventually
 
 NOTHING = Depth(0, 0, 0)

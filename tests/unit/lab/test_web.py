@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lab import paths
-from lab.output import shown
-from lab.web import PLOTLY, assets, media_type
-from tests.strangers import TEXTS
+from lab.common import paths
+from lab.common.output import shown
+from lab.common.web import PLOTLY, assets, media_type
+from tests.support.strangers import TEXTS
 
 
 def text(name: str) -> str:
@@ -107,7 +107,7 @@ def test_labels_of_plots_are_text_to_plotly() -> None:
 
 def test_no_page_takes_text_for_markup_or_code() -> None:
     """But for the server's own Markdown, whose renderer lets no HTML through."""
-    folders = ("lab/console/static", "lab/web", "loadtests/webui")
+    folders = ("lab/console/static", "lab/common/web", "loadtests/webui")
     sources = {file: file.read_text() for one in folders for file in (paths.ROOT / one).glob("*.js")}
     assert len(sources) > 8
     sinks = re.compile(

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from lab.observe import Depth
-from lab.vitals import Rates, Vitals
+from lab.pipeline.observe import Depth
+from lab.pipeline.signals import Rates, Vitals
 from loadtests.book import Book
 from loadtests.run import LEAVING_RATE, Run, Traffic, until
 from loadtests.shapes import planned

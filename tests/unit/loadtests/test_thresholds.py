@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.ledger import Ledger
+from lab.pipeline.ledger import Ledger
 from lab.scenario.model import Verdict
 from loadtests.thresholds import Observed, Thresholds, judge
 

@@ -9,7 +9,7 @@ from lab.console.app import create_app
 from lab.console.desk import Desk
 from lab.console.security import CSRF_HEADER, Guard, Keys
 from lab.errors import LabError
-from lab.observe import Pipeline
+from lab.pipeline.observe import Pipeline
 
 PORT = 8090
 OURS = f"http://127.0.0.1:{PORT}"

@@ -21,7 +21,7 @@ from lab.console.switches import Switches
 from lab.dlq.look import Look, Looker
 from lab.errors import LabError
 from support.eventually import eventually
-from tests.strangers import NUMBERS, letters, texts
+from tests.support.strangers import NUMBERS, letters, texts
 from tests.unit.lab.console.doors import browser, desk_of, let_in, no_engine
 
 ACTING = [

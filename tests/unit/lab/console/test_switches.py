@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from functions.common.failure_modes import FailureMode
-from lab.changes import HIDDEN, Standing
 from lab.console.switches import MODES, SWITCHES, Switches, in_force
 from lab.errors import LabError
-from lab.knobs import KNOBS
+from lab.faults.changes import HIDDEN, Standing
+from lab.faults.runtime_settings import KNOBS
 
 NO_PIPELINE: Any = None
 

@@ -1,0 +1,159 @@
+"""`lab cost`: what a workload would cost on AWS, from what it used here."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from lab import engines
+from lab.common import paths
+from lab.common.interrupts import undoing
+from lab.common.output import Terminal
+from lab.cost import prices as table
+from lab.cost import show
+from lab.cost.bill import Bill, bill
+from lab.cost.prices import Prices
+from lab.cost.usage import Usage, measure, standing
+from lab.cost.workload import FAILURES, healthy, play
+from lab.engines import HostEngine
+from lab.errors import LabError
+from lab.faults import steady_state as steady
+from lab.faults.healing import Env, Port, connect
+from lab.pipeline.observe import Pipeline
+
+MONTH = 1_000_000
+app = typer.Typer(
+    name="cost",
+    help="What a workload would cost on AWS, from what it used here.",
+    invoke_without_command=True,
+)
+console = Terminal()
+
+Month = Annotated[int, typer.Option("--month", min=1, help="Orders a month to scale to.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+Orders = Annotated[int, typer.Option(min=1, max=2000, help="Orders to send.")]
+Rate = Annotated[float, typer.Option("--per-second", min=0.1, max=50, help="Orders a second.")]
+
+
+@app.callback()
+def last(
+    context: typer.Context, month: Month = MONTH, as_json: Json = False, port: Port = 4566, env: Env = "dev"
+) -> None:
+    """Price the last run that has a report: a scenario, the demo, a load."""
+    if context.invoked_subcommand:
+        return
+    pipeline, log = _connect(port, env)
+    name, start, end, accepted = last_run(paths.REPORTS)
+    usage = measure(pipeline, log, start, end, accepted)
+    if not usage.of("api-request"):
+        raise LabError(
+            f"This engine knows nothing of the last run, {name}: it was started later.",
+            "Run something first, or send orders just for this: lab cost run",
+        )
+    _told(name, usage, pipeline, month, as_json=as_json)
+
+
+@app.command()
+def run(  # noqa: PLR0917  one parameter for each option
+    orders: Orders = 200,
+    rate: Rate = 5,
+    month: Month = MONTH,
+    as_json: Json = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Send orders through a healthy pipeline, and price them and a month of them."""
+    pipeline, log = _connect(port, env)
+    with Terminal(stderr=True).status(f"{orders} orders at {rate:g} a second"):
+        usage = play(pipeline, log, healthy, orders, rate)
+    _told(f"{orders} orders at {rate:g} a second", usage, pipeline, month, as_json=as_json)
+
+
+@app.command("failures")
+def failures_(
+    orders: Orders = 50, rate: Rate = 10, as_json: Json = False, port: Port = 4566, env: Env = "dev"
+) -> None:
+    """Price failures: the same orders healthy, doubled, flaky, through an outage, dead and redriven. Takes minutes."""
+    pipeline, log = _connect(port, env)
+    usages: dict[str, Usage] = {}
+    with undoing(lambda: steady.restore(pipeline, console.say)):
+        for name, workload in FAILURES.items():
+            with Terminal(stderr=True).status(name):
+                usages[name] = play(pipeline, log, workload, orders, rate)
+                steady.restore(pipeline, lambda _line: None)
+    prices = table.load()
+    bills = {name: bill(usage, prices, orders=MONTH) for name, usage in usages.items()}
+    if as_json:
+        _print({name: _document(usages[name], bills[name], prices) for name in usages})
+        return
+    _table(show.failures(usages, bills, prices), "what a failure costs, an order on average")
+    _caption(prices)
+
+
+def last_run(reports: Path) -> tuple[str, int, int, int]:
+    """Name, start, end (epoch milliseconds) and accepted orders of the latest run with a report."""
+    found: list[dict[str, Any]] = [json.loads(file.read_text()) for file in reports.glob("*/report.json")]
+    priced = [
+        one for one in found if one.get("timeline") and one.get("ledger") and one["ledger"].get("accepted")
+    ]
+    if not priced:
+        raise LabError("There is no report of a run with orders.", "Send orders just for this: lab cost run")
+    latest = max(priced, key=lambda one: one["timeline"]["started"])
+    start = latest["timeline"]["started"]
+    return (
+        latest["name"],
+        int(start * 1000),
+        int((start + latest["seconds"]) * 1000),
+        latest["ledger"]["accepted"],
+    )
+
+
+def _connect(port: int, env: str) -> tuple[Pipeline, Path | None]:
+    """The pipeline, and the engine's log of requests where there is one."""
+    pipeline, _ = connect(port, env)
+    engine = engines.present(port)
+    return pipeline, engine.log if isinstance(engine, HostEngine) else None
+
+
+def _told(name: str, usage: Usage, pipeline: Pipeline, month: int, *, as_json: bool) -> None:
+    prices = table.load()
+    made = bill(usage, prices, orders=month, standing=standing(pipeline))
+    if as_json:
+        _print(_document(usage, made, prices))
+        return
+    _table(show.per_order(usage, prices), f"{name}: {usage.orders} orders in {usage.seconds:.0f} s")
+    _table(show.monthly(made), "the same for a month")
+    _caption(prices)
+
+
+def _document(usage: Usage, made: Bill, prices: Prices) -> dict[str, Any]:
+    return {
+        "usage": asdict(usage),
+        "bill": asdict(made),
+        "prices": prices.caption,
+        "verified": prices.verified,
+    }
+
+
+def _table(rows: show.Rows, title: str) -> None:
+    head, *body = rows
+    shown = Table(title=title, title_justify="left")
+    for index, name in enumerate(head):
+        shown.add_column(name, justify="right" if index else "left", overflow="fold")
+    for row in body:
+        shown.add_row(*row)
+    console.print(shown)
+
+
+def _caption(prices: Prices) -> None:
+    console.say(prices.caption)
+    console.say(
+        "without free tier, idle polling and data transfer; durations are this machine's, not Lambda's"
+    )
+
+
+def _print(document: object) -> None:
+    print(json.dumps(document))  # noqa: T201  for other programs

@@ -1,0 +1,483 @@
+"""The commands of `lab dlq`."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from functions.redrive.plan import PARAMETERS, Plan
+from lab.common.output import Terminal, shown
+from lab.dlq import DIGEST_SHOWN
+from lab.errors import LabError
+from lab.faults.healing import Env, Port, connect
+
+if TYPE_CHECKING:
+    from lab.dlq.look import Looker
+    from lab.pipeline.api import Api
+    from lab.pipeline.observe import Pipeline
+
+dlq = typer.Typer(
+    help="The dead-letter queue: look, redrive, repair, discard. Nothing is changed without a confirmation.",
+    no_args_is_help=True,
+)
+console = Terminal()
+
+FINAL = ("SUCCEEDED", "CANCELLED", "FAILED", "HALTED")
+POLL_SECONDS = 0.5
+
+
+def _option(parameter: str, flag: str) -> Any:
+    """An option with the bounds and the meaning that the schema of a redrive plan gives a parameter."""
+    schema = PARAMETERS[parameter]
+    return typer.Option(
+        flag, min=schema.get("minimum"), max=schema.get("maximum"), help=schema["description"]
+    )
+
+
+DEFAULTS = Plan()
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="See this many messages at most.")]
+Name = Annotated[
+    str, typer.Argument(help="Message id (6 characters are enough), order id or correlation id.")
+]
+Type = Annotated[str | None, _option("errorType", "--error-type")]
+Category = Annotated[str | None, _option("errorCategory", "--category")]
+MinAge = Annotated[int, _option("minAgeSeconds", "--min-age")]
+Correlation = Annotated[str | None, _option("correlationId", "--correlation-id")]
+Contains = Annotated[str | None, _option("bodyContains", "--contains")]
+
+
+@dlq.command()
+def ls(
+    *,
+    error_type: Type = None,
+    category: Category = None,
+    min_age: MinAge = 0,
+    correlation_id: Correlation = None,
+    contains: Contains = None,
+    limit: Limit = 1000,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """List dead letters and what they died of.
+
+    SQS has no read without a trace: each letter is received once, and hidden from others while the list is made.
+    """
+    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
+    from lab.dlq import show  # noqa: PLC0415
+
+    plan = _plan(error_type, category, min_age, correlation_id, contains, force=True)
+    seen = _looker(_pipeline(port, env)).look(limit)
+    found = [one for one in seen.envelopes if judge(plan, one, show.now_ms()) is Verdict.SELECTED]
+    if json:
+        for one in found:
+            _write(show.document(one, plan))
+    elif not found:
+        _say("no dead letter matches" if seen.envelopes else "the DLQ is empty")
+    else:
+        console.print(show.letters(found, complete=seen.complete))
+
+
+@dlq.command()
+def show(name: Name, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
+    """Show all that is known about one dead letter."""
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    with _looker(_pipeline(port, env)).take(name) as envelope:
+        known = view.document(envelope, _plan(min_age=0))
+    if json:
+        _write(known)
+    else:
+        console.print(view.letter(known))
+
+
+@dlq.command()
+def stats(limit: Limit = 10_000, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
+    """Count dead letters by category and error type."""
+    from functions.redrive.triage import statistics  # noqa: PLC0415
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    seen = _looker(_pipeline(port, env)).look(limit)
+    if json:
+        _write(statistics(seen.envelopes) | {"complete": seen.complete})
+    elif not seen.envelopes:
+        _say("the DLQ is empty")
+    else:
+        console.print(view.counts(seen.envelopes))
+
+
+@dlq.command()
+def redrive(
+    *,
+    error_type: Type = None,
+    category: Category = None,
+    min_age: MinAge = DEFAULTS.min_age_seconds,
+    correlation_id: Correlation = None,
+    contains: Contains = None,
+    max_messages: Annotated[int, _option("maxMessages", "--max")] = DEFAULTS.max_messages,
+    jitter: Annotated[int, _option("perMessageDelayJitter", "--jitter")] = DEFAULTS.per_message_delay_jitter,
+    rate: Annotated[int | None, _option("ratePerSecond", "--rate")] = None,
+    canaries: Annotated[int, _option("canaryMessages", "--canaries")] = DEFAULTS.canary_messages,
+    force: Annotated[bool, _option("force", "--force")] = False,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Move dead letters back to the queue: plan, confirmation, canaries, ramp. Exit code 1 unless it succeeds.
+
+    Ctrl-C leaves the operation running; see `watch` and `cancel`.
+    """
+    from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.plan import as_query  # noqa: PLC0415
+
+    plan = _plan(
+        error_type,
+        category,
+        min_age,
+        correlation_id,
+        contains,
+        force=force,
+        max_messages=max_messages,
+        per_message_delay_jitter=jitter,
+        rate_per_second=rate,
+        canary_messages=canaries,
+    )
+    with _api(_pipeline(port, env)) as api:
+        seen = api.preview(**as_query(plan))
+        if not json:
+            console.print(view.plan(plan, seen))
+        if not yes:
+            if seen["complete"] and not seen["eligible"]:
+                _say(
+                    "nothing would be moved; --min-age, --force and the filters decide what would", quiet=json
+                )
+                return
+            _confirm(plan.digest[:DIGEST_SHOWN], "the first 8 characters of the plan's digest")
+        operation = api.start_redrive(**plan.as_json(), planDigest=plan.digest)
+        _say(f"operation {operation}", quiet=json)
+        _follow(api, operation, json=json, total=seen["eligible"])
+
+
+@dlq.command()
+def watch(
+    operation: Annotated[str, typer.Argument(help="The operation's id.")],
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Follow a redrive operation to its end. One whose invocation died is taken up again by being watched."""
+    with _api(_pipeline(port, env)) as api:
+        _follow(api, operation, json=json)
+
+
+@dlq.command()
+def cancel(
+    operation: Annotated[str, typer.Argument(help="The operation's id.")],
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Ask a redrive operation to stop. What it has not moved stays in the DLQ."""
+    with _api(_pipeline(port, env)) as api:
+        row = api.cancel_redrive(operation)
+    if json:
+        _write(row)
+    else:
+        _say(f"asked to stop; it stops after the messages at hand: lab dlq watch {operation}")
+
+
+@dlq.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; - is standard output.", allow_dash=True)],
+    limit: Limit = 10_000,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Write dead letters as JSON lines, whole bodies and all attributes; nothing is removed."""
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    seen = _looker(_pipeline(port, env)).look(limit)
+    lines = [view.as_json(view.document(one, _plan(min_age=0))) for one in seen.envelopes]
+    text = "".join(f"{line}\n" for line in lines)
+    if str(file) == "-":
+        typer.echo(text, nl=False)
+    else:
+        unfinished = file.with_name(f".{file.name}.unfinished")
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(file)
+        except OSError as error:
+            raise LabError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+        _say(f"{len(lines)} dead letters written to {file}")
+    if not seen.complete:
+        raise LabError("The queue holds more than was exported.", "Raise --limit.")
+
+
+@dlq.command()
+def edit(
+    name: Name,
+    *,
+    body: Annotated[Path | None, typer.Option(help="A file with the new body, instead of $EDITOR.")] = None,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Fix a dead letter's body, validate it, send it back to the queue, and delete the original.
+
+    The message is hidden while you edit, for 15 minutes at most, and back as it was if you give up.
+    """
+    from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.repair import repaired, send_repaired  # noqa: PLC0415
+
+    pipeline = _pipeline(port, env)
+    looker = _looker(pipeline)
+    with looker.take(name) as envelope:
+        new = _read(body) if body else _edited(envelope.body)
+        with nullcontext() if body else _kept(new, envelope.message_id):
+            repaired(envelope, new, at=0, by="")  # refuses before anybody has to confirm
+            if not yes:
+                _say(view.difference(envelope.body, new))
+                _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
+            sent = send_repaired(pipeline, looker, envelope, new)
+    if json:
+        _write({"orderId": sent.order_id, "messageId": sent.message_id, "replaced": sent.replaced_message_id})
+    else:
+        _say(f"sent as {sent.message_id}; the dead letter {sent.replaced_message_id} is deleted")
+
+
+@dlq.command()
+def discard(
+    name: Name,
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit row.")],
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Give a dead letter up: an audit row keeps its body and your reason, then it is deleted."""
+    from lab.dlq.repair import discard as give_up  # noqa: PLC0415
+
+    if not reason.strip():
+        raise LabError("The reason is empty.", "Say why it is given up: --reason 'test data'")
+    pipeline = _pipeline(port, env)
+    looker = _looker(pipeline)
+    with looker.take(name) as envelope:
+        _say(shown(f"order {envelope.order_id or '(none)'}, message {envelope.message_id}"), quiet=json)
+        if not yes:
+            _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
+        row = give_up(pipeline, looker, envelope, reason)
+    if json:
+        _write(row)
+    else:
+        _say(f"discarded; audit row {row['id']} in {pipeline.stack.redrive_table_name}")
+
+
+@dlq.command("move-native")
+def move_native(
+    rate: Annotated[int | None, typer.Option(min=1, max=500, help="Messages a second at most.")] = None,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Move everything with SQS's own move task, for comparison: no filter, no canary. Ctrl-C cancels it."""
+    from lab.dlq.native import FINAL as ENDED  # noqa: PLC0415
+    from lab.dlq.native import MoveTask  # noqa: PLC0415
+
+    pipeline = _pipeline(port, env)
+    depth = pipeline.dlq().visible
+    if not yes:
+        if not depth:
+            _say("the DLQ is empty", quiet=json)
+            return
+        _confirm(str(depth), "the number of messages, all of which will be moved")
+    started = time.monotonic()
+    task, moved = MoveTask(pipeline, rate), 0
+    try:
+        with _bar(depth, quiet=json) as advance:
+            status, moved = task.progress()
+            while status not in ENDED:
+                advance(moved, status)
+                time.sleep(POLL_SECONDS)
+                status, moved = task.progress()
+            advance(moved, status)
+    except KeyboardInterrupt:
+        task.cancel()
+        Terminal(stderr=True).say(f"cancelled; what has moved stays moved: some {moved} of {depth}")
+        raise
+    seconds = time.monotonic() - started
+    if json:
+        _write({"status": status, "moved": moved, "seconds": round(seconds, 3)})
+    else:
+        _say(f"{status}: {moved} moved in {seconds:.1f} s")
+    if status != "COMPLETED":
+        raise typer.Exit(1)
+
+
+def _pipeline(port: int, env: str) -> "Pipeline":
+    return connect(port, env)[0]
+
+
+def _looker(pipeline: "Pipeline") -> "Looker":
+    from lab.dlq.look import Looker  # noqa: PLC0415
+
+    return Looker(pipeline)
+
+
+def _api(pipeline: "Pipeline") -> "Api":
+    from lab.pipeline.api import Api  # noqa: PLC0415
+
+    return Api(pipeline.aws, pipeline.stack)
+
+
+def _plan(
+    error_type: str | None = None,
+    error_category: str | None = None,
+    min_age: int = 0,
+    correlation_id: str | None = None,
+    body_contains: str | None = None,
+    **more: Any,
+) -> "Plan":
+    """A plan, checked by the rules of the API. Raises LabError."""
+    from functions.redrive.plan import Plan  # noqa: PLC0415
+    from lab.dlq.plan import checked  # noqa: PLC0415
+
+    plan = Plan(
+        error_type=error_type,
+        error_category=error_category,
+        min_age_seconds=min_age,
+        correlation_id=correlation_id,
+        body_contains=body_contains,
+        **more,
+    )
+    return checked(plan.as_json())
+
+
+def _confirm(expected: str, what: str) -> None:
+    """Have a person type something on purpose. Raises LabError where nobody can, or typed something else."""
+    if not sys.stdin.isatty():
+        raise LabError("This needs a confirmation and nobody is there to give it.", "Add --yes in scripts.")
+    try:
+        typed = typer.prompt(f"To confirm, type {what} ({expected})")
+    except typer.Abort:
+        typer.echo(err=True)  # the cursor is still in the line of the question
+        raise
+    if typed.strip() != expected:
+        raise LabError("That was something else: nothing was done.", "Run the command again.")
+
+
+def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None) -> None:
+    """Show an operation's progress until it ends. Raises typer.Exit(1) unless it succeeded."""
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    row = api.redrive(operation)
+    try:
+        with _bar(total or row["plan"]["maxMessages"], quiet=json) as advance:
+            while row["status"] not in FINAL:
+                advance(row["moved"], f"{row['status']} {row.get('phase', '')}")
+                time.sleep(POLL_SECONDS)
+                row = api.redrive(operation)
+            advance(row["moved"], row["status"], ended=row["status"] == "SUCCEEDED")
+    except KeyboardInterrupt:
+        hint = f"it goes on without you:\n  lab dlq watch {operation}\n  lab dlq cancel {operation}"
+        Terminal(stderr=True).say(hint)
+        raise
+    if json:
+        _write(row)
+    else:
+        console.print(view.operation(row))
+    if row["status"] != "SUCCEEDED":
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar(total: int, *, quiet: bool) -> Generator[Any]:
+    """A progress bar; the block is given a function that takes the count so far and a word for the state."""
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=quiet,
+    )
+    task = bar.add_task("starting", total=total)
+
+    def advance(moved: int, state: str, *, ended: bool = False) -> None:
+        bar.update(task, completed=moved, description=shown(state), total=moved if ended else total)
+
+    with bar:
+        yield advance
+
+
+def _edited(body: str) -> str:
+    """The body after a person changed it in $EDITOR. Raises LabError if it was left as it is."""
+    from lab.dlq.show import pretty  # noqa: PLC0415
+
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor:
+        raise LabError("There is no editor: EDITOR is not set.", "Set it, or give the new body: --body FILE")
+    before = pretty(body)
+    with TemporaryDirectory(prefix="dlq-") as folder:
+        file = Path(folder) / "body.json"
+        file.write_text(before, encoding="utf-8")
+        try:
+            subprocess.run([*shlex.split(editor), str(file)], check=True)  # noqa: S603  the user's own editor
+        except (OSError, subprocess.CalledProcessError) as error:
+            how = (
+                f"exit code {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else error
+            )
+            raise LabError(
+                f"The editor failed: {editor}: {how}.", "Give the new body in a file: --body FILE"
+            ) from error
+        new = _read(file)
+    if new.strip() == before.strip():
+        raise LabError("The body was not changed: nothing was done.", "Change it, or use: lab dlq redrive")
+    return new
+
+
+@contextmanager
+def _kept(text: str, message_id: str) -> Generator[None]:
+    """Keep what a person has written, in a file, should a `with` block fail."""
+    try:
+        yield
+    except BaseException:
+        file = Path(mkdtemp(prefix="dlq-")) / "body.json"
+        file.write_text(text, encoding="utf-8")
+        hint = f"what you wrote is kept:\n  lab dlq edit {message_id} --body {file}"
+        Terminal(stderr=True).say(hint)
+        raise
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{file} cannot be read: {error}.", "Name a file with the new body.") from error
+
+
+def _write(value: Any) -> None:
+    from lab.dlq.show import as_json  # noqa: PLC0415
+
+    typer.echo(as_json(value))
+
+
+def _say(line: str, *, quiet: bool = False) -> None:
+    if not quiet:
+        console.say(line)

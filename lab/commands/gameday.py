@@ -1,0 +1,125 @@
+"""`lab gameday ...`: play a scripted incident with a team. Guides: ops/gamedays/."""
+
+import select
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lab import report
+from lab.common.output import Terminal
+from lab.errors import LabError
+from lab.faults.healing import Env, Port, connect
+from lab.games.gameday import GAMEDAYS, Game, ScoreCard, play, score
+from lab.report import Run
+
+app = typer.Typer(name="gameday", help="Scripted incidents with injects on a clock.", no_args_is_help=True)
+console = Terminal()
+KEYS = (
+    "keys: h a hint, d we have noticed (declare the incident), s the pipeline now, q end it early; then Enter"
+)
+
+
+say = console.say
+
+
+@app.command("list")
+def list_() -> None:
+    """List the GameDays."""
+    for day in GAMEDAYS.values():
+        say(f"{day.name}: {day.title}, {day.seconds:.0f} s; guide: ops/gamedays/{day.name}.md")
+
+
+@app.command()
+def run(
+    name: str,
+    unattended: Annotated[bool, typer.Option("--unattended", help="Nobody is at the keys.")] = False,
+    faster: Annotated[
+        float, typer.Option(min=1, max=5, help="Run the clock so many times as fast: a rehearsal.")
+    ] = 1,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Play a GameDay. Exit code 1 if an order was lost or had its effect twice."""
+    if name not in GAMEDAYS:
+        raise LabError(f"There is no GameDay {name}.", f"Choose one of: {', '.join(GAMEDAYS)}")
+    day = GAMEDAYS[name].faster(faster)
+    pipeline, engine = connect(port, env)
+    say(f"{day.title}. The clock runs for {day.seconds:.0f} s. {'' if unattended else KEYS}")
+    with play(day, pipeline, say) as game:
+        attend(game, unattended=unattended or not sys.stdin.isatty())
+        card = score(game)
+        page = report.write(
+            Run(
+                f"gameday-{day.name}",
+                f"GameDay: {day.title}",
+                engine,
+                game.timeline.so_far(),
+                ledger=card.ledger,
+                timings=rows(card),
+            ),
+            ["critical-dlq-depth"],
+        )
+    console.print(table(card))
+    say(f"report: {page}")
+    if not card.accounted:
+        raise typer.Exit(1)
+
+
+def attend(game: Game, *, unattended: bool) -> None:
+    """Serve the team until the time is up or something ends the game."""
+    while game.timeline.now < game.day.seconds and not game.finished.is_set():
+        if unattended:
+            game.finished.wait(0.2)
+            continue
+        ready, _, _ = select.select([sys.stdin], [], [], 0.2)
+        match sys.stdin.readline().strip().lower() if ready else "":
+            case "h":
+                hint = game.hint()
+                say(f"hint {game.hints_given}: {hint}" if hint else "there are no more hints")
+            case "d":
+                game.declare()
+                say(f"declared at {game.declared_at or 0:.0f} s")
+            case "s":
+                ringing = [name for name, state in game.pipeline.alarm_states().items() if state == "ALARM"]
+                say(
+                    f"queue {game.pipeline.queue().total}, DLQ {game.pipeline.dlq().total}, "
+                    f"in ALARM: {', '.join(ringing) or 'none'}"
+                )
+            case "q":
+                say("ended early")
+                return
+            case "":
+                pass
+            case _:
+                say(KEYS)
+    say("time is up")
+
+
+def rows(card: ScoreCard) -> dict[str, str]:
+    """The times of a score card."""
+    return {
+        name: "not at all" if seconds is None else f"{seconds:.1f} s"
+        for name, seconds in (
+            ("to detect: first alarm", card.alarm_after),
+            ("to declare: the team said so", card.declared_after),
+            ("to recover: queue empty after the last inject", card.recovered_after),
+        )
+    }
+
+
+def table(card: ScoreCard) -> Table:
+    """The score card."""
+    shown = Table(title="Score card", title_justify="left", show_header=False)
+    for name, value in rows(card).items():
+        shown.add_row(f"time {name}", value)
+    shown.add_row("hints taken", str(card.hints))
+    shown.add_row("orders accepted", str(card.ledger.accepted))
+    shown.add_row("requests refused", str(card.refused))
+    shown.add_row("orders processed", str(card.ledger.succeeded))
+    shown.add_row("orders in the DLQ", str(card.ledger.in_dlq))
+    shown.add_row("orders still queued", str(card.ledger.in_flight))
+    shown.add_row("orders lost", str(card.ledger.lost))
+    shown.add_row("effects repeated", str(card.ledger.duplicated))
+    return shown

@@ -1,0 +1,32 @@
+"""`lab mode`: the failure mode that is in force, and another one."""
+
+from typing import Annotated
+
+import typer
+
+from lab.common.output import Terminal
+from lab.errors import LabError
+from lab.faults.changes import Changes
+from lab.faults.healing import Env, Port, connect
+from lab.faults.runtime_settings import FAILURE_MODE
+
+console = Terminal()
+
+
+def mode(
+    name: Annotated[str | None, typer.Argument(help="The mode to put in force; without it, show it.")] = None,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Show the failure mode, or put one in force. It stays until it is `none` again: lab mode none."""
+    from functions.common.failure_modes import FailureMode  # noqa: PLC0415  brings the functions' libraries
+
+    if name is not None and name not in FailureMode:
+        raise LabError(f"There is no failure mode {name}.", f"Use one of: {', '.join(FailureMode)}")
+    pipeline, _ = connect(port, env)
+    if name is None:
+        console.say(pipeline.failure_mode())
+        return
+    pipeline.set_failure_mode(name)
+    Changes(pipeline).forget(FAILURE_MODE.name)  # who says so means it: no fault before it is to end it
+    console.say(f"failure mode: {name}; the functions notice within seconds")

@@ -1,0 +1,16 @@
+"""Where the lab keeps its files: everything it makes lives under the project's `.lab/` folder."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+ENGINE_PROFILES = ROOT / "emulator" / "profiles"
+LAB = ROOT / ".lab"
+ENVIRONMENTS = LAB / "env"
+ENGINES = LAB / "engine"
+CLOUD_ASSEMBLIES = LAB / "cdk.local"
+AWS_ASSEMBLY = LAB / "cdk.aws"
+REPORTS = LAB / "reports"
+
+ENGINE_PYTHON = ENVIRONMENTS / "engine" / "bin" / "python"
+LAMBDA_RUNTIME = ENVIRONMENTS / "runtime"

@@ -1,0 +1,71 @@
+"""Deploys the four stacks to a local engine: bootstrap once, deploy, then probe every promise."""
+
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lab.deployment import cdk
+from lab.deployment import smoke_checks as promises
+from lab.deployment.stack import Stack
+from lab.engines import disk
+from lab.engines.clients import Aws
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+
+
+def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str], None]) -> Stack:
+    """Bring the engine's stacks to what the code says; unchanged stacks are left alone.
+
+    `aws` comes from `lab.engines.clients.local`, so the account guard has run. Raises LabError when CDK fails or the
+    disk is full.
+    """
+    endpoint = aws.endpoint
+    if endpoint is None:
+        raise LabError("deploy is for local engines.", "Start one: make up")
+    disk.require_room(*disk.WRITTEN_TO)
+    context = {"profile": "local", "envName": env_name} | settings
+    with ThreadPoolExecutor() as beside:
+        bootstrapped = None if _bootstrapped(aws) else beside.submit(cdk.bootstrap, endpoint)
+        with _timed("synth" if bootstrapped is None else "synth, bootstrap beside it", say):
+            assembly = cdk.synth(endpoint, context)
+            if bootstrapped:
+                bootstrapped.result()
+    with _timed("deploy", say):
+        cdk.deploy(endpoint, assembly)
+    return Stack.read(aws, env_name)
+
+
+def require_kept(found: list[promises.Promise]) -> None:
+    """Raise LabError unless every promise was kept."""
+    broken = [promise for promise in found if not promise.kept]
+    if broken:
+        raise LabError(
+            f"{len(broken)} of {len(found)} promises of the deployment are broken: "
+            + "; ".join(f"{promise.name} ({promise.seen})" for promise in broken),
+            "Start afresh: make down up deploy-local",
+        )
+
+
+def _bootstrapped(aws: Aws) -> bool:
+    ssm: SSMClient = aws.client("ssm")
+    try:
+        ssm.get_parameter(Name=BOOTSTRAP_VERSION)
+    except ClientError:
+        return False
+    return True
+
+
+@contextmanager
+def _timed(what: str, say: Callable[[str], None]) -> Generator[None]:
+    say(f"{what} ...")
+    start = time.monotonic()
+    yield
+    say(f"{what} done in {time.monotonic() - start:.1f} s")

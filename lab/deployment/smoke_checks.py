@@ -1,0 +1,126 @@
+"""What a deployment promises, probed one by one: CloudFormation can report success for nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.components.names import ALARMS
+from lab.deployment.stack import Stack
+from lab.engines.clients import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One promise and what was seen when it was probed."""
+
+    name: str
+    kept: bool
+    seen: str
+
+
+def probe(aws: Aws, stack: Stack) -> Iterator[Promise]:
+    """Probe every promise; an answer that is an error counts as a broken promise, not as a crash."""
+    probes: dict[str, Callable[[Aws, Stack], tuple[bool, str]]] = {
+        "API answers": _api_answers,
+        "API guards redrive": _redrive_is_guarded,
+        "event source mapping enabled": _mapping_enabled,
+        "queue redrives to the DLQ": _queue_redrives,
+        "tables exist": _tables_exist,
+        "failure mode readable": _failure_mode_readable,
+        "event rule feeds the topic": _rule_feeds_topic,
+        "metric filters exist": _metric_filters_exist,
+        "alarms exist": _alarms_exist,
+        "dashboard exists": _dashboard_exists,
+    }
+    for name, check in probes.items():
+        try:
+            kept, seen = check(aws, stack)
+        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+            kept, seen = False, str(error)
+        yield Promise(name, kept, seen)
+
+
+def _api_answers(_aws: Aws, stack: Stack) -> tuple[bool, str]:
+    answer = httpx.get(f"{stack.api_url}/health", timeout=15, trust_env=False)
+    return answer.status_code == 200, f"GET /health {answer.status_code}"
+
+
+def _redrive_is_guarded(_aws: Aws, stack: Stack) -> tuple[bool, str]:
+    answer = httpx.get(f"{stack.api_url}/redrive/preview", timeout=15, trust_env=False)
+    return answer.status_code == 401, f"GET /redrive/preview without a token {answer.status_code}"
+
+
+def _mapping_enabled(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    lambda_: LambdaClient = aws.client("lambda")
+    mapping = lambda_.get_event_source_mapping(UUID=stack.worker_event_source_mapping_id)
+    partial = "ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", [])
+    state = mapping.get("State", "unknown")
+    return state == "Enabled" and partial, f"{state}, partial batch response {'on' if partial else 'off'}"
+
+
+def _queue_redrives(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    sqs: SQSClient = aws.client("sqs")
+    attributes = sqs.get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=["RedrivePolicy"])
+    policy = attributes.get("Attributes", {}).get("RedrivePolicy", "none")
+    return f":{stack.dlq_name}" in policy, policy
+
+
+def _tables_exist(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    dynamodb: DynamoDBClient = aws.client("dynamodb")
+    names = (
+        stack.orders_table_name,
+        stack.idempotency_table_name,
+        stack.circuits_table_name,
+        stack.redrive_table_name,
+    )
+    states = {name: dynamodb.describe_table(TableName=name)["Table"].get("TableStatus") for name in names}
+    return set(states.values()) == {"ACTIVE"}, f"{len(states)} active"
+
+
+def _failure_mode_readable(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    ssm: SSMClient = aws.client("ssm")
+    mode = ssm.get_parameter(Name=stack.failure_mode_parameter)["Parameter"].get("Value", "")
+    return bool(mode), f"{stack.failure_mode_parameter} = {mode}"
+
+
+def _rule_feeds_topic(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    events: EventBridgeClient = aws.client("events")
+    rule = events.describe_rule(Name=stack.order_events_rule_name, EventBusName=stack.event_bus_name)
+    targets = events.list_targets_by_rule(
+        Rule=stack.order_events_rule_name, EventBusName=stack.event_bus_name
+    )["Targets"]
+    fed = any(target["Arn"] == stack.order_events_topic_arn for target in targets)
+    return rule.get("State") == "ENABLED" and fed, f"{rule.get('State')}, {len(targets)} target"
+
+
+def _metric_filters_exist(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    logs: CloudWatchLogsClient = aws.client("logs")
+    group = f"/aws/lambda/{stack.worker_function_name}"
+    filters = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
+    return bool(filters), f"{len(filters)} on {group}"
+
+
+def _alarms_exist(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    cloudwatch: CloudWatchClient = aws.client("cloudwatch")
+    found = cloudwatch.describe_alarms(AlarmNamePrefix=f"{stack.prefix}-")["MetricAlarms"]
+    names = {alarm.get("AlarmName") for alarm in found}
+    missing = [name for name in ALARMS if stack.alarm(name) not in names]
+    return not missing, f"{len(names)} alarms" + (f", missing {', '.join(missing)}" if missing else "")
+
+
+def _dashboard_exists(aws: Aws, stack: Stack) -> tuple[bool, str]:
+    cloudwatch: CloudWatchClient = aws.client("cloudwatch")
+    body = cloudwatch.get_dashboard(DashboardName=stack.dashboard_name)["DashboardBody"]
+    return bool(body), f"{stack.dashboard_name}, {len(body)} bytes"

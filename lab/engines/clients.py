@@ -1,0 +1,110 @@
+"""Clients of the engine, behind a guard: nothing local may ever reach a real AWS account."""
+
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab.engines.direct import NO_PROXIES
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+LOCAL_ACCOUNT = "000000000000"
+REGION = "us-east-1"
+REAL_ACCESS_KEY = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}")
+REAL_CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Where calls go: `endpoint` None means AWS itself, else the engine's URL."""
+
+    session: boto3.Session
+    endpoint: str | None
+
+    def client(self, service: Any, **config: Any) -> Any:
+        """A boto3 client, which callers annotate with its type. Time-outs are short: engines are near."""
+        usual: dict[str, Any] = {
+            "connect_timeout": 2,
+            "read_timeout": 60,
+            "retries": {"total_max_attempts": 3, "mode": "standard"},
+            "max_pool_connections": 32,
+        }
+        if self.endpoint is not None:
+            usual["proxies"] = NO_PROXIES
+        options = Config(**usual | config)
+        session: Any = self.session  # its overloads by service name cannot take a name that is a variable
+        return session.client(service, endpoint_url=self.endpoint, config=options)
+
+
+def local(endpoint: str) -> Aws:
+    """Clients of the engine at `endpoint`.
+
+    Raises LabError unless the endpoint is on loopback, answers with LocalStack's account 000000000000 and
+    the environment holds no credentials of a real account.
+    """
+    refuse_real_credentials(os.environ)
+    require_loopback(endpoint)
+    session = boto3.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106  LocalStack takes any
+        region_name=REGION,
+        botocore_session=_without_profile(),
+    )
+    aws = Aws(session, endpoint)
+    _require_local_account(aws)
+    return aws
+
+
+def _without_profile() -> botocore.session.Session:
+    """A session that no profile has a say in, not even one that AWS_DEFAULT_PROFILE names and that is not there."""
+    return botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+
+
+def refuse_real_credentials(environment: Mapping[str, str]) -> None:
+    """Raise LabError if the environment names credentials that could belong to a real account."""
+    found = [name for name in REAL_CREDENTIALS if environment.get(name)]
+    if REAL_ACCESS_KEY.fullmatch(environment.get("AWS_ACCESS_KEY_ID", "")):
+        found.append("AWS_ACCESS_KEY_ID")
+    if found:
+        raise LabError(
+            f"The environment holds AWS credentials ({', '.join(found)}); a local target refuses to run.",
+            f"Run it without them: env {' '.join(f'-u {name}' for name in found)} make ...",
+        )
+
+
+def require_loopback(endpoint: str) -> None:
+    """Raise LabError unless the URL's host has no address but loopback ones."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        addresses = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        addresses = set[str | int]()
+    if not addresses or not all(ipaddress.ip_address(address).is_loopback for address in addresses):
+        raise LabError(
+            f"{endpoint} is not on this machine's loopback.", "Use an engine started with: make up"
+        )
+
+
+def _require_local_account(aws: Aws) -> None:
+    sts: STSClient = aws.client("sts")
+    try:
+        account = sts.get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        raise LabError(f"The engine at {aws.endpoint} does not answer ({error}).", "Run: make up") from error
+    if account != LOCAL_ACCOUNT:
+        raise LabError(
+            f"{aws.endpoint} answers for account {account}, not for LocalStack's {LOCAL_ACCOUNT}.",
+            "Stop whatever serves there, then run: make up",
+        )

@@ -1,0 +1,60 @@
+"""The way of every command to the deployed pipeline: which one, and healed of what has outlived its maker."""
+
+import time
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab import engines
+from lab.common.interrupts import undeterred
+from lab.common.output import shown
+from lab.deployment.stack import Stack
+from lab.engines import clients as guarded
+from lab.engines.clients import Aws
+from lab.errors import LabError
+from lab.faults.changes import MEND, Changes
+from lab.pipeline.observe import Pipeline
+
+Port = Annotated[
+    int,
+    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
+]
+Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
+
+
+def connect(port: int, env: str) -> tuple[Pipeline, str]:
+    """The deployed pipeline, healed, and the name of its engine. Raises LabError if there is none."""
+    engine = engines.present(port)
+    engine.require_running()
+    return deployed(guarded.local(engine.endpoint), env), f"{engine.kind} engine"
+
+
+def deployed(aws: Aws, env: str) -> Pipeline:
+    """The pipeline deployed there, healed. Raises LabError if there is none."""
+    pipeline = Pipeline(aws, Stack.read(aws, env))
+    heal(pipeline)
+    return pipeline
+
+
+def heal(pipeline: Pipeline) -> None:
+    """Undo what has outlived its maker, and tell of it and of what is still in force: on standard error, a line each.
+
+    What cannot be undone is told of, too, and stays recorded: it does not keep a command from its own work.
+    """
+    changes = Changes(pipeline)
+    try:
+        changes.heal(tell)
+        for standing in changes.standing():
+            if standing.expires_at is not None:
+                until = time.strftime("%H:%M:%S", time.localtime(standing.expires_at))
+                tell(f"in force until {until}: {standing.told}")
+    except LabError as error:
+        tell(f"{error.what} {error.fix}")
+    except (BotoCoreError, ClientError) as error:
+        tell(f"Whether a fault is in force could not be seen ({error}). {MEND}")
+
+
+def tell(line: str) -> None:
+    """One line on standard error, where it is in nobody's way."""
+    undeterred(lambda text: typer.echo(shown(text), err=True))(line)

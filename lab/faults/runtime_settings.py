@@ -1,0 +1,255 @@
+"""Knobs: settings of the deployed pipeline that a fault or a misconfiguration turns.
+
+Each is read and written through AWS APIs; what is read is JSON-able and can be written back.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.components.names import AlarmName
+from lab.common.polling import UPDATE_SECONDS, wait_for, wait_until_updated
+from lab.errors import LabError
+from lab.pipeline.observe import Pipeline
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_"
+"""What the variables begin with in which AWS's SDKs look for a service's endpoint."""
+
+ENVIRONMENT_OF = "environment-of-"
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One setting. `write` returns once the pipeline works with the new value."""
+
+    name: str
+    read: Callable[[Pipeline], Any]
+    write: Callable[[Pipeline, Any], None]
+
+
+def _lambda(pipeline: Pipeline) -> "LambdaClient":
+    return pipeline.aws.client("lambda")
+
+
+def _parameter(name: str, path: Callable[[Pipeline], str]) -> Knob:
+    """A failure mode parameter. Functions may use a value they have read for a known time: write waits it out."""
+
+    def read(pipeline: Pipeline) -> Any:
+        ssm: SSMClient = pipeline.aws.client("ssm")
+        return ssm.get_parameter(Name=path(pipeline))["Parameter"].get("Value", "none")
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        ssm: SSMClient = pipeline.aws.client("ssm")
+        ssm.put_parameter(Name=path(pipeline), Value=value, Overwrite=True)
+        time.sleep(_mode_age_seconds(pipeline) + 0.1)
+
+    return Knob(name, read, write)
+
+
+def _mode_age_seconds(pipeline: Pipeline) -> float:
+    environment = _environment(pipeline, pipeline.stack.worker_function_name)
+    return float(environment.get("FAILURE_MODE_MAX_AGE_SECONDS", "5"))
+
+
+def _environment(pipeline: Pipeline, function: str) -> dict[str, str]:
+    configuration = _lambda(pipeline).get_function_configuration(FunctionName=function)
+    return configuration.get("Environment", {}).get("Variables", {})
+
+
+def _environment_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
+    def write(pipeline: Pipeline, value: Any) -> None:
+        _lambda(pipeline).update_function_configuration(
+            FunctionName=function(pipeline), Environment={"Variables": value}
+        )
+        wait_until_updated(_lambda(pipeline), function(pipeline))
+
+    return Knob(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
+
+
+def environment_of(function: str) -> Knob:
+    """The environment variables of any function."""
+    return _environment_of(f"{ENVIRONMENT_OF}{function}", lambda _pipeline: function)
+
+
+def _concurrency_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
+    """Reserved concurrency; None where nothing is reserved."""
+
+    def read(pipeline: Pipeline) -> Any:
+        return (
+            _lambda(pipeline)
+            .get_function_concurrency(FunctionName=function(pipeline))
+            .get("ReservedConcurrentExecutions")
+        )
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        if value is None:
+            _lambda(pipeline).delete_function_concurrency(FunctionName=function(pipeline))
+        else:
+            _lambda(pipeline).put_function_concurrency(
+                FunctionName=function(pipeline), ReservedConcurrentExecutions=value
+            )
+
+    return Knob(name, read, write)
+
+
+def _timeout_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
+    def read(pipeline: Pipeline) -> Any:
+        return _lambda(pipeline).get_function_configuration(FunctionName=function(pipeline)).get("Timeout")
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        _lambda(pipeline).update_function_configuration(FunctionName=function(pipeline), Timeout=value)
+        wait_until_updated(_lambda(pipeline), function(pipeline))
+
+    return Knob(name, read, write)
+
+
+def _mapping(pipeline: Pipeline) -> Any:
+    return _lambda(pipeline).get_event_source_mapping(UUID=pipeline.stack.worker_event_source_mapping_id)
+
+
+def _change_mapping(pipeline: Pipeline, **changes: Any) -> None:
+    _lambda(pipeline).update_event_source_mapping(
+        UUID=pipeline.stack.worker_event_source_mapping_id, **changes
+    )
+    wait_for(
+        "the event source mapping to be updated",
+        lambda: _mapping(pipeline).get("State"),
+        lambda state: state in ("Enabled", "Disabled"),
+        within=UPDATE_SECONDS,
+    )
+
+
+def _queue_attribute(name: str, attribute: str) -> Knob:
+    def read(pipeline: Pipeline) -> Any:
+        sqs: SQSClient = pipeline.aws.client("sqs")
+        attributes: Any = sqs.get_queue_attributes(
+            QueueUrl=pipeline.stack.queue_url, AttributeNames=["All"]
+        ).get("Attributes", {})
+        return attributes.get(attribute, "")
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        sqs: SQSClient = pipeline.aws.client("sqs")
+        changed: Any = {attribute: value}
+        sqs.set_queue_attributes(QueueUrl=pipeline.stack.queue_url, Attributes=changed)
+
+    return Knob(name, read, write)
+
+
+def _rule_state() -> Knob:
+    def read(pipeline: Pipeline) -> Any:
+        events: EventBridgeClient = pipeline.aws.client("events")
+        stack = pipeline.stack
+        rule = events.describe_rule(Name=stack.order_events_rule_name, EventBusName=stack.event_bus_name)
+        return rule.get("State")
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        events: EventBridgeClient = pipeline.aws.client("events")
+        stack = pipeline.stack
+        change = events.enable_rule if value == "ENABLED" else events.disable_rule
+        change(Name=stack.order_events_rule_name, EventBusName=stack.event_bus_name)
+
+    return Knob("order-events-rule", read, write)
+
+
+def _alarm_actions(alarm: AlarmName) -> Knob:
+    def full_name(pipeline: Pipeline) -> str:
+        return pipeline.stack.alarm(alarm)
+
+    def read(pipeline: Pipeline) -> Any:
+        cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
+        found = cloudwatch.describe_alarms(AlarmNames=[full_name(pipeline)])["MetricAlarms"]
+        return bool(found and found[0].get("ActionsEnabled"))
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
+        change = cloudwatch.enable_alarm_actions if value else cloudwatch.disable_alarm_actions
+        change(AlarmNames=[full_name(pipeline)])
+
+    return Knob("dlq-alarm-actions", read, write)
+
+
+def _filter_pattern(metric: str) -> Knob:
+    """The pattern by which one log metric of the worker counts."""
+
+    def described(pipeline: Pipeline) -> Any:
+        logs: CloudWatchLogsClient = pipeline.aws.client("logs")
+        return logs.describe_metric_filters(
+            logGroupName=f"/aws/lambda/{pipeline.stack.worker_function_name}",
+            filterNamePrefix=f"{pipeline.stack.prefix}-{metric}",
+        )["metricFilters"][0]
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        logs: CloudWatchLogsClient = pipeline.aws.client("logs")
+        found = described(pipeline)
+        logs.put_metric_filter(
+            logGroupName=found["logGroupName"],
+            filterName=found["filterName"],
+            filterPattern=value,
+            metricTransformations=found["metricTransformations"],
+        )
+
+    return Knob("dead-letter-metric-filter", lambda pipeline: described(pipeline).get("filterPattern"), write)
+
+
+FAILURE_MODE = _parameter("failure-mode", lambda pipeline: pipeline.stack.failure_mode_parameter)
+PLAIN_FAILURE_MODE = _parameter("plain-failure-mode", lambda _pipeline: "/ingestion/failure_mode")
+WORKER_ENVIRONMENT = _environment_of(
+    "worker-environment", lambda pipeline: pipeline.stack.worker_function_name
+)
+REDRIVE_ENVIRONMENT = _environment_of(
+    "redrive-environment", lambda pipeline: pipeline.stack.redrive_function_name
+)
+WORKER_CONCURRENCY = _concurrency_of(
+    "worker-concurrency", lambda pipeline: pipeline.stack.worker_function_name
+)
+INGEST_CONCURRENCY = _concurrency_of(
+    "ingest-concurrency", lambda pipeline: pipeline.stack.ingest_function_name
+)
+WORKER_TIMEOUT = _timeout_of("worker-timeout", lambda pipeline: pipeline.stack.worker_function_name)
+MAPPING_ENABLED = Knob(
+    "mapping-enabled",
+    lambda pipeline: _mapping(pipeline).get("State") not in ("Disabled", "Disabling"),
+    lambda pipeline, value: _change_mapping(pipeline, Enabled=value),
+)
+QUEUE_REDRIVE_POLICY = _queue_attribute("queue-redrive-policy", "RedrivePolicy")
+QUEUE_DELAY = _queue_attribute("queue-delay", "DelaySeconds")
+ORDER_EVENTS_RULE = _rule_state()
+DLQ_ALARM_ACTIONS = _alarm_actions("critical-dlq-depth")
+DEAD_LETTER_FILTER = _filter_pattern("OrdersDeadLettered")
+
+KNOBS = {
+    knob.name: knob
+    for knob in (
+        FAILURE_MODE,
+        PLAIN_FAILURE_MODE,
+        WORKER_ENVIRONMENT,
+        REDRIVE_ENVIRONMENT,
+        WORKER_CONCURRENCY,
+        INGEST_CONCURRENCY,
+        WORKER_TIMEOUT,
+        MAPPING_ENABLED,
+        QUEUE_REDRIVE_POLICY,
+        QUEUE_DELAY,
+        ORDER_EVENTS_RULE,
+        DLQ_ALARM_ACTIONS,
+        DEAD_LETTER_FILTER,
+    )
+}
+
+
+def knob_of(name: str) -> Knob:
+    """The knob of that name. Raises LabError where there is none: a record of it comes from another version."""
+    if name in KNOBS:
+        return KNOBS[name]
+    if name.startswith(ENVIRONMENT_OF):
+        return environment_of(name.removeprefix(ENVIRONMENT_OF))
+    raise LabError(f"There is no knob {name}.", "Use the version of the lab that has turned it.")

@@ -1,0 +1,170 @@
+"""Reading the pipeline from outside, through AWS APIs only: depths, effects, alarms."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from lab.deployment.stack import Stack
+from lab.engines.clients import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+MAX_KEYS = 100
+"""The limit of BatchGetItem (DynamoDB API reference)."""
+
+DISCARD_KIND = "discard"
+"""The `kind` of audit rows in the redrive table, which also holds operations."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Approximate message counts of one queue, as SQS reports them."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        return self.visible + self.in_flight + self.delayed
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An order's side effect: how often it ran, and when (epoch milliseconds)."""
+
+    order_id: str
+    executions: int
+    accepted_at: int
+    processed_at: int
+
+    @property
+    def latency_ms(self) -> int:
+        """From acceptance by the API to the committed effect."""
+        return self.processed_at - self.accepted_at
+
+    @classmethod
+    def from_item(cls, item: "Mapping[str, AttributeValueTypeDef]") -> Self | None:
+        """The effect of an order's row; None for a row that an engine shows while it is written."""
+        if "executions" not in item:
+            return None
+        return cls(
+            order_id=item["orderId"].get("S", ""),
+            executions=int(item["executions"].get("N", "0")),
+            accepted_at=int(Decimal(item["acceptedAt"].get("N", "0"))),
+            processed_at=int(Decimal(item["processedAt"].get("N", "0"))),
+        )
+
+
+class Pipeline:
+    """A deployed pipeline as an operator sees it."""
+
+    def __init__(self, aws: Aws, stack: Stack) -> None:
+        self.aws = aws
+        self.stack = stack
+        self._sqs: SQSClient = aws.client("sqs")
+        self._dynamodb: DynamoDBClient = aws.client("dynamodb")
+        self._cloudwatch: CloudWatchClient = aws.client("cloudwatch")
+        self._ssm: SSMClient = aws.client("ssm")
+
+    def queue(self) -> Depth:
+        """The orders queue."""
+        return self._depth(self.stack.queue_url)
+
+    def dlq(self) -> Depth:
+        """The dead-letter queue."""
+        return self._depth(self.stack.dlq_url)
+
+    def reminders(self) -> Depth:
+        """The queue of reminders to resume a paused mapping, empty where nothing can pause it."""
+        url = self.stack.valve_queue_url
+        return self._depth(url) if url else Depth(visible=0, in_flight=0, delayed=0)
+
+    def undelivered_events(self) -> Depth:
+        """The queue of events that the rule could not hand to their topic."""
+        return self._depth(self.stack.undelivered_events_queue_url)
+
+    def processed(self) -> int:
+        """How many orders have their effect."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.orders_table_name, Select="COUNT", ConsistentRead=True
+        )
+        return sum(page["Count"] for page in pages)
+
+    def effects(self, order_ids: Iterable[str] | None = None) -> Iterator[Effect]:
+        """Every order's effect, or those of the given orders: by key, which does not read a table that has grown."""
+        items = self._order_rows() if order_ids is None else self._order_rows_of(order_ids)
+        return (effect for item in items if (effect := Effect.from_item(item)))
+
+    def _order_rows(self) -> "Iterator[Mapping[str, AttributeValueTypeDef]]":
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.orders_table_name, ConsistentRead=True
+        )
+        return (item for page in pages for item in page["Items"])
+
+    def _order_rows_of(self, order_ids: Iterable[str]) -> "Iterator[Mapping[str, AttributeValueTypeDef]]":
+        table = self.stack.orders_table_name
+        for some in batched(sorted(set(order_ids)), MAX_KEYS, strict=False):
+            wanted: Any = {table: {"Keys": [{"orderId": {"S": one}} for one in some], "ConsistentRead": True}}
+            while wanted:
+                answer = self._dynamodb.batch_get_item(RequestItems=wanted)
+                yield from answer["Responses"].get(table, [])
+                wanted = answer.get("UnprocessedKeys")
+
+    def discarded(self) -> set[str]:
+        """The order ids that somebody gave up, as the audit rows say."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.redrive_table_name,
+            ConsistentRead=True,
+            FilterExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": DISCARD_KIND}},
+        )
+        return {item["orderId"].get("S", "") for page in pages for item in page["Items"] if "orderId" in item}
+
+    def alarm_states(self) -> dict[str, str]:
+        """State by alarm, without the deployment's prefix: {"critical-dlq-depth": "OK", ...}."""
+        prefix = f"{self.stack.prefix}-"
+        alarms = self._cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+        return {
+            alarm.get("AlarmName", "").removeprefix(prefix): alarm.get("StateValue", "") for alarm in alarms
+        }
+
+    def failure_mode(self) -> str:
+        """The failure mode in force at the parameter the stack names."""
+        return self._ssm.get_parameter(Name=self.stack.failure_mode_parameter)["Parameter"].get("Value", "")
+
+    def set_failure_mode(self, mode: str) -> None:
+        """Write the failure mode; functions notice it when their cached copy is too old."""
+        self._ssm.put_parameter(Name=self.stack.failure_mode_parameter, Value=mode, Overwrite=True)
+
+    def _depth(self, url: str) -> Depth:
+        counts = self._sqs.get_queue_attributes(
+            QueueUrl=url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        ).get("Attributes", {})
+        return Depth(
+            visible=int(counts.get("ApproximateNumberOfMessages", 0)),
+            in_flight=int(counts.get("ApproximateNumberOfMessagesNotVisible", 0)),
+            delayed=int(counts.get("ApproximateNumberOfMessagesDelayed", 0)),
+        )
+
+
+def fields_of(line: str) -> dict[str, Any] | None:
+    """The fields of a function's log line; None where the line is not a JSON object."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):  # not JSON, or JSON that nobody of ours wrote
+        return None
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else None

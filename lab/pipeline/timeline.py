@@ -1,0 +1,108 @@
+"""What the pipeline looked like over time: sampled in the background through AWS APIs."""
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab.pipeline.metrics import Sums, emitted
+from lab.pipeline.observe import Pipeline
+
+SAMPLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The pipeline at one moment. `at` is seconds since the timeline's start, `processed` a count since then.
+
+    The count is CloudWatch's, which costs the same however many orders there are; it comes a moment later.
+    """
+
+    at: float
+    queued: int
+    in_flight: int
+    dlq: int
+    processed: int
+    alarms: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A named stretch of a timeline, such as the time a fault was in force."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass
+class Timeline:
+    """Samples and named spans on one clock."""
+
+    started: float = field(default_factory=time.time)
+    samples: list[Sample] = field(default_factory=list[Sample])
+    spans: list[Span] = field(default_factory=list[Span])
+    missed: int = 0
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start."""
+        return time.time() - self.started
+
+    def so_far(self) -> "Timeline":
+        """What is known now, for who looks while it is still being recorded."""
+        return replace(self, samples=list(self.samples), spans=list(self.spans))
+
+    @contextmanager
+    def span(self, name: str) -> Generator[None]:
+        """Name the time a `with` block takes."""
+        start = self.now
+        try:
+            yield
+        finally:
+            self.spans.append(Span(name, start, self.now))
+
+
+@contextmanager
+def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timeline]:
+    """Sample the pipeline every `every` seconds for the duration of a `with` block.
+
+    A sample the engine did not answer is counted in `missed`, not invented.
+    """
+    timeline = Timeline()
+    finished = threading.Event()
+    processed = emitted(pipeline.stack, "OrdersProcessed", "worker")
+
+    def sample() -> None:
+        sums = Sums(pipeline)
+        sums.watch(processed)
+        last = False
+        while not last:
+            last = finished.wait(every)  # one more sample after the end, so that the end is seen
+            try:
+                timeline.samples.append(_sample(pipeline, timeline.now, sums.of(processed)))
+            except (BotoCoreError, ClientError):
+                timeline.missed += 1
+
+    thread = threading.Thread(target=sample, name="timeline", daemon=True)
+    thread.start()
+    try:
+        yield timeline
+    finally:
+        finished.set()
+        thread.join(timeout=10)
+
+
+def _sample(pipeline: Pipeline, at: float, processed: float) -> Sample:
+    queue, dlq = pipeline.queue(), pipeline.dlq()
+    return Sample(
+        at=at,
+        queued=queue.visible + queue.delayed,
+        in_flight=queue.in_flight,
+        dlq=dlq.total,
+        processed=round(processed),
+        alarms=pipeline.alarm_states(),
+    )

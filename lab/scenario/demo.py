@@ -1,0 +1,116 @@
+"""The demo: one fault and its whole recovery, on the deployed pipeline.
+
+Twenty good orders at once and ten one at a time; then poison until the DLQ alarm rings; cure; redrive; the alarm is
+silent again and the ledger is settled. It is a scenario like those in `scenarios/`, see `lab.scenario`.
+"""
+
+import statistics
+from pathlib import Path
+
+from infra.components.names import AlarmName
+from lab import report
+from lab.common.output import Terminal, joined
+from lab.faults import catalogue as faults
+from lab.pipeline.observe import Pipeline
+from lab.report import Run
+from lab.scenario import (
+    Experiment,
+    Prediction,
+    Reading,
+    Scenario,
+    at_most,
+    exactly,
+    read,
+    recovery,
+    steady,
+    under,
+)
+from lab.scenario.catalog import Entry
+from lab.scenario.live import live, results, verdict
+from lab.scenario.runner import Runner
+
+TOGETHER, ALONE, POISONED = 20, 10, 5
+HEALTHY = TOGETHER + ALONE
+ALARM: AlarmName = "critical-dlq-depth"
+
+
+def good_orders(run: Experiment) -> None:
+    """Orders of different sizes, first all at once, then each on an idle pipeline."""
+    run.processed(run.submit(TOGETHER, label="together"))
+    for _ in range(ALONE):
+        run.processed(run.submit(1, label="alone"))
+
+
+def poisoned_orders(run: Experiment) -> None:
+    """Orders that the worker cannot read."""
+    run.submit(POISONED, label="poison")
+    run.dead(POISONED)
+
+
+def cure_and_redrive(run: Experiment) -> None:
+    """A new order passes; then the dead ones are brought back."""
+    run.processed(run.submit(1, label="cured"))
+    run.redrive()
+    run.processed()
+
+
+def median_ms_alone(run: Experiment) -> float:
+    """From POST to effect on an idle pipeline."""
+    return statistics.median(effect.latency_ms for effect in run.pipeline.effects(run.accepted_as("alone")))
+
+
+DEMO = Scenario(
+    title="Demo: poison, alarm, cure, redrive",
+    hypothesis="What the worker cannot read waits in the DLQ, an alarm tells, and after the cure nothing is missing.",
+    acts=(
+        steady(
+            good_orders,
+            Prediction("orders processed", read.processed(), exactly(HEALTHY)),
+            Prediction(
+                "POST to processed on an idle pipeline, p50 ms",
+                Reading("DynamoDB BatchGetItem of the orders, processedAt - acceptedAt", median_ms_alone),
+                at_most(5000),
+            ),
+        ),
+        under(
+            faults.failure_mode("poison_payload"),
+            do=poisoned_orders,
+            predict=(
+                Prediction("messages in the DLQ", read.dlq_depth(), exactly(POISONED)),
+                Prediction(
+                    "cause of death", read.letters("errorType"), exactly({"SchemaViolation": POISONED})
+                ),
+                Prediction("DLQ alarm", read.alarm(ALARM), exactly("ALARM"), within=60),
+                Prediction("its notification", read.notified(ALARM), exactly({"ALARM": 1})),
+            ),
+        ),
+        recovery(
+            cure_and_redrive,
+            Prediction("orders processed", read.processed(), exactly(HEALTHY + POISONED + 1)),
+            Prediction("messages in the queue", read.queue_depth(), exactly(0)),
+            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            Prediction("DLQ alarm", read.alarm(ALARM), exactly("OK"), within=90),
+        ),
+    ),
+    alarms=(ALARM,),
+    seconds=240,
+)
+
+
+def play(pipeline: Pipeline, engine: str, console: Terminal) -> tuple[Run, Path]:
+    """Tell the whole story and write its report; the pipeline is steady again however it ends."""
+
+    runner = Runner(
+        pipeline, engine, console.say, watch=lambda experiment, found: live(console, experiment, found)
+    )
+    run = runner.run(Entry("demo", __doc__ or "", DEMO))
+    return run, report.write(run, DEMO.alarms)
+
+
+def summary(run: Run, page: Path, console: Terminal) -> None:
+    """Print prediction beside result, and the ledger in one line."""
+    console.print(results(run.findings, predicted=False))
+    if ledger := run.ledger:
+        console.say(ledger.text)
+    console.say(joined("Demo ", verdict(run.passed), f" in {run.seconds:.0f} s"))
+    console.say(f"Report: {page}")
