@@ -106,7 +106,10 @@ integration: setup ## The deployed pipeline
 	@$(pytest) $(side_by_side) tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
-	@$(pytest) tests/engine tests/integration -m long
+	@$(pytest) tests/engine tests/integration tests/torture -m long
+.PHONY: test-torture
+test-torture: setup ## Kills, pauses, races, hostile letters by TORTURE_SEED=, for TORTURE_SECONDS=600
+	@LAB_TORTURE_SECONDS=$(or $(TORTURE_SECONDS),600) LAB_TORTURE_SEED=$(TORTURE_SEED) $(pytest) -s tests/torture
 .PHONY: test-pages
 test-pages: setup ## Console, reports and load charts as a browser shows them (needs Chromium or Chrome)
 	@$(pytest) tests/unit tests/integration -m page
