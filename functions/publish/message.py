@@ -25,13 +25,13 @@ class OutgoingMessage:
     def size(self) -> int:
         """Bytes as SQS counts them: body, and name, type and value of every attribute."""
         attributes = (attribute_size(name, attribute) for name, attribute in self.attributes.items())
-        return len(self.body.encode()) + sum(attributes)
+        return _length(self.body) + sum(attributes)
 
 
 def attribute_size(name: str, attribute: "Attribute") -> int:
     """Bytes of one attribute as SQS counts them."""
-    value = attribute.get("StringValue", "").encode() or attribute.get("BinaryValue", b"")
-    return len(name.encode()) + len(attribute["DataType"].encode()) + len(value)
+    value = _length(attribute.get("StringValue", "")) or len(attribute.get("BinaryValue", b""))
+    return _length(name) + _length(attribute["DataType"]) + value
 
 
 def text(value: str) -> "Attribute":
@@ -58,6 +58,11 @@ def order_message(
             **tracing.carried(),
         },
     )
+
+
+def _length(text: str) -> int:
+    """Bytes in UTF-8; halves of surrogate pairs, which SQS refuses, are counted all the same."""
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _attribute(data_type: Literal["String", "Number"], value: str) -> "Attribute":

@@ -28,6 +28,9 @@ from tests.torture.ledger import Book, Finding, Origin, id_of
 SETTINGS = {"workerTimeoutSeconds": "2", "queueVisibilitySeconds": "12"}
 """Short, since what a killed worker held is back after the visibility timeout."""
 
+ENVIRONMENT = {"LAB_IAM": "enforce", "COLUMNS": "160"}
+"""Functions may do what their roles allow and nothing else; tables are wide, since a report shows some."""
+
 LETTER_SECONDS = 10
 """Dead letters are hidden while others look at them."""
 
@@ -69,18 +72,18 @@ class Subject:
 
     def lab(self, *arguments: str, within: float = 120) -> Ran:
         """Run one of the lab's commands against this engine, as a person would."""
-        environment = os.environ | {"LAB_PORT": str(self.engine.port), "ENGINE": "host", "LAB_IAM": "enforce"}
+        environment = os.environ | {"LAB_PORT": str(self.engine.port), "ENGINE": "host"} | ENVIRONMENT
         command, name = [str(paths.LAB / "bin" / "lab"), *arguments], " ".join(arguments[:2])
-        output = subprocess.Popen(
+        process = subprocess.Popen(
             command, cwd=paths.ROOT, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="backslashreplace",
         )  # fmt: skip
         try:
-            text, _ = output.communicate(timeout=within)
+            text, _ = process.communicate(timeout=within)
         except subprocess.TimeoutExpired:
-            output.kill()
+            process.kill()
             return Ran(name, -1, f"no end within {within:g} s")
-        return Ran(name, output.returncode, text)
+        return Ran(name, process.returncode, text)
 
     def start(self) -> None:
         """Deploy to the engine, which runs, and begin a new book: what an earlier engine knew is gone."""
@@ -102,19 +105,19 @@ class Subject:
     def leftovers(self) -> list[Finding]:
         """What `lab down` has left behind, which is ended and removed here: processes by their folder, and it."""
         left = _with("TMPDIR", f"{self.engine.home}/", psutil.process_iter())
-        found = [Finding("lab down", f"leaves {one.name()} (pid {one.pid}) behind") for one in left]
+        found = (
+            [Finding("left behind", f"{len(left)} processes: {[one.pid for one in left]}")] if left else []
+        )
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=10)
         try:
             ports.require_free(self.engine.port)
         except LabError as error:
-            found.append(Finding("lab down", f"leaves the port in use: {error.what}"))
+            found.append(Finding("left behind", error.what))
         if self.engine.home.exists():
             found.append(
-                Finding(
-                    "lab down", f"leaves files: {sorted(path.name for path in self.engine.home.iterdir())}"
-                )
+                Finding("left behind", f"{sorted(path.name for path in self.engine.home.iterdir())}")
             )
             shutil.rmtree(self.engine.home, ignore_errors=True)
         self.deployed = False

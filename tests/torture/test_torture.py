@@ -12,6 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import httpx
@@ -36,7 +37,7 @@ GOOD_LETTERS = 20
 UNUSABLE = "unusable"
 """The kind of finding after which nothing more can be found out."""
 
-DIARY_SHOWN, TIMELINES_SHOWN = 80, 3
+DIARY_SHOWN, TIMELINES_SHOWN, TIMELINE_LINES = 80, 3, 20
 LOSING = (LabError, ClientError, BotoCoreError, httpx.HTTPError, psutil.Error)
 """What the loser of a race may be told."""
 
@@ -154,15 +155,15 @@ def _killed(subject: Subject, this: Round) -> list[Finding]:
         time.sleep(1)
         for death in this.deaths:
             subject.note(f"  {death}")
-            found += DEATHS[death](subject)
-            found += subject.lab("status").findings(0, 1)
-            found += subject.lab("down").findings() + subject.leftovers() + subject.lab("up").findings()
+            after = DEATHS[death](subject) + subject.lab("status").findings(0, 1)
+            after += subject.lab("down").findings() + subject.leftovers() + subject.lab("up").findings()
+            found += [replace(one, kind=f"after {death}, {one.kind}") for one in after]
     return found
 
 
 def _timeline(subject: Subject, order_id: str) -> str:
     """The end of what `lab trace` says of an order."""
-    return "\n".join(subject.lab("trace", order_id).output.splitlines()[-15:])
+    return "\n".join(subject.lab("trace", order_id).output.splitlines()[-TIMELINE_LINES:])
 
 
 def _report(subject: Subject, found: list[Finding], guilty: dict[str, str]) -> str:

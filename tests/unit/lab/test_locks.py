@@ -14,7 +14,7 @@ from support.eventually import eventually
 HOLDER = """
 import sys, time
 from pathlib import Path
-from lab import locks
+from lab.common import locks
 with locks.held(Path(sys.argv[1]), within=1, what="x"):
     print("held", flush=True)
     time.sleep(60)
@@ -56,7 +56,7 @@ def test_of_many_processes_one_at_a_time_holds_the_lock(tmp_path: Path) -> None:
     inside = f"""
 import sys
 from pathlib import Path
-from lab import locks
+from lab.common import locks
 here = Path({str(tmp_path / "here")!r})
 for _ in range(20):
     with locks.held(Path({str(tmp_path / "lock")!r}), within=30, what="x"):

@@ -86,7 +86,7 @@ def test_what_is_no_asset_has_no_content_type(name: str) -> None:
 
 def node(expression: str) -> Any:
     """The value of an expression in JavaScript that may use what text.js exports."""
-    module = json.dumps((paths.ROOT / "lab" / "web" / "text.js").as_uri())
+    module = json.dumps((paths.ROOT / "lab" / "common" / "web" / "text.js").as_uri())
     script = f"import {{ shown, label }} from {module}; console.log(JSON.stringify({expression}))"
     command = [str(paths.ENVIRONMENTS / "node" / "bin" / "node"), "--input-type=module", "-e", script]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
