@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 env=.lab/env
-inputs=(lab/setup.sh requirements/*.txt emulator/requirements/*.txt infra/package-lock.json emulator/pyproject.toml)
+inputs=(lab/setup.sh pyproject.toml requirements/*.txt emulator/requirements/*.txt infra/package-lock.json emulator/pyproject.toml)
 wanted=$(cat "${inputs[@]}" | cksum; pwd)
 [[ -f $env/stamp && $(<"$env/stamp") == "$wanted" ]] && exit 0
 
@@ -49,6 +49,7 @@ for lock in requirements/lab emulator/requirements/engine; do
   "$uv" pip sync --quiet --python "$env/$name/bin/python" --require-hashes "$lock.txt" \
     || die "The $name environment could not be installed." "Check that PyPI can be reached, then run: make setup"
 done
+"$uv" pip install --quiet --python "$env/lab/bin/python" --no-deps --editable .
 "$uv" pip install --quiet --python "$env/engine/bin/python" --no-deps --editable emulator
 rm -rf .lab/engine/cache/plux  # LocalStack's cache of entry points does not notice two installs within two minutes
 
@@ -75,12 +76,7 @@ PATH="$PWD/$env/node/bin:$PATH" npm --prefix infra ci --omit=optional --no-audit
   || die "The Node tools could not be installed." "Check that the npm registry can be reached, then run: make setup"
 
 mkdir -p .lab/bin
-cat >.lab/bin/lab <<'LAB'
-#!/usr/bin/env bash
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-PYTHONPATH=$root exec "$root/.lab/env/lab/bin/python" -P -m lab "$@"
-LAB
-chmod +x .lab/bin/lab
+ln -sf ../env/lab/bin/lab .lab/bin/lab
 
 printf '%s' "$wanted" >"$env/stamp"
 step "done"

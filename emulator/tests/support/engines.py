@@ -64,6 +64,7 @@ class EngineWith(Clients):
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.home = Path(tempfile.mkdtemp(prefix="lab-localstack-test-"))
         self.log = self.home / "engine.log"
+        self.command: list[str | Path] = [PYTHON, "-m", "localstack.runtime.main"]
         self._variables = variables
         self._engine: psutil.Popen | None = None
 
@@ -91,7 +92,7 @@ class EngineWith(Clients):
         """Start the engine and wait until it serves. Raises EngineEndedError, with the log's end, if it does not."""
         with self.log.open("wb") as log:
             self._engine = psutil.Popen(
-                [PYTHON, "-m", "localstack.runtime.main"],
+                self.command,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
