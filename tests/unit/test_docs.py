@@ -1,5 +1,6 @@
 """Documents are true: every relative link leads somewhere, every command they name exists."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -16,6 +17,23 @@ FENCE = re.compile(r"^```\w*\n.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 MAKE = re.compile(r"(?:^|[\s;&(])make((?:\s+(?:[A-Z_]+=\S*|[a-z][a-z-]*))+)")
 LAB = re.compile(r"(?:^|[\s;&(])(?:lab|\$lab|\S*python -m lab)((?:\s+[a-z][a-z-]*)+)")
+
+
+PLACE = re.compile(r"\[[^\]]+\]\(([^)]+\.py)\) `([\w.]+)`")
+"""A file and what it defines, such as [ledger.py](../lab/pipeline/ledger.py) `settle`."""
+
+
+def places(file: Path) -> set[str]:
+    """Functions, classes and methods of a module, such as `settle` and `Ledger.row`."""
+    found: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found.update(
+                f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)
+            )
+    return found
 
 
 def documents() -> list[Path]:
@@ -57,6 +75,11 @@ def test_every_relative_link_leads_to_a_file(document: Path) -> None:
     links = [link for link in LINK.findall(document.read_text()) if not re.match(r"[a-z]+:|#", link)]
     missing = [link for link in links if not (document.parent / link.partition("#")[0]).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize(("file", "name"), PLACE.findall((paths.ROOT / "docs/architecture.md").read_text()))
+def test_every_place_in_the_code_that_the_architecture_names_exists(file: str, name: str) -> None:
+    assert name in places(paths.ROOT / "docs" / file)
 
 
 @pytest.mark.parametrize("document", documents(), ids=named)
