@@ -1,14 +1,14 @@
-"""Runs the engine with another HTTP server behind the same plug point: python engine_with_server.py own|cheroot|waitress."""
+"""Runs the engine with another HTTP server behind the same plug point: own, cheroot or waitress."""
 
 import sys
 import threading
 from typing import Any
 
-from lab_localstack.server import server
 from localstack.runtime import main
 from localstack.runtime.server.core import RuntimeServer
 from rolo.gateway.wsgi import WsgiGateway
 
+from lab_localstack.server import server
 from lab_localstack.speedups.gateway import quicken
 
 THREADS = 100

@@ -25,7 +25,9 @@ RUNNER = Path(__file__).with_name("engine_with_server.py")
 CALL = {
     "Content-Type": "application/x-amz-json-1.0",
     "X-Amz-Target": "AmazonSQS.SendMessage",
-    "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=x",
+    "Authorization": (
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=x"
+    ),
 }
 
 

@@ -11,6 +11,7 @@ import typer
 from botocore.exceptions import ProfileNotFound
 
 from infra.settings import SETTINGS
+from lab.commands.options import Env, console
 from lab.commands.scenario import Chosen, Every, entries_of, run_all
 from lab.common import paths
 from lab.common.output import Line, Terminal, styled
@@ -29,7 +30,7 @@ from lab.deployment.context import Context, settings_of
 from lab.deployment.stack import Stack, stack_names
 from lab.engines.clients import Aws
 from lab.errors import LabError
-from lab.faults.healing import Env, deployed
+from lab.faults.healing import deployed
 from lab.scenario.live import live
 from lab.scenario.runner import Runner
 
@@ -42,7 +43,6 @@ AWS_PACE = 5.0
 app = typer.Typer(
     name="aws", help="The AWS target: a real account, never without asking.", no_args_is_help=True
 )
-console = Terminal()
 
 Account = Annotated[
     str | None, typer.Option(help="The id of the account that is meant; it must be the caller's.")

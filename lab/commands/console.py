@@ -4,15 +4,12 @@ from typing import Annotated
 
 import typer
 
-from lab.common.output import Terminal
-from lab.faults.healing import Env, Port, connect
+from lab.commands.options import Env, Port, say
+from lab.faults.healing import connect
 
-app = typer.Typer()
-terminal = Terminal()
 DEFAULT_PORT = 8090
 
 
-@app.command()
 def console(
     console_port: Annotated[
         int,
@@ -34,5 +31,5 @@ def console(
         env=env,
         port=console_port,
         open_browser=open_browser,
-        say=terminal.say,
+        say=say,
     )

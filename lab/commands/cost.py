@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from lab import engines
+from lab.commands.options import Env, Port, console
 from lab.common import paths
 from lab.common.interrupts import undoing
 from lab.common.output import Terminal
@@ -21,7 +22,7 @@ from lab.cost.workload import FAILURES, healthy, play
 from lab.engines import HostEngine
 from lab.errors import LabError
 from lab.faults import steady_state as steady
-from lab.faults.healing import Env, Port, connect
+from lab.faults.healing import connect
 from lab.pipeline.observe import Pipeline
 
 MONTH = 1_000_000
@@ -30,7 +31,6 @@ app = typer.Typer(
     help="What a workload would cost on AWS, from what it used here.",
     invoke_without_command=True,
 )
-console = Terminal()
 
 Month = Annotated[int, typer.Option("--month", min=1, help="Orders a month to scale to.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]

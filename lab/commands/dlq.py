@@ -15,10 +15,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from functions.redrive.plan import PARAMETERS, Plan
+from lab.commands.options import Env, Port, console
 from lab.common.output import Terminal, shown
 from lab.dlq import DIGEST_SHOWN
 from lab.errors import LabError
-from lab.faults.healing import Env, Port, connect
+from lab.faults.healing import connect
 
 if TYPE_CHECKING:
     from lab.dlq.look import Looker
@@ -29,7 +30,6 @@ dlq = typer.Typer(
     help="The dead-letter queue: look, redrive, repair, discard. Nothing is changed without a confirmation.",
     no_args_is_help=True,
 )
-console = Terminal()
 
 FINAL = ("SUCCEEDED", "CANCELLED", "FAILED", "HALTED")
 POLL_SECONDS = 0.5

@@ -8,14 +8,13 @@ import typer
 from rich.table import Table
 
 from lab import report
-from lab.common.output import Terminal
+from lab.commands.options import Env, Port, console
 from lab.errors import LabError
-from lab.faults.healing import Env, Port, connect
+from lab.faults.healing import connect
 from lab.games.gameday import GAMEDAYS, Game, ScoreCard, play, score
 from lab.report import Run
 
 app = typer.Typer(name="gameday", help="Scripted incidents with injects on a clock.", no_args_is_help=True)
-console = Terminal()
 KEYS = (
     "keys: h a hint, d we have noticed (declare the incident), s the pipeline now, q end it early; then Enter"
 )

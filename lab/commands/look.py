@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from lab.common.output import Terminal
-from lab.faults.healing import Env, Port, connect
+from lab.commands.options import Env, Port, console
+from lab.faults.healing import connect
 from lab.pipeline.api import Api
 from lab.pipeline.metrics import PERIOD_SECONDS
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="look", help="Look at the DLQ, logs and metrics, as runbooks do.", no_args_is_help=True
 )
-console = Terminal()
 Minutes = Annotated[int, typer.Option(min=1, max=180, help="How far to look back.")]
 SHOWN_LINES = 20
 

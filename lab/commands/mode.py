@@ -4,13 +4,11 @@ from typing import Annotated
 
 import typer
 
-from lab.common.output import Terminal
+from lab.commands.options import Env, Port, say
 from lab.errors import LabError
 from lab.faults.changes import Changes
-from lab.faults.healing import Env, Port, connect
+from lab.faults.healing import connect
 from lab.faults.runtime_settings import FAILURE_MODE
-
-console = Terminal()
 
 
 def mode(
@@ -25,8 +23,8 @@ def mode(
         raise LabError(f"There is no failure mode {name}.", f"Use one of: {', '.join(FailureMode)}")
     pipeline, _ = connect(port, env)
     if name is None:
-        console.say(pipeline.failure_mode())
+        say(pipeline.failure_mode())
         return
     pipeline.set_failure_mode(name)
     Changes(pipeline).forget(FAILURE_MODE.name)  # who says so means it: no fault before it is to end it
-    console.say(f"failure mode: {name}; the functions notice within seconds")
+    say(f"failure mode: {name}; the functions notice within seconds")

@@ -7,9 +7,10 @@ import typer
 from rich.table import Table
 
 from lab import engines, report
-from lab.common.output import Line, Terminal, joined, styled
+from lab.commands.options import Env, Port, console
+from lab.common.output import Line, joined, styled
 from lab.errors import LabError
-from lab.faults.healing import Env, Port, connect
+from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
@@ -18,7 +19,6 @@ from lab.scenario.model import Verdict
 from lab.scenario.runner import Runner
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
-console = Terminal()
 
 Chosen = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")]
 Every = Annotated[bool, typer.Option("--all", help="Run all of them.")]

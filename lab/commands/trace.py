@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from lab.commands.options import Env, Port, console
 from lab.common.output import Terminal
-from lab.faults.healing import Env, Port, connect
+from lab.faults.healing import connect
 from lab.trace import collect, tell
 from lab.trace.show import show
 
 HOUR_MS = 3_600_000
-console = Terminal()
 
 
 def trace(  # noqa: PLR0917  one parameter for each option

@@ -1,7 +1,6 @@
 """The way of every command to the deployed pipeline: which one, and healed of what has outlived its maker."""
 
 import time
-from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,12 +14,6 @@ from lab.engines.clients import Aws
 from lab.errors import LabError
 from lab.faults.changes import MEND, Changes
 from lab.pipeline.observe import Pipeline
-
-Port = Annotated[
-    int,
-    typer.Option("--port", envvar="LAB_PORT", min=1024, max=65534, help="The engine's port on 127.0.0.1."),
-]
-Env = Annotated[str, typer.Option("--env", envvar="ENV", help="The stacks' environment name (envName).")]
 
 
 def connect(port: int, env: str) -> tuple[Pipeline, str]:

@@ -7,9 +7,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from lab import engines
+from lab.commands.options import Env, Port
 from lab.common import paths
 from lab.engines.direct import without_proxies
-from lab.faults.healing import Env, Port
 from loadtests.shapes import USUAL_USERS, planned
 from loadtests.thresholds import Thresholds
 

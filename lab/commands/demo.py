@@ -1,0 +1,25 @@
+"""`lab demo`: from nothing to a finished story."""
+
+import os
+
+import typer
+
+from lab.commands.deploy import deployed_and_probed
+from lab.commands.options import Env, Port, console
+from lab.commands.up import started
+from lab.engines import clients
+from lab.pipeline.observe import Pipeline
+from lab.scenario import demo as story
+
+
+def demo(port: Port = 4566, env: Env = "dev") -> None:
+    """From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report."""
+
+    clients.refuse_real_credentials(os.environ)
+    engine = started(port)
+    aws = clients.local(engine.endpoint)
+    stack = deployed_and_probed(aws, env, None)
+    run, page = story.play(Pipeline(aws, stack), f"{engine.kind} engine, LocalStack 4.14.0", console)
+    story.summary(run, page, console)
+    if not run.passed:
+        raise typer.Exit(1)

@@ -1,0 +1,56 @@
+"""`lab deploy`: the four stacks on the local engine, and a probe of what they promise."""
+
+import time
+from contextlib import suppress
+
+from rich.table import Table
+
+from lab import engines
+from lab.commands.options import Env, Port, console, say
+from lab.common.output import styled
+from lab.deployment import deploy as stacks
+from lab.deployment.context import Context, settings_of
+from lab.deployment.smoke_checks import Promise, probe
+from lab.deployment.stack import Stack, stack_names
+from lab.engines import clients
+from lab.engines.clients import Aws
+from lab.errors import LabError
+from lab.faults.healing import deployed
+
+
+def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None:
+    """Deploy the four stacks to the local engine and probe every promise."""
+    engine = engines.present(port)
+    engine.require_running()
+    stack = deployed_and_probed(clients.local(engine.endpoint), env, context)
+    say(f"\nAPI      {stack.api_url}")
+    say(f"queue    {stack.queue_url}")
+    say(f"DLQ      {stack.dlq_url}")
+    say("\ntry next:")
+    say(
+        f"  curl -i -X POST {stack.api_url}/events -H 'content-type: application/json' "
+        """-d '{"orderId": "first-1", "amount": 12.5}'"""
+    )
+    say("  make demo")
+
+
+def deployed_and_probed(aws: Aws, env: str, context: list[str] | None) -> Stack:
+    """Deploy, and show promise by promise what was seen of it. Raises LabError unless all are kept."""
+
+    with suppress(LabError):  # nothing is deployed yet
+        deployed(aws, env)
+    start = time.monotonic()
+    stack = stacks.deploy(aws, env, settings_of(context), say)
+    table = Table(title=f"Promises of {', '.join(stack_names(env))}", title_justify="left")
+    table.add_column("promise")
+    table.add_column("kept")
+    table.add_column("seen", overflow="fold")
+    found: list[Promise] = []
+    for promise in probe(aws, stack):
+        found.append(promise)
+        kept = styled("yes", "green") if promise.kept else styled("NO", "red")
+        table.add_row(promise.name, kept, promise.seen)
+    console.print(table)
+    stacks.require_kept(found)
+    say(f"deployed and probed in {time.monotonic() - start:.1f} s")
+    return stack

@@ -1,0 +1,22 @@
+"""`lab status`: what runs, what is deployed, what it holds."""
+
+from lab import engines
+from lab.commands.options import Env, Port, say
+from lab.engines import clients
+from lab.faults.healing import deployed
+
+
+def status(port: Port = 4566, env: Env = "dev") -> None:
+    """Show the engine, what is deployed and what the pipeline holds. Exit code 1 unless both are there."""
+    engine = engines.present(port)
+    engine.require_running()
+    say(f"engine: running at {engine.endpoint} ({engine.kind}, {engine.status().detail})")
+    aws = clients.local(engine.endpoint)
+    pipeline = deployed(aws, env)
+    queue, dlq = pipeline.queue(), pipeline.dlq()
+    ringing = sorted(name for name, state in pipeline.alarm_states().items() if state == "ALARM")
+    say(f"API: {pipeline.stack.api_url}")
+    say(f"queue: {queue.visible} visible, {queue.in_flight} in flight, {queue.delayed} delayed")
+    say(f"DLQ: {dlq.visible} visible, {dlq.in_flight} in flight")
+    say(f"failure mode: {pipeline.failure_mode()}")
+    say(f"alarms: {', '.join(ringing) if ringing else 'none in ALARM'}")
