@@ -23,8 +23,10 @@ os.environ.update(QUIET)  # before anything imports the CDK, which starts its No
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lab")
 
-# A shell starts background jobs with SIGINT ignored; children inherit that, also those that tests interrupt.
+# A shell starts background jobs with SIGINT ignored, and nohup with SIGHUP; children inherit that, also those that
+# tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def free_port() -> int:

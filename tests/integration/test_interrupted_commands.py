@@ -38,10 +38,10 @@ LONG_COMMANDS = {
 }
 KILLED = """
 import os, signal, sys
-from lab import aws
+from lab.engines import clients as aws
 from lab.faults.changes import Changes
 from lab.pipeline.observe import Pipeline
-from lab.scenario import faults
+from lab.faults import catalogue as faults
 from lab.deployment.stack import Stack
 
 local = aws.local(sys.argv[1])
