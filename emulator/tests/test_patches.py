@@ -30,7 +30,7 @@ print("ok")
 def test_lambda_service_of_the_engine_uses_the_replacements() -> None:
     assert in_engine(
         """
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 from localstack.services.lambda_ import provider
 from localstack.services.lambda_.invocation import lambda_service
 patches.use_own_lambda_classes()
@@ -45,7 +45,7 @@ def test_subscription_filters_look_up_the_pattern_matcher_when_events_arrive() -
 import inspect
 from localstack.services.logs import provider
 assert "get_pattern_matcher(" in inspect.getsource(provider.moto_put_log_events)
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 patches.use_filter_patterns()
 matches = provider.get_pattern_matcher("ERROR")
 assert matches("ERROR", {"message": "an ERROR"}) and not matches("ERROR", {"message": "fine"})
@@ -68,7 +68,7 @@ assert "method_names_from_class(self.__class__)" in inspect.getsource(responses.
 assert "UpdateExpressionParser.make(update_expression)" in inspect.getsource(dynamodb.DynamoHandler.update_item)
 assert "deepcopy(expression)" in inspect.getsource(Validator.__init__)
 signature = list(inspect.signature(DynamoDBBackend.update_item).parameters)[1:]
-from lab_localstack import patches
+from lab_localstack.speedups import patches
 patches.quicken_dynamodb()
 assert list(inspect.signature(DynamoDBBackend.update_item).parameters)[1:] == signature
 assert UpdateExpressionParser.make("SET a = :b") is UpdateExpressionParser.make("SET a = :b")
@@ -87,7 +87,7 @@ import inspect, threading
 from localstack.services.events import provider
 source = inspect.getsource(provider.EventsProvider._process_entry)
 assert "start_worker_thread(" in source and "self._process_rules_async," in source and "params={" in source
-from lab_localstack import patches
+from lab_localstack.speedups import patches
 patches.use_a_pool_for_events(2)
 names = []
 both = threading.Barrier(3)
@@ -109,7 +109,7 @@ def test_localstack_searches_every_path_for_the_url_of_a_queue() -> None:
 import inspect
 from localstack.aws.protocol import service_router
 assert "is_sqs_queue_url(path)" in inspect.getsource(service_router.custom_path_addressing_rules)
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 patches.search_for_queues_in_short_urls()
 assert service_router.is_sqs_queue_url("localhost:4566/queue/us-east-1/000000000000/orders")
 assert not service_router.is_sqs_queue_url("/" + 64 * 1024 * "a")
@@ -129,7 +129,7 @@ assert {part.split('"')[1] for part in source.split("headers.get(")[1:]} == {"Ac
 given = [{"Content-Type": "application/x-amz-json-1.0"}, {"Accept": "application/cbor"}, {"Accept": "*/*"}, {}, None]
 serializer = create_serializer(load_service("kinesis"), "json")
 before = [serializer._get_mime_type(headers) for headers in given]
-from lab_localstack import patches
+from lab_localstack.speedups import patches
 patches.remember_media_types()
 assert [serializer._get_mime_type(headers) for headers in given * 2] == before * 2
 print("ok")
@@ -161,7 +161,7 @@ for name in ("create_stack", "update_stack", "delete_stack", "execute_change_set
     assert "ChangeSetModelExecutor(" in inspect.getsource(getattr(provider.CloudformationProviderV2, name)), name
 for name in ("process", "_execute_resource_change", "_execute_resource_action", "_process_event"):
     assert callable(getattr(ChangeSetModelExecutor, name)), name
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 patches.use_own_deployments()
 print(provider.ChangeSetModelExecutor.__module__)
 """
@@ -178,11 +178,11 @@ for name in ("SqsTopicPublisher", "SqsBatchTopicPublisher", "LambdaTopicPublishe
     assert source.count("store_delivery_log(") >= 2, name
 parameters = list(inspect.signature(publisher.store_delivery_log).parameters)
 assert parameters[:3] == ["message_context", "subscriber", "success"]
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 patches.count_deliveries()
 print(publisher.store_delivery_log.__module__)
 """
-    ).endswith("lab_localstack.patches")
+    ).endswith("lab_localstack.corrections.patches")
 
 
 def test_eventbridge_looks_up_the_check_of_an_entry_by_its_name() -> None:
@@ -192,7 +192,7 @@ import inspect
 from localstack.services.events import provider
 assert ":= validate_event(entry)" in inspect.getsource(provider.EventsProvider._process_entry)
 assert "262144" in inspect.getsource(provider.validate_event)
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 patches.use_own_entry_check()
 print(provider.validate_event.__module__)
 """
@@ -205,7 +205,7 @@ def test_the_engines_own_calls_of_s3_look_up_no_name() -> None:
 import inspect
 from localstack.aws import connect
 assert "get_s3_hostname()" in inspect.getsource(connect)
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 from localstack.utils.aws import aws_stack
 patches.look_up_no_name_of_s3()
 aws_stack.socket = None
@@ -229,7 +229,8 @@ print("ok")
 def test_localstack_parses_by_the_name_json_where_it_is_replaced() -> None:
     assert in_engine(
         """
-from lab_localstack import documents, patches
+from lab_localstack import documents
+from lab_localstack.corrections import patches
 from localstack.services.events import event_rule_engine, target, utils
 from localstack.services.sns import filter
 patches.match_within_bounds()

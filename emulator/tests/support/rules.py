@@ -19,10 +19,11 @@ from localstack.services.events.utils import format_event, to_json_str
 from localstack.services.sns.filter import SubscriptionFilter
 from localstack.utils.event_matcher import matches_event
 
-from lab_localstack import documents, patches
+from lab_localstack import documents
 from lab_localstack.apigatewayv2 import authorizers, gateway, policy
 from lab_localstack.apigatewayv2.errors import GatewayError
 from lab_localstack.apigatewayv2.payload import encode_body, response_of
+from lab_localstack.corrections import patches
 from lab_localstack.events import entries
 from lab_localstack.iam.policy import UnservedPolicyError, parse
 from lab_localstack.lambda_ import report, sqs_records

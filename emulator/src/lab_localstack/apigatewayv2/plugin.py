@@ -9,8 +9,8 @@ def apigatewayv2() -> Service:
     from localstack.aws.skeleton import Skeleton
     from localstack.aws.spec import load_service
 
-    from lab_localstack.apigatewayv2.control import ControlPlane
     from lab_localstack.apigatewayv2.gateway import HttpGateway
+    from lab_localstack.apigatewayv2.provider import ControlPlane
 
     control = ControlPlane(HttpGateway())
 

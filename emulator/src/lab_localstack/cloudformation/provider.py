@@ -15,7 +15,7 @@ from localstack.aws.api import RequestContext
 from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
 from localstack.services.plugins import Service, aws_provider
 
-from lab_localstack import patches
+from lab_localstack.corrections import patches
 
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.05

@@ -20,7 +20,7 @@ OTHER_SOURCES = (
 @hooks.on_infra_start(priority=100)
 def ask_nobody_outside() -> None:
     """Let the libraries in this process find what they were given, or nothing: moto looks for more than it needs."""
-    from lab_localstack import patches
+    from lab_localstack.corrections import patches
 
     for name in OTHER_SOURCES:
         os.environ.pop(name, None)

@@ -27,7 +27,7 @@ def answer_malformed_requests() -> None:
     """Look at every answer that says that the engine failed; do not search for hours in long addresses."""
     from localstack.aws import handlers
 
-    from lab_localstack import patches
+    from lab_localstack.corrections import patches
 
     patches.search_for_queues_in_short_urls()
     handlers.run_custom_response_handlers.append(correct)

@@ -11,8 +11,8 @@ def dynamodb() -> Service:
     from localstack.aws.skeleton import Skeleton
     from localstack.aws.spec import load_service
 
-    from lab_localstack import patches
-    from lab_localstack.dynamodb.service import Lifecycle, dispatch_table
+    from lab_localstack.dynamodb.provider import Lifecycle, dispatch_table
+    from lab_localstack.speedups import patches
 
     patches.quicken_dynamodb()
     model = load_service("dynamodb")

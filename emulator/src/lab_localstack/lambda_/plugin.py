@@ -15,7 +15,7 @@ def choose_provider() -> None:
 @aws_provider(api="lambda", name="lab")
 def lambda_() -> Service:
     """Lambda with this extension's service."""
-    from lab_localstack import patches
+    from lab_localstack.corrections import patches
     from lab_localstack.lambda_.provider import LabLambdaProvider
 
     patches.use_own_lambda_classes()

@@ -8,7 +8,7 @@ def logs() -> Service:
     """CloudWatch Logs: metric filters, EMF, filter patterns and queries over moto's storage."""
     from localstack.services.moto import MotoFallbackDispatcher
 
-    from lab_localstack import patches
+    from lab_localstack.corrections import patches
     from lab_localstack.logs.provider import LabLogsProvider
 
     patches.use_filter_patterns()

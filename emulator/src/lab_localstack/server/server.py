@@ -25,8 +25,8 @@ from localstack.runtime.server.plugins import RuntimeServerPlugin
 from rolo.gateway import Gateway
 from rolo.gateway.wsgi import WsgiGateway
 
-from lab_localstack import patches
 from lab_localstack.server.http1 import BadRequestError, Request, RequestReader, head, wsgi_names
+from lab_localstack.speedups import patches
 from lab_localstack.speedups.gateway import quicken
 
 LOG = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from localstack.services.plugins import Service, aws_provider
 @aws_provider(api="sqs", name="lab")
 def sqs() -> Service:
     """SQS with this extension's metrics and limits."""
-    from lab_localstack import patches
+    from lab_localstack.corrections import patches
     from lab_localstack.sqs.provider import LabSqsProvider
 
     patches.read_json_within_bounds("sqs.models", "sqs.provider", "sqs.utils")

@@ -1,0 +1,1 @@
+"""What LocalStack answers otherwise than AWS, where no provider of its own could be replaced."""

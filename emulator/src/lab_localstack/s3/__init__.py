@@ -1,0 +1,1 @@
+"""S3 whose bodies stay in this engine's own folder."""

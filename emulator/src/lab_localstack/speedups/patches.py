@@ -1,0 +1,68 @@
+"""What is changed in LocalStack and moto to be quick where they have no plug point, each with its reason."""
+
+from functools import cache
+from typing import Any
+
+
+def remember_media_types() -> None:
+    """Let LocalStack's serializers choose a media type once for each pair of Accept and Content-Type headers."""
+    from functools import lru_cache
+
+    from localstack.aws.protocol.serializer import ResponseSerializer
+
+    serializers: Any = ResponseSerializer
+    choose = serializers._get_mime_type
+
+    @lru_cache(maxsize=1024)
+    def chosen(serializer: Any, accept: str | None, content_type: str | None) -> str:
+        given = {"Accept": accept, "Content-Type": content_type}
+        return choose(serializer, {name: value for name, value in given.items() if value})
+
+    def remembered(self: Any, headers: Any) -> str:
+        return (
+            chosen(self, headers.get("Accept"), headers.get("Content-Type"))
+            if headers
+            else choose(self, headers)
+        )
+
+    serializers._get_mime_type = remembered
+
+
+def use_a_pool_for_events(workers: int) -> None:
+    """Let some threads deliver all events: LocalStack starts a thread for every one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from localstack.services.events import provider
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="events")
+
+    def start_worker_thread(function: Any, params: Any = None, **_: Any) -> None:
+        pool.submit(function, params)
+
+    provider.start_worker_thread = start_worker_thread
+
+
+def quicken_dynamodb() -> None:
+    """Let moto compute once what it computes anew in every call: its handlers' method names, and parsed expressions.
+
+    A parsed update expression can be shared: its validator copies it. Updates of whole attributes are carried out
+    without it.
+    """
+    from functools import lru_cache
+
+    from moto.core import responses
+    from moto.dynamodb.comparisons import ConditionExpressionParser
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+
+    from lab_localstack.speedups import dynamodb_conditions as conditions
+    from lab_localstack.speedups import dynamodb_updates as updates
+
+    responses.method_names_from_class = cache(  # pyright: ignore[reportPrivateImportUsage]
+        responses.method_names_from_class  # pyright: ignore[reportPrivateImportUsage]
+    )
+    UpdateExpressionParser.make = staticmethod(lru_cache(maxsize=1024)(UpdateExpressionParser.make))
+    parser: Any = ConditionExpressionParser
+    parser.parse, parser._make_operand = conditions.parse, conditions.make_operand
+    backend: Any = DynamoDBBackend
+    backend.update_item = updates.update_item
