@@ -33,7 +33,7 @@ probe: setup ## Compare what the engine answers with what AWS documents
 	@$(lab) probe
 
 .PHONY: deploy-local demo
-deploy-local: setup ## Deploy the four stacks to the engine and probe every promise
+deploy-local: setup ## Deploy the four stacks to the engine and run the smoke checks
 	@$(lab) deploy
 demo: setup ## From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report
 	@$(lab) demo
@@ -127,7 +127,7 @@ bench: setup ## Every benchmark on the running host engine, into one Markdown ta
 	@.lab/env/lab/bin/python -m loadtests.benchmarks.bench
 benchmark: setup ## Calls, rates and processor time against a plain baseline, on the running host engine
 	@.lab/env/lab/bin/python -m loadtests.benchmarks
-openapi: setup ## Write the API's OpenAPI document anew from the routes
+openapi: setup ## Write the API's OpenAPI document again from the routes
 	@$(lab) openapi
 
 .PHONY: audit cost

@@ -34,7 +34,7 @@ COMMANDS = {
             "doctor", "lab.commands.doctor:doctor", "Show what the lab finds on this machine, and the fixes."
         ),
         Command("up", "lab.commands.up:up", "Start the engine and wait until it serves."),
-        Command("deploy", "lab.commands.deploy:deploy", "Deploy the four stacks and probe every promise."),
+        Command("deploy", "lab.commands.deploy:deploy", "Deploy the four stacks and run the smoke checks."),
         Command("demo", "lab.commands.demo:demo", "From nothing to a finished story."),
         Command("status", "lab.commands.status:status", "Show the engine, the stacks, and what they hold."),
         Command("down", "lab.commands.down:down", "Stop the engine and remove its files."),

@@ -23,9 +23,9 @@ from lab.faults.healing import heal
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from loadtests import verdict
-from loadtests.book import BOOK
-from loadtests.lead import Lead, options_of, plan_of
+from loadtests.coordinator import Coordinator, options_of, plan_of
 from loadtests.options import add_options
+from loadtests.order_log import ORDER_LOG
 from loadtests.users import ANSWER_SECONDS, Batches, Duplicates, InvalidOrders, RedriveOperator, SingleEvents
 from loadtests.webui import extend
 
@@ -39,8 +39,8 @@ STOP_SECONDS = ANSWER_SECONDS + 1
 """How long a user that is sent away may take to hear what became of its request."""
 
 console = Terminal()
-leads: list[Lead] = []
-"""The one that leads runs in this process, if any does."""
+coordinators: list[Coordinator] = []
+"""The one that coordinates runs in this process, if any does."""
 
 
 class PlannedLoad(LoadTestShape):
@@ -49,10 +49,10 @@ class PlannedLoad(LoadTestShape):
     def reset_time(self) -> None:
         """Locust calls this when a run begins."""
         super().reset_time()
-        leads[0].begin()
+        coordinators[0].begin()
 
     def tick(self) -> tuple[int, float] | None:
-        return leads[0].tick(self.get_run_time())
+        return coordinators[0].tick(self.get_run_time())
 
 
 events.init_command_line_parser.add_listener(add_options)
@@ -81,32 +81,32 @@ def connect(environment: "Environment", **_: Any) -> None:
     distributed = isinstance(environment.runner, MasterRunner)
     pipeline = Pipeline(aws, stack)
     heal(pipeline)
-    lead = Lead(environment, pipeline, 2 * WORKER_REPORT_INTERVAL if distributed else 0.0)
-    leads.append(lead)
+    coordinator = Coordinator(environment, pipeline, 2 * WORKER_REPORT_INTERVAL if distributed else 0.0)
+    coordinators.append(coordinator)
     if distributed:
         environment.events.worker_report.add_listener(merge)
     if environment.web_ui:
-        extend(environment.web_ui, lead, given.web_base_path)
+        extend(environment.web_ui, coordinator, given.web_base_path)
         environment.events.test_stop.add_listener(settle_beside)
-    lead.start()
+    coordinator.start()
 
 
 def report(data: dict[str, Any], **_: Any) -> None:
     """A worker's report takes along what its users did."""
-    data["book"] = BOOK.take()
+    data["book"] = ORDER_LOG.take()
 
 
 def merge(data: dict[str, Any], **_: Any) -> None:
     """The master adds it to what the users of other workers did."""
-    BOOK.merge(data["book"])
+    ORDER_LOG.merge(data["book"])
 
 
 def settle_beside(**_: Any) -> None:
     """A run in the web UI has ended: account for it while the page stays at hand."""
 
     def settle() -> None:
-        gevent.sleep(leads[0].reporting_seconds)
-        if result := leads[0].settle():
+        gevent.sleep(coordinators[0].reporting_seconds)
+        if result := coordinators[0].settle():
             verdict.show(result, console)
 
     gevent.spawn(settle)
@@ -115,20 +115,20 @@ def settle_beside(**_: Any) -> None:
 @events.quitting.add_listener
 def end(environment: "Environment", **_: Any) -> None:
     """A run without the web UI ends with its verdict, which is the exit code."""
-    for lead in leads:
-        if lead.ends_by_itself and lead.run and environment.runner:
+    for coordinator in coordinators:
+        if coordinator.ends_by_itself and coordinator.run and environment.runner:
             environment.runner.quit()
-            result = lead.settle()
-            interrupted = INTERRUPTED if not lead.run.complete else 1
+            result = coordinator.settle()
+            interrupted = INTERRUPTED if not coordinator.run.complete else 1
             environment.process_exit_code = 0 if result and result.passed else interrupted
-        lead.stop()
+        coordinator.stop()
 
 
 @events.quit.add_listener
 def tell(**_: Any) -> None:
     """Print the verdict below Locust's own statistics, and write the report."""
-    for lead in leads:
-        if lead.result and lead.ends_by_itself:
-            verdict.show(lead.result, console)
-            if lead.wants_report:
-                console.say(f"Report: {verdict.write(lead.result, lead.engine)}")
+    for coordinator in coordinators:
+        if coordinator.result and coordinator.ends_by_itself:
+            verdict.show(coordinator.result, console)
+            if coordinator.wants_report:
+                console.say(f"Report: {verdict.write(coordinator.result, coordinator.engine)}")

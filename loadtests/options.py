@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # Locust leaves some of its types out
-"""Options of a load run: Locust's command line shows them, and its web UI has a field for each that is no place."""
+"""Options of a load run: Locust's command line shows them, and its web UI has a field for each that is not a place."""
 
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def add_options(parser: "LocustArgumentParser") -> None:
         "--max-error-percent",
         type=float,
         default=LIMITS.error_percent,
-        help="Failed requests; 429 is no failure.",
+        help="Failed requests; 429 is not a failure.",
     )
     parser.add_argument(
         "--max-drain-seconds", type=float, default=LIMITS.drain_seconds, help="Until the queue is empty."

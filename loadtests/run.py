@@ -12,10 +12,10 @@ from lab.errors import LabError
 from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.ledger import Ledger, settle
 from lab.pipeline.observe import Depth, Effect, Pipeline
-from lab.pipeline.signals import Monitor, Vitals
+from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
-from lab.scenario.model import Finding, Verdict
-from loadtests.book import Book, Outcome
+from lab.scenario.model import Result, Verdict
+from loadtests.order_log import OrderLog, Outcome
 from loadtests.shapes import Plan, Stage, Step, knee
 from loadtests.thresholds import Observed, Thresholds, judge
 
@@ -37,11 +37,11 @@ class Traffic:
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """What a run ended with."""
 
     plan: Plan
-    findings: list[Finding]
+    findings: list[Result]
     ledger: Ledger | None
     figures: dict[str, str]
     timeline: Timeline
@@ -64,14 +64,14 @@ class _Entered:
 class Run:
     """A run under way. Times are epoch seconds, as those of the monitor's readings.
 
-    `reporting_seconds` is how long it may take until the books of all processes have been merged here.
+    `reporting_seconds` is how long it may take until the logs of all processes have been merged here.
     """
 
     plan: Plan
     thresholds: Thresholds
     pipeline: Pipeline
     monitor: Monitor
-    book: Book
+    order_log: OrderLog
     traffic: Callable[[], Traffic]
     reporting_seconds: float = 0.0
     clock: Callable[[], float] = time.time
@@ -108,13 +108,13 @@ class Run:
             self.idle_since = self.clock()
 
     def _enter(self, stage: Stage) -> None:
-        self._entered.append(_Entered(stage, self.clock(), len(self.book.accepted), self._backlog()))
+        self._entered.append(_Entered(stage, self.clock(), len(self.order_log.accepted), self._backlog()))
         self.marks.append((self.clock(), stage.name))
 
     def _leave(self) -> None:
         if self._entered:
             last = self._entered[-1]
-            accepted = len(self.book.accepted) - last.accepted
+            accepted = len(self.order_log.accepted) - last.accepted
             self.steps.append(Step(last.stage, accepted, self._backlog() - last.backlog))
 
     def _backlog(self) -> int:
@@ -137,10 +137,10 @@ class Run:
                 return None
         return 0, LEAVING_RATE
 
-    def settle(self) -> Result:
+    def settle(self) -> RunResult:
         """Account for every accepted order, and judge. Takes up to twice the drain's limit where nothing drains."""
         self.wind_up()
-        ledger, effects = account(self.pipeline, self.book.accepted, self.thresholds.drain_seconds)
+        ledger, effects = account(self.pipeline, self.order_log.accepted, self.thresholds.drain_seconds)
         self._wait_for_a_reading()
         readings = self.monitor.since(self.started)
         traffic = self.traffic()
@@ -149,7 +149,7 @@ class Run:
             accept_p99_ms=traffic.accept_p99_ms,
             requests=traffic.requests,
             failures=traffic.failures,
-            wrongly_accepted=self.book.counts[Outcome.WRONGLY_ACCEPTED],
+            wrongly_accepted=self.order_log.counts[Outcome.WRONGLY_ACCEPTED],
             drain=until(readings, self.idle_since or self.clock(), lambda r: r.queue.total == 0),
             spike_drain=None if spike is None else until(readings, spike, lambda r: r.queue.visible <= usual),
             has_spike=any(stage.name == "spike" for stage in self.plan.stages),
@@ -158,7 +158,7 @@ class Run:
         findings = judge(self.thresholds, seen)
         if not self.complete:
             findings.append(_not_complete())
-        return Result(
+        return RunResult(
             self.plan, findings, ledger, self._figures(effects, traffic), self._timeline(readings, effects)
         )
 
@@ -180,7 +180,7 @@ class Run:
                 return after.at
         return None
 
-    def _usually_waiting(self, readings: Iterable[Vitals]) -> int:
+    def _usually_waiting(self, readings: Iterable[Signals]) -> int:
         """The most messages that waited in the first stage, or what its users send in a second if that is more."""
         if len(self._entered) < 2:
             return 0
@@ -189,7 +189,7 @@ class Run:
         return max([first.stage.users, *waited])
 
     def _figures(self, effects: Collection[Effect], traffic: Traffic) -> dict[str, str]:
-        counts = {str(outcome): str(self.book.counts[outcome]) for outcome in Outcome}
+        counts = {str(outcome): str(self.order_log.counts[outcome]) for outcome in Outcome}
         figures = {"requests answered": str(traffic.requests), **counts}
         if len(effects) > 1:
             cuts = statistics.quantiles([effect.latency_ms for effect in effects], n=100, method="inclusive")
@@ -210,7 +210,7 @@ class Run:
             )
         return figures
 
-    def _timeline(self, readings: Sequence[Vitals], effects: Iterable[Effect]) -> Timeline:
+    def _timeline(self, readings: Sequence[Signals], effects: Iterable[Effect]) -> Timeline:
         timeline = Timeline(started=self.started, missed=self.monitor.missed)
         times = sorted(effect.processed_at / 1000 for effect in effects)
         processed = 0
@@ -258,7 +258,7 @@ def account(pipeline: Pipeline, accepted: Collection[str], within: float) -> tup
     return settle(wanted, effects, pipeline.queue(), in_dlq, pipeline.discarded()), effects
 
 
-def until(readings: Iterable[Vitals], since: float, holds: Callable[[Vitals], bool]) -> float | None:
+def until(readings: Iterable[Signals], since: float, holds: Callable[[Signals], bool]) -> float | None:
     """Seconds from `since` to the first reading after it of which that holds; None if that was never seen."""
     return next((r.at - since for r in readings if r.at >= since and holds(r)), None)
 
@@ -274,7 +274,7 @@ def _rate(count: int, seconds: float) -> str:
     return f"{count / seconds:.1f}" if seconds > 0 else "all at once"
 
 
-def _not_complete() -> Finding:
-    return Finding(
+def _not_complete() -> Result:
+    return Result(
         "load", "run", "all stages", "interrupted", Verdict.REFUTED, "the shape's plan", seconds=0.0
     )

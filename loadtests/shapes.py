@@ -22,7 +22,7 @@ KNEE_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Stage:
-    """So many users for so many seconds; they come and go at `spawn_rate` a second."""
+    """`users` users for `seconds`; they come and go at `spawn_rate` a second."""
 
     name: str
     seconds: float

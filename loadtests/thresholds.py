@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.pipeline.ledger import Ledger
-from lab.scenario.model import Expected, Finding, Verdict, at_least, at_most, exactly, shown
+from lab.scenario.model import Result, Tolerance, Verdict, at_least, at_most, exactly, shown
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Limits of a run. The ledger's are no setting: nothing lost, nothing duplicated, nothing unaccounted for."""
+    """Limits of a run. The ledger's cannot be set: nothing lost, nothing duplicated, nothing unaccounted for."""
 
     accept_p99_ms: float = 3000.0
     error_percent: float = 1.0
@@ -20,7 +20,7 @@ class Thresholds:
 class Observed:
     """What a run showed. None stands for what was never seen: no request, a queue that did not drain, no ledger.
 
-    Throttled requests (429) are no failures: they are back pressure, and neither accepted nor lost. `spike_drain`
+    Throttled requests (429) are not failures: they are back pressure, and neither accepted nor lost. `spike_drain`
     is from the end of the spike until no more waits than before it, for runs that have one.
     """
 
@@ -39,12 +39,12 @@ class Observed:
         return 100 * self.failures / self.requests if self.requests else None
 
 
-def judge(thresholds: Thresholds, seen: Observed) -> list[Finding]:
+def judge(thresholds: Thresholds, seen: Observed) -> list[Result]:
     """Every threshold with its verdict."""
     return list(_findings(thresholds, seen))
 
 
-def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Finding]:
+def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Result]:
     locust, queue = "Locust's statistics", "SQS GetQueueAttributes of the queue, sampled"
     effects = "DynamoDB BatchGetItem of the orders, SQS depths"
     drained = at_most(thresholds.drain_seconds)
@@ -60,9 +60,9 @@ def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Finding]:
         yield _finding(f"orders {name}", exactly(0), getattr(ledger, name, None), effects)
 
 
-def _finding(name: str, expected: Expected, seen: float | None, source: str) -> Finding:
+def _finding(name: str, expected: Tolerance, seen: float | None, source: str) -> Result:
     holds = seen is not None and expected.holds(seen)
-    return Finding(
+    return Result(
         act="load",
         name=name,
         expected=expected.text,

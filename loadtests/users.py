@@ -15,8 +15,8 @@ from locust import FastHttpUser, constant_pacing, task
 from lab.engines.clients import require_loopback
 from lab.pipeline.api import Api
 from lab.pipeline.orders import order
-from loadtests.book import BOOK, Outcome
-from loadtests.pressure import ATTEMPTS, pause
+from loadtests.order_log import ORDER_LOG, Outcome
+from loadtests.retry_after import ATTEMPTS, pause
 
 BATCH = 10
 ANSWER_SECONDS = 30.0
@@ -69,19 +69,19 @@ class ApiUser(FastHttpUser):
     def submit(self, submission: Submission) -> None:
         """Send it until the answer is not 429.
 
-        A throttled attempt has a line of its own in the statistics and is no failure: the client was told to
+        A throttled attempt has a line of its own in the statistics and is not a failure: the client was told to
         come back, and does. After ATTEMPTS of them the orders are given up, which the API never accepted.
         """
-        BOOK.count(Outcome.SENT, submission.orders)
+        ORDER_LOG.count(Outcome.SENT, submission.orders)
         try:
             for attempt in range(ATTEMPTS):
                 seconds = self._attempt(submission, attempt)
                 if seconds is None:
                     return
                 gevent.sleep(seconds)
-            BOOK.count(Outcome.GIVEN_UP, submission.orders)
+            ORDER_LOG.count(Outcome.GIVEN_UP, submission.orders)
         except gevent.GreenletExit:
-            BOOK.count(Outcome.CUT_OFF, submission.orders)
+            ORDER_LOG.count(Outcome.CUT_OFF, submission.orders)
             raise
 
     def _attempt(self, one: Submission, attempt: int) -> float | None:
@@ -103,7 +103,7 @@ class ApiUser(FastHttpUser):
 
 def throttled(answer: Any, name: str) -> None:
     """Count an answer 429 apart, both here and in Locust's statistics."""
-    BOOK.count(Outcome.THROTTLED)
+    ORDER_LOG.count(Outcome.THROTTLED)
     answer.request_meta["name"] = name + THROTTLED
     answer.success()
 
@@ -112,7 +112,7 @@ def accepted(answer: Any) -> str | None:
     """One order was accepted."""
     if answer.status_code != 202:
         return told(answer)
-    BOOK.accept([answer.json()["orderId"]])
+    ORDER_LOG.accept([answer.json()["orderId"]])
     return None
 
 
@@ -121,7 +121,7 @@ def accepted_all(answer: Any) -> str | None:
     if answer.status_code != 207:
         return told(answer)
     results: list[dict[str, Any]] = answer.json()["results"]
-    BOOK.accept([one["orderId"] for one in results if one["status"] == 202])
+    ORDER_LOG.accept([one["orderId"] for one in results if one["status"] == 202])
     others = [one for one in results if one["status"] != 202]
     return f"{len(others)} of {len(results)} not accepted: {others[0]}" if others else None
 
@@ -129,10 +129,10 @@ def accepted_all(answer: Any) -> str | None:
 def refused(answer: Any) -> str | None:
     """An invalid order was refused, as it must be."""
     if answer.status_code in (400, 422):
-        BOOK.count(Outcome.REFUSED)
+        ORDER_LOG.count(Outcome.REFUSED)
         return None
     if answer.status_code == 202:
-        BOOK.count(Outcome.WRONGLY_ACCEPTED)
+        ORDER_LOG.count(Outcome.WRONGLY_ACCEPTED)
         return "an invalid order was accepted"
     return told(answer)
 
@@ -215,7 +215,7 @@ class RedriveOperator(ApiUser):
     def follow(self) -> None:
         row = self._ask("GET", f"/redrive/{self.operation}", name="/redrive/[id]")
         if row and row["status"] not in ("PENDING", "RUNNING"):
-            BOOK.count(Outcome.REDRIVEN, row.get("moved", 0))
+            ORDER_LOG.count(Outcome.REDRIVEN, row.get("moved", 0))
             self.operation = ""
 
     def look_and_redrive(self) -> None:

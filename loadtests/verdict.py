@@ -8,7 +8,7 @@ from lab import report
 from lab.common.output import Terminal, joined, styled
 from lab.scenario.live import verdict
 from lab.scenario.model import Verdict
-from loadtests.run import Result
+from loadtests.run import RunResult
 
 STORIES = {
     "steady": "The usual load goes through as it comes.",
@@ -18,7 +18,7 @@ STORIES = {
 }
 
 
-def show(result: Result, console: Terminal) -> None:
+def show(result: RunResult, console: Terminal) -> None:
     """Print every threshold beside what was seen, the figures, and the ledger."""
     table = Table(title=f"Load: {result.plan.shape}", title_justify="left")
     for column in ("threshold", "limit", "seen", "verdict"):
@@ -35,7 +35,7 @@ def show(result: Result, console: Terminal) -> None:
     console.say(joined("Load ", verdict(result.passed)))
 
 
-def write(result: Result, engine: str) -> Path:
+def write(result: RunResult, engine: str) -> Path:
     """Write the report; returns the page's path."""
     shape = result.plan.shape
     run = report.Run(

@@ -7,7 +7,7 @@ circuit may close, three times as long after each further receive: the same outa
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, at_least, between, exactly, recovery, under, where
 
 ORDERS, RECEIVES = 10, 5
@@ -24,9 +24,9 @@ def outage(strategy: str, dead: int, fewest: int, most: int, *more: Prediction):
 
     worker = faults.worker_environment(BREAKER_STRATEGY=strategy, RETRY_CAP_SECONDS=str(RETRY_CAP_SECONDS))
     predict = (
-        Prediction("in the DLQ", read.dlq_depth(), exactly(dead)),
-        Prediction("in the queue", read.queue_depth(), exactly(ORDERS - dead)),
-        Prediction("most receives of an order", read.most_receives(strategy), between(fewest, most)),
+        Prediction("in the DLQ", probes.dlq_depth(), exactly(dead)),
+        Prediction("in the queue", probes.queue_depth(), exactly(ORDERS - dead)),
+        Prediction("most receives of an order", probes.most_receives(strategy), between(fewest, most)),
         *more,
     )
     name = f"outage with {strategy}"
@@ -43,18 +43,18 @@ def patience(run: Experiment) -> None:
     run.processed(within=100)
 
 
-PAUSED = Prediction("times paused", read.emitted("MappingPaused", "valve"), at_least(1))
-RESUMED = Prediction("times resumed", read.emitted("MappingResumed", "valve"), at_least(1))
+PAUSED = Prediction("times paused", probes.emitted("MappingPaused", "valve"), at_least(1))
+RESUMED = Prediction("times resumed", probes.emitted("MappingResumed", "valve"), at_least(1))
 
 
 def processed(count: int) -> Prediction:
-    return Prediction("orders processed", read.processed(), exactly(count))
+    return Prediction("orders processed", probes.processed(), exactly(count))
 
 
 SCENARIO = Scenario(
     title="Breaker strategies: one outage under each",
     hypothesis="Failing fast on an open circuit burns receives and kills good orders; waiting keeps them alive.",
-    acts=(
+    phases=(
         outage("none", ORDERS, RECEIVES, RECEIVES),
         recovery(redrive_the_dead, processed(ORDERS + 1), name="after none"),
         outage("defer", 0, 1, RECEIVES - 1),

@@ -3,12 +3,10 @@
 Every accepted order is published twice, as a client that repeats itself or SQS's own at-least-once delivery does. The
 idempotency key makes the second delivery a duplicate: it is counted and announced under the same event id, and has no
 effect. If both copies are at work at once, the second waits until the first one's claim is over.
-
-Seen to fail: run `--without-fault`, 11 messages are sent instead of 21, and no duplicate is counted.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, exactly, steady, under
 
 ORDERS = 10
@@ -26,23 +24,27 @@ def doubled_orders(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Duplicate submit: twice in the queue, once in the world",
     hypothesis="A message that arrives twice has one effect and one event id.",
-    acts=(
-        steady(healthy_order, Prediction("orders processed", read.processed(), exactly(1))),
+    phases=(
+        steady(healthy_order, Prediction("orders processed", probes.processed(), exactly(1))),
         under(
             faults.failure_mode("duplicate_submit"),
             do=doubled_orders,
             predict=(
                 Prediction(
-                    "messages sent to the queue", read.queue("NumberOfMessagesSent"), exactly(1 + 2 * ORDERS)
+                    "messages sent to the queue",
+                    probes.queue("NumberOfMessagesSent"),
+                    exactly(1 + 2 * ORDERS),
                 ),
-                Prediction("orders processed", read.processed(), exactly(1 + ORDERS)),
-                Prediction("most executions of one order", read.most_executions(), exactly(1)),
-                Prediction("duplicates counted (EMF)", read.emitted("OrdersDuplicate"), exactly(ORDERS)),
+                Prediction("orders processed", probes.processed(), exactly(1 + ORDERS)),
+                Prediction("most executions of one order", probes.most_executions(), exactly(1)),
+                Prediction("duplicates counted (EMF)", probes.emitted("OrdersDuplicate"), exactly(ORDERS)),
                 Prediction(
-                    "duplicates counted (log filter)", read.counted("OrdersDuplicate"), exactly(ORDERS)
+                    "duplicates counted (log filter)", probes.counted("OrdersDuplicate"), exactly(ORDERS)
                 ),
-                Prediction("OrderProcessed event ids", read.announced("OrderProcessed"), exactly(1 + ORDERS)),
-                Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+                Prediction(
+                    "OrderProcessed event ids", probes.announced("OrderProcessed"), exactly(1 + ORDERS)
+                ),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             ),
         ),
     ),

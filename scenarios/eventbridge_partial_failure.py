@@ -3,13 +3,11 @@
 PutEvents answers 200 even if it took only some of its entries. The bus refuses every second event once: the worker
 finds that in the answer and resends what was refused, alone. Nothing is retried through the queue for it, no event is
 missing, and none comes twice.
-
-Seen to fail: run `--without-fault`, no entry is refused.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
-from lab.scenario.model import Prediction, Reading, Scenario, at_least, exactly, recovery, under
+from lab.scenario import Experiment, probes
+from lab.scenario.model import Prediction, Probe, Scenario, at_least, exactly, recovery, under
 
 ORDERS, LATER = 20, 5
 REFUSALS = 1
@@ -27,25 +25,25 @@ def later_orders(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="EventBridge: some entries of a call refused",
     hypothesis="What PutEvents refused is resent alone: every event arrives, and no order is processed again for it.",
-    acts=(
+    phases=(
         under(
             faults.partly_deaf_event_bus(refusals=REFUSALS),
             do=announced_orders,
             predict=(
                 Prediction(
-                    "entries refused", Reading("the bus in between", faults.entries_refused), at_least(1)
+                    "entries refused", Probe("the bus in between", faults.entries_refused), at_least(1)
                 ),
-                Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(ORDERS)),
-                Prediction("events delivered in all", read.deliveries("OrderProcessed"), exactly(ORDERS)),
-                Prediction("duplicates counted", read.counted("OrdersDuplicate"), exactly(0)),
-                Prediction("failures counted", read.counted("OrdersFailed"), exactly(0)),
-                Prediction("most executions of one order", read.most_executions(), exactly(1)),
-                Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+                Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(ORDERS)),
+                Prediction("events delivered in all", probes.deliveries("OrderProcessed"), exactly(ORDERS)),
+                Prediction("duplicates counted", probes.counted("OrdersDuplicate"), exactly(0)),
+                Prediction("failures counted", probes.counted("OrdersFailed"), exactly(0)),
+                Prediction("most executions of one order", probes.most_executions(), exactly(1)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             ),
         ),
         recovery(
             later_orders,
-            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(ORDERS + LATER)),
+            Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(ORDERS + LATER)),
         ),
     ),
     needs_local_functions=True,

@@ -4,7 +4,7 @@ Thirty good orders, ten of them one after the other, twenty at once. What the AP
 what the worker processed, what the table holds, what the bus announced and what both kinds of metrics counted.
 """
 
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, at_most, exactly, recovery, steady
 
 ALONE, TOGETHER = 10, 20
@@ -23,23 +23,23 @@ def all_at_once(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Happy path: every count agrees",
     hypothesis="Each accepted order is processed once, announced once and counted once.",
-    acts=(
-        steady(one_at_a_time, Prediction("orders processed", read.processed(), exactly(ALONE))),
+    phases=(
+        steady(one_at_a_time, Prediction("orders processed", probes.processed(), exactly(ALONE))),
         recovery(
             all_at_once,
-            Prediction("requests answered 202", read.answers(202), exactly(ALL)),
-            Prediction("orders processed", read.processed(), exactly(ALL)),
-            Prediction("most executions of one order", read.most_executions(), exactly(1)),
-            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(ALL)),
-            Prediction("messages sent to the queue", read.queue("NumberOfMessagesSent"), exactly(ALL)),
-            Prediction("messages deleted by Lambda", read.queue("NumberOfMessagesDeleted"), exactly(ALL)),
-            Prediction("accepted counted (EMF)", read.emitted("OrdersAccepted", "ingest"), exactly(ALL)),
-            Prediction("processed counted (EMF)", read.emitted("OrdersProcessed"), exactly(ALL)),
-            Prediction("processed counted (log filter)", read.counted("OrdersProcessed"), exactly(ALL)),
-            Prediction("slowest order, ms", read.slowest_ms(), at_most(20_000)),
-            Prediction("failures counted", read.counted("OrdersFailed"), exactly(0)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
-            Prediction("critical alarms that rang", read.alarms_that_rang("critical"), exactly(0)),
+            Prediction("requests answered 202", probes.answers(202), exactly(ALL)),
+            Prediction("orders processed", probes.processed(), exactly(ALL)),
+            Prediction("most executions of one order", probes.most_executions(), exactly(1)),
+            Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(ALL)),
+            Prediction("messages sent to the queue", probes.queue("NumberOfMessagesSent"), exactly(ALL)),
+            Prediction("messages deleted by Lambda", probes.queue("NumberOfMessagesDeleted"), exactly(ALL)),
+            Prediction("accepted counted (EMF)", probes.emitted("OrdersAccepted", "ingest"), exactly(ALL)),
+            Prediction("processed counted (EMF)", probes.emitted("OrdersProcessed"), exactly(ALL)),
+            Prediction("processed counted (log filter)", probes.counted("OrdersProcessed"), exactly(ALL)),
+            Prediction("slowest order, ms", probes.slowest_ms(), at_most(20_000)),
+            Prediction("failures counted", probes.counted("OrdersFailed"), exactly(0)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
+            Prediction("critical alarms that rang", probes.alarms_that_rang("critical"), exactly(0)),
         ),
     ),
 )

@@ -5,12 +5,10 @@ destination fails. With the queue as its destination it takes everything: it has
 counts nothing on the message. Of four poisoned and two self-contradicting orders it moves all six; the two die again,
 and their redriveCount still reads 0, so nothing tells a second death from a first. (A letter that dies again while the
 task still runs is moved again.)
-
-Seen to fail: without a destination the letters stayed, and six were in the DLQ instead of two.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, under
 
 CURABLE, HOPELESS = 4, 2
@@ -35,38 +33,40 @@ def move_to_the_queue(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="SQS's own move task, for comparison",
     hypothesis="The native task brings everything back, the hopeless too, and leaves no trace on the message.",
-    acts=(
+    phases=(
         under(
             faults.failure_mode("poison_payload"),
             do=poisoned_orders,
             predict=(
                 Prediction(
                     "category of death",
-                    read.letters("errorCategory"),
+                    probes.letters("errorCategory"),
                     exactly({"VALIDATION": CURABLE + HOPELESS}),
                 ),
             ),
         ),
         recovery(
             move_to_where_they_came_from,
-            Prediction("status of the task", read.move_task("Status"), exactly("FAILED")),
+            Prediction("status of the task", probes.move_task("Status"), exactly("FAILED")),
             Prediction(
-                "why it failed", read.move_task("FailureReason"), exactly("CouldNotDetermineMessageSource")
+                "why it failed", probes.move_task("FailureReason"), exactly("CouldNotDetermineMessageSource")
             ),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(CURABLE + HOPELESS)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(CURABLE + HOPELESS)),
             name="move without a destination",
         ),
         recovery(
             move_to_the_queue,
             Prediction(
                 "messages moved",
-                read.move_task("ApproximateNumberOfMessagesMoved"),
+                probes.move_task("ApproximateNumberOfMessagesMoved"),
                 at_least(CURABLE + HOPELESS),
             ),
-            Prediction("orders processed", read.processed(), exactly(CURABLE)),
-            Prediction("category of death", read.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})),
-            Prediction("times redriven", read.letters("redriveCount"), exactly({"0": HOPELESS})),
-            Prediction("redriven counted", read.counted("OrdersRedriven"), exactly(0)),
+            Prediction("orders processed", probes.processed(), exactly(CURABLE)),
+            Prediction(
+                "category of death", probes.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})
+            ),
+            Prediction("times redriven", probes.letters("redriveCount"), exactly({"0": HOPELESS})),
+            Prediction("redriven counted", probes.counted("OrdersRedriven"), exactly(0)),
             name="move to the queue",
         ),
     ),

@@ -4,7 +4,7 @@ Ten orders go to the queue together. Three contradict themselves: their lines co
 schema cannot see and no retry can mend. The seven others are processed at their first receive.
 """
 
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, exactly, under
 
 GOOD, BAD = 7, 3
@@ -20,19 +20,19 @@ def mixed_orders(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Partial batch: three bad orders among ten",
     hypothesis="One bad message never delays or fails the rest of its batch.",
-    acts=(
+    phases=(
         under(
             do=mixed_orders,
             predict=(
-                Prediction("orders processed", read.processed(), exactly(GOOD)),
-                Prediction("category of death", read.letters("errorCategory"), exactly({"PERMANENT": BAD})),
-                Prediction("type of death", read.letters("errorType"), exactly({"LinesExceedAmount": BAD})),
-                Prediction("receives until death", read.letters("receiveCount"), exactly({"1": BAD})),
-                Prediction("failures counted", read.counted("OrdersFailed"), exactly(BAD)),
-                Prediction("failures counted as PERMANENT", read.counted("FailedPermanent"), exactly(BAD)),
-                Prediction("processed counted", read.emitted("OrdersProcessed"), exactly(GOOD)),
-                Prediction("DLQ alarm", read.alarm("critical-dlq-depth"), exactly("ALARM"), within=60),
-                Prediction("failed invocations of the worker", read.worker("Errors"), exactly(0)),
+                Prediction("orders processed", probes.processed(), exactly(GOOD)),
+                Prediction("category of death", probes.letters("errorCategory"), exactly({"PERMANENT": BAD})),
+                Prediction("type of death", probes.letters("errorType"), exactly({"LinesExceedAmount": BAD})),
+                Prediction("receives until death", probes.letters("receiveCount"), exactly({"1": BAD})),
+                Prediction("failures counted", probes.counted("OrdersFailed"), exactly(BAD)),
+                Prediction("failures counted as PERMANENT", probes.counted("FailedPermanent"), exactly(BAD)),
+                Prediction("processed counted", probes.emitted("OrdersProcessed"), exactly(GOOD)),
+                Prediction("DLQ alarm", probes.alarm("critical-dlq-depth"), exactly("ALARM"), within=60),
+                Prediction("failed invocations of the worker", probes.worker("Errors"), exactly(0)),
             ),
         ),
     ),

@@ -7,8 +7,8 @@ was not. Five failures in a row have a probability of 0.24 % an order; such an o
 
 from functions.processor.downstream import RANDOM_FAILURE_SHARE, DeliveryId, draw
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
-from lab.scenario.model import Prediction, Reading, Scenario, at_most, between, exactly, recovery, under
+from lab.scenario import Experiment, probes
+from lab.scenario.model import Prediction, Probe, Scenario, at_most, between, exactly, recovery, under
 
 ORDERS, SEED = 30, "7"
 
@@ -25,7 +25,7 @@ def redrive_what_died(run: Experiment) -> None:
 
 def against_the_draw(run: Experiment) -> int:
     """Deliveries that ended otherwise than their draw says."""
-    keys = {one.order_id: one.idempotency_key for one in run.accepted.values()}
+    keys = {order.order_id: order.idempotency_key for order in run.accepted.values()}
     refused = run.log_lines(event="order.failed", errorType="DependencyUnavailable")
     passed = run.log_lines(event="order.processed")
 
@@ -40,27 +40,27 @@ def against_the_draw(run: Experiment) -> int:
 SCENARIO = Scenario(
     title="Random failures: 30 % of all deliveries",
     hypothesis="Retries with backoff absorb independent failures; the seed alone decides which.",
-    acts=(
+    phases=(
         under(
             faults.worker_environment(FAULT_SEED=SEED),
             faults.failure_mode("random_fail_p30"),
             do=unlucky_orders,
             predict=(
-                Prediction("orders processed", read.processed(), between(ORDERS - 2, ORDERS)),
-                Prediction("failed deliveries counted", read.counted("FailedTransient"), between(3, 27)),
-                Prediction("messages in the DLQ", read.dlq_depth(), at_most(2)),
+                Prediction("orders processed", probes.processed(), between(ORDERS - 2, ORDERS)),
+                Prediction("failed deliveries counted", probes.counted("FailedTransient"), between(3, 27)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), at_most(2)),
                 Prediction(
                     "deliveries that contradict the seed",
-                    Reading("CloudWatch Logs FilterLogEvents of the worker", against_the_draw),
+                    Probe("CloudWatch Logs FilterLogEvents of the worker", against_the_draw),
                     exactly(0),
                 ),
             ),
         ),
         recovery(
             redrive_what_died,
-            Prediction("orders processed", read.processed(), exactly(ORDERS)),
-            Prediction("most executions of one order", read.most_executions(), exactly(1)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            Prediction("orders processed", probes.processed(), exactly(ORDERS)),
+            Prediction("most executions of one order", probes.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
         ),
     ),
 )

@@ -6,7 +6,7 @@ were, visible and unchanged.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, exactly, recovery, under
 
 CURABLE, HOPELESS = 4, 3
@@ -28,25 +28,27 @@ def filtered_redrive(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Redrive, filtered by category",
     hypothesis="A filtered redrive moves what it names and leaves the rest untouched.",
-    acts=(
+    phases=(
         under(
             faults.failure_mode("poison_payload"),
             do=poisoned_orders,
             predict=(
                 Prediction(
-                    "category of death", read.letters("errorCategory"), exactly({"VALIDATION": CURABLE})
+                    "category of death", probes.letters("errorCategory"), exactly({"VALIDATION": CURABLE})
                 ),
             ),
         ),
         recovery(
             filtered_redrive,
-            Prediction("messages moved", read.redrive("moved"), exactly(CURABLE)),
-            Prediction("messages passed over", read.redrive("skipped.filtered"), exactly(HOPELESS)),
-            Prediction("orders processed", read.processed(), exactly(CURABLE)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(HOPELESS)),
-            Prediction("category of death", read.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})),
-            Prediction("times redriven", read.letters("redriveCount"), exactly({"0": HOPELESS})),
-            Prediction("redriven counted", read.counted("OrdersRedriven"), exactly(CURABLE)),
+            Prediction("messages moved", probes.redrive("moved"), exactly(CURABLE)),
+            Prediction("messages passed over", probes.redrive("skipped.filtered"), exactly(HOPELESS)),
+            Prediction("orders processed", probes.processed(), exactly(CURABLE)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(HOPELESS)),
+            Prediction(
+                "category of death", probes.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})
+            ),
+            Prediction("times redriven", probes.letters("redriveCount"), exactly({"0": HOPELESS})),
+            Prediction("redriven counted", probes.counted("OrdersRedriven"), exactly(CURABLE)),
         ),
     ),
     ends_with=HOPELESS,

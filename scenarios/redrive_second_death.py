@@ -6,7 +6,7 @@ force it.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, exactly, recovery, under
 
 ORDERS = 3
@@ -31,30 +31,30 @@ def force(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Redrive: a second death is not repeated unasked",
     hypothesis="A message that died after a redrive is skipped by the next one, unless it is forced.",
-    acts=(
+    phases=(
         under(
             faults.failure_mode("poison_payload"),
             do=redrive_too_early,
             predict=(
-                Prediction("messages moved", read.redrive("moved"), exactly(ORDERS)),
-                Prediction("messages in the DLQ", read.dlq_depth(), exactly(ORDERS)),
-                Prediction("times redriven", read.letters("redriveCount"), exactly({"1": ORDERS})),
-                Prediction("deaths counted", read.emitted("OrdersDeadLettered"), exactly(2 * ORDERS)),
+                Prediction("messages moved", probes.redrive("moved"), exactly(ORDERS)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(ORDERS)),
+                Prediction("times redriven", probes.letters("redriveCount"), exactly({"1": ORDERS})),
+                Prediction("deaths counted", probes.emitted("OrdersDeadLettered"), exactly(2 * ORDERS)),
             ),
         ),
         recovery(
             redrive_again,
-            Prediction("messages moved", read.redrive("moved"), exactly(0)),
-            Prediction("skipped as second deaths", read.redrive("skipped.secondDeath"), exactly(ORDERS)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(ORDERS)),
+            Prediction("messages moved", probes.redrive("moved"), exactly(0)),
+            Prediction("skipped as second deaths", probes.redrive("skipped.secondDeath"), exactly(ORDERS)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(ORDERS)),
             name="redrive unforced",
         ),
         recovery(
             force,
-            Prediction("messages moved", read.redrive("moved"), exactly(ORDERS)),
-            Prediction("orders processed", read.processed(), exactly(ORDERS)),
-            Prediction("most executions of one order", read.most_executions(), exactly(1)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            Prediction("messages moved", probes.redrive("moved"), exactly(ORDERS)),
+            Prediction("orders processed", probes.processed(), exactly(ORDERS)),
+            Prediction("most executions of one order", probes.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             name="redrive forced",
         ),
     ),

@@ -8,7 +8,7 @@ orders end in the DLQ, whose cause of death names the same pointer.
 import uuid
 from typing import Any
 
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, exactly, steady, under
 
 EACH = 4
@@ -36,24 +36,26 @@ def unknown_version(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Schema evolution: versions 1, 2 and an unknown 3",
     hypothesis="Known versions are processed side by side; an unknown one is refused, or dies with its reason.",
-    acts=(
+    phases=(
         steady(
             both_versions,
-            Prediction("orders accepted", read.answers(202), exactly(2 * EACH)),
-            Prediction("orders processed", read.processed(), exactly(2 * EACH)),
+            Prediction("orders accepted", probes.answers(202), exactly(2 * EACH)),
+            Prediction("orders processed", probes.processed(), exactly(2 * EACH)),
         ),
         under(
             do=unknown_version,
             predict=(
-                Prediction("requests answered 422", read.answers(422), exactly(EACH)),
-                Prediction("rejections counted", read.emitted("OrdersRejected", "ingest"), exactly(EACH)),
-                Prediction("messages in the DLQ", read.dlq_depth(), exactly(EACH)),
-                Prediction("category of death", read.letters("errorCategory"), exactly({"VALIDATION": EACH})),
-                Prediction("type of death", read.letters("errorType"), exactly({"SchemaViolation": EACH})),
+                Prediction("requests answered 422", probes.answers(422), exactly(EACH)),
+                Prediction("rejections counted", probes.emitted("OrdersRejected", "ingest"), exactly(EACH)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(EACH)),
                 Prediction(
-                    "letters that name /schemaVersion", read.letters_saying("/schemaVersion"), exactly(EACH)
+                    "category of death", probes.letters("errorCategory"), exactly({"VALIDATION": EACH})
                 ),
-                Prediction("orders processed", read.processed(), exactly(2 * EACH)),
+                Prediction("type of death", probes.letters("errorType"), exactly({"SchemaViolation": EACH})),
+                Prediction(
+                    "letters that name /schemaVersion", probes.letters_saying("/schemaVersion"), exactly(EACH)
+                ),
+                Prediction("orders processed", probes.processed(), exactly(2 * EACH)),
             ),
         ),
     ),

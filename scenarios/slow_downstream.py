@@ -7,7 +7,7 @@ every order is processed without anybody's help.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, LATE, STUCK = 3, 1, 10
@@ -33,40 +33,42 @@ def patience(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Slow downstream: deadlines missed, circuit open",
     hypothesis="An outage of a dependency delays orders; with an open circuit none of them dies.",
-    acts=(
-        steady(healthy_orders, Prediction("orders processed", read.processed(), exactly(HEALTHY))),
+    phases=(
+        steady(healthy_orders, Prediction("orders processed", probes.processed(), exactly(HEALTHY))),
         under(
             faults.failure_mode("slow_downstream"),
             do=late_order,
             predict=(
-                Prediction("failures counted as TIMEOUT", read.counted("FailedTimeout"), at_least(LATE)),
-                Prediction(SERVICE, read.circuit("price-service"), exactly("CLOSED")),
+                Prediction("failures counted as TIMEOUT", probes.counted("FailedTimeout"), at_least(LATE)),
+                Prediction(SERVICE, probes.circuit("price-service"), exactly("CLOSED")),
             ),
             name="one order late",
         ),
         recovery(
             patience,
-            Prediction("orders processed", read.processed(), exactly(HEALTHY + LATE)),
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY + LATE)),
             name="not late any more",
         ),
         under(
             faults.failure_mode("slow_downstream"),
             do=stuck_orders,
             predict=(
-                Prediction("circuits opened", read.counted("CircuitsOpened"), at_least(1)),
-                Prediction(SERVICE, read.circuit("price-service"), exactly("OPEN")),
-                Prediction("failures counted as TRANSIENT", read.counted("FailedTransient"), at_least(STUCK)),
-                Prediction("messages in the queue", read.queue_depth(), exactly(STUCK)),
-                Prediction("orders processed", read.processed(), exactly(HEALTHY + LATE)),
-                Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+                Prediction("circuits opened", probes.counted("CircuitsOpened"), at_least(1)),
+                Prediction(SERVICE, probes.circuit("price-service"), exactly("OPEN")),
+                Prediction(
+                    "failures counted as TRANSIENT", probes.counted("FailedTransient"), at_least(STUCK)
+                ),
+                Prediction("messages in the queue", probes.queue_depth(), exactly(STUCK)),
+                Prediction("orders processed", probes.processed(), exactly(HEALTHY + LATE)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             ),
         ),
         recovery(
             patience,
-            Prediction("orders processed", read.processed(), exactly(HEALTHY + LATE + STUCK)),
-            Prediction(SERVICE, read.circuit("price-service"), exactly("CLOSED")),
-            Prediction("circuits closed", read.counted("CircuitsClosed"), at_least(1)),
-            Prediction("most messages in the DLQ at once", read.deepest_dlq(), exactly(0)),
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY + LATE + STUCK)),
+            Prediction(SERVICE, probes.circuit("price-service"), exactly("CLOSED")),
+            Prediction("circuits closed", probes.counted("CircuitsClosed"), at_least(1)),
+            Prediction("most messages in the DLQ at once", probes.deepest_dlq(), exactly(0)),
         ),
     ),
 )

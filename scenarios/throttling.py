@@ -6,7 +6,7 @@ processed, and nobody had to redrive anything.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, WAITING = 3, 10
@@ -27,24 +27,24 @@ def patience(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Throttling: reserved concurrency 0",
     hypothesis="Throttled orders wait; the warning rings; with concurrency back they are processed without a redrive.",
-    acts=(
-        steady(healthy_orders, Prediction("orders processed", read.processed(), exactly(HEALTHY))),
+    phases=(
+        steady(healthy_orders, Prediction("orders processed", probes.processed(), exactly(HEALTHY))),
         under(
             faults.worker_concurrency(0),
             do=waiting_orders,
             predict=(
-                Prediction("throttles counted", read.worker("Throttles"), at_least(1)),
-                Prediction("throttle alarm", read.alarm("warning-throttles"), exactly("ALARM"), within=60),
-                Prediction("messages in the queue", read.queue_depth(), exactly(WAITING)),
-                Prediction("orders processed", read.processed(), exactly(HEALTHY)),
-                Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+                Prediction("throttles counted", probes.worker("Throttles"), at_least(1)),
+                Prediction("throttle alarm", probes.alarm("warning-throttles"), exactly("ALARM"), within=60),
+                Prediction("messages in the queue", probes.queue_depth(), exactly(WAITING)),
+                Prediction("orders processed", probes.processed(), exactly(HEALTHY)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             ),
         ),
         recovery(
             patience,
-            Prediction("orders processed", read.processed(), exactly(HEALTHY + WAITING)),
-            Prediction("most executions of one order", read.most_executions(), exactly(1)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY + WAITING)),
+            Prediction("most executions of one order", probes.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
         ),
     ),
     alarms=("critical-dlq-depth", "warning-throttles"),

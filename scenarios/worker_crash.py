@@ -4,12 +4,10 @@ The event bus stops answering, and Lambda kills the worker while it waits: the o
 are in the tables, the event is not on the bus, the message is not acknowledged. Its next delivery finds the record,
 repeats nothing, and announces what is still unannounced. (Effect and record are one transaction: between them there is
 nothing to kill.)
-
-Seen to fail: with an endpoint that the worker ignored, nothing crashed, the alarm stayed OK and all events came.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, read
+from lab.scenario import Experiment, probes
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, CRASHED = 3, 5
@@ -30,32 +28,36 @@ def patience(run: Experiment) -> None:
 SCENARIO = Scenario(
     title="Worker crash: killed between effect and acknowledgement",
     hypothesis="A worker that dies after its effect repeats nothing and forgets nothing.",
-    acts=(
+    phases=(
         steady(
             healthy_orders,
-            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(HEALTHY)),
+            Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(HEALTHY)),
         ),
         under(
             faults.silent_event_bus(),
             faults.worker_timeout(seconds=3),
             do=crashing_orders,
             predict=(
-                Prediction("failed invocations of the worker", read.worker("Errors"), at_least(1)),
+                Prediction("failed invocations of the worker", probes.worker("Errors"), at_least(1)),
                 Prediction(
-                    "worker error alarm", read.alarm("critical-worker-errors"), exactly("ALARM"), within=60
+                    "worker error alarm", probes.alarm("critical-worker-errors"), exactly("ALARM"), within=60
                 ),
-                Prediction("orders with their effect", read.processed(), exactly(HEALTHY + CRASHED)),
-                Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(HEALTHY)),
-                Prediction("messages still in the queue", read.queue_depth(), exactly(CRASHED)),
+                Prediction("orders with their effect", probes.processed(), exactly(HEALTHY + CRASHED)),
+                Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(HEALTHY)),
+                Prediction("messages still in the queue", probes.queue_depth(), exactly(CRASHED)),
             ),
         ),
         recovery(
             patience,
-            Prediction("OrderProcessed events", read.announced("OrderProcessed"), exactly(HEALTHY + CRASHED)),
-            Prediction("duplicates counted", read.counted("OrdersDuplicate"), at_least(CRASHED)),
-            Prediction("most executions of one order", read.most_executions(), exactly(1)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
-            Prediction("worker error alarm", read.alarm("critical-worker-errors"), exactly("OK"), within=90),
+            Prediction(
+                "OrderProcessed events", probes.announced("OrderProcessed"), exactly(HEALTHY + CRASHED)
+            ),
+            Prediction("duplicates counted", probes.counted("OrdersDuplicate"), at_least(CRASHED)),
+            Prediction("most executions of one order", probes.most_executions(), exactly(1)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
+            Prediction(
+                "worker error alarm", probes.alarm("critical-worker-errors"), exactly("OK"), within=90
+            ),
         ),
     ),
     alarms=("critical-worker-errors", "critical-dlq-depth"),

@@ -95,7 +95,7 @@ def deploy(env: Env = "dev", context: Context = None, account: Account = None, y
     _synthesized(session, who, settings)
     plans = plan(aws, paths.AWS_ASSEMBLY)
     _show(plans)
-    if not any(one.changes for one in plans):
+    if not any(stack_plan.changes for stack_plan in plans):
         say("nothing to deploy")
         return
     if DEFAULT_EMAIL in mailed(paths.AWS_ASSEMBLY):
@@ -214,17 +214,17 @@ def _require_bootstrapped(aws: Aws, who: Caller) -> None:
 
 
 def _show(plans: list[StackPlan]) -> None:
-    for one in plans:
-        if not one.changes:
-            say(f"{one.name}: unchanged")
+    for stack_plan in plans:
+        if not stack_plan.changes:
+            say(f"{stack_plan.name}: unchanged")
             continue
-        what = "changes" if one.deployed else "new"
-        counts = f"+{len(one.added)} ~{len(one.changed)} -{len(one.removed)}"
-        say(f"{one.name}: {what}, {counts}")
+        what = "changes" if stack_plan.deployed else "new"
+        counts = f"+{len(stack_plan.added)} ~{len(stack_plan.changed)} -{len(stack_plan.removed)}"
+        say(f"{stack_plan.name}: {what}, {counts}")
         # A new stack is told by its counts: every line of it would be an addition.
-        lines: list[Line] = [f"  + {label}" for label in one.added] if one.deployed else []
-        lines += [f"  ~ {label}" for label in one.changed]
-        lines += [styled(f"  - {label}", "red") for label in one.removed]
+        lines: list[Line] = [f"  + {label}" for label in stack_plan.added] if stack_plan.deployed else []
+        lines += [f"  ~ {label}" for label in stack_plan.changed]
+        lines += [styled(f"  - {label}", "red") for label in stack_plan.removed]
         for line in lines[:SHOWN]:
             say(line)
         if len(lines) > SHOWN:

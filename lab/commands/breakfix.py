@@ -57,9 +57,9 @@ def check(port: Port = 4566, env: Env = "dev") -> None:
         say(joined(mark, f" {judgement.behaviour}: {judgement.seen}"))
     if missing:
         raise typer.Exit(1)
-    if puzzle := breakfix.standing(pipeline):
-        Changes(pipeline).forget(puzzle.knob)
-        say(f"Mended. It was: {breakfix.puzzle_of(puzzle.knob).revealed}")
+    if puzzle := breakfix.active(pipeline):
+        Changes(pipeline).forget(puzzle.setting)
+        say(f"Mended. It was: {breakfix.puzzle_of(puzzle.setting).revealed}")
 
 
 def repair(port: Port = 4566, env: Env = "dev") -> None:

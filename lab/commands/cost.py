@@ -97,7 +97,9 @@ def last_run(reports: Path) -> tuple[str, int, int, int]:
     """Name, start, end (epoch milliseconds) and accepted orders of the latest run with a report."""
     found: list[dict[str, Any]] = [json.loads(file.read_text()) for file in reports.glob("*/report.json")]
     priced = [
-        one for one in found if one.get("timeline") and one.get("ledger") and one["ledger"].get("accepted")
+        report
+        for report in found
+        if report.get("timeline") and report.get("ledger") and report["ledger"].get("accepted")
     ]
     if not priced:
         raise LabError("There is no report of a run with orders.", "Send orders just for this: lab cost run")

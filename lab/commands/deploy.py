@@ -1,4 +1,4 @@
-"""`lab deploy`: the four stacks on the local engine, and a probe of what they promise."""
+"""`lab deploy`: the four stacks on the local engine, and its smoke checks."""
 
 import time
 from contextlib import suppress
@@ -10,7 +10,7 @@ from lab.commands.options import Env, Port, console, say
 from lab.common.output import styled
 from lab.deployment import deploy as stacks
 from lab.deployment.context import Context, settings_of
-from lab.deployment.smoke_checks import Promise, probe
+from lab.deployment.smoke_checks import SmokeCheck, probe
 from lab.deployment.stack import Stack, stack_names
 from lab.engines import clients
 from lab.engines.clients import Aws
@@ -19,7 +19,7 @@ from lab.faults.healing import deployed
 
 
 def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None:
-    """Deploy the four stacks to the local engine and probe every promise."""
+    """Deploy the four stacks to the local engine and run the smoke checks."""
     engine = engines.present(port)
     engine.require_running()
     stack = deployed_and_probed(clients.local(engine.endpoint), env, context)
@@ -35,22 +35,22 @@ def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None
 
 
 def deployed_and_probed(aws: Aws, env: str, context: list[str] | None) -> Stack:
-    """Deploy, and show promise by promise what was seen of it. Raises LabError unless all are kept."""
+    """Deploy, and show what each smoke check has seen. Raises LabError unless all pass."""
 
     with suppress(LabError):  # nothing is deployed yet
         deployed(aws, env)
     start = time.monotonic()
     stack = stacks.deploy(aws, env, settings_of(context), say)
-    table = Table(title=f"Promises of {', '.join(stack_names(env))}", title_justify="left")
-    table.add_column("promise")
-    table.add_column("kept")
+    table = Table(title=f"Smoke checks of {', '.join(stack_names(env))}", title_justify="left")
+    table.add_column("check")
+    table.add_column("passed")
     table.add_column("seen", overflow="fold")
-    found: list[Promise] = []
-    for promise in probe(aws, stack):
-        found.append(promise)
-        kept = styled("yes", "green") if promise.kept else styled("NO", "red")
-        table.add_row(promise.name, kept, promise.seen)
+    found: list[SmokeCheck] = []
+    for check in probe(aws, stack):
+        found.append(check)
+        passed = styled("yes", "green") if check.passed else styled("NO", "red")
+        table.add_row(check.name, passed, check.seen)
     console.print(table)
-    stacks.require_kept(found)
+    stacks.require_passed(found)
     say(f"deployed and probed in {time.monotonic() - start:.1f} s")
     return stack

@@ -22,7 +22,7 @@ from lab.errors import LabError
 from lab.faults.healing import connect
 
 if TYPE_CHECKING:
-    from lab.dlq.look import Looker
+    from lab.dlq.browser import DlqBrowser
     from lab.pipeline.api import Api
     from lab.pipeline.observe import Pipeline
 
@@ -80,11 +80,13 @@ def ls(
     from lab.dlq import show  # noqa: PLC0415
 
     plan = _plan(error_type, category, min_age, correlation_id, contains, force=True)
-    seen = _looker(_pipeline(port, env)).look(limit)
-    found = [one for one in seen.envelopes if judge(plan, one, show.now_ms()) is Verdict.SELECTED]
+    seen = _browser(_pipeline(port, env)).browse(limit)
+    found = [
+        envelope for envelope in seen.envelopes if judge(plan, envelope, show.now_ms()) is Verdict.SELECTED
+    ]
     if json:
-        for one in found:
-            _write(show.document(one, plan))
+        for envelope in found:
+            _write(show.document(envelope, plan))
     elif not found:
         _say("no dead letter matches" if seen.envelopes else "the DLQ is empty")
     else:
@@ -96,7 +98,7 @@ def show(name: Name, json: AsJson = False, port: Port = 4566, env: Env = "dev") 
     """Show all that is known about one dead letter."""
     from lab.dlq import show as view  # noqa: PLC0415
 
-    with _looker(_pipeline(port, env)).take(name) as envelope:
+    with _browser(_pipeline(port, env)).take(name) as envelope:
         known = view.document(envelope, _plan(min_age=0))
     if json:
         _write(known)
@@ -110,7 +112,7 @@ def stats(limit: Limit = 10_000, json: AsJson = False, port: Port = 4566, env: E
     from functions.redrive.triage import statistics  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
 
-    seen = _looker(_pipeline(port, env)).look(limit)
+    seen = _browser(_pipeline(port, env)).browse(limit)
     if json:
         _write(statistics(seen.envelopes) | {"complete": seen.complete})
     elif not seen.envelopes:
@@ -210,8 +212,8 @@ def export(
     """Write dead letters as JSON lines, whole bodies and all attributes; nothing is removed."""
     from lab.dlq import show as view  # noqa: PLC0415
 
-    seen = _looker(_pipeline(port, env)).look(limit)
-    lines = [view.as_json(view.document(one, _plan(min_age=0))) for one in seen.envelopes]
+    seen = _browser(_pipeline(port, env)).browse(limit)
+    lines = [view.as_json(view.document(envelope, _plan(min_age=0))) for envelope in seen.envelopes]
     text = "".join(f"{line}\n" for line in lines)
     if str(file) == "-":
         typer.echo(text, nl=False)
@@ -245,15 +247,15 @@ def edit(
     from lab.dlq.repair import repaired, send_repaired  # noqa: PLC0415
 
     pipeline = _pipeline(port, env)
-    looker = _looker(pipeline)
-    with looker.take(name) as envelope:
+    browser = _browser(pipeline)
+    with browser.take(name) as envelope:
         new = _read(body) if body else _edited(envelope.body)
         with nullcontext() if body else _kept(new, envelope.message_id):
             repaired(envelope, new, at=0, by="")  # refuses before anybody has to confirm
             if not yes:
                 _say(view.difference(envelope.body, new))
                 _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
-            sent = send_repaired(pipeline, looker, envelope, new)
+            sent = send_repaired(pipeline, browser, envelope, new)
     if json:
         _write({"orderId": sent.order_id, "messageId": sent.message_id, "replaced": sent.replaced_message_id})
     else:
@@ -276,12 +278,12 @@ def discard(
     if not reason.strip():
         raise LabError("The reason is empty.", "Say why it is given up: --reason 'test data'")
     pipeline = _pipeline(port, env)
-    looker = _looker(pipeline)
-    with looker.take(name) as envelope:
+    browser = _browser(pipeline)
+    with browser.take(name) as envelope:
         _say(shown(f"order {envelope.order_id or '(none)'}, message {envelope.message_id}"), quiet=json)
         if not yes:
             _confirm(envelope.message_id[:DIGEST_SHOWN], "the first 8 characters of the message id")
-        row = give_up(pipeline, looker, envelope, reason)
+        row = give_up(pipeline, browser, envelope, reason)
     if json:
         _write(row)
     else:
@@ -334,10 +336,10 @@ def _pipeline(port: int, env: str) -> "Pipeline":
     return connect(port, env)[0]
 
 
-def _looker(pipeline: "Pipeline") -> "Looker":
-    from lab.dlq.look import Looker  # noqa: PLC0415
+def _browser(pipeline: "Pipeline") -> "DlqBrowser":
+    from lab.dlq.browser import DlqBrowser  # noqa: PLC0415
 
-    return Looker(pipeline)
+    return DlqBrowser(pipeline)
 
 
 def _api(pipeline: "Pipeline") -> "Api":

@@ -35,7 +35,7 @@ def run(
     name: str,
     unattended: Annotated[bool, typer.Option("--unattended", help="Nobody is at the keys.")] = False,
     faster: Annotated[
-        float, typer.Option(min=1, max=5, help="Run the clock so many times as fast: a rehearsal.")
+        float, typer.Option(min=1, max=5, help="Run the clock this many times as fast: a rehearsal.")
     ] = 1,
     port: Port = 4566,
     env: Env = "dev",

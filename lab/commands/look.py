@@ -33,12 +33,14 @@ def dlq(port: Port = 4566, env: Env = "dev") -> None:
     table = Table(title=f"{preview['statistics']['total']} dead letters", title_justify="left")
     for column in ("category", "type", "letters", "for example"):
         table.add_column(column, overflow="fold")
-    causes = Counter((one.get("errorCategory"), one.get("errorType")) for one in preview["messages"])
+    causes = Counter(
+        (message.get("errorCategory"), message.get("errorType")) for message in preview["messages"]
+    )
     for (category, kind), count in causes.most_common():
         example = next(
-            one
-            for one in preview["messages"]
-            if (one.get("errorCategory"), one.get("errorType")) == (category, kind)
+            message
+            for message in preview["messages"]
+            if (message.get("errorCategory"), message.get("errorType")) == (category, kind)
         )
         told = example.get("errorMessage") or example.get("triage", {}).get("inferred", "")
         table.add_row(category or "UNATTRIBUTED", kind or "UNATTRIBUTED", str(count), told)
@@ -85,7 +87,10 @@ def metric(namespace: str, name: str, minutes: Minutes = 15, port: Port = 4566, 
             Period=PERIOD_SECONDS,
             Statistics=["Sum", "Maximum"],
         )["Datapoints"]
-        of = ", ".join(f"{one.get('Name')}={one.get('Value')}" for one in dimensions) or "all"
+        of = (
+            ", ".join(f"{dimension.get('Name')}={dimension.get('Value')}" for dimension in dimensions)
+            or "all"
+        )
         total = sum(point.get("Sum", 0.0) for point in points)
         table.add_row(
             of, f"{total:g}", f"{max((point.get('Maximum', 0.0) for point in points), default=0.0):g}"

@@ -43,15 +43,15 @@ def list_() -> None:
 
 @app.command()
 def show(name: str) -> None:
-    """Show a scenario: its story, its acts, and what it predicts from which AWS API."""
+    """Show a scenario: its story, its phases, and what it predicts from which AWS API."""
     entry = load(name)
     say(joined(styled(entry.scenario.title, "bold"), f"\n\n{entry.story}\n"))
     table = Table(title="predictions", title_justify="left")
-    for column in ("act", "in force", "prediction", "expected", "read from"):
+    for column in ("phase", "in force", "prediction", "expected", "read from"):
         table.add_column(column, overflow="fold")
-    for act, prediction in entry.scenario.predictions:
-        changes = ", ".join(change.meaning for change in act.changes)
-        table.add_row(act.name, changes, prediction.name, prediction.expected.text, prediction.reading.source)
+    for phase, prediction in entry.scenario.predictions:
+        changes = ", ".join(change.meaning for change in phase.changes)
+        table.add_row(phase.name, changes, prediction.name, prediction.expected.text, prediction.probe.source)
     console.print(table)
 
 
@@ -105,22 +105,22 @@ def run_all(runner: Runner, entries: list[Entry], *, predict: bool = False) -> N
         told = f" in {finished.seconds:.0f} s: {tally([finished])}; report: {page}"
         say(joined(f"{entry.name} ", verdict(finished.passed), told))
     if len(runs) > 1:
-        failed = [one.name for one in runs if not one.passed]
+        failed = [run.name for run in runs if not run.passed]
         seconds = time.monotonic() - start
         say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(runs)}")
         if failed:
             say(joined(styled("failed:", "red"), f" {', '.join(failed)}"))
-    if not all(one.passed for one in runs):
+    if not all(run.passed for run in runs):
         raise typer.Exit(1)
 
 
 def ask(entry: Entry) -> dict[tuple[str, str], str]:
-    """The attendee's own numbers, by act and prediction."""
+    """The attendee's own numbers, by phase and prediction."""
     say(f"\n{entry.story}\n\nWhat do you predict? (Enter skips a question.)")
     return {
-        (act.name, prediction.name): guess
-        for act, prediction in entry.scenario.predictions
-        if (guess := typer.prompt(f"  {act.name}: {prediction.name}", default="", show_default=False))
+        (phase.name, prediction.name): guess
+        for phase, prediction in entry.scenario.predictions
+        if (guess := typer.prompt(f"  {phase.name}: {prediction.name}", default="", show_default=False))
     }
 
 

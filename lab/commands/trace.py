@@ -9,7 +9,7 @@ import typer
 from lab.commands.options import Env, Port, console
 from lab.common.output import Terminal
 from lab.faults.healing import connect
-from lab.trace import collect, tell
+from lab.trace import build_timeline, collect
 from lab.trace.show import show
 
 HOUR_MS = 3_600_000
@@ -35,8 +35,8 @@ def trace(  # noqa: PLR0917  one parameter for each option
     """
     pipeline, _ = connect(port, env)
     with Terminal(stderr=True).status("gathering"):
-        story = tell(collect(pipeline, name, int(time.time() * 1000) - hours * HOUR_MS))
+        timeline = build_timeline(collect(pipeline, name, int(time.time() * 1000) - hours * HOUR_MS))
     if as_json:
-        print(json.dumps(story.as_json()))  # noqa: T201  for other programs
+        print(json.dumps(timeline.as_json()))  # noqa: T201  for other programs
     else:
-        show(story, console, lines=lines)
+        show(timeline, console, lines=lines)

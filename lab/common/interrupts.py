@@ -57,7 +57,7 @@ def undoing(undo: Callable[[], object]) -> Generator[None]:
 
 
 def undeterred(say: Callable[[str], None]) -> Callable[[str], None]:
-    """`say` for a rollback: that nobody can read it any more is no reason not to finish."""
+    """`say` for a rollback: that nobody can read it any more is not a reason to stop."""
 
     def tell(line: str) -> None:
         with contextlib.suppress(OSError, SystemExit):  # rich ends the program where a pipe is broken

@@ -50,7 +50,7 @@ def styled(text: str, style: str) -> Text:
 
 def joined(*pieces: Line) -> Text:
     """One line of plain and styled pieces."""
-    return Text.assemble(*(styled(one, "") if isinstance(one, str) else one for one in pieces))
+    return Text.assemble(*(styled(piece, "") if isinstance(piece, str) else piece for piece in pieces))
 
 
 class Terminal(Console):

@@ -10,30 +10,30 @@ from starlette.types import ASGIApp
 
 from lab.common import paths
 from lab.console.connection import UNREACHABLE
-from lab.console.desk import Desk
-from lab.console.routes import dlq, faults, jobs, pages, pipeline, watching
-from lab.console.routes.acting import crash, lab_error, unreachable
+from lab.console.console_state import ConsoleState
+from lab.console.routes import cloudwatch, dlq, faults, jobs, pages, pipeline
+from lab.console.routes.endpoints import crash, lab_error, unreachable
 from lab.console.security import GuardMiddleware
 from lab.errors import LabError
 
 
-def create_app(desk: Desk) -> ASGIApp:
+def create_app(state: ConsoleState) -> ASGIApp:
     """The application of one console. It looks at the pipeline from its start to its end."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        desk.live.start()
+        state.live.start()
         try:
             yield
         finally:
-            await run_in_threadpool(desk.live.stop)
+            await run_in_threadpool(state.live.stop)
 
     paths.REPORTS.mkdir(parents=True, exist_ok=True)
     app = Starlette(
         routes=[
             *pages.ROUTES,
             *pipeline.ROUTES,
-            *watching.ROUTES,
+            *cloudwatch.ROUTES,
             *dlq.ROUTES,
             *faults.ROUTES,
             *jobs.ROUTES,
@@ -46,5 +46,5 @@ def create_app(desk: Desk) -> ASGIApp:
             Exception: crash,
         },
     )
-    app.state.desk = desk
-    return GuardMiddleware(app, desk.guard)
+    app.state.console = state
+    return GuardMiddleware(app, state.guard)

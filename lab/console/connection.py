@@ -1,4 +1,4 @@
-"""The console's way to the deployed pipeline: found anew whenever the engine or the stacks went away."""
+"""The console's way to the deployed pipeline: found again whenever the engine or the stacks went away."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ type Connect = Callable[[], tuple[Pipeline, str]]
 
 
 class MissingError(LabError):
-    """There is no engine, or nothing is deployed on it."""
+    """No engine runs, or nothing is deployed on it."""
 
 
 @dataclass(frozen=True)

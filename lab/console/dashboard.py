@@ -31,7 +31,7 @@ UNIT_SECONDS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3600, 60, 1)
 
 type Axis = Literal["left", "right"]
 type Period = Literal["dashboard", "widget"] | int
-"""Whose periods count: the dashboard's rule, each widget's own, or so many seconds for all."""
+"""Whose periods count: the dashboard's rule, each widget's own, or a number of seconds for all."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class Range:
     @property
     def adapted_period(self) -> int:
         """The shortest usual period that leaves no more points than a graph can show."""
-        return next((one for one in PERIODS if self.seconds / one <= MOST_POINTS), PERIODS[-1])
+        return next((period for period in PERIODS if self.seconds / period <= MOST_POINTS), PERIODS[-1])
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Dashboard:
     end: str | None = None
 
     def range(self, now: float, seconds: float | None = None) -> Range:
-        """The time to show: the last so many seconds, else what the dashboard says."""
+        """The time to show: the last `seconds`, else what the dashboard says."""
         if seconds is not None:
             return Range(now - seconds, now)
         end = _time(self.end, now) if self.end else now

@@ -141,7 +141,7 @@ class Jobs:
         return job
 
     def wait(self, seconds: float) -> bool:
-        """Wait until nothing is under way; False if something still is after so many seconds."""
+        """Wait until nothing is under way; False if something still is after `seconds`."""
         if self._thread:
             self._thread.join(seconds)
             return not self._thread.is_alive()

@@ -17,7 +17,7 @@ from lab.console.connection import UNREACHABLE, Connection
 from lab.console.jobs import Job
 from lab.console.switches import Switches, in_force
 from lab.errors import LabError
-from lab.faults import runtime_settings as knobs
+from lab.faults import runtime_settings
 from lab.faults.changes import Changes
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.signals import KEPT_READINGS, READING_SECONDS, Reader
@@ -129,13 +129,13 @@ class Live:
             pipeline = self._connection.pipeline()
             with suppress(LabError):  # what cannot be undone stays in force, which the pages show
                 self._switches.heal(pipeline)
-            vitals = self._read(pipeline)
-            self.readings.append(vitals)
+            signals = self._read(pipeline)
+            self.readings.append(signals)
             return told | {
-                "vitals": vitals,
+                "vitals": signals,
                 "failureMode": pipeline.failure_mode(),
-                "mappingEnabled": knobs.MAPPING_ENABLED.read(pipeline),
-                "inForce": in_force(Changes(pipeline).standing()),
+                "mappingEnabled": runtime_settings.MAPPING_ENABLED.read(pipeline),
+                "inForce": in_force(Changes(pipeline).active()),
                 "hits": self._switches.hits(),
                 "localFunctions": self._connection.engine.startswith("host"),
             }

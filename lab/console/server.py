@@ -10,7 +10,7 @@ import uvicorn
 from lab.common.interrupts import undeterred, undoing
 from lab.console.app import create_app
 from lab.console.connection import UNREACHABLE, Connect, MissingError
-from lab.console.desk import Desk
+from lab.console.console_state import ConsoleState
 from lab.console.security import ENTRANCE, Guard, Keys
 from lab.engines import ports
 from lab.errors import LabError
@@ -43,12 +43,12 @@ def serve(
     Raises LabError if the port is taken.
     """
     listener = listening(port)
-    desk = Desk(Guard(port, Keys()), engine_port, env, connect)
-    address = f"http://{ports.LOOPBACK}:{port}{ENTRANCE}#{desk.guard.keys.token}"
+    state = ConsoleState(Guard(port, Keys()), engine_port, env, connect)
+    address = f"http://{ports.LOOPBACK}:{port}{ENTRANCE}#{state.guard.keys.token}"
     say(f"console: {address}")
     say("The address is for you alone: it lets a browser in. Ctrl-C ends the console.")
     config = uvicorn.Config(
-        create_app(desk),
+        create_app(state),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -57,30 +57,30 @@ def serve(
     if open_browser:
         webbrowser.open(address)
     with (
-        undoing(lambda: leave(desk, undeterred(say))),
+        undoing(lambda: leave(state, undeterred(say))),
         closing(listener),
         suppress(KeyboardInterrupt),  # uvicorn has shut down, and passes on what made it do so
     ):
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def leave(desk: Desk, say: Callable[[str], None]) -> None:
+def leave(state: ConsoleState, say: Callable[[str], None]) -> None:
     """Leave nothing of the console's behind."""
-    job = desk.jobs.last
+    job = state.jobs.last
     if job and job.under_way:
         if job.work.kind == "redrive":
             say("the redrive goes on without the console: lab dlq watch, lab dlq cancel")
         else:
             say(f"{job.work.title}: rolling back")
-            desk.jobs.cancel()
-            if not desk.jobs.wait(JOB_SECONDS):
+            state.jobs.cancel()
+            if not state.jobs.wait(JOB_SECONDS):
                 say("it has not ended: run make steady")
     try:
-        pipeline = desk.pipeline
+        pipeline = state.pipeline
     except MissingError:
         pipeline = None
     try:
-        desk.switches.close(pipeline, say)
+        state.switches.close(pipeline, say)
     except LabError as error:
         say(f"{error.what} {error.fix}")
     except UNREACHABLE as error:

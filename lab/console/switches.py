@@ -1,6 +1,6 @@
 """Faults to switch on, each for a time: what there is, what is in force, and the way back.
 
-Every switch is a change of one knob, recorded before it is made (lab/faults/changes.py). The console undoes what has
+Every switch is a change of one setting, recorded before it is made (lab/faults/changes.py). The console undoes what has
 expired, and at its end what it made itself; if it is killed, the next command of the lab does.
 """
 
@@ -12,14 +12,14 @@ from typing import Any
 from lab.errors import LabError
 from lab.faults import Fault, FaultProxy
 from lab.faults import catalogue as faults
-from lab.faults.changes import HIDDEN, Change, Changes, Standing
+from lab.faults.changes import HIDDEN, ActiveChange, Change, Changes
 from lab.faults.runtime_settings import (
     ENDPOINT_VARIABLE,
     FAILURE_MODE,
     WORKER_CONCURRENCY,
     WORKER_ENVIRONMENT,
     WORKER_TIMEOUT,
-    Knob,
+    RuntimeSetting,
 )
 from lab.pipeline.observe import Pipeline
 
@@ -46,7 +46,7 @@ class Switch:
     group: str
     title: str
     meaning: str
-    knob: Knob
+    setting: RuntimeSetting
     made: Made
     needs_local_functions: bool = False
 
@@ -71,12 +71,12 @@ def _around(
     name: str,
     title: str,
     meaning: str,
-    knob: Knob,
+    setting: RuntimeSetting,
     change: Callable[[], Change],
     *,
     needs_local_functions: bool = False,
 ) -> Switch:
-    return Switch(name, WORKER, title, meaning, knob, _always(change), needs_local_functions)
+    return Switch(name, WORKER, title, meaning, setting, _always(change), needs_local_functions)
 
 
 def _api(name: str, title: str, meaning: str, service: str, operation: str, **effect: Any) -> Switch:
@@ -185,10 +185,10 @@ class Switches:
         self._turning = threading.Lock()
 
     def on(self, pipeline: Pipeline, name: str, seconds: int, *, local_functions: bool) -> None:
-        """Put a fault in force for so many seconds; returns once the pipeline works with it.
+        """Put a fault in force for `seconds`; returns once the pipeline works with it.
 
         `local_functions` says whether the functions run on this machine. Raises LabError if the fault is not
-        possible, or if its knob is turned already.
+        possible, or if its setting is changed already.
         """
         switch = SWITCHES.get(name)
         if switch is None:
@@ -204,20 +204,22 @@ class Switches:
             )
         with self._turning:
             changes = Changes(pipeline)
-            if standing := next((one for one in changes.standing() if one.knob == switch.knob.name), None):
-                raise LabError(f"{switch.title} must wait: {standing.told}.", "End that first.")
+            if active := next(
+                (change for change in changes.active() if change.setting == switch.setting.name), None
+            ):
+                raise LabError(f"{switch.title} must wait: {active.told}.", "End that first.")
             changes.make(switch.made(pipeline, self, seconds), why=switch.why, seconds=seconds)
 
-    def off(self, pipeline: Pipeline, knob: str) -> None:
-        """End what is in force at a knob. Raises LabError where there is nothing, or nothing to be told of."""
+    def off(self, pipeline: Pipeline, setting: str) -> None:
+        """End what is in force at a setting. Raises LabError where there is nothing, or nothing to be told of."""
         with self._turning:
             changes = Changes(pipeline)
-            standing = next((one for one in changes.standing() if one.knob == knob), None)
-            if standing is None or standing.why == HIDDEN:
-                raise LabError(f"Nothing is in force at {knob}.", "Reload the page.")
-            changes.undo(knob)
+            active = next((change for change in changes.active() if change.setting == setting), None)
+            if active is None or active.why == HIDDEN:
+                raise LabError(f"Nothing is in force at {setting}.", "Reload the page.")
+            changes.undo(setting)
 
-    def heal(self, pipeline: Pipeline) -> list[Standing]:
+    def heal(self, pipeline: Pipeline) -> list[ActiveChange]:
         """Undo what has expired, whoever made it. Returns what that was."""
         with self._turning:
             return Changes(pipeline).heal()
@@ -241,21 +243,21 @@ class Switches:
         try:
             if pipeline:
                 changes = Changes(pipeline)
-                changes.undo_all([one for one in changes.standing() if one.why.startswith(WHY)], say)
+                changes.undo_all([change for change in changes.active() if change.why.startswith(WHY)], say)
         finally:
             if self._proxy:
                 self._proxy.__exit__()
 
 
-def in_force(standing: Iterable[Standing]) -> list[dict[str, Any]]:
+def in_force(active: Iterable[ActiveChange]) -> list[dict[str, Any]]:
     """What stands, as the pages show it. What is hidden on purpose is told of, but not where it is."""
     by_why = {switch.why: switch for switch in SWITCHES.values()}
     return [
         {
-            "told": by_why[one.why].title if one.why in by_why else one.told,
-            "knob": None if one.why == HIDDEN else one.knob,
-            "switch": by_why[one.why].name if one.why in by_why else None,
-            "expiresAt": one.expires_at,
+            "told": by_why[change.why].title if change.why in by_why else change.told,
+            "knob": None if change.why == HIDDEN else change.setting,
+            "switch": by_why[change.why].name if change.why in by_why else None,
+            "expiresAt": change.expires_at,
         }
-        for one in standing
+        for change in active
     ]

@@ -41,7 +41,7 @@ class Bill:
 
 
 def bill(usage: Usage, prices: Prices, *, orders: float, standing: dict[str, float] | None = None) -> Bill:
-    """The measured usage scaled to so many orders."""
+    """The measured usage scaled to `orders` orders."""
     factor = orders / usage.orders
     return Bill(
         orders,

@@ -12,7 +12,7 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 @dataclass(frozen=True)
 class Price:
-    """So many dollars for so many units."""
+    """`dollars` for `per` units."""
 
     dollars: float
     per: float

@@ -41,9 +41,9 @@ def failures(usages: Mapping[str, Usage], bills: Mapping[str, Bill], prices: Pri
         quantities = [(usage.quantities[name], usage.orders) for usage in usages.values()]
         told = ["?" if quantity is None else number(quantity / orders) for quantity, orders in quantities]
         rows.append((prices.table[name].unit, *told))
-    sums = [money(one.variable, complete=one.complete) for one in bills.values()]
+    sums = [money(total.variable, complete=total.complete) for total in bills.values()]
     rows.append(("$ a million orders", *sums))
-    rows.append(("times healthy", *(f"{one.variable / plain:.2f}" for one in bills.values())))
+    rows.append(("times healthy", *(f"{total.variable / plain:.2f}" for total in bills.values())))
     return rows
 
 

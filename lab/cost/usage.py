@@ -52,7 +52,7 @@ class Usage:
 
 
 def measure(pipeline: Pipeline, engine_log: Path | None, start: int, end: int, orders: int) -> Usage:
-    """What happened from `start` to `end` (epoch milliseconds), in which so many orders were accepted."""
+    """What happened from `start` to `end` (epoch milliseconds), in which `orders` orders were accepted."""
     usage = Usage(orders, (end - start) / 1000)
     logs = _Logs(pipeline, start, end)
     processor = _architecture(pipeline)
@@ -152,7 +152,7 @@ def standing(pipeline: Pipeline) -> dict[str, float]:
     metrics = sum(len(page["Metrics"]) for name in namespaces for page in pages.paginate(Namespace=name))
     dashboards = cloudwatch.list_dashboards(DashboardNamePrefix=prefix).get("DashboardEntries", [])
     named = secrets.list_secrets(Filters=[{"Key": "name", "Values": [prefix]}])["SecretList"]
-    aliases = [one for page in kms.get_paginator("list_aliases").paginate() for one in page["Aliases"]]
+    aliases = [alias for page in kms.get_paginator("list_aliases").paginate() for alias in page["Aliases"]]
     return {
         "metric-month": metrics,
         "alarm-month": len(alarms),
@@ -165,7 +165,7 @@ def standing(pipeline: Pipeline) -> dict[str, float]:
 def _functions(pipeline: Pipeline) -> list[str]:
     client: LambdaClient = pipeline.aws.client("lambda")
     pages = client.get_paginator("list_functions").paginate()
-    names = [one.get("FunctionName", "") for page in pages for one in page["Functions"]]
+    names = [function.get("FunctionName", "") for page in pages for function in page["Functions"]]
     return sorted(name for name in names if name.startswith(f"{pipeline.stack.prefix}-"))
 
 

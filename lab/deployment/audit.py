@@ -73,7 +73,7 @@ def audit() -> None:
 
 def verdict(found: Sequence[Check]) -> int:
     """The exit code: findings weigh more than what was not checked."""
-    results = {one.result for one in found}
+    results = {check.result for check in found}
     return 1 if Result.FINDINGS in results else NOT_CHECKED if Result.NOT_CHECKED in results else 0
 
 
@@ -92,7 +92,7 @@ def code() -> Check:
     done = _run([str(ruff), "check", "--select", "S", "--output-format", "json", "."])
     findings: list[Any] = json.loads(done.stdout or "[]")
     if findings:
-        where = ", ".join(sorted({Path(one["filename"]).name for one in findings}))
+        where = ", ".join(sorted({Path(result["filename"]).name for result in findings}))
         return Check(name, Result.FINDINGS, f"{len(findings)} in {where}")
     return Check(name, Result.CLEAN, "no finding without a reason beside it")
 
@@ -128,10 +128,12 @@ def python() -> Check:
         dependencies: list[Any] = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         return Check(name, Result.NOT_CHECKED, _last_line(done.stderr))
-    skipped = [one["name"] for one in dependencies if "skip_reason" in one]
+    skipped = [dependency["name"] for dependency in dependencies if "skip_reason" in dependency]
     if skipped:
         return Check(name, Result.NOT_CHECKED, f"skipped: {', '.join(skipped)}")
-    found = {f"{one['name']} {vuln['id']}" for one in dependencies for vuln in one["vulns"]}
+    found = {
+        f"{dependency['name']} {vuln['id']}" for dependency in dependencies for vuln in dependency["vulns"]
+    }
     if found:
         return Check(name, Result.FINDINGS, ", ".join(sorted(found)))
     return Check(name, Result.CLEAN, f"{len(dependencies)} packages, none with a known vulnerability")

@@ -1,4 +1,4 @@
-"""Deploys the four stacks to a local engine: bootstrap once, deploy, then probe every promise."""
+"""Deploys the four stacks to a local engine: bootstrap once, deploy, then run the smoke checks."""
 
 import time
 from collections.abc import Callable, Generator
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lab.deployment import cdk
-from lab.deployment import smoke_checks as promises
+from lab.deployment import cdk, smoke_checks
 from lab.deployment.stack import Stack
 from lab.engines import disk
 from lab.engines.clients import Aws
@@ -43,13 +42,13 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     return Stack.read(aws, env_name)
 
 
-def require_kept(found: list[promises.Promise]) -> None:
-    """Raise LabError unless every promise was kept."""
-    broken = [promise for promise in found if not promise.kept]
-    if broken:
+def require_passed(found: list[smoke_checks.SmokeCheck]) -> None:
+    """Raise LabError unless every smoke check passed."""
+    failed = [check for check in found if not check.passed]
+    if failed:
         raise LabError(
-            f"{len(broken)} of {len(found)} promises of the deployment are broken: "
-            + "; ".join(f"{promise.name} ({promise.seen})" for promise in broken),
+            f"{len(failed)} of {len(found)} smoke checks of the deployment failed: "
+            + "; ".join(f"{check.name} ({check.seen})" for check in failed),
             "Start afresh: make down up deploy-local",
         )
 

@@ -1,4 +1,4 @@
-"""What a deployment promises, probed one by one: CloudFormation can report success for nothing."""
+"""Smoke checks of a deployment, one by one: CloudFormation can report success for nothing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Promise:
-    """One promise and what was seen when it was probed."""
+class SmokeCheck:
+    """One smoke check and what was seen when it was probed."""
 
     name: str
-    kept: bool
+    passed: bool
     seen: str
 
 
-def probe(aws: Aws, stack: Stack) -> Iterator[Promise]:
-    """Probe every promise; an answer that is an error counts as a broken promise, not as a crash."""
+def probe(aws: Aws, stack: Stack) -> Iterator[SmokeCheck]:
+    """Run every smoke check; an answer that is an error counts as a failed check, not as a crash."""
     probes: dict[str, Callable[[Aws, Stack], tuple[bool, str]]] = {
         "API answers": _api_answers,
         "API guards redrive": _redrive_is_guarded,
@@ -44,12 +44,12 @@ def probe(aws: Aws, stack: Stack) -> Iterator[Promise]:
         "alarms exist": _alarms_exist,
         "dashboard exists": _dashboard_exists,
     }
-    for name, check in probes.items():
+    for name, probed in probes.items():
         try:
-            kept, seen = check(aws, stack)
+            passed, seen = probed(aws, stack)
         except (BotoCoreError, ClientError, httpx.HTTPError) as error:
-            kept, seen = False, str(error)
-        yield Promise(name, kept, seen)
+            passed, seen = False, str(error)
+        yield SmokeCheck(name, passed, seen)
 
 
 def _api_answers(_aws: Aws, stack: Stack) -> tuple[bool, str]:

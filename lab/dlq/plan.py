@@ -13,7 +13,7 @@ def checked(document: Mapping[str, Any]) -> Plan:
     try:
         return plan_from(document)
     except ProblemError as error:
-        wrong = "; ".join(f"{one.pointer[1:]} {one.reason}" for one in error.violations)
+        wrong = "; ".join(f"{violation.pointer[1:]} {violation.reason}" for violation in error.violations)
         raise LabError(f"The plan is not valid: {wrong}.", "See the command's --help.") from error
 
 

@@ -17,7 +17,7 @@ from functions.publish.message import OutgoingMessage
 from functions.publish.publisher import Publisher
 from functions.redrive.selection import error_category, error_type
 from functions.validate import violations
-from lab.dlq.look import Looker
+from lab.dlq.browser import DlqBrowser
 from lab.dlq.show import now_ms
 from lab.errors import LabError
 from lab.pipeline.observe import DISCARD_KIND, Pipeline
@@ -44,7 +44,7 @@ class Repaired:
 def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMessage:
     """The message with a new body: history and attributes as in a redrive, and who changed what in its lineage.
 
-    Raises LabError if the body is no valid order, or the order of another id: an accepted order must stay
+    Raises LabError if the body is not a valid order, or the order of another id: an accepted order must stay
     the one that was accepted.
     """
     try:
@@ -53,8 +53,8 @@ def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMess
         raise LabError(f"The new body is no JSON: {error}.", "Correct it and try again.") from error
     found = violations(order)
     if found:
-        wrong = "; ".join(f"{one.pointer or '(root)'} {one.reason}" for one in found[:5])
-        raise LabError(f"The new body is no valid order: {wrong}.", "Correct it and try again.")
+        wrong = "; ".join(f"{violation.pointer or '(root)'} {violation.reason}" for violation in found[:5])
+        raise LabError(f"The new body is not a valid order: {wrong}.", "Correct it and try again.")
     if envelope.order_id not in (None, order["orderId"]):
         raise LabError(
             f"The new body is of order {order['orderId']}, the dead letter of {envelope.order_id}.",
@@ -69,7 +69,7 @@ def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMess
     return resurrected(envelope, 0, body=codec.dumps(order), key=_key(envelope, order), edit=edit)
 
 
-def send_repaired(pipeline: Pipeline, looker: Looker, envelope: Envelope, body: str) -> Repaired:
+def send_repaired(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, body: str) -> Repaired:
     """Send the repaired message, then delete the dead letter. Raises LabError if SQS refuses either."""
     message = repaired(envelope, body, at=now_ms(), by=getpass.getuser())
     sqs = pipeline.aws.client("sqs")
@@ -77,11 +77,11 @@ def send_repaired(pipeline: Pipeline, looker: Looker, envelope: Envelope, body: 
     if not delivery.sent:
         fix = "make the body smaller" if delivery.senders_fault else "try again"
         raise LabError(f"SQS did not take the message: {delivery.reason}.", f"Nothing was changed; {fix}.")
-    looker.delete(envelope)
+    browser.delete(envelope)
     return Repaired(codec.loads(message.body)["orderId"], delivery.message_id, envelope.message_id)
 
 
-def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str) -> dict[str, Any]:
+def discard(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, reason: str) -> dict[str, Any]:
     """Write the audit row, then delete the dead letter. Returns the row.
 
     The row keeps the body, so that a discarded order can be submitted again. A crash in between leaves both;
@@ -117,7 +117,7 @@ def discard(pipeline: Pipeline, looker: Looker, envelope: Envelope, reason: str)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
             raise
-    looker.delete(envelope)
+    browser.delete(envelope)
     return row
 
 

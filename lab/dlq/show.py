@@ -48,17 +48,21 @@ def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
     for name in ("age s", "receives", "redrives"):
         table.add_column(name, justify="right")
     now = now_ms()
-    for one in envelopes:
-        attributed = is_attributed(one)
-        cause = error_type(one) if attributed else joined(styled("inferred:", "italic"), f" {_inferred(one)}")
+    for envelope in envelopes:
+        attributed = is_attributed(envelope)
+        cause = (
+            error_type(envelope)
+            if attributed
+            else joined(styled("inferred:", "italic"), f" {_inferred(envelope)}")
+        )
         table.add_row(
-            one.message_id[:ID_LENGTH],
-            one.order_id or "-",
-            error_category(one),
+            envelope.message_id[:ID_LENGTH],
+            envelope.order_id or "-",
+            error_category(envelope),
             cause,
-            f"{'' if attributed else '<= '}{age_seconds(one, now)}",
-            str(one.receive_count),
-            str(one.redrive_count),
+            f"{'' if attributed else '<= '}{age_seconds(envelope, now)}",
+            str(envelope.receive_count),
+            str(envelope.redrive_count),
         )
     return table
 

@@ -22,7 +22,7 @@ FORBIDDEN = (errno.EACCES, errno.EPERM)
 
 
 def require_room(*folders: Path, needed: int = NEEDED_BYTES) -> None:
-    """Raise LabError unless each folder, or what it will be made in, can be written to and has so many bytes free."""
+    """Raise LabError unless each folder, or what it will be made in, can be written to and has `needed` bytes free."""
     for folder in folders:
         place = next(place for place in (folder, *folder.parents) if place.exists())
         try:

@@ -1,9 +1,9 @@
-"""Faults by name: what a scenario puts in force for an act."""
+"""Faults by name: what a scenario puts in force for a phase."""
 
 from typing import TYPE_CHECKING
 
 from lab.faults import event_bus as bus
-from lab.faults import runtime_settings as knobs
+from lab.faults import runtime_settings
 from lab.faults.changes import Change
 from lab.pipeline.observe import Pipeline
 
@@ -18,13 +18,15 @@ _FRONTS: list[bus.PartlyDeafBus] = []
 
 def failure_mode(mode: str) -> Change:
     """A failure mode of the functions, see functions/common/failure_modes.py."""
-    return Change(knobs.FAILURE_MODE, lambda _now, _pipeline: mode, f"failure mode {mode}")
+    return Change(runtime_settings.FAILURE_MODE, lambda _now, _pipeline: mode, f"failure mode {mode}")
 
 
 def worker_environment(**variables: str) -> Change:
     """Environment variables of the worker, beside those it has."""
     meaning = ", ".join(f"{name}={value}" for name, value in variables.items())
-    return Change(knobs.WORKER_ENVIRONMENT, lambda now, _pipeline: now | variables, f"worker with {meaning}")
+    return Change(
+        runtime_settings.WORKER_ENVIRONMENT, lambda now, _pipeline: now | variables, f"worker with {meaning}"
+    )
 
 
 def can_pause(run: "Experiment") -> str | None:
@@ -35,34 +37,40 @@ def can_pause(run: "Experiment") -> str | None:
 
 def worker_timeout(seconds: int) -> Change:
     """The time after which Lambda kills an invocation of the worker."""
-    return Change(knobs.WORKER_TIMEOUT, lambda _now, _pipeline: seconds, f"worker killed after {seconds} s")
+    return Change(
+        runtime_settings.WORKER_TIMEOUT, lambda _now, _pipeline: seconds, f"worker killed after {seconds} s"
+    )
 
 
 def worker_concurrency(reserved: int) -> Change:
     """How many invocations of the worker may run at once; 0 throttles all."""
     return Change(
-        knobs.WORKER_CONCURRENCY, lambda _now, _pipeline: reserved, f"{reserved} concurrent workers"
+        runtime_settings.WORKER_CONCURRENCY,
+        lambda _now, _pipeline: reserved,
+        f"{reserved} concurrent workers",
     )
 
 
 def silent_event_bus() -> Change:
     """The worker's event bus takes connections and never answers."""
     return Change(
-        knobs.WORKER_ENVIRONMENT,
+        runtime_settings.WORKER_ENVIRONMENT,
         lambda now, _pipeline: now | {BUS_ENDPOINT: bus.silent()},
         "an event bus that never answers",
     )
 
 
 def partly_deaf_event_bus(refusals: int) -> Change:
-    """The worker's event bus refuses every second event so many times."""
+    """The worker's event bus refuses every second event `refusals` times."""
 
     def pointed(now: dict[str, str], pipeline: Pipeline) -> dict[str, str]:
         front = bus.PartlyDeafBus(pipeline.aws.endpoint or "", refusals)
         _FRONTS.append(front)
         return now | {BUS_ENDPOINT: front.url}
 
-    return Change(knobs.WORKER_ENVIRONMENT, pointed, f"every second event refused {refusals} time(s)")
+    return Change(
+        runtime_settings.WORKER_ENVIRONMENT, pointed, f"every second event refused {refusals} time(s)"
+    )
 
 
 def entries_refused(_run: object) -> int:

@@ -1,6 +1,6 @@
 """Changes to the deployed pipeline that are certain to be undone.
 
-What a knob said before is recorded in Parameter Store before it is turned, with the time after which the change
+What a setting said before is recorded in Parameter Store before it is changed, with the time after which the change
 has outlived its maker. Whoever made it undoes it; if that process was killed, the next command of the lab does.
 """
 
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.common.interrupts import undoing
 from lab.errors import LabError
-from lab.faults.runtime_settings import Knob, knob_of
+from lab.faults.runtime_settings import RuntimeSetting, setting_of
 from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
@@ -34,18 +34,18 @@ def _quietly(_line: str) -> None:
 
 @dataclass(frozen=True)
 class Change:
-    """A knob and what it is to say, given what it says now and the pipeline it belongs to."""
+    """A runtime setting and what it is to say, given what it says now and the pipeline it belongs to."""
 
-    knob: Knob
+    setting: RuntimeSetting
     turned: Callable[[Any, Pipeline], Any]
     meaning: str
 
 
 @dataclass(frozen=True)
-class Standing:
+class ActiveChange:
     """A change that has not been undone. `expires_at` is epoch seconds; None stands until undone by name."""
 
-    knob: str
+    setting: str
     before: Any
     why: str
     expires_at: float | None
@@ -54,7 +54,9 @@ class Standing:
     def told(self) -> str:
         """What a person is told of it: nothing, if it is to be found out."""
         hidden = self.why == HIDDEN
-        return "something broken on purpose (lab repair)" if hidden else f"{self.knob} changed by {self.why}"
+        return (
+            "something broken on purpose (lab repair)" if hidden else f"{self.setting} changed by {self.why}"
+        )
 
     def expired(self, now: float) -> bool:
         """Whether its maker must have undone it by now."""
@@ -71,93 +73,93 @@ class Changes:
         self._path = f"/ingestion/{pipeline.stack.env_name}/lab/changes"
 
     def make(self, change: Change, *, why: str, seconds: float | None) -> None:
-        """Turn a knob. Of several changes of one knob the first one's `before` is what undoing restores."""
-        knob, now = change.knob, change.knob.read(self._pipeline)
+        """Change a setting. Of several changes of one setting the first one's `before` is what undoing restores."""
+        setting, now = change.setting, change.setting.read(self._pipeline)
         turned = change.turned(now, self._pipeline)
-        first = next((standing for standing in self.standing() if standing.knob == knob.name), None)
+        first = next((active for active in self.active() if active.setting == setting.name), None)
         record = {
             "before": _before(now, turned, first),
             "why": why,
             "expiresAt": None if seconds is None else self._clock() + seconds,
         }
         self._ssm.put_parameter(
-            Name=f"{self._path}/{knob.name}", Value=json.dumps(record), Type="String", Overwrite=True
+            Name=f"{self._path}/{setting.name}", Value=json.dumps(record), Type="String", Overwrite=True
         )
-        knob.write(self._pipeline, turned)
+        setting.write(self._pipeline, turned)
 
     @contextmanager
     def temporarily(self, change: Change, *, why: str, seconds: float) -> Generator[None]:
-        """Turn a knob for a `with` block, which takes no longer than so many seconds. Raises LabError as `undo`."""
-        with undoing(lambda: self.undo(change.knob.name)):
+        """Change a setting for a `with` block, which takes no longer than `seconds`. Raises LabError as `undo`."""
+        with undoing(lambda: self.undo(change.setting.name)):
             self.make(change, why=why, seconds=seconds)
             yield
 
-    def undo(self, knob: str) -> bool:
-        """Write back what the knob said before; False if nothing was changed. Raises LabError as `undo_all`."""
+    def undo(self, setting: str) -> bool:
+        """Write back what the setting said before; False if nothing was changed. Raises LabError as `undo_all`."""
         try:
-            found = [standing for standing in self.standing() if standing.knob == knob]
+            found = [active for active in self.active() if active.setting == setting]
         except (BotoCoreError, ClientError) as error:
-            raise LabError(f"Not undone: what was changed of {knob} ({error}).", MEND) from error
+            raise LabError(f"Not undone: what was changed of {setting} ({error}).", MEND) from error
         self.undo_all(found)
         return bool(found)
 
     def undo_all(
-        self, changed: Iterable[Standing], say: Callable[[str], None] = _quietly, how: str = "undone"
+        self, changed: Iterable[ActiveChange], say: Callable[[str], None] = _quietly, how: str = "undone"
     ) -> None:
         """Undo changes, each of them although another cannot be, and say which.
 
         Raises LabError with those that are left: their records stay until somebody has undone them.
         """
         left: list[str] = []
-        for standing in changed:
+        for active in changed:
             try:
-                self._put_back(standing)
-                self.forget(standing.knob)
+                self._put_back(active)
+                self.forget(active.setting)
             except (LabError, BotoCoreError, ClientError) as error:
-                left.append(f"{standing.told} ({error})")
+                left.append(f"{active.told} ({error})")
             else:
-                say(f"{how}: {standing.told}")
+                say(f"{how}: {active.told}")
         if left:
             raise LabError(f"Not undone: {'; '.join(left)}.", MEND)
 
-    def _put_back(self, standing: Standing) -> None:
-        """Turn a knob back, if what it belongs to still exists."""
-        knob, before = knob_of(standing.knob), standing.before
+    def _put_back(self, active: ActiveChange) -> None:
+        """Write a setting back, if what it belongs to still exists."""
+        setting, before = setting_of(active.setting), active.before
         try:
             if _are_variables(before):
                 # Those that the change did not touch stay: a deployment may have set them since.
-                variables: dict[str, Any] = knob.read(self._pipeline) | before
+                variables: dict[str, Any] = setting.read(self._pipeline) | before
                 before = {name: value for name, value in variables.items() if value is not None}
-            knob.write(self._pipeline, before)
+            setting.write(self._pipeline, before)
         except ClientError as error:
             if "ResourceNotFound" not in str(error):
                 raise
 
-    def forget(self, knob: str) -> None:
+    def forget(self, setting: str) -> None:
         """Drop the record of a change that somebody has put right, if it is still there."""
         try:
-            self._ssm.delete_parameter(Name=f"{self._path}/{knob}")
+            self._ssm.delete_parameter(Name=f"{self._path}/{setting}")
         except ClientError as error:
             if "ParameterNotFound" not in str(error):
                 raise
 
-    def standing(self) -> list[Standing]:
+    def active(self) -> list[ActiveChange]:
         """Everything that has been changed and not undone. Raises LabError for a record that cannot be read."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._path)
         return [
-            _standing(parameter.get("Name", ""), parameter.get("Value", "{}"))
+            _active_change(parameter.get("Name", ""), parameter.get("Value", "{}"))
             for page in pages
             for parameter in page["Parameters"]
         ]
 
-    def heal(self, say: Callable[[str], None] = _quietly) -> list[Standing]:
+    def heal(self, say: Callable[[str], None] = _quietly) -> list[ActiveChange]:
         """Undo what has outlived its maker, and say so. Returns what that was. Raises LabError as `undo_all`."""
-        expired = [standing for standing in self.standing() if standing.expired(self._clock())]
+        expired = [active for active in self.active() if active.expired(self._clock())]
         self.undo_all(expired, say, "undone, as its time was up")
         return expired
 
 
-def _before(now: Any, turned: Any, first: Standing | None) -> Any:
+def _before(now: Any, turned: Any, first: ActiveChange | None) -> Any:
     """What undoing restores: of variables those that a change touches, None for one that was not there."""
     if not _are_variables(turned):
         return first.before if first else now
@@ -171,11 +173,11 @@ def _are_variables(value: Any) -> TypeIs[dict[str, Any]]:
     return isinstance(value, dict)
 
 
-def _standing(name: str, text: str) -> Standing:
+def _active_change(name: str, text: str) -> ActiveChange:
     try:
         record = json.loads(text)
-        return Standing(name.rpartition("/")[2], record["before"], record["why"], record["expiresAt"])
+        return ActiveChange(name.rpartition("/")[2], record["before"], record["why"], record["expiresAt"])
     except (ValueError, TypeError, KeyError) as error:
         raise LabError(
-            f"The parameter {name} is no record of a change.", "Delete it, then run: make steady"
+            f"The parameter {name} is not a record of a change.", "Delete it, then run: make steady"
         ) from error

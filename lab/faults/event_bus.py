@@ -33,7 +33,7 @@ _KEPT_OPEN: list[socket.socket] = []
 class PartlyDeafBus:
     """A bus in front of the real one that refuses some entries of a call, with HTTP 200 as EventBridge does.
 
-    Every second new event is refused so many times before it may pass; `refused` counts refusals.
+    Every second new event is refused `refusals` times before it may pass; `refused` counts refusals.
     """
 
     def __init__(self, behind: str, refusals: int) -> None:

@@ -38,10 +38,10 @@ def heal(pipeline: Pipeline) -> None:
     changes = Changes(pipeline)
     try:
         changes.heal(tell)
-        for standing in changes.standing():
-            if standing.expires_at is not None:
-                until = time.strftime("%H:%M:%S", time.localtime(standing.expires_at))
-                tell(f"in force until {until}: {standing.told}")
+        for active in changes.active():
+            if active.expires_at is not None:
+                until = time.strftime("%H:%M:%S", time.localtime(active.expires_at))
+                tell(f"in force until {until}: {active.told}")
     except LabError as error:
         tell(f"{error.what} {error.fix}")
     except (BotoCoreError, ClientError) as error:

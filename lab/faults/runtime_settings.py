@@ -1,4 +1,4 @@
-"""Knobs: settings of the deployed pipeline that a fault or a misconfiguration turns.
+"""Runtime settings: what a fault or a misconfiguration changes of the deployed pipeline.
 
 Each is read and written through AWS APIs; what is read is JSON-able and can be written back.
 """
@@ -28,7 +28,7 @@ ENVIRONMENT_OF = "environment-of-"
 
 
 @dataclass(frozen=True)
-class Knob:
+class RuntimeSetting:
     """One setting. `write` returns once the pipeline works with the new value."""
 
     name: str
@@ -40,7 +40,7 @@ def _lambda(pipeline: Pipeline) -> "LambdaClient":
     return pipeline.aws.client("lambda")
 
 
-def _parameter(name: str, path: Callable[[Pipeline], str]) -> Knob:
+def _parameter(name: str, path: Callable[[Pipeline], str]) -> RuntimeSetting:
     """A failure mode parameter. Functions may use a value they have read for a known time: write waits it out."""
 
     def read(pipeline: Pipeline) -> Any:
@@ -52,7 +52,7 @@ def _parameter(name: str, path: Callable[[Pipeline], str]) -> Knob:
         ssm.put_parameter(Name=path(pipeline), Value=value, Overwrite=True)
         time.sleep(_mode_age_seconds(pipeline) + 0.1)
 
-    return Knob(name, read, write)
+    return RuntimeSetting(name, read, write)
 
 
 def _mode_age_seconds(pipeline: Pipeline) -> float:
@@ -65,22 +65,22 @@ def _environment(pipeline: Pipeline, function: str) -> dict[str, str]:
     return configuration.get("Environment", {}).get("Variables", {})
 
 
-def _environment_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
+def _environment_of(name: str, function: Callable[[Pipeline], str]) -> RuntimeSetting:
     def write(pipeline: Pipeline, value: Any) -> None:
         _lambda(pipeline).update_function_configuration(
             FunctionName=function(pipeline), Environment={"Variables": value}
         )
         wait_until_updated(_lambda(pipeline), function(pipeline))
 
-    return Knob(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
+    return RuntimeSetting(name, lambda pipeline: _environment(pipeline, function(pipeline)), write)
 
 
-def environment_of(function: str) -> Knob:
+def environment_of(function: str) -> RuntimeSetting:
     """The environment variables of any function."""
     return _environment_of(f"{ENVIRONMENT_OF}{function}", lambda _pipeline: function)
 
 
-def _concurrency_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
+def _concurrency_of(name: str, function: Callable[[Pipeline], str]) -> RuntimeSetting:
     """Reserved concurrency; None where nothing is reserved."""
 
     def read(pipeline: Pipeline) -> Any:
@@ -98,10 +98,10 @@ def _concurrency_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
                 FunctionName=function(pipeline), ReservedConcurrentExecutions=value
             )
 
-    return Knob(name, read, write)
+    return RuntimeSetting(name, read, write)
 
 
-def _timeout_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
+def _timeout_of(name: str, function: Callable[[Pipeline], str]) -> RuntimeSetting:
     def read(pipeline: Pipeline) -> Any:
         return _lambda(pipeline).get_function_configuration(FunctionName=function(pipeline)).get("Timeout")
 
@@ -109,7 +109,7 @@ def _timeout_of(name: str, function: Callable[[Pipeline], str]) -> Knob:
         _lambda(pipeline).update_function_configuration(FunctionName=function(pipeline), Timeout=value)
         wait_until_updated(_lambda(pipeline), function(pipeline))
 
-    return Knob(name, read, write)
+    return RuntimeSetting(name, read, write)
 
 
 def _mapping(pipeline: Pipeline) -> Any:
@@ -128,7 +128,7 @@ def _change_mapping(pipeline: Pipeline, **changes: Any) -> None:
     )
 
 
-def _queue_attribute(name: str, attribute: str) -> Knob:
+def _queue_attribute(name: str, attribute: str) -> RuntimeSetting:
     def read(pipeline: Pipeline) -> Any:
         sqs: SQSClient = pipeline.aws.client("sqs")
         attributes: Any = sqs.get_queue_attributes(
@@ -141,10 +141,10 @@ def _queue_attribute(name: str, attribute: str) -> Knob:
         changed: Any = {attribute: value}
         sqs.set_queue_attributes(QueueUrl=pipeline.stack.queue_url, Attributes=changed)
 
-    return Knob(name, read, write)
+    return RuntimeSetting(name, read, write)
 
 
-def _rule_state() -> Knob:
+def _rule_state() -> RuntimeSetting:
     def read(pipeline: Pipeline) -> Any:
         events: EventBridgeClient = pipeline.aws.client("events")
         stack = pipeline.stack
@@ -157,10 +157,10 @@ def _rule_state() -> Knob:
         change = events.enable_rule if value == "ENABLED" else events.disable_rule
         change(Name=stack.order_events_rule_name, EventBusName=stack.event_bus_name)
 
-    return Knob("order-events-rule", read, write)
+    return RuntimeSetting("order-events-rule", read, write)
 
 
-def _alarm_actions(alarm: AlarmName) -> Knob:
+def _alarm_actions(alarm: AlarmName) -> RuntimeSetting:
     def full_name(pipeline: Pipeline) -> str:
         return pipeline.stack.alarm(alarm)
 
@@ -174,10 +174,10 @@ def _alarm_actions(alarm: AlarmName) -> Knob:
         change = cloudwatch.enable_alarm_actions if value else cloudwatch.disable_alarm_actions
         change(AlarmNames=[full_name(pipeline)])
 
-    return Knob("dlq-alarm-actions", read, write)
+    return RuntimeSetting("dlq-alarm-actions", read, write)
 
 
-def _filter_pattern(metric: str) -> Knob:
+def _filter_pattern(metric: str) -> RuntimeSetting:
     """The pattern by which one log metric of the worker counts."""
 
     def described(pipeline: Pipeline) -> Any:
@@ -197,7 +197,9 @@ def _filter_pattern(metric: str) -> Knob:
             metricTransformations=found["metricTransformations"],
         )
 
-    return Knob("dead-letter-metric-filter", lambda pipeline: described(pipeline).get("filterPattern"), write)
+    return RuntimeSetting(
+        "dead-letter-metric-filter", lambda pipeline: described(pipeline).get("filterPattern"), write
+    )
 
 
 FAILURE_MODE = _parameter("failure-mode", lambda pipeline: pipeline.stack.failure_mode_parameter)
@@ -215,7 +217,7 @@ INGEST_CONCURRENCY = _concurrency_of(
     "ingest-concurrency", lambda pipeline: pipeline.stack.ingest_function_name
 )
 WORKER_TIMEOUT = _timeout_of("worker-timeout", lambda pipeline: pipeline.stack.worker_function_name)
-MAPPING_ENABLED = Knob(
+MAPPING_ENABLED = RuntimeSetting(
     "mapping-enabled",
     lambda pipeline: _mapping(pipeline).get("State") not in ("Disabled", "Disabling"),
     lambda pipeline, value: _change_mapping(pipeline, Enabled=value),
@@ -226,9 +228,9 @@ ORDER_EVENTS_RULE = _rule_state()
 DLQ_ALARM_ACTIONS = _alarm_actions("critical-dlq-depth")
 DEAD_LETTER_FILTER = _filter_pattern("OrdersDeadLettered")
 
-KNOBS = {
-    knob.name: knob
-    for knob in (
+RUNTIME_SETTINGS = {
+    setting.name: setting
+    for setting in (
         FAILURE_MODE,
         PLAIN_FAILURE_MODE,
         WORKER_ENVIRONMENT,
@@ -246,10 +248,10 @@ KNOBS = {
 }
 
 
-def knob_of(name: str) -> Knob:
-    """The knob of that name. Raises LabError where there is none: a record of it comes from another version."""
-    if name in KNOBS:
-        return KNOBS[name]
+def setting_of(name: str) -> RuntimeSetting:
+    """The setting of that name. Raises LabError where there is none: a record of it comes from another version."""
+    if name in RUNTIME_SETTINGS:
+        return RUNTIME_SETTINGS[name]
     if name.startswith(ENVIRONMENT_OF):
         return environment_of(name.removeprefix(ENVIRONMENT_OF))
-    raise LabError(f"There is no knob {name}.", "Use the version of the lab that has turned it.")
+    raise LabError(f"There is no runtime setting {name}.", "Use the version of the lab that has changed it.")

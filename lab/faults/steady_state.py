@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lab.common.interrupts import undeterred
 from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.faults import runtime_settings as knobs
+from lab.faults import runtime_settings
 from lab.faults.changes import MEND, Changes
 from lab.pipeline.circuits import CACHE_SECONDS, circuit_states, forget_circuits
 from lab.pipeline.observe import Pipeline
@@ -42,10 +42,10 @@ def _lasting(pipeline: Pipeline) -> list[str]:
     if (mode := pipeline.failure_mode()) != "none":
         found.append(f"failure mode {mode}")
     found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
-    found += [one.told for one in Changes(pipeline).standing()]
+    found += [change.told for change in Changes(pipeline).active()]
     if pipeline.reminders().total:
         found.append("a reminder to resume the event source mapping is due")
-    if not knobs.MAPPING_ENABLED.read(pipeline):
+    if not runtime_settings.MAPPING_ENABLED.read(pipeline):
         found.append("the event source mapping is disabled")
     return found
 
@@ -77,10 +77,10 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
 
 def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     changes = Changes(pipeline)
-    changes.undo_all(changes.standing(), say)
+    changes.undo_all(changes.active(), say)
     if pipeline.failure_mode() != "none":
         say("failure mode none")
-        knobs.FAILURE_MODE.write(pipeline, "none")
+        runtime_settings.FAILURE_MODE.write(pipeline, "none")
     if pipeline.reminders().total:  # purged, it might leave the mapping paused for good
         say("waiting for the valve to resume the event source mapping")
         wait_for(
@@ -89,9 +89,9 @@ def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
             lambda n: n == 0,
             within=VALVE_SECONDS,
         )
-    if not knobs.MAPPING_ENABLED.read(pipeline):
+    if not runtime_settings.MAPPING_ENABLED.read(pipeline):
         say("event source mapping enabled")
-        knobs.MAPPING_ENABLED.write(pipeline, True)
+        runtime_settings.MAPPING_ENABLED.write(pipeline, True)
     sqs: SQSClient = pipeline.aws.client("sqs")
     for name, url, depth in (
         ("queue", pipeline.stack.queue_url, pipeline.queue),

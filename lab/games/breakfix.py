@@ -12,8 +12,8 @@ from typing import Any
 
 from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.faults import runtime_settings as knobs
-from lab.faults.changes import HIDDEN, Change, Changes, Standing
+from lab.faults import runtime_settings
+from lab.faults.changes import HIDDEN, ActiveChange, Change, Changes
 from lab.pipeline.api import Accepted, Api
 from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.metrics import LOG_NAMESPACE, Metric, Sums
@@ -34,25 +34,25 @@ class Puzzle:
     revealed: str
 
 
-def _to(knob: knobs.Knob, value: Any) -> Change:
-    return Change(knob, lambda _now, _pipeline: value, "hidden")
+def _to(setting: runtime_settings.RuntimeSetting, value: Any) -> Change:
+    return Change(setting, lambda _now, _pipeline: value, "hidden")
 
 
-def _with(knob: knobs.Knob, **variables: str) -> Change:
-    return Change(knob, lambda now, _pipeline: now | variables, "hidden")
+def _with(setting: runtime_settings.RuntimeSetting, **variables: str) -> Change:
+    return Change(setting, lambda now, _pipeline: now | variables, "hidden")
 
 
 PUZZLES = (
     Puzzle(
         "mapping-off",
-        _to(knobs.MAPPING_ENABLED, value=False),
+        _to(runtime_settings.MAPPING_ENABLED, value=False),
         ("Orders are accepted. Where do they wait?", "Who takes messages from the queue, and does it?"),
         "The worker's event source mapping is disabled. Enable it (UpdateEventSourceMapping, Enabled=true).",
     ),
     Puzzle(
         "impatient-queue",
         Change(
-            knobs.QUEUE_REDRIVE_POLICY,
+            runtime_settings.QUEUE_REDRIVE_POLICY,
             lambda now, _pipeline: json.dumps(json.loads(now) | {"maxReceiveCount": 1}),
             "hidden",
         ),
@@ -61,7 +61,7 @@ PUZZLES = (
     ),
     Puzzle(
         "late-delivery",
-        _to(knobs.QUEUE_DELAY, value="900"),
+        _to(runtime_settings.QUEUE_DELAY, value="900"),
         (
             "Orders are accepted and the queue seems empty. What else can a message be but visible?",
             "Compare ApproximateNumberOfMessagesDelayed with what it usually is.",
@@ -70,19 +70,19 @@ PUZZLES = (
     ),
     Puzzle(
         "deaf-rule",
-        _to(knobs.ORDER_EVENTS_RULE, value="DISABLED"),
+        _to(runtime_settings.ORDER_EVENTS_RULE, value="DISABLED"),
         ("Orders are processed. Who learns of it?", "Follow one event from the bus to the topic."),
         "The rule from the event bus to the SNS topic is disabled. Enable it (EnableRule).",
     ),
     Puzzle(
         "mute-alarm",
-        _to(knobs.DLQ_ALARM_ACTIONS, value=False),
+        _to(runtime_settings.DLQ_ALARM_ACTIONS, value=False),
         ("Poison an order. Does the alarm ring, and does anybody hear it?", "What may an alarm do on ALARM?"),
         "The DLQ alarm's actions are disabled. Enable them (EnableAlarmActions).",
     ),
     Puzzle(
         "blind-metric",
-        _to(knobs.DEAD_LETTER_FILTER, value='{ $.event = "order.deadlettered" }'),
+        _to(runtime_settings.DEAD_LETTER_FILTER, value='{ $.event = "order.deadlettered" }'),
         (
             "Compare what the DLQ holds with what the metrics counted.",
             "What does the log line say, to the letter?",
@@ -92,20 +92,22 @@ PUZZLES = (
     Puzzle(
         "circular-redrive",
         Change(
-            knobs.REDRIVE_ENVIRONMENT, lambda now, _pipeline: now | {"QUEUE_URL": now["DLQ_URL"]}, "hidden"
+            runtime_settings.REDRIVE_ENVIRONMENT,
+            lambda now, _pipeline: now | {"QUEUE_URL": now["DLQ_URL"]},
+            "hidden",
         ),
         ("A redrive succeeds. Where are its messages now?", "Where does the redrive function send to?"),
         "The redrive function's QUEUE_URL is the DLQ's. Set it to the queue's.",
     ),
     Puzzle(
         "closed-door",
-        _to(knobs.INGEST_CONCURRENCY, value=0),
+        _to(runtime_settings.INGEST_CONCURRENCY, value=0),
         ("What does the API answer?", "How many ingest functions may run at once?"),
         "The ingest function's reserved concurrency is 0. Delete the reservation.",
     ),
     Puzzle(
         "hurried-worker",
-        _to(knobs.WORKER_TIMEOUT, value=1),
+        _to(runtime_settings.WORKER_TIMEOUT, value=1),
         (
             "Orders are received again and again. What do the worker's logs say of why?",
             "How long may the worker run, and how much of that does it keep for settling a batch?",
@@ -114,7 +116,7 @@ PUZZLES = (
     ),
     Puzzle(
         "second-parameter",
-        _to(knobs.PLAIN_FAILURE_MODE, value="slow_downstream"),
+        _to(runtime_settings.PLAIN_FAILURE_MODE, value="slow_downstream"),
         (
             "`lab status` says that no failure mode is in force. Do the functions' logs agree?",
             "Which parameters do the functions read? See their environment.",
@@ -124,26 +126,26 @@ PUZZLES = (
     ),
     Puzzle(
         "lost-table",
-        _with(knobs.WORKER_ENVIRONMENT, ORDERS_TABLE="ingestion-orders"),
+        _with(runtime_settings.WORKER_ENVIRONMENT, ORDERS_TABLE="ingestion-orders"),
         ("What category do the failures have?", "Which table does the worker write to?"),
         "The worker's ORDERS_TABLE names a table that does not exist. Set it to the orders table.",
     ),
 )
 
 
-def puzzle_of(knob: str) -> Puzzle:
-    """The puzzle that turned a knob."""
-    return next(puzzle for puzzle in PUZZLES if puzzle.change.knob.name == knob)
+def puzzle_of(setting: str) -> Puzzle:
+    """The puzzle that changed a setting."""
+    return next(puzzle for puzzle in PUZZLES if puzzle.change.setting.name == setting)
 
 
-def standing(pipeline: Pipeline) -> Standing | None:
+def active(pipeline: Pipeline) -> ActiveChange | None:
     """The puzzle in force, if there is one."""
-    return next((one for one in Changes(pipeline).standing() if one.why == HIDDEN), None)
+    return next((change for change in Changes(pipeline).active() if change.why == HIDDEN), None)
 
 
 def break_it(pipeline: Pipeline, seed: int | None) -> None:
     """Put one puzzle in force. Raises LabError if there is one already."""
-    if standing(pipeline):
+    if active(pipeline):
         raise LabError("Something is broken already.", "Find it (lab hint, lab check) or give up: lab repair")
     puzzle = random.Random(seed).choice(PUZZLES)  # noqa: S311  a game
     Changes(pipeline).make(puzzle.change, why=HIDDEN, seconds=None)
@@ -151,10 +153,10 @@ def break_it(pipeline: Pipeline, seed: int | None) -> None:
 
 def require_broken(pipeline: Pipeline) -> Puzzle:
     """The puzzle in force. Raises LabError if nothing is broken."""
-    found = standing(pipeline)
+    found = active(pipeline)
     if found is None:
         raise LabError("Nothing is broken.", "Run: lab break")
-    return puzzle_of(found.knob)
+    return puzzle_of(found.setting)
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ class Check:
         return "arrived"
 
     def _survives(self) -> str:
-        slow = _to(knobs.FAILURE_MODE, value="slow_downstream")
+        slow = _to(runtime_settings.FAILURE_MODE, value="slow_downstream")
         with self._changes.temporarily(slow, why="lab check", seconds=60):
             sent = self._submit()
             wait_for(
@@ -237,12 +239,14 @@ class Check:
         return "processed once the dependency was back"
 
     def _dies(self) -> str:
-        poison = _to(knobs.FAILURE_MODE, value="poison_payload")
+        poison = _to(runtime_settings.FAILURE_MODE, value="poison_payload")
         with self._changes.temporarily(poison, why="lab check", seconds=60):
             self._dead = self._submit()
             causes = wait_for(
                 "one dead letter with its cause",
-                lambda: [one.attributes.get("errorCategory") for one in dead_letters(self._pipeline)],
+                lambda: [
+                    envelope.attributes.get("errorCategory") for envelope in dead_letters(self._pipeline)
+                ],
                 lambda found: found == ["VALIDATION"],
                 within=PATIENCE_SECONDS,
             )

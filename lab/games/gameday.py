@@ -54,7 +54,7 @@ class GameDay:
     hints: tuple[str, ...]
 
     def faster(self, factor: float) -> "GameDay":
-        """The same incident on a clock that runs so many times as fast."""
+        """The same incident on a clock that runs `factor` times as fast."""
         injects = tuple(replace(inject, at=inject.at / factor) for inject in self.injects)
         return replace(self, seconds=self.seconds / factor, injects=injects)
 
@@ -152,7 +152,7 @@ class Game:
     def undo(self) -> None:
         """End every change of the game."""
         changes = Changes(self.pipeline)
-        changes.undo_all(changes.standing())
+        changes.undo_all(changes.active())
 
     def send(self) -> None:
         """Traffic at the rate of the moment until the game is over."""
@@ -263,7 +263,7 @@ def score(game: Game) -> ScoreCard:
     if began is not None and over is not None:
         game.timeline.spans.append(Span(game.day.injects[0].told, began, over))
     rang = [s.at for s in samples if began is not None and s.at >= began and "ALARM" in s.alarms.values()]
-    sent = [*(one.order_id for one in game.accepted), *game.strange]
+    sent = [*(order.order_id for order in game.accepted), *game.strange]
     return ScoreCard(
         alarm_after=rang[0] - began if rang and began is not None else None,
         declared_after=game.declared_at - began

@@ -15,7 +15,7 @@ PACKAGINGS = ("host", "docker", "docker-process")
 HEAD = """# Parity
 
 What this lab relies on, asked of each packaging of the engine, beside what AWS documents. Made by `lab probe --write`
-from the answers themselves: run it on each packaging to measure anew. Where an answer is not AWS's, what depends on
+from the answers themselves: run it on each packaging to measure again. Where an answer is not AWS's, what depends on
 it cannot be shown on that packaging.
 
 - `host`: LocalStack 4.14.0 on this machine, functions as processes, DynamoDB on moto
@@ -38,7 +38,7 @@ def differences(packaging: str) -> dict[str, str]:
 
 
 def remember(packaging: str, image: str, date: str, answers: Sequence[Answer]) -> Path:
-    """Store one packaging's answers and write the page anew. Returns the page's path.
+    """Store one packaging's answers and write the page again. Returns the page's path.
 
     What this engine cannot be asked for keeps its last answer: with and without LAB_IAM=enforce there are two engines.
     """

@@ -43,7 +43,7 @@ class Workbench:
         return f"lab-probe-{uuid.uuid4().hex[:10]}"
 
     def afterwards(self, undo: Callable[..., Any], **parameters: Any) -> None:
-        """Call something when the probe is over, in reverse order; what is gone already is no error."""
+        """Call something when the probe is over, in reverse order; what is gone already is not an error."""
 
         def quietly() -> None:
             with suppress(ClientError):

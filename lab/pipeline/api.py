@@ -121,5 +121,5 @@ def _explained(answer: httpx.Response) -> str:
     if not isinstance(document, dict) or "detail" not in document:
         return answer.text[:300]
     problem = cast(dict[str, Any], document)
-    wrong = [f"{one['pointer']} {one['reason']}" for one in problem.get("violations", [])]
+    wrong = [f"{violation['pointer']} {violation['reason']}" for violation in problem.get("violations", [])]
     return " ".join([problem["detail"], *wrong])

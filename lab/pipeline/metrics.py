@@ -34,7 +34,7 @@ def emitted(stack: Stack, name: str, service: str) -> Metric:
 
 @dataclass(frozen=True)
 class Query:
-    """A statistic of a metric by periods of so many seconds, such as `Sum`, `Maximum` or `p95`.
+    """A statistic of a metric by periods of `period` seconds, such as `Sum`, `Maximum` or `p95`.
 
     AWS keeps whole minutes of most metrics; the engine takes shorter periods for all of them.
     """

@@ -1,4 +1,4 @@
-"""The vitals of a deployed pipeline: one typed reading, and a monitor that takes one every few seconds.
+"""The signals of a deployed pipeline: one typed reading, and a monitor that takes one every few seconds.
 
 A reading is five AWS API calls side by side, whatever the traffic: GetQueueAttributes of both queues, GetMetricData,
 DescribeAlarms and a Scan of the few circuits. Nothing in it grows with the number of orders.
@@ -57,7 +57,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Vitals:
+class Signals:
     """A pipeline at one moment.
 
     `at` is epoch seconds, `took` how long the engine needed to answer, `oldest_seconds` the age of the oldest
@@ -81,7 +81,7 @@ class Vitals:
 
 
 class Reader:
-    """Reads the vitals of one pipeline. Rates need an earlier reading: in the first one they are zero.
+    """Reads the signals of one pipeline. Rates need an earlier reading: in the first one they are zero.
 
     `period` is that of the percentiles, in seconds: AWS computes them for whole minutes, the engine for less.
     """
@@ -93,10 +93,10 @@ class Reader:
         self._period = period
         self._clock = clock
         self._cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
-        self._calls = ThreadPoolExecutor(4, thread_name_prefix="vitals")
+        self._calls = ThreadPoolExecutor(4, thread_name_prefix="signals")
         self._counters = Counters()
 
-    def read(self) -> Vitals:
+    def read(self) -> Signals:
         """Ask for everything, side by side. Raises botocore's errors where the engine does not answer."""
         at = self._clock()
         queue = self._calls.submit(self._pipeline.queue)
@@ -107,7 +107,7 @@ class Reader:
         since = at - at % PERIOD_SECONDS - LATE_PERIODS * PERIOD_SECONDS
         metrics = values(self._cloudwatch, counts | measures, since, at + PERIOD_SECONDS)
         self._counters.see(at, {name: metrics[name] for name in counts}, since)
-        return Vitals(
+        return Signals(
             at=at,
             queue=queue.result(),
             dlq=dlq.result(),
@@ -180,9 +180,9 @@ class Monitor:
         self._reader = reader
         self._every = every
         self._beside = beside
-        self._readings: deque[tuple[Vitals, Mapping[str, Any]]] = deque(maxlen=keep)
+        self._readings: deque[tuple[Signals, Mapping[str, Any]]] = deque(maxlen=keep)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="signals", daemon=True)
         self.missed = 0
 
     def __enter__(self) -> Self:
@@ -195,11 +195,11 @@ class Monitor:
         self._reader.close()
 
     @property
-    def latest(self) -> Vitals | None:
+    def latest(self) -> Signals | None:
         """The last reading; None before there is one."""
         return self._readings[-1][0] if self._readings else None
 
-    def since(self, at: float) -> list[Vitals]:
+    def since(self, at: float) -> list[Signals]:
         """The readings that are kept and younger than `at` (epoch seconds), oldest first."""
         return [reading for reading, _ in list(self._readings) if reading.at > at]
 

@@ -48,7 +48,7 @@ def _code(text: str) -> Markup:
 
 
 def write_index(reports: Path) -> Path:
-    """Write the index anew from what the folders hold; returns its path."""
+    """Write the index from what the folders hold; returns its path."""
     page = reports / INDEX
     text = templates().get_template("index.html.j2").render(lines=lines(reports))
     page.write_text(text, encoding="utf-8")
@@ -78,4 +78,4 @@ def _line(folder: Path) -> Line | None:
             not_provable=verdicts.count("not provable here"),
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # a folder that is no report of this version
+        return None  # a folder that is not a report of this version

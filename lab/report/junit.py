@@ -20,18 +20,18 @@ def junit(run: Run) -> bytes:
         skipped=str(run.count(Verdict.NOT_PROVABLE)),
         time=f"{run.seconds:.1f}",
     )
-    for finding in run.findings:
+    for result in run.findings:
         case = SubElement(
             suite,
             "testcase",
-            classname=shown(f"{run.name}.{finding.act}"),
-            name=shown(finding.name),
-            time=f"{finding.seconds:.1f}",
+            classname=shown(f"{run.name}.{result.act}"),
+            name=shown(result.name),
+            time=f"{result.seconds:.1f}",
         )
-        if finding.verdict is Verdict.REFUTED:
-            message = shown(f"predicted {finding.expected}, seen {finding.seen}")
-            SubElement(case, "failure", message=message).text = shown(f"read from: {finding.source}")
-        elif finding.verdict is Verdict.NOT_PROVABLE:
-            SubElement(case, "skipped", message=shown(finding.seen))
+        if result.verdict is Verdict.REFUTED:
+            message = shown(f"predicted {result.expected}, seen {result.seen}")
+            SubElement(case, "failure", message=message).text = shown(f"read from: {result.source}")
+        elif result.verdict is Verdict.NOT_PROVABLE:
+            SubElement(case, "skipped", message=shown(result.seen))
     indent(suite)
     return tostring(suite, encoding="utf-8", xml_declaration=True)

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Timeline
-from lab.scenario.model import Finding, Verdict
+from lab.scenario.model import Result, Verdict
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
-class ActFindings:
-    """What became of one act's predictions."""
+class PhaseResults:
+    """What became of one phase's predictions."""
 
     name: str
-    findings: list[Finding]
+    results: list[Result]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Run:
     timings: dict[str, str] = field(default_factory=dict[str, str])
     hypothesis: str = ""
     story: list[str] = field(default_factory=list[str])
-    findings: list[Finding] = field(default_factory=list[Finding])
+    findings: list[Result] = field(default_factory=list[Result])
     excerpts: list[Excerpt] = field(default_factory=list[Excerpt])
 
     @property
@@ -54,9 +54,11 @@ class Run:
         return self.count(Verdict.REFUTED) == 0 and self.ledger is not None and self.ledger.balanced
 
     @property
-    def acts(self) -> list[ActFindings]:
-        """The findings of each act, in the order in which they were played."""
-        return [ActFindings(name, list(group)) for name, group in groupby(self.findings, lambda one: one.act)]
+    def phases(self) -> list[PhaseResults]:
+        """The results of each phase, in the order in which they were played."""
+        return [
+            PhaseResults(name, list(group)) for name, group in groupby(self.findings, lambda one: one.act)
+        ]
 
     @property
     def seconds(self) -> float:
@@ -75,4 +77,4 @@ class Run:
 
     def count(self, verdict: Verdict) -> int:
         """How many predictions ended so."""
-        return sum(finding.verdict == verdict for finding in self.findings)
+        return sum(result.verdict == verdict for result in self.findings)

@@ -16,11 +16,11 @@ from lab.report import Run
 from lab.scenario import (
     Experiment,
     Prediction,
-    Reading,
+    Probe,
     Scenario,
     at_most,
     exactly,
-    read,
+    probes,
     recovery,
     steady,
     under,
@@ -62,13 +62,13 @@ def median_ms_alone(run: Experiment) -> float:
 DEMO = Scenario(
     title="Demo: poison, alarm, cure, redrive",
     hypothesis="What the worker cannot read waits in the DLQ, an alarm tells, and after the cure nothing is missing.",
-    acts=(
+    phases=(
         steady(
             good_orders,
-            Prediction("orders processed", read.processed(), exactly(HEALTHY)),
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY)),
             Prediction(
                 "POST to processed on an idle pipeline, p50 ms",
-                Reading("DynamoDB BatchGetItem of the orders, processedAt - acceptedAt", median_ms_alone),
+                Probe("DynamoDB BatchGetItem of the orders, processedAt - acceptedAt", median_ms_alone),
                 at_most(5000),
             ),
         ),
@@ -76,20 +76,20 @@ DEMO = Scenario(
             faults.failure_mode("poison_payload"),
             do=poisoned_orders,
             predict=(
-                Prediction("messages in the DLQ", read.dlq_depth(), exactly(POISONED)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(POISONED)),
                 Prediction(
-                    "cause of death", read.letters("errorType"), exactly({"SchemaViolation": POISONED})
+                    "cause of death", probes.letters("errorType"), exactly({"SchemaViolation": POISONED})
                 ),
-                Prediction("DLQ alarm", read.alarm(ALARM), exactly("ALARM"), within=60),
-                Prediction("its notification", read.notified(ALARM), exactly({"ALARM": 1})),
+                Prediction("DLQ alarm", probes.alarm(ALARM), exactly("ALARM"), within=60),
+                Prediction("its notification", probes.notified(ALARM), exactly({"ALARM": 1})),
             ),
         ),
         recovery(
             cure_and_redrive,
-            Prediction("orders processed", read.processed(), exactly(HEALTHY + POISONED + 1)),
-            Prediction("messages in the queue", read.queue_depth(), exactly(0)),
-            Prediction("messages in the DLQ", read.dlq_depth(), exactly(0)),
-            Prediction("DLQ alarm", read.alarm(ALARM), exactly("OK"), within=90),
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY + POISONED + 1)),
+            Prediction("messages in the queue", probes.queue_depth(), exactly(0)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
+            Prediction("DLQ alarm", probes.alarm(ALARM), exactly("OK"), within=90),
         ),
     ),
     alarms=(ALARM,),

@@ -68,19 +68,19 @@ class Experiment:
         return self._deadline - time.monotonic()
 
     def submit(self, count: int, *, label: str = "order", **fields: Any) -> list[Accepted]:
-        """POST so many orders, several at once; `fields` replace or add to those of every order."""
+        """POST `count` orders, several at once; `fields` replace or add to those of every order."""
         made = [order | fields for order in supply.orders(count, label=label)]
         with ThreadPoolExecutor(CLIENTS) as clients:
             return list(clients.map(self.post, made))
 
     def submit_batch(self, count: int, *, label: str = "order") -> list[Accepted]:
-        """POST so many orders in one request: they reach the queue together, and mostly the worker, too."""
+        """POST `count` orders in one request: they reach the queue together, and mostly the worker, too."""
         accepted = self.api.submit_batch(list(supply.orders(count, label=label)))
-        self.accepted |= {one.order_id: one for one in accepted}
+        self.accepted |= {order.order_id: order for order in accepted}
         return accepted
 
     def submit_at(self, per_second: float, count: int, *, label: str = "order") -> list[Accepted]:
-        """POST so many orders at a steady rate."""
+        """POST `count` orders at a steady rate."""
         if per_second > MAX_RATE:
             raise ValueError(f"{per_second}/s is more than {MAX_RATE}/s")
         start = time.monotonic()
@@ -126,7 +126,7 @@ class Experiment:
 
     def processed(self, sent: Iterable[Accepted] | None = None, within: float = 40) -> None:
         """Wait until these orders, or all, have their effect."""
-        wanted = {one.order_id for one in (self.accepted.values() if sent is None else sent)}
+        wanted = {order.order_id for order in (self.accepted.values() if sent is None else sent)}
         self.until(
             f"{len(wanted)} orders to be processed (still missing)",
             lambda: sorted(wanted - {effect.order_id for effect in self.pipeline.effects(wanted)}),
@@ -135,7 +135,7 @@ class Experiment:
         )
 
     def dead(self, count: int, within: float = 40) -> None:
-        """Wait until so many messages lie in the DLQ and the queue is empty."""
+        """Wait until `count` messages lie in the DLQ and the queue is empty."""
         self.until(
             f"{count} messages in the DLQ and none queued",
             lambda: (self.pipeline.dlq().visible, self.pipeline.queue().total),
@@ -183,7 +183,7 @@ class Experiment:
         )
 
     def hold(self, seconds: float) -> None:
-        """Let so much time pass: the length of an outage is part of the fault, not a wait for something."""
+        """Let `seconds` pass: the length of an outage is part of the fault, not a wait for something."""
         time.sleep(min(seconds, max(0.0, self.seconds_left)))
 
     def note(self, name: str, value: object) -> None:
@@ -200,14 +200,16 @@ class Experiment:
         return wait_for(what, look, done, within=min(within * self.pace, self.seconds_left, self.patience))
 
     def change(self, change: Change) -> None:
-        """Put a fault in force. It is undone with its act, at the end of the run, or when its time is up."""
-        self._made.append(change.knob.name)
+        """Put a fault in force. It is undone with its phase, at the end of the run, or when its time is up."""
+        self._made.append(change.setting.name)
         self._changes.make(change, why=f"scenario {self.name}", seconds=self.seconds)
 
     def undo(self) -> None:
         """Undo every change of this experiment. Raises LabError with those that could not be undone."""
         if self._made:
-            self._changes.undo_all([one for one in self._changes.standing() if one.knob in self._made])
+            self._changes.undo_all(
+                [change for change in self._changes.active() if change.setting in self._made]
+            )
             self._made.clear()
 
     def log_lines(self, **fields: Any) -> list[LogLine]:

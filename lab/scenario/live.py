@@ -12,7 +12,7 @@ from lab.common.output import Line, Terminal, styled
 from lab.faults.changes import Changes
 from lab.pipeline.circuits import circuit_states
 from lab.scenario.experiment import Experiment
-from lab.scenario.model import Finding, Verdict
+from lab.scenario.model import Result, Verdict
 
 MARKS = {
     Verdict.PROVED: styled("proved", "green"),
@@ -23,9 +23,9 @@ REFRESHES_A_SECOND = 2
 
 
 class View:
-    """Draws one run anew at every refresh."""
+    """Draws one run again at every refresh."""
 
-    def __init__(self, experiment: Experiment, findings: list[Finding]) -> None:
+    def __init__(self, experiment: Experiment, findings: list[Result]) -> None:
         self._experiment = experiment
         self._findings = findings
 
@@ -60,27 +60,34 @@ class View:
                 for name, state in circuit_states(self._experiment.pipeline).items()
                 if state != "CLOSED"
             ]
-            changes = [standing.knob for standing in Changes(self._experiment.pipeline).standing()]
+            changes = [active.setting for active in Changes(self._experiment.pipeline).active()]
         except (BotoCoreError, ClientError):
             return "?", "?"
         return ", ".join(circuits) or "closed", ", ".join(changes) or "nothing"
 
 
-def results(findings: list[Finding], *, predicted: bool) -> Table:
+def results(findings: list[Result], *, predicted: bool) -> Table:
     """Predictions beside results; with `predicted` the attendee's own guesses, too."""
     table = Table(title="predictions", title_justify="left")
-    for name in ("act", "prediction", *(["your guess"] if predicted else []), "expected", "seen", "verdict"):
+    for name in (
+        "phase",
+        "prediction",
+        *(["your guess"] if predicted else []),
+        "expected",
+        "seen",
+        "verdict",
+    ):
         table.add_column(name, overflow="fold")
     table.add_column("s", justify="right")
-    for finding in findings:
+    for result in findings:
         table.add_row(
-            finding.act,
-            finding.name,
-            *([finding.guess or ""] if predicted else []),
-            finding.expected,
-            finding.seen,
-            MARKS[finding.verdict],
-            f"{finding.seconds:.1f}",
+            result.act,
+            result.name,
+            *([result.guess or ""] if predicted else []),
+            result.expected,
+            result.seen,
+            MARKS[result.verdict],
+            f"{result.seconds:.1f}",
         )
     return table
 
@@ -91,7 +98,7 @@ def verdict(passed: bool) -> Line:
 
 
 @contextlib.contextmanager
-def live(console: Terminal, experiment: Experiment, findings: list[Finding]) -> Generator[None]:
+def live(console: Terminal, experiment: Experiment, findings: list[Result]) -> Generator[None]:
     """Show a run for the duration of a `with` block; where no terminal is, one line for the whole of it."""
     if not console.is_terminal:
         console.print(f"{experiment.name} ...")

@@ -1,4 +1,4 @@
-"""What a scenario is made of: acts, predictions, and what became of them."""
+"""What a scenario is made of: phases, predictions, and what became of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,35 +13,35 @@ if TYPE_CHECKING:
     from lab.pipeline.observe import Pipeline
     from lab.scenario.experiment import Experiment
 
-type Deed = Callable[["Experiment"], None]
+type Action = Callable[["Experiment"], None]
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What a reading is predicted to be. `text` says it in words."""
+class Tolerance:
+    """What a probe is predicted to find. `text` says it in words."""
 
     text: str
     holds: Callable[[Any], bool]
 
 
-def exactly(value: Any) -> Expected:
+def exactly(value: Any) -> Tolerance:
     """This value and no other."""
-    return Expected(shown(value), lambda seen: seen == value)
+    return Tolerance(shown(value), lambda seen: seen == value)
 
 
-def at_least(low: float) -> Expected:
+def at_least(low: float) -> Tolerance:
     """This number or more."""
-    return Expected(f"at least {low:g}", lambda seen: seen is not None and seen >= low)
+    return Tolerance(f"at least {low:g}", lambda seen: seen is not None and seen >= low)
 
 
-def at_most(high: float) -> Expected:
+def at_most(high: float) -> Tolerance:
     """This number or less."""
-    return Expected(f"at most {high:g}", lambda seen: seen is not None and seen <= high)
+    return Tolerance(f"at most {high:g}", lambda seen: seen is not None and seen <= high)
 
 
-def between(low: float, high: float) -> Expected:
+def between(low: float, high: float) -> Tolerance:
     """A number within bounds, both included."""
-    return Expected(f"{low:g} to {high:g}", lambda seen: seen is not None and low <= seen <= high)
+    return Tolerance(f"{low:g} to {high:g}", lambda seen: seen is not None and low <= seen <= high)
 
 
 def shown(value: Any) -> str:
@@ -53,14 +53,14 @@ def shown(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Probe:
     """How a number is read from the running pipeline. `source` names the AWS API and what it is asked.
 
     `relies_on` is the question of `lab probe` that an engine must answer as AWS does, or the number says nothing.
     """
 
     source: str
-    look: "Callable[[Experiment], Any]"
+    read: "Callable[[Experiment], Any]"
     metric: "Callable[[Pipeline], Metric] | None" = None
     relies_on: str = ""
 
@@ -70,8 +70,8 @@ class Prediction:
     """One number foretold: its name, what it is read from, and how long the pipeline may take to get there."""
 
     name: str
-    reading: Reading
-    expected: Expected
+    probe: Probe
+    expected: Tolerance
     within: float = 30
 
 
@@ -84,8 +84,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A prediction beside what was seen. `seconds` is how long it took to come true, or to be given up."""
+class Result:
+    """A prediction beside what was seen. `seconds` is how long it took to come true, or to be given up.
+
+    The fields' names are those of the report's JSON.
+    """
 
     act: str
     name: str
@@ -98,39 +101,39 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Act:
+class Phase:
     """A part of a scenario: changes in force while it lasts, what is done, what is then foretold.
 
     Predictions are looked at in their order, each until it holds or its time is up. What must stay at zero
     therefore stands behind what must happen first. `unprovable` gives the reason why the deployment at hand cannot
-    show the act, or None; with a reason it is not played.
+    show the phase, or None; with a reason it is not played.
     """
 
     name: str
-    do: Deed
+    do: Action
     predictions: tuple[Prediction, ...]
     changes: tuple[Change, ...] = ()
     unprovable: "Callable[[Experiment], str | None]" = lambda _experiment: None
 
 
-def steady(do: Deed, *predictions: Prediction, name: str = "steady state") -> Act:
+def steady(do: Action, *predictions: Prediction, name: str = "steady state") -> Phase:
     """The pipeline when nothing is wrong."""
-    return Act(name, do, predictions)
+    return Phase(name, do, predictions)
 
 
-def under(*changes: Change, do: Deed, predict: tuple[Prediction, ...], name: str = "fault") -> Act:
+def under(*changes: Change, do: Action, predict: tuple[Prediction, ...], name: str = "fault") -> Phase:
     """The pipeline under faults."""
-    return Act(name, do, predict, changes)
+    return Phase(name, do, predict, changes)
 
 
-def where(possible: "Callable[[Experiment], str | None]", *acts: Act) -> tuple[Act, ...]:
-    """Acts that are played only where `possible` gives no reason against it."""
-    return tuple(replace(act, unprovable=possible) for act in acts)
+def where(possible: "Callable[[Experiment], str | None]", *phases: Phase) -> tuple[Phase, ...]:
+    """Phases that are played only where `possible` gives no reason against it."""
+    return tuple(replace(phase, unprovable=possible) for phase in phases)
 
 
-def recovery(do: Deed, *predictions: Prediction, name: str = "recovery") -> Act:
+def recovery(do: Action, *predictions: Prediction, name: str = "recovery") -> Phase:
     """The pipeline once the fault is gone."""
-    return Act(name, do, predictions)
+    return Phase(name, do, predictions)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Scenario:
 
     title: str
     hypothesis: str
-    acts: tuple[Act, ...]
+    phases: tuple[Phase, ...]
     alarms: tuple[AlarmName, ...] = ("critical-dlq-depth",)
     seconds: int = 150
     ends_with: int = 0
@@ -153,6 +156,6 @@ class Scenario:
     needs_local_functions: bool = False
 
     @property
-    def predictions(self) -> list[tuple[Act, Prediction]]:
-        """Every prediction with its act."""
-        return [(act, prediction) for act in self.acts for prediction in act.predictions]
+    def predictions(self) -> list[tuple[Phase, Prediction]]:
+        """Every prediction with its phase."""
+        return [(phase, prediction) for phase in self.phases for prediction in phase.predictions]

@@ -1,4 +1,4 @@
-"""Runs one scenario: steady state, acts, predictions one by one, rollback, ledger."""
+"""Runs one scenario: steady state, phases, predictions one by one, rollback, ledger."""
 
 import contextlib
 import math
@@ -23,7 +23,7 @@ from lab.report.run import Excerpt
 from lab.scenario.catalog import Entry
 from lab.scenario.experiment import Experiment
 from lab.scenario.logs import Logs
-from lab.scenario.model import Act, Finding, Prediction, Scenario, Verdict, shown
+from lab.scenario.model import Phase, Prediction, Result, Scenario, Verdict, shown
 
 HASTE_SECONDS = 6
 """The longest wait of a hasty run."""
@@ -31,7 +31,7 @@ HASTE_SECONDS = 6
 EXCERPT_ORDERS = 3
 """Orders whose way through the logs the report shows, each the latest under its label."""
 
-type Watch = Callable[[Experiment, list[Finding]], contextlib.AbstractContextManager[object]]
+type Watch = Callable[[Experiment, list[Result]], contextlib.AbstractContextManager[object]]
 """Shows a run while it lasts."""
 
 
@@ -45,7 +45,7 @@ class Runner:
     `pace` is how many times as long everything may take as on an engine of this machine: AWS counts alarms by minutes.
 
     With `faultless` every fault is left out: the predictions about it must be refuted then, which shows that they can
-    be. With `hasty`, which faultless implies, little patience is shown, and an act that does not come to its end is
+    be. With `hasty`, which faultless implies, little patience is shown, and a phase that does not come to its end is
     no end of the run.
     """
 
@@ -61,7 +61,7 @@ class Runner:
     def run(self, entry: Entry, guesses: Mapping[tuple[str, str], str] | None = None) -> Run:
         """Run one scenario from the steady state and back to it. Raises LabError on a dirty lab.
 
-        `guesses` are an attendee's own numbers, by act and prediction. The steady state is restored however the
+        `guesses` are an attendee's own numbers, by phase and prediction. The steady state is restored however the
         run ends. KeyboardInterrupt, which Ctrl-C, termination and a closed terminal raise, passes through after that.
         """
         steady.require(self.pipeline, self.say)
@@ -100,11 +100,13 @@ class Runner:
                 figures=experiment.figures,
             )
             if why := self._out_of_reach(scenario):
-                run.findings += [_unproved(act, prediction, why) for act, prediction in scenario.predictions]
+                run.findings += [
+                    _unproved(phase, prediction, why) for phase, prediction in scenario.predictions
+                ]
             else:
                 for _, prediction in scenario.predictions:
-                    if prediction.reading.metric:
-                        experiment.sums.watch(prediction.reading.metric(self.pipeline))
+                    if prediction.probe.metric:
+                        experiment.sums.watch(prediction.probe.metric(self.pipeline))
                 try:
                     with self.watch(experiment, run.findings):
                         self._play(entry, experiment, run, guesses)
@@ -123,29 +125,29 @@ class Runner:
     def _play(
         self, entry: Entry, experiment: Experiment, run: Run, guesses: Mapping[tuple[str, str], str]
     ) -> None:
-        for number, act in enumerate(entry.scenario.acts):
+        for number, phase in enumerate(entry.scenario.phases):
             start = time.monotonic()
-            if why := act.unprovable(experiment):
-                run.findings += [_unproved(act, prediction, why) for prediction in act.predictions]
+            if why := phase.unprovable(experiment):
+                run.findings += [_unproved(phase, prediction, why) for prediction in phase.predictions]
                 continue
             try:
-                if number and act.changes and not entry.scenario.acts[number - 1].changes:
-                    # An order of the steady act that is delivered once more must not meet the fault.
+                if number and phase.changes and not entry.scenario.phases[number - 1].changes:
+                    # An order of the steady phase that is delivered once more must not meet the fault.
                     experiment.drained()
-                with _in_force(() if self.faultless else act.changes, experiment):
-                    self._do(act, experiment)
-                    for prediction in act.predictions:
-                        guess = guesses.get((act.name, prediction.name))
-                        run.findings.append(examine(act, prediction, experiment, guess))
+                with _in_force(() if self.faultless else phase.changes, experiment):
+                    self._do(phase, experiment)
+                    for prediction in phase.predictions:
+                        guess = guesses.get((phase.name, prediction.name))
+                        run.findings.append(examine(phase, prediction, experiment, guess))
             except Exception as error:  # noqa: BLE001  a scenario that crashes is a failed run with a report, too
-                run.findings.append(_broken(act, str(error) or repr(error), time.monotonic() - start))
-                for missed in entry.scenario.acts[number + 1 :]:
+                run.findings.append(_broken(phase, str(error) or repr(error), time.monotonic() - start))
+                for missed in entry.scenario.phases[number + 1 :]:
                     run.findings.append(_broken(missed, "not reached", 0.0))
                 return
 
-    def _do(self, act: Act, experiment: Experiment) -> None:
+    def _do(self, phase: Phase, experiment: Experiment) -> None:
         try:
-            act.do(experiment)
+            phase.do(experiment)
         except LabError:
             if not (self.faultless or self.hasty):
                 raise
@@ -173,15 +175,15 @@ class Runner:
             verdict = Verdict.PROVED if seen == expected else Verdict.REFUTED
             seconds = time.monotonic() - start
             run.findings.append(
-                Finding("ledger", name, shown(expected), shown(seen), verdict, "ledger", seconds)
+                Result("ledger", name, shown(expected), shown(seen), verdict, "ledger", seconds)
             )
         run.excerpts += excerpts(experiment)
 
 
-def examine(act: Act, prediction: Prediction, experiment: Experiment, guess: str | None = None) -> Finding:
+def examine(phase: Phase, prediction: Prediction, experiment: Experiment, guess: str | None = None) -> Result:
     """Look until a prediction holds or its time is up."""
     start = time.monotonic()
-    reason = experiment.differs.get(prediction.reading.relies_on)
+    reason = experiment.differs.get(prediction.probe.relies_on)
     if reason:
         verdict, seen = Verdict.NOT_PROVABLE, reason
     else:
@@ -189,7 +191,7 @@ def examine(act: Act, prediction: Prediction, experiment: Experiment, guess: str
 
         def look() -> Any:
             nonlocal last
-            last = prediction.reading.look(experiment)
+            last = prediction.probe.read(experiment)
             return last
 
         try:
@@ -198,13 +200,13 @@ def examine(act: Act, prediction: Prediction, experiment: Experiment, guess: str
         except LabError:
             verdict = Verdict.REFUTED
         seen = shown(last)
-    return Finding(
-        act.name,
+    return Result(
+        phase.name,
         prediction.name,
         prediction.expected.text,
         seen,
         verdict,
-        prediction.reading.source,
+        prediction.probe.source,
         time.monotonic() - start,
         guess,
     )
@@ -226,8 +228,8 @@ def timings(run: Run) -> None:
 
 def excerpts(experiment: Experiment) -> list[Excerpt]:
     """What the functions logged about a few orders of different kinds, found by their correlation ids."""
-    latest = {one.order_id.partition("-")[0]: one for one in experiment.accepted.values()}
-    chosen = {one.correlation_id: one.order_id for one in list(latest.values())[-EXCERPT_ORDERS:]}
+    latest = {order.order_id.partition("-")[0]: order for order in experiment.accepted.values()}
+    chosen = {order.correlation_id: order.order_id for order in list(latest.values())[-EXCERPT_ORDERS:]}
     stack = experiment.pipeline.stack
     lines = [
         line
@@ -254,27 +256,27 @@ def excerpts(experiment: Experiment) -> list[Excerpt]:
     ]
 
 
-def _broken(act: Act, what: str, seconds: float) -> Finding:
-    return Finding(
-        act.name, "the act itself", "is played to its end", what, Verdict.REFUTED, "runner", seconds
+def _broken(phase: Phase, what: str, seconds: float) -> Result:
+    return Result(
+        phase.name, "the phase itself", "is played to its end", what, Verdict.REFUTED, "runner", seconds
     )
 
 
-def _unproved(act: Act, prediction: Prediction, why: str) -> Finding:
-    return Finding(
-        act.name,
+def _unproved(phase: Phase, prediction: Prediction, why: str) -> Result:
+    return Result(
+        phase.name,
         prediction.name,
         prediction.expected.text,
         why,
         Verdict.NOT_PROVABLE,
-        prediction.reading.source,
+        prediction.probe.source,
         0.0,
     )
 
 
 @contextlib.contextmanager
 def _in_force(changes: Sequence[Change], experiment: Experiment) -> Generator[None]:
-    """An act's changes, undone at its end."""
+    """A phase's changes, undone at its end."""
     if not changes:
         yield
         return

@@ -1,6 +1,6 @@
 """One order's whole way through the pipeline, put together from what AWS APIs know about it."""
 
-from lab.trace.evidence import Evidence, Span, collect
-from lab.trace.story import Moment, Story, tell
+from lab.trace.collector import Evidence, Span, collect
+from lab.trace.order_timeline import Moment, OrderTimeline, build_timeline
 
-__all__ = ["Evidence", "Moment", "Span", "Story", "collect", "tell"]
+__all__ = ["Evidence", "Moment", "OrderTimeline", "Span", "build_timeline", "collect"]

@@ -1,42 +1,47 @@
-"""A story as a timeline, and its spans as a tree."""
+"""A timeline as a table, and its spans as a tree."""
 
 from rich.table import Table
 from rich.tree import Tree
 
 from lab.common.output import Line, Terminal, joined, shown, styled, utc
-from lab.trace.evidence import Span
-from lab.trace.story import Story
+from lab.trace.collector import Span
+from lab.trace.order_timeline import OrderTimeline
 
 SHORT_ID = 8
 
 
-def show(story: Story, console: Terminal, *, lines: bool) -> None:
-    """Print a story; with `lines` also the log line behind each moment."""
-    console.say(summary(story))
-    console.print(timeline(story))
+def show(timeline: OrderTimeline, console: Terminal, *, lines: bool) -> None:
+    """Print a timeline; with `lines` also the log line behind each moment."""
+    console.say(summary(timeline))
+    console.print(timeline_table(timeline))
     if lines:
-        for moment in story.moments:
+        for moment in timeline.moments:
             if moment.line:
                 console.say(styled(moment.line, "dim"))
-    for tree in trees(story.spans):
+    for tree in trees(timeline.spans):
         console.print(tree)
 
 
-def summary(story: Story) -> str:
+def summary(timeline: OrderTimeline) -> str:
     """One line: the order, where it is, and how much happened to it."""
     counts = ", ".join(
         f"{count} {name}{'' if count == 1 else 's'}"
-        for name, count in (("receive", story.receives), ("death", story.deaths), ("redrive", story.redrives))
+        for name, count in (
+            ("receive", timeline.receives),
+            ("death", timeline.deaths),
+            ("redrive", timeline.redrives),
+        )
     )
     return (
-        f"order {shown(story.order_id)}: {story.state}; {counts}, {story.milliseconds} ms from first to last"
+        f"order {shown(timeline.order_id)}: {timeline.state}; {counts}, "
+        f"{timeline.milliseconds} ms from first to last"
     )
 
 
-def timeline(story: Story) -> Table:
+def timeline_table(timeline: OrderTimeline) -> Table:
     """A row for each moment: when (UTC), how long after the first, where, what, and how it is known."""
-    several = len(story.correlation_ids) > 1
-    titles = {one: f"submission {number}" for number, one in enumerate(story.correlation_ids, 1)}
+    several = len(timeline.correlation_ids) > 1
+    titles = {one: f"submission {number}" for number, one in enumerate(timeline.correlation_ids, 1)}
     caption = "; ".join(f"{titles[one]}: {one}" if several else f"correlation id {one}" for one in titles)
     table = Table(box=None, caption=shown(caption), caption_justify="left", pad_edge=False)
     table.add_column("UTC", no_wrap=True)
@@ -46,8 +51,8 @@ def timeline(story: Story) -> Table:
     table.add_column("where", no_wrap=True)
     table.add_column("what", overflow="fold")
     table.add_column("known from", no_wrap=True, style="dim")
-    first = next((moment.at for moment in story.moments if moment.at is not None), 0)
-    for moment in story.moments:
+    first = next((moment.at for moment in timeline.moments if moment.at is not None), 0)
+    for moment in timeline.moments:
         table.add_row(
             "unknown" if moment.at is None else _clock(moment.at),
             "" if moment.at is None else str(moment.at - first),

@@ -26,9 +26,9 @@ from lab.engines import HostEngine
 from lab.engines import clients as guarded
 from lab.faults.healing import deployed
 from loadtests.benchmarks import markdown
+from loadtests.benchmarks.baseline_deploy import baseline_deployed
 from loadtests.benchmarks.measure import Load, Measurement, measure
 from loadtests.benchmarks.processors import CLIENT, Meter
-from loadtests.benchmarks.swap import baseline_in_place
 
 MAX_CALLS = 2.3
 MIN_SPEEDUP = 3.0
@@ -79,9 +79,9 @@ def compare(engine: HostEngine, env: str, load: Load, progress: Terminal) -> Com
             return measure(pipeline, meter, engine.log, load)
 
     lab = measured("the lab's functions")
-    with baseline_in_place(pipeline):
+    with baseline_deployed(pipeline):
         baseline = measured("the baseline")
-    with baseline_in_place(pipeline, concurrency=SEQUENTIAL):
+    with baseline_deployed(pipeline, concurrency=SEQUENTIAL):
         sequential = measured("the baseline, as sequential as AWS allows")
     return Comparison(lab, baseline, sequential)
 
@@ -99,8 +99,10 @@ def table(found: Comparison) -> str:
         ratio = f"{figures[0] / figures[2]:.2f}" if figures[2] else ""
         rows.append((name, *(f"{figure:.{digits}f}" for figure in figures), ratio, target))
 
-    for operation in sorted({name for one in all_three for name in one.calls}):
-        first, second, third = (one.calls.get(operation, 0) / one.messages for one in all_three)
+    for operation in sorted({name for measured in all_three for name in measured.calls}):
+        first, second, third = (
+            measured.calls.get(operation, 0) / measured.messages for measured in all_three
+        )
         add(f"{operation} per message", (first, second, third), 2)
     add(
         "AWS API calls per message",
@@ -125,9 +127,9 @@ def table(found: Comparison) -> str:
         1,
     )
     for component in sorted(
-        {name for one in all_three for name in one.spent}, key=lambda name: name == CLIENT
+        {name for measured in all_three for name in measured.spent}, key=lambda name: name == CLIENT
     ):
-        first, second, third = (one.spent.get(component, 0.0) for one in all_three)
+        first, second, third = (measured.spent.get(component, 0.0) for measured in all_three)
         add(f"processor time per order, {component}, ms", (first, second, third), 2)
     return markdown.table(rows)
 

@@ -144,11 +144,11 @@ def _redrive(port: int, env: str, letters: int) -> Iterator[Row]:
 
 
 def _cold_start() -> Iterator[Row]:
-    for one in cold_start.measure(IMPORTS):
+    for start in cold_start.measure(IMPORTS):
         yield Row(
-            f"cold start of {one.function}: import of its handler",
-            f"{one.milliseconds:.0f} ms",
-            f"{len(one.modules)} modules, bundle of {one.zipped / 1024:.0f} KB",
+            f"cold start of {start.function}: import of its handler",
+            f"{start.milliseconds:.0f} ms",
+            f"{len(start.modules)} modules, bundle of {start.zipped / 1024:.0f} KB",
         )
 
 

@@ -59,8 +59,8 @@ def cold_start(
     """Measure and print a Markdown table."""
     rows = [("function", "bundle, KB", "modules imported", "import, ms"), ("---", "---:", "---:", "---:")]
     rows += [
-        (one.function, f"{one.zipped / 1024:.0f}", f"{len(one.modules)}", f"{one.milliseconds:.0f}")
-        for one in measure(runs)
+        (start.function, f"{start.zipped / 1024:.0f}", f"{len(start.modules)}", f"{start.milliseconds:.0f}")
+        for start in measure(runs)
     ]
     Terminal().say(markdown.table(rows))
 

@@ -60,7 +60,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Load:
-    """`messages` are counted and drained; `posts` are sent by so many `threads`."""
+    """`messages` are counted and drained; `posts` are sent by `threads` threads."""
 
     messages: int
     posts: int

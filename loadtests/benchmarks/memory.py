@@ -37,7 +37,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @dataclass(frozen=True)
 class Sample:
-    """What the engine and the functions' processes hold once so many events are processed; sizes in MB."""
+    """What the engine and the functions' processes hold once a number of events is processed; sizes in MB."""
 
     events: int
     engine: float
@@ -72,7 +72,7 @@ def memory(
 
 
 def pass_through(pipeline: Pipeline, engine: psutil.Process, events: int) -> Iterator[Sample]:
-    """Send so many orders; a sample before, after each tenth part, and at the end.
+    """Send `events` orders; a sample before, after each tenth part, and at the end.
 
     Raises LabError unless every order is processed.
     """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Flask, Response, abort, jsonify, request
 
 from lab.common.web import assets, media_type
-from loadtests.lead import Lead
+from loadtests.coordinator import Coordinator
 
 if TYPE_CHECKING:
     from locust.web import WebUI
@@ -25,7 +25,7 @@ SCRIPTS = (
 )
 
 
-def extend(web_ui: "WebUI", lead: Lead, base_path: str) -> None:
+def extend(web_ui: "WebUI", coordinator: Coordinator, base_path: str) -> None:
     """Add the tab and the page. Everything is served from this process."""
     web_ui.template_args |= {
         "extended_tabs": [{"title": "Pipeline", "key": TAB}],
@@ -34,23 +34,23 @@ def extend(web_ui: "WebUI", lead: Lead, base_path: str) -> None:
         ],
     }
     app: Flask = web_ui.app  # pyright: ignore[reportAssignmentType]  None only before the web UI is made
-    app.register_blueprint(_blueprint(lead, web_ui.auth_required_if_enabled, base_path))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    app.register_blueprint(_blueprint(coordinator, web_ui.auth_required_if_enabled, base_path))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
     @app.after_request
     def extended(response: Response) -> Response:  # pyright: ignore[reportUnusedFunction]
         if not response.is_json and request.path != f"{base_path}/":
             return response
         if request.path == f"{base_path}/stats/requests" and response.is_json:
-            rows = {"extended_stats": [{"key": TAB, "data": figures(lead)}]}
+            rows = {"extended_stats": [{"key": TAB, "data": figures(coordinator)}]}
             response.set_data(json.dumps({**response.get_json(), **rows}))
         elif request.path == f"{base_path}/" and response.mimetype == "text/html":
             response.set_data(response.get_data(as_text=True).replace("</body>", SCRIPTS, 1))
         return response
 
 
-def figures(lead: Lead) -> list[dict[str, str]]:
+def figures(coordinator: Coordinator) -> list[dict[str, str]]:
     """The rows of the tab's table: the latest reading in words."""
-    latest = lead.monitor.latest
+    latest = coordinator.monitor.latest
     if latest is None:
         return [{"name": "first reading", "now": "not yet"}]
     ringing = [name for name, state in latest.alarms.items() if state == "ALARM"]
@@ -72,7 +72,7 @@ def figures(lead: Lead) -> list[dict[str, str]]:
     return [{"name": name, "now": now} for name, now in told.items()]
 
 
-def _blueprint(lead: Lead, protected: Callable[[Any], Any], base_path: str) -> Blueprint:
+def _blueprint(coordinator: Coordinator, protected: Callable[[Any], Any], base_path: str) -> Blueprint:
     blueprint = Blueprint("pipeline", __name__, url_prefix=f"{base_path}/pipeline")
     own = {file.name: file for file in files(__name__).iterdir() if media_type(file.name)}
     served = assets() | own
@@ -84,8 +84,8 @@ def _blueprint(lead: Lead, protected: Callable[[Any], Any], base_path: str) -> B
 
     @blueprint.get("/vitals.json")
     @protected
-    def vitals() -> Response:  # pyright: ignore[reportUnusedFunction]
-        return jsonify(lead.vitals(request.args.get("since", 0.0, type=float)))
+    def signals() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return jsonify(coordinator.signals(request.args.get("since", 0.0, type=float)))
 
     @blueprint.get("/<name>")
     @protected

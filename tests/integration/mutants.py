@@ -2,7 +2,7 @@
 
 A prediction that cannot fail says nothing. A mutant is a scenario with one thing broken: its fault left out or never
 ended, another fault in force all the time, or a line of a deployed function changed. `refutes` are the predictions that
-must fail then, by act. Other predictions of the same run may fail, too, and often do.
+must fail then, by phase. Other predictions of the same run may fail, too, and often do.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lab.faults import catalogue as faults
-from lab.faults import runtime_settings as knobs
+from lab.faults import runtime_settings
 from lab.faults.changes import Change
 from lab.scenario import Scenario
 from tests.mutations import MUTATIONS
@@ -27,7 +27,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A scenario with something broken. `changes` are in force in every act, `endless` leaves its faults there.
+    """A scenario with something broken. `changes` are in force in every phase, `endless` leaves its faults there.
 
     Where what is broken takes its time to show, the run is `patient`.
     """
@@ -47,19 +47,19 @@ class Mutant:
     def of(self, scenario: Scenario) -> Scenario:
         """The scenario with the mutant's changes in force."""
         standing: tuple[Change, ...] = ()
-        acts: list[Any] = []
-        for act in scenario.acts:
-            acts.append(replace(act, changes=(*standing, *act.changes, *self.changes)))
-            standing += act.changes if self.endless else ()
-        return replace(scenario, acts=tuple(acts))
+        phases: list[Any] = []
+        for phase in scenario.phases:
+            phases.append(replace(phase, changes=(*standing, *phase.changes, *self.changes)))
+            standing += phase.changes if self.endless else ()
+        return replace(scenario, phases=tuple(phases))
 
 
-def _to(knob: knobs.Knob, value: Any, meaning: str) -> Change:
-    return Change(knob, lambda _now, _pipeline: value, meaning)
+def _to(setting: runtime_settings.RuntimeSetting, value: Any, meaning: str) -> Change:
+    return Change(setting, lambda _now, _pipeline: value, meaning)
 
 
 POISON = faults.failure_mode("poison_payload")
-CLOSED_DOOR = _to(knobs.INGEST_CONCURRENCY, 0, "no ingest")
+CLOSED_DOOR = _to(runtime_settings.INGEST_CONCURRENCY, 0, "no ingest")
 
 RAISES = Patch(
     "worker",
@@ -444,7 +444,7 @@ MUTANTS = (
             "fault": ("messages in the DLQ",),
             "recovery": ("orders processed", "most executions of one order", "messages in the DLQ"),
         },
-        changes=(POISON, _to(knobs.WORKER_CONCURRENCY, None, "no reserved concurrency")),
+        changes=(POISON, _to(runtime_settings.WORKER_CONCURRENCY, None, "no reserved concurrency")),
     ),
     Mutant(
         "traffic-spike",

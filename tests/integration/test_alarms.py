@@ -18,8 +18,8 @@ from infra.components.names import ALARMS
 from lab.common.polling import wait_until_updated
 from lab.deployment.deploy import deploy
 from lab.engines.clients import Aws
-from lab.faults import runtime_settings as knobs
-from lab.faults.runtime_settings import Knob
+from lab.faults import runtime_settings
+from lab.faults.runtime_settings import RuntimeSetting
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
@@ -53,13 +53,13 @@ def front(watched: Pipeline) -> Iterator[Api]:
 
 
 @contextmanager
-def turned(knob: Knob, pipeline: Pipeline, value: Any) -> Iterator[None]:
-    before = knob.read(pipeline)
-    knob.write(pipeline, value)
+def turned(setting: RuntimeSetting, pipeline: Pipeline, value: Any) -> Iterator[None]:
+    before = setting.read(pipeline)
+    setting.write(pipeline, value)
     try:
         yield
     finally:
-        knob.write(pipeline, before)
+        setting.write(pipeline, before)
 
 
 @contextmanager
@@ -112,23 +112,25 @@ def an_ingest_without_its_handler(pipeline: Pipeline, api: Api) -> Iterator[Call
 def a_redrive_that_forgot_its_table(pipeline: Pipeline, _api: Api) -> Iterator[Callable[[], object]]:
     """An operation's invocation fails when it cannot find its own row."""
     client, name = pipeline.aws.client("lambda"), pipeline.stack.redrive_function_name
-    environment = knobs.REDRIVE_ENVIRONMENT.read(pipeline)
+    environment = runtime_settings.REDRIVE_ENVIRONMENT.read(pipeline)
     payload = json.dumps({"redriveOperation": str(uuid.uuid4())}).encode()
     with turned(
-        knobs.REDRIVE_ENVIRONMENT, pipeline, {k: v for k, v in environment.items() if k != "REDRIVE_TABLE"}
+        runtime_settings.REDRIVE_ENVIRONMENT,
+        pipeline,
+        {k: v for k, v in environment.items() if k != "REDRIVE_TABLE"},
     ):
         yield lambda: client.invoke(FunctionName=name, Payload=payload)
 
 
 @contextmanager
 def an_ingest_without_concurrency(pipeline: Pipeline, api: Api) -> Iterator[Callable[[], object]]:
-    with turned(knobs.INGEST_CONCURRENCY, pipeline, 0):
+    with turned(runtime_settings.INGEST_CONCURRENCY, pipeline, 0):
         yield lambda: api.post_order(next(orders(1, label="throttled")))
 
 
 @contextmanager
 def more_orders_than_anybody_takes(pipeline: Pipeline, api: Api) -> Iterator[None]:
-    with turned(knobs.MAPPING_ENABLED, pipeline, False):
+    with turned(runtime_settings.MAPPING_ENABLED, pipeline, False):
         for one in orders(BACKLOG + 1, label="backlog"):
             api.submit(one)
         yield
@@ -136,7 +138,7 @@ def more_orders_than_anybody_takes(pipeline: Pipeline, api: Api) -> Iterator[Non
 
 @contextmanager
 def an_order_that_nobody_takes(pipeline: Pipeline, api: Api) -> Iterator[None]:
-    with turned(knobs.MAPPING_ENABLED, pipeline, False):
+    with turned(runtime_settings.MAPPING_ENABLED, pipeline, False):
         api.submit(next(orders(1, label="old")))
         yield
 
@@ -145,13 +147,13 @@ def an_order_that_nobody_takes(pipeline: Pipeline, api: Api) -> Iterator[None]:
 def orders_that_wait_before_they_are_processed(
     pipeline: Pipeline, api: Api
 ) -> Iterator[Callable[[], object]]:
-    with turned(knobs.QUEUE_DELAY, pipeline, str(TIMEOUT + 1)):
+    with turned(runtime_settings.QUEUE_DELAY, pipeline, str(TIMEOUT + 1)):
         yield lambda: api.submit(next(orders(1, label="late")))
 
 
 @contextmanager
 def a_worker_without_concurrency(pipeline: Pipeline, api: Api) -> Iterator[None]:
-    with turned(knobs.WORKER_CONCURRENCY, pipeline, 0):
+    with turned(runtime_settings.WORKER_CONCURRENCY, pipeline, 0):
         api.submit(next(orders(1, label="refused")))
         yield
 

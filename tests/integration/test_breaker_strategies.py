@@ -10,7 +10,7 @@ import pytest
 from functions.redrive.selection import error_type
 from functions.valve.reminder import Reminder
 from lab.deployment.deploy import deploy
-from lab.dlq.look import Looker
+from lab.dlq.browser import DlqBrowser
 from lab.engines.clients import Aws
 from lab.faults import Fault, FaultProxy, routed
 from lab.pipeline.observe import Pipeline
@@ -73,7 +73,8 @@ def logged(pipeline: Pipeline, event: str, since: float) -> int:
 def causes(pipeline: Pipeline) -> Counter[tuple[str, str]]:
     """What the dead died of, and at which receive."""
     return Counter(
-        (error_type(one), one.text("receiveCount") or "-") for one in Looker(pipeline).look(100).envelopes
+        (error_type(one), one.text("receiveCount") or "-")
+        for one in DlqBrowser(pipeline).browse(100).envelopes
     )
 
 

@@ -44,7 +44,7 @@ def test_a_broken_pipeline_lacks_a_behaviour(pipeline: Pipeline, puzzle: Puzzle)
         assert missing(pipeline) != []
     finally:
         steady.restore(pipeline, print)
-    assert Changes(pipeline).standing() == []
+    assert Changes(pipeline).active() == []
 
 
 def test_the_same_seed_breaks_the_same_thing_and_nothing_is_broken_twice(pipeline: Pipeline) -> None:
@@ -63,5 +63,5 @@ def test_what_is_broken_is_not_told_by_the_refusal_of_a_dirty_lab(pipeline: Pipe
     with pytest.raises(LabError) as raised:
         steady.require(pipeline)
     assert "broken on purpose" in raised.value.what
-    assert breakfix.require_broken(pipeline).change.knob.name not in raised.value.what
+    assert breakfix.require_broken(pipeline).change.setting.name not in raised.value.what
     steady.restore(pipeline, print)

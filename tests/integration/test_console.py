@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.console import figures
+from lab.console import dashboard_data
 from lab.console.jobs import Status
 from lab.dlq.seed import bury
 from lab.faults import catalogue as faults
@@ -117,7 +117,7 @@ def test_metric_math_alarms_logs_and_text_are_shown_as_the_dashboard_says(
     order_id = api.submit(supply(1)[0]).order_id
 
     def check() -> bool:
-        math, threshold, states, lines, text, refused = figures.read(there, 600, 60)["widgets"]
+        math, threshold, states, lines, text, refused = dashboard_data.read(there, 600, 60)["widgets"]
         hundredfold, plain = math["series"]
         assert (hundredfold["label"], plain["label"]) == ("hundredfold", "Invocations")
         assert sum(plain["values"]) > 0
@@ -235,16 +235,16 @@ def test_a_failure_mode_is_switched_on_and_off_and_one_excludes_another(
 
 def test_a_fault_that_has_outlived_its_maker_is_undone_by_the_console(pipeline: Pipeline, page: Page) -> None:
     Changes(pipeline).make(faults.failure_mode("poison_payload"), why="a killed console", seconds=0)
-    page.desk.live.look_soon()
-    eventually(lambda: Changes(pipeline).standing() == [], within=20)
+    page.state.live.look_soon()
+    eventually(lambda: Changes(pipeline).active() == [], within=20)
     assert pipeline.failure_mode() == "none"
 
 
 def test_what_a_console_switched_on_ends_with_it(pipeline: Pipeline) -> None:
     with console(pipeline) as page:
         page.act("/api/faults/on", name="hurried_worker", seconds=600)
-        assert [one.knob for one in Changes(pipeline).standing()] == ["worker-timeout"]
-    assert Changes(pipeline).standing() == []
+        assert [one.setting for one in Changes(pipeline).active()] == ["worker-timeout"]
+    assert Changes(pipeline).active() == []
 
 
 def test_circuits_are_closed(pipeline: Pipeline, page: Page) -> None:
@@ -261,7 +261,7 @@ def test_calls_of_an_aws_api_fail_and_are_counted_while_the_orders_survive(
 ) -> None:
     page.act("/api/faults/on", name="transaction_fails", seconds=120)
     ids = page.act("/api/orders", count=10)["accepted"]
-    eventually(lambda: (page.desk.switches.hits() or 0) > 0, within=40)
+    eventually(lambda: (page.state.switches.hits() or 0) > 0, within=40)
     eventually(lambda: processed(pipeline, ids), within=90)
     page.act("/api/faults/off", knob="worker-environment")
     found = pipeline.aws.client("lambda").get_function_configuration(
@@ -275,7 +275,7 @@ def test_a_scenario_is_run_watched_and_reported(pipeline: Pipeline, page: Page) 
     page.act("/api/steady")
     assert page.ended(within=150).status is Status.SUCCEEDED
     page.act("/api/scenarios/run", name="happy-path")
-    eventually(lambda: len(page.desk.jobs.last.details.get("findings", [])) > 1, within=60)
+    eventually(lambda: len(page.state.jobs.last.details.get("findings", [])) > 1, within=60)
     assert "is under way" in page.refused("/api/faults/on", name="poison_payload", seconds=60)
     job = page.ended(within=120)
     assert job.status is Status.SUCCEEDED, job.as_json()
@@ -291,7 +291,7 @@ def test_a_cancelled_scenario_is_rolled_back(pipeline: Pipeline, page: Page) -> 
     page.act("/api/job/cancel")
     assert page.ended(within=150).status is Status.CANCELLED
     assert pipeline.failure_mode() == "none"
-    assert Changes(pipeline).standing() == []
+    assert Changes(pipeline).active() == []
     assert pipeline.queue().total == pipeline.dlq().total == 0
 
 

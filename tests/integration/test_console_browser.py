@@ -440,13 +440,13 @@ def test_ctrl_c_ends_it_cleanly_and_undoes_what_it_changed(pipeline: Pipeline, b
         page.wait_for_url(f"{served.home}/")
         page.goto(f"{served.home}/faults")
         page.get_by_role("switch", name="Worker killed after 1 s").click()
-        eventually(lambda: Changes(pipeline).standing(), within=SECONDS)
+        eventually(lambda: Changes(pipeline).active(), within=SECONDS)
         code, out = served.interrupted()
         context.close()
     assert code == 0
     assert "undone: worker-timeout changed by the console" in out
     assert out.endswith("console ended\n")
-    assert Changes(pipeline).standing() == []
+    assert Changes(pipeline).active() == []
 
 
 @pytest.mark.long

@@ -13,8 +13,8 @@ from support.eventually import eventually
 CONSOLE = """
 import sys
 from lab.console.jobs import Job
-from lab.console.work import Child
-work = Child("scenario", "A scenario", int(sys.argv[1]), "dev", "poison-payload")
+from lab.console.job_kinds import RunnerProcess
+work = RunnerProcess("scenario", "A scenario", int(sys.argv[1]), "dev", "poison-payload")
 work.run(Job(1, work, lambda job: None))
 """
 """What a console does with a scenario that a page starts."""

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab.faults import Fault, FaultProxy, routed
-from lab.faults import runtime_settings as knobs
+from lab.faults import Fault, FaultProxy, routed, runtime_settings
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
@@ -37,10 +36,10 @@ def at_most(pipeline: Pipeline, workers: int) -> Iterator[None]:
 def drain(pipeline: Pipeline, api: Api, workers: int) -> float:
     """Seconds that so many workers need for the backlog."""
     with at_most(pipeline, workers):
-        knobs.MAPPING_ENABLED.write(pipeline, False)
+        runtime_settings.MAPPING_ENABLED.write(pipeline, False)
         for order in orders(BATCHES * BATCH, label=f"drain-{workers}"):
             api.submit(order)
-        knobs.MAPPING_ENABLED.write(pipeline, True)
+        runtime_settings.MAPPING_ENABLED.write(pipeline, True)
         began = time.monotonic()
         eventually(lambda: pipeline.queue().total == 0, within=90, every=0.2)
         return time.monotonic() - began

@@ -14,8 +14,7 @@ import pytest
 
 from lab.common import paths
 from lab.faults import catalogue as faults
-from lab.faults import routed
-from lab.faults import runtime_settings as knobs
+from lab.faults import routed, runtime_settings
 from lab.faults import steady_state as steady
 from lab.faults.changes import HIDDEN, Change, Changes
 from lab.pipeline.observe import Pipeline
@@ -97,7 +96,7 @@ def healthy(pipeline: Pipeline) -> Iterator[None]:
 
 
 def rolled_back(pipeline: Pipeline) -> bool:
-    return pipeline.failure_mode() == "none" and not Changes(pipeline).standing()
+    return pipeline.failure_mode() == "none" and not Changes(pipeline).active()
 
 
 @pytest.mark.parametrize(
@@ -123,8 +122,8 @@ def test_what_a_killed_run_has_left_is_undone_by_the_next_command(
 
 def test_what_a_killed_run_has_left_is_told_of_until_its_time_is_up(pipeline: Pipeline) -> None:
     killed(pipeline, "faults.failure_mode('poison_payload')", seconds=60)
-    (standing,) = Changes(pipeline).standing()
-    until = time.strftime("%H:%M:%S", time.localtime(standing.expires_at))
+    (active,) = Changes(pipeline).active()
+    until = time.strftime("%H:%M:%S", time.localtime(active.expires_at))
     done = lab(pipeline, "dlq", "ls", "--json")
     assert done.stderr == f"in force until {until}: failure-mode changed by scenario killed\n"
     assert done.stdout == ""
@@ -132,30 +131,30 @@ def test_what_a_killed_run_has_left_is_told_of_until_its_time_is_up(pipeline: Pi
 
 
 def test_a_worker_is_not_left_with_an_event_bus_that_died_with_its_run(pipeline: Pipeline) -> None:
-    before = knobs.WORKER_ENVIRONMENT.read(pipeline)
+    before = runtime_settings.WORKER_ENVIRONMENT.read(pipeline)
     killed(pipeline, "faults.silent_event_bus()", seconds=0)
-    assert faults.BUS_ENDPOINT in knobs.WORKER_ENVIRONMENT.read(pipeline)
+    assert faults.BUS_ENDPOINT in runtime_settings.WORKER_ENVIRONMENT.read(pipeline)
     lab(pipeline, "mode")
-    assert knobs.WORKER_ENVIRONMENT.read(pipeline) == before
+    assert runtime_settings.WORKER_ENVIRONMENT.read(pipeline) == before
 
 
 def test_a_function_is_not_left_with_a_proxy_whose_maker_was_killed(pipeline: Pipeline) -> None:
     worker = pipeline.stack.worker_function_name
-    before = knobs.WORKER_ENVIRONMENT.read(pipeline)
+    before = runtime_settings.WORKER_ENVIRONMENT.read(pipeline)
     with routed(pipeline, [worker], "http://127.0.0.1:1", ["SQS"], seconds=0):
-        assert knobs.WORKER_ENVIRONMENT.read(pipeline) == before | {
+        assert runtime_settings.WORKER_ENVIRONMENT.read(pipeline) == before | {
             "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"
         }
         lab(pipeline, "mode")
-        assert knobs.WORKER_ENVIRONMENT.read(pipeline) == before
+        assert runtime_settings.WORKER_ENVIRONMENT.read(pipeline) == before
 
 
 def test_a_puzzle_outlives_every_command_but_its_repair(pipeline: Pipeline) -> None:
-    puzzle = Change(knobs.ORDER_EVENTS_RULE, lambda _now, _pipeline: "DISABLED", "hidden")
+    puzzle = Change(runtime_settings.ORDER_EVENTS_RULE, lambda _now, _pipeline: "DISABLED", "hidden")
     Changes(pipeline).make(puzzle, why=HIDDEN, seconds=None)
     for name in ("mode", "status"):
         assert lab(pipeline, *COMMANDS[name]).stderr == ""
-    assert knobs.ORDER_EVENTS_RULE.read(pipeline) == "DISABLED"
+    assert runtime_settings.ORDER_EVENTS_RULE.read(pipeline) == "DISABLED"
 
 
 def test_a_mode_that_a_person_has_typed_stays_although_a_fault_before_it_expires(pipeline: Pipeline) -> None:

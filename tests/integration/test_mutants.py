@@ -71,7 +71,7 @@ def test_a_broken_pipeline_refutes_what_was_predicted(
     runner = Runner(pipeline, "host engine", print, mutant.faultless, hasty=not mutant.patient)
     with patched(pipeline, mutant.patch) if mutant.patch else nullcontext():
         run = runner.run(replace(entry, scenario=mutant.of(entry.scenario)))
-    seen = {(finding.act, finding.name): finding for finding in run.findings}
-    expected = [seen[act, name] for act, names in mutant.refutes.items() for name in names]
-    assert [finding for finding in expected if finding.verdict is not Verdict.REFUTED] == []
+    seen = {(result.act, result.name): result for result in run.findings}
+    expected = [seen[phase, name] for phase, names in mutant.refutes.items() for name in names]
+    assert [result for result in expected if result.verdict is not Verdict.REFUTED] == []
     assert not run.passed

@@ -57,7 +57,7 @@ def attribute(message: dict[str, Any], name: str) -> str:
 
 
 def test_every_promise_of_the_deployment_is_kept(pipeline: Pipeline) -> None:
-    assert [promise for promise in probe(pipeline.aws, pipeline.stack) if not promise.kept] == []
+    assert [check for check in probe(pipeline.aws, pipeline.stack) if not check.passed] == []
 
 
 def test_an_accepted_order_has_its_effect_exactly_once(pipeline: Pipeline, api: Api) -> None:

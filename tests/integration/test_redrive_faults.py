@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from functions.redrive.crash import Step
-from lab.dlq.look import Looker
+from lab.dlq.browser import DlqBrowser
 from lab.dlq.repair import discard
 from lab.dlq.seed import bury
 from lab.errors import LabError
@@ -137,11 +137,11 @@ def test_a_dlq_that_changes_underneath_keeps_the_ledger_whole(pipeline: Pipeline
     operation = api.start_redrive(maxMessages=100, ratePerSecond=10, canaryMessages=1)
     eventually(lambda: api.redrive(operation)["moved"] >= 11, within=30)
     young = bury(pipeline, supply(5), age_seconds=0)
-    looker = Looker(pipeline)
+    browser = DlqBrowser(pipeline)
     # the last of them: the operation, which goes on, is least likely to have it by the next line
-    given_up = [one for one in looker.look(100).envelopes if one.order_id in ids][-1]
-    with looker.take(given_up.message_id) as envelope:
-        discard(pipeline, looker, envelope, "test")
+    given_up = [one for one in browser.browse(100).envelopes if one.order_id in ids][-1]
+    with browser.take(given_up.message_id) as envelope:
+        discard(pipeline, browser, envelope, "test")
     row = finished(api, operation)
     assert row["status"] == "SUCCEEDED"
     assert 11 <= row["moved"] <= 59

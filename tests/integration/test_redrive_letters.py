@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.common.settings import SQS_MAX_BYTES
-from lab.dlq.look import Looker
+from lab.dlq.browser import DlqBrowser
 from lab.dlq.repair import send_repaired
 from lab.dlq.seed import bury
 from lab.pipeline.api import Api
@@ -73,9 +73,9 @@ def test_an_order_with_ten_attributes_of_its_sender_keeps_them_through_death_red
     assert (row["status"], row["moved"], row["notSent"]) == ("HALTED", 1, 0)
     assert row["haltReason"].startswith(f"a canary died again: order {order_id}")
     assert foreign(only_letter(pipeline, redrive_count=1)) == FOREIGN
-    looker = Looker(pipeline)
-    with looker.take(order_id) as envelope:
-        send_repaired(pipeline, looker, envelope, json.dumps(good))
+    browser = DlqBrowser(pipeline)
+    with browser.take(order_id) as envelope:
+        send_repaired(pipeline, browser, envelope, json.dumps(good))
     settled(pipeline, [order_id], succeeded=1, in_dlq=0)
     assert executions(pipeline, [order_id]) == {order_id: 1}
 

@@ -59,8 +59,11 @@ def test_an_order_that_comes_late_does_not_meet_the_fault(pipeline: Pipeline) ->
     def look(_run: Experiment) -> None:
         depths.append(pipeline.queue().total)
 
-    acts = (model.steady(enqueue), model.under(faults.failure_mode("duplicate_submit"), do=look, predict=()))
-    runner(pipeline).run(Entry("late", "", Scenario("Late", "It comes before the fault.", acts)))
+    phases = (
+        model.steady(enqueue),
+        model.under(faults.failure_mode("duplicate_submit"), do=look, predict=()),
+    )
+    runner(pipeline).run(Entry("late", "", Scenario("Late", "It comes before the fault.", phases)))
     assert depths == [0]
 
 
@@ -94,7 +97,7 @@ def test_an_interrupted_scenario_is_rolled_back(pipeline: Pipeline, how: signal.
     finally:
         process.kill()
     assert pipeline.failure_mode() == "none"
-    assert Changes(pipeline).standing() == []
+    assert Changes(pipeline).active() == []
     assert pipeline.queue().total == pipeline.dlq().total == 0
 
 
@@ -102,7 +105,7 @@ def test_a_report_has_a_page_a_json_file_a_junit_file_and_a_line_in_the_index(pi
     steady.restore(pipeline, print)
     entry = load("happy-path")
     page = report.write(
-        runner(pipeline).run(entry, {(entry.scenario.acts[0].name, "orders processed"): "11"}), []
+        runner(pipeline).run(entry, {(entry.scenario.phases[0].name, "orders processed"): "11"}), []
     )
     text = page.read_text()
     assert "Prediction beside result" in text

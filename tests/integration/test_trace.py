@@ -13,22 +13,22 @@ from lab.errors import LabError
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
-from lab.trace import Story, collect, tell
+from lab.trace import OrderTimeline, build_timeline, collect
 from support.eventually import eventually
 
 HOUR_MS = 3_600_000
 
 
-def story(pipeline: Pipeline, name: str) -> Story:
-    return tell(collect(pipeline, name, int(time.time() * 1000) - HOUR_MS))
+def timeline(pipeline: Pipeline, name: str) -> OrderTimeline:
+    return build_timeline(collect(pipeline, name, int(time.time() * 1000) - HOUR_MS))
 
 
-def told(pipeline: Pipeline, name: str, *wheres: str) -> Story:
-    """The story once it has a moment at each of these places; log lines arrive a moment later."""
+def told(pipeline: Pipeline, name: str, *wheres: str) -> OrderTimeline:
+    """The timeline once it has a moment at each of these places; log lines arrive a moment later."""
 
-    def complete() -> Story:
+    def complete() -> OrderTimeline:
         try:
-            seen = story(pipeline, name)
+            seen = timeline(pipeline, name)
         except LabError as unknown:
             raise AssertionError(unknown.what) from unknown
         missing = set(wheres) - {moment.where for moment in seen.moments}
@@ -84,27 +84,27 @@ def test_death_and_redrive_are_told_and_a_look_into_the_dlq_takes_nothing_away(
     again = told(pipeline, order_id, "redrive")
     assert again.redrives == 1
     assert any(operation in moment.what for moment in again.moments if moment.where == "redrive")
-    eventually(lambda: story(pipeline, order_id).deaths == 2, within=20)
+    eventually(lambda: timeline(pipeline, order_id).deaths == 2, within=20)
 
 
 def test_a_refused_order_is_known_by_its_refusal(pipeline: Pipeline, api: Api) -> None:
     order_id = f"refused-{uuid.uuid4().hex[:8]}"
     assert api.post_order({"orderId": order_id, "amount": -1}).status_code == 422
-    seen = eventually(lambda: _story_or_none(pipeline, order_id), within=20, every=0.5)
+    seen = eventually(lambda: _timeline_or_none(pipeline, order_id), within=20, every=0.5)
     assert seen is not None
     assert seen.state == "rejected"
 
 
-def _story_or_none(pipeline: Pipeline, name: str) -> Story | None:
+def _timeline_or_none(pipeline: Pipeline, name: str) -> OrderTimeline | None:
     try:
-        return story(pipeline, name)
+        return timeline(pipeline, name)
     except LabError:
         return None
 
 
 def test_an_unknown_order_is_one_line_with_a_way_out(pipeline: Pipeline) -> None:
     with pytest.raises(LabError, match="Nothing is known of nobody-1") as raised:
-        story(pipeline, "nobody-1")
+        timeline(pipeline, "nobody-1")
     assert "--hours" in raised.value.fix
 
 
@@ -125,7 +125,7 @@ def test_with_tracing_the_spans_of_an_order_are_one_tree_and_its_event_is_logged
 ) -> None:
     accepted = traced_api.submit(next(orders(1, label="spanned")))
 
-    def complete() -> Story:
+    def complete() -> OrderTimeline:
         seen = told(traced, accepted.order_id, "worker", "event")
         assert {span.name for span in seen.spans} >= {"POST /events", "process order"}, seen.spans
         assert any("PutEvents" in span.name for span in seen.spans), seen.spans

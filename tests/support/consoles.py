@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.testclient import TestClient
 
 from lab.console.app import create_app
-from lab.console.desk import Desk
+from lab.console.console_state import ConsoleState
 from lab.console.jobs import Job
 from lab.console.security import CSRF_HEADER, Guard, Keys
 from lab.console.server import leave
@@ -21,8 +21,8 @@ PORT = 8090
 class Page:
     """What a page of the console can ask for and do."""
 
-    def __init__(self, desk: Desk, client: TestClient) -> None:
-        self.desk = desk
+    def __init__(self, state: ConsoleState, client: TestClient) -> None:
+        self.state = state
         self._client = client
 
     def ask(self, path: str) -> Any:
@@ -42,21 +42,21 @@ class Page:
 
     def ended(self, within: float) -> Job:
         """The job, once it has ended."""
-        eventually(lambda: self.desk.jobs.last and not self.desk.jobs.last.under_way, within=within)
-        assert self.desk.jobs.last
-        return self.desk.jobs.last
+        eventually(lambda: self.state.jobs.last and not self.state.jobs.last.under_way, within=within)
+        assert self.state.jobs.last
+        return self.state.jobs.last
 
 
 @contextmanager
 def console(pipeline: Pipeline) -> Generator[Page]:
     """A console that looks at the pipeline for the duration of a `with` block, and leaves nothing behind."""
     port = urlsplit(pipeline.aws.endpoint or "").port or 0
-    desk = Desk(Guard(PORT, Keys()), port, "dev", lambda: (pipeline, "host engine"))
+    state = ConsoleState(Guard(PORT, Keys()), port, "dev", lambda: (pipeline, "host engine"))
     base_url = f"http://127.0.0.1:{PORT}"
     try:
-        with TestClient(create_app(desk), base_url=base_url) as client:
-            client.cookies.set(desk.guard.cookie, desk.guard.keys.session)
-            client.headers.update({"origin": base_url, CSRF_HEADER: desk.guard.keys.csrf})
-            yield Page(desk, client)
+        with TestClient(create_app(state), base_url=base_url) as client:
+            client.cookies.set(state.guard.cookie, state.guard.keys.session)
+            client.headers.update({"origin": base_url, CSRF_HEADER: state.guard.keys.csrf})
+            yield Page(state, client)
     finally:
-        leave(desk, print)
+        leave(state, print)

@@ -154,17 +154,17 @@ def edit(subject: Subject, rng: random.Random) -> str:
     chosen = subject.letter(rng)
     order_id = id_in(chosen.body)
     good = subject.book.is_good(order_id)
-    with subject.looker.take(chosen.message_id) as envelope:
+    with subject.browser.take(chosen.message_id) as envelope:
         body = envelope.body if good else json.dumps(hostile.order(order_id, customer="edited"))
-        send_repaired(subject.pipeline, subject.looker, envelope, body)
+        send_repaired(subject.pipeline, subject.browser, envelope, body)
     return order_id
 
 
 def give_up(subject: Subject, rng: random.Random) -> str:
     """Discard a dead letter."""
     chosen = subject.letter(rng)
-    with subject.looker.take(chosen.message_id) as envelope:
-        discard(subject.pipeline, subject.looker, envelope, "torture")
+    with subject.browser.take(chosen.message_id) as envelope:
+        discard(subject.pipeline, subject.browser, envelope, "torture")
     return id_in(chosen.body)
 
 

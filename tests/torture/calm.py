@@ -30,10 +30,10 @@ def heal(subject: Subject) -> list[Finding]:
     """See that the next command undoes what has expired; then undo everything."""
     found = subject.lab("status").findings()
     changes = Changes(subject.pipeline)
-    for standing in changes.standing():
-        if standing.expired(time.time()):
-            found.append(Finding("expired fault in force", f"{standing.told}, after: lab status"))
-        changes.undo(standing.knob)
+    for active in changes.active():
+        if active.expired(time.time()):
+            found.append(Finding("expired fault in force", f"{active.told}, after: lab status"))
+        changes.undo(active.setting)
     return found
 
 
@@ -76,7 +76,7 @@ def sight(subject: Subject) -> Sight:
         executions={one.order_id: one.executions for one in subject.pipeline.effects(list(subject.book.entries))},
         letters=[
             Letter(one.message_id, id_in(one.body), one.text("errorType"))
-            for one in subject.looker.look(10_000).envelopes
+            for one in subject.browser.browse(10_000).envelopes
         ],
         discarded=Counter(found),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from functions.publish.envelope import Envelope
 from lab.common import paths
 from lab.common.polling import wait_for
 from lab.deployment.deploy import deploy
-from lab.dlq.look import Looker
+from lab.dlq.browser import DlqBrowser
 from lab.engines import HostEngine, ports
 from lab.engines import clients as guarded
 from lab.errors import LabError
@@ -90,7 +90,7 @@ class Subject:
         self.aws = guarded.local(self.engine.endpoint)
         self.stack = deploy(self.aws, "dev", SETTINGS, self.note)
         self.pipeline, self.api = Pipeline(self.aws, self.stack), Api(self.aws, self.stack)
-        self.sqs, self.looker = self.aws.client("sqs"), Looker(self.pipeline)
+        self.sqs, self.browser = self.aws.client("sqs"), DlqBrowser(self.pipeline)
         self.book, self.operations, self.deployed = Book(), [], True
 
     def functions(self, name: str) -> list[psutil.Process]:
@@ -140,7 +140,7 @@ class Subject:
     def letter(self, rng: random.Random) -> Envelope:
         """Any visible dead letter. Raises LabError if there is none for a while."""
         seen = wait_for(
-            "a dead letter", lambda: self.looker.look(1000).envelopes, bool, within=LETTER_SECONDS
+            "a dead letter", lambda: self.browser.browse(1000).envelopes, bool, within=LETTER_SECONDS
         )
         return rng.choice(sorted(seen, key=lambda one: one.message_id))
 

@@ -141,7 +141,7 @@ def _acted(subject: Subject, action: Action, name: str, seed: int) -> list[Findi
 
 def _tools(subject: Subject) -> list[Finding]:
     """The commands an operator needs now, on whatever lies in the DLQ."""
-    ids = [one.message_id for one in subject.looker.look(1000).envelopes]
+    ids = [one.message_id for one in subject.browser.browse(1000).envelopes]
     commands = [["status"], ["dlq", "ls"], ["dlq", "ls", "--json"], ["dlq", "stats"]]
     commands += [["dlq", "show", one] for one in random.Random(SEED).sample(ids, min(3, len(ids)))]
     return [finding for command in commands for finding in subject.lab(*command).findings()]

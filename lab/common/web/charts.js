@@ -17,7 +17,7 @@ const LANES = [
   { name: "no data", colour: 5, width: 2 },
 ];
 
-/** The charts of a pipeline's vitals (lab/pipeline/signals.py). A series that picks null leaves a gap. */
+/** The charts of a pipeline's signals (lab/pipeline/signals.py). A series that picks null leaves a gap. */
 export const PIPELINE = [
   {
     title: "Queue", unit: "messages",

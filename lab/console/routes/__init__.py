@@ -1,1 +1,1 @@
-"""The routes of the console, an area each. A handler gets the desk and the checked fields, and answers JSON."""
+"""The routes of the console, an area each. A handler gets the state and the checked fields, and answers JSON."""

@@ -4,12 +4,12 @@ from typing import Any
 
 from functions.redrive.selection import Verdict, judge
 from functions.redrive.triage import statistics
-from lab.console.desk import Desk
+from lab.console.console_state import ConsoleState
 from lab.console.fields import Fields, InputError
-from lab.console.routes.acting import post
-from lab.console.work import Redrive
+from lab.console.job_kinds import Redrive
+from lab.console.routes.endpoints import post
 from lab.dlq import DIGEST_SHOWN, show
-from lab.dlq.look import Looker
+from lab.dlq.browser import DlqBrowser
 from lab.dlq.plan import as_query, checked
 from lab.dlq.repair import discard as give_up
 from lab.dlq.repair import send_repaired
@@ -20,29 +20,29 @@ MOST_BODY = 1_048_576
 _TAKING = (Verdict.SELECTED, Verdict.SECOND_DEATH)
 
 
-def look(desk: Desk, fields: Fields) -> dict[str, Any]:
+def look(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     """Dead letters that match the filters, and what all that were seen died of."""
-    desk.require_idle("redrive", "scenario", "steady")
+    state.require_idle("redrive", "scenario", "steady")
     plan = checked(fields.object("plan"))
     limit = fields.whole("limit", 1, MOST_LETTERS)
-    with desk.looking:
-        seen = Looker(desk.pipeline).look(limit)
+    with state.browsing:
+        seen = DlqBrowser(state.pipeline).browse(limit)
     now = show.now_ms()
-    matching = [one for one in seen.envelopes if judge(plan, one, now) in _TAKING]
+    matching = [envelope for envelope in seen.envelopes if judge(plan, envelope, now) in _TAKING]
     return {
-        "letters": [show.document(one, plan) for one in matching],
+        "letters": [show.document(envelope, plan) for envelope in matching],
         "statistics": statistics(matching),
         "seen": len(seen.envelopes),
         "complete": seen.complete,
     }
 
 
-def plan(desk: Desk, fields: Fields) -> dict[str, Any]:
+def plan(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     """What a redrive by this plan would move, and what has to be typed to confirm it."""
-    desk.require_idle("redrive", "scenario", "steady")
+    state.require_idle("redrive", "scenario", "steady")
     wanted = checked(fields.object("plan"))
-    pipeline = desk.pipeline
-    with desk.looking, Api(pipeline.aws, pipeline.stack) as api:
+    pipeline = state.pipeline
+    with state.browsing, Api(pipeline.aws, pipeline.stack) as api:
         preview = api.preview(**as_query(wanted))
     return {
         "plan": wanted.as_json(),
@@ -52,36 +52,36 @@ def plan(desk: Desk, fields: Fields) -> dict[str, Any]:
     }
 
 
-def redrive(desk: Desk, fields: Fields) -> dict[str, Any]:
+def redrive(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     """Begin the redrive of a plan that somebody has seen and confirmed."""
     wanted = checked(fields.object("plan"))
     if fields.text("digest") != wanted.digest:
         raise InputError("This is not the plan that was shown.", "Make the plan again.")
     _require_confirmed(fields, wanted.digest)
-    return desk.start(Redrive(desk.pipeline, wanted, fields.whole("eligible", 0, MOST_LETTERS)))
+    return state.start(Redrive(state.pipeline, wanted, fields.whole("eligible", 0, MOST_LETTERS)))
 
 
-def repair(desk: Desk, fields: Fields) -> dict[str, Any]:
+def repair(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     """Send a dead letter with a new body, and delete the original."""
-    desk.require_idle("redrive", "scenario", "steady")
+    state.require_idle("redrive", "scenario", "steady")
     message, body = fields.text("messageId"), fields.text("body", most=MOST_BODY)
     _require_confirmed(fields, message)
-    looker = Looker(desk.pipeline)
-    with desk.looking, looker.take(message) as envelope:
-        sent = send_repaired(desk.pipeline, looker, envelope, body)
-    desk.live.look_soon()
+    browser = DlqBrowser(state.pipeline)
+    with state.browsing, browser.take(message) as envelope:
+        sent = send_repaired(state.pipeline, browser, envelope, body)
+    state.live.look_soon()
     return {"orderId": sent.order_id, "messageId": sent.message_id}
 
 
-def discard(desk: Desk, fields: Fields) -> dict[str, Any]:
+def discard(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     """Give a dead letter up; the audit row keeps its body and the reason."""
-    desk.require_idle("redrive", "scenario", "steady")
+    state.require_idle("redrive", "scenario", "steady")
     message, reason = fields.text("messageId"), fields.text("reason")
     _require_confirmed(fields, message)
-    looker = Looker(desk.pipeline)
-    with desk.looking, looker.take(message) as envelope:
-        row = give_up(desk.pipeline, looker, envelope, reason)
-    desk.live.look_soon()
+    browser = DlqBrowser(state.pipeline)
+    with state.browsing, browser.take(message) as envelope:
+        row = give_up(state.pipeline, browser, envelope, reason)
+    state.live.look_soon()
     return row
 
 

@@ -20,7 +20,7 @@ from functions.redrive.plan import PARAMETERS
 from lab.common import paths, web
 from lab.console import switches
 from lab.console.fields import InputError, read
-from lab.console.routes.acting import desk_of
+from lab.console.routes.endpoints import state_of
 from lab.console.security import ENTRANCE, SESSION, same
 from lab.scenario.catalog import Entry, load, names
 
@@ -57,7 +57,7 @@ def _page(path: str, title: str, template: str, **more: Callable[[], Any]) -> Ro
 
 
 def _rendered(request: Request, template: str, title: str, path: str, **values: Any) -> Response:
-    desk = desk_of(request)
+    state = state_of(request)
     return templates.TemplateResponse(
         request,
         f"{template}.html.j2",
@@ -65,9 +65,9 @@ def _rendered(request: Request, template: str, title: str, path: str, **values: 
             "title": title,
             "path": path,
             "pages": PAGES,
-            "csrf": desk.guard.keys.csrf,
-            "engine_port": desk.engine_port,
-            "env": desk.env,
+            "csrf": state.guard.keys.csrf,
+            "engine_port": state.engine_port,
+            "env": state.env,
             **values,
         },
     )
@@ -91,7 +91,7 @@ async def entrance(request: Request) -> Response:
 
 async def session(request: Request) -> Response:
     """Give the browser that knows this start's token its session."""
-    guard = desk_of(request).guard
+    guard = state_of(request).guard
     given = (await read(request)).text("token")
     if not same(given, guard.keys.token):
         raise InputError(
@@ -125,7 +125,7 @@ async def chart_file(request: Request) -> Response:
 
 async def missing(request: Request, _error: Any) -> Response:
     """404 as a page of the console, which holds its token; as JSON for programs and for whoever has no session."""
-    if request.url.path.startswith("/api/") or not desk_of(request).guard.has_session(request.cookies):
+    if request.url.path.startswith("/api/") or not state_of(request).guard.has_session(request.cookies):
         return JSONResponse({"what": "There is no such thing.", "fix": "See /"}, HTTPStatus.NOT_FOUND)
     answer = _rendered(request, "missing", "Not here", "")
     answer.status_code = HTTPStatus.NOT_FOUND

@@ -12,10 +12,10 @@ from lab.deployment.stack import Stack
 from lab.engines.clients import Aws
 from lab.errors import LabError
 from lab.faults import healing as connect
-from lab.faults import runtime_settings as knobs
+from lab.faults import runtime_settings
 from lab.faults import steady_state as steady
-from lab.faults.changes import HIDDEN, Change, Changes, Standing
-from lab.faults.runtime_settings import Knob
+from lab.faults.changes import HIDDEN, ActiveChange, Change, Changes
+from lab.faults.runtime_settings import RuntimeSetting
 from lab.pipeline.observe import Pipeline
 
 
@@ -44,7 +44,7 @@ class Parameters:
 
 
 class FakePipeline:
-    """A pipeline whose one knob is a number."""
+    """A pipeline whose one setting is a number."""
 
     def __init__(self) -> None:
         self.number = 1
@@ -61,14 +61,14 @@ def write(pipeline: Any, value: Any) -> None:
     pipeline.number = value
 
 
-NUMBER = Knob("number", lambda pipeline: pipeline.number, write)  # type: ignore[attr-defined]
+NUMBER = RuntimeSetting("number", lambda pipeline: pipeline.number, write)  # type: ignore[attr-defined]
 
 
 def refuse(_pipeline: Any, _value: Any) -> None:
     raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
 
-STUCK = Knob("a-stuck-one", lambda _pipeline: 1, lambda _pipeline, _value: None)
+STUCK = RuntimeSetting("a-stuck-one", lambda _pipeline: 1, lambda _pipeline, _value: None)
 """It can be turned, and then, see the tests, not back."""
 
 
@@ -82,8 +82,10 @@ def to(value: int) -> Change:
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setitem(knobs.KNOBS, "number", NUMBER)
-    monkeypatch.setitem(knobs.KNOBS, STUCK.name, Knob(STUCK.name, STUCK.read, refuse))
+    monkeypatch.setitem(runtime_settings.RUNTIME_SETTINGS, "number", NUMBER)
+    monkeypatch.setitem(
+        runtime_settings.RUNTIME_SETTINGS, STUCK.name, RuntimeSetting(STUCK.name, STUCK.read, refuse)
+    )
     return FakePipeline()
 
 
@@ -92,7 +94,7 @@ def test_a_change_is_undone_to_what_was_there_before(pipeline: Any) -> None:
     made.make(to(5), why="a test", seconds=60)
     assert pipeline.number == 5
     assert made.undo("number")
-    assert (pipeline.number, made.standing()) == (1, [])
+    assert (pipeline.number, made.active()) == (1, [])
 
 
 def test_of_two_changes_of_one_knob_the_first_before_is_restored(pipeline: Any) -> None:
@@ -104,7 +106,7 @@ def test_of_two_changes_of_one_knob_the_first_before_is_restored(pipeline: Any) 
 
 
 def test_undoing_variables_leaves_those_that_a_deployment_has_set_since(pipeline: Any) -> None:
-    variables = Knob("number", NUMBER.read, write)
+    variables = RuntimeSetting("number", NUMBER.read, write)
     pipeline.number = {"TABLE": "orders", "VERSION": "1"}
     made = Changes(pipeline)
     for wrong in ({"TABLE": "wrong", "BUS": "http://127.0.0.1:1"}, {"TABLE": "worse", "TOPIC": "none"}):
@@ -126,7 +128,7 @@ def test_a_change_whose_maker_was_killed_is_healed_once_it_has_expired(pipeline:
     assert made.heal() == []
     assert pipeline.number == 5
     now = 1060.0
-    assert [standing.why for standing in made.heal()] == ["a test"]
+    assert [active.why for active in made.heal()] == ["a test"]
     assert pipeline.number == 1
 
 
@@ -137,18 +139,18 @@ def test_a_change_without_a_time_limit_does_not_expire(pipeline: Any) -> None:
 
 
 def test_what_was_there_is_recorded_before_the_knob_is_turned(pipeline: Any) -> None:
-    """A process killed while it turns the knob leaves the record that undoes it."""
+    """A process killed while it changes the setting leaves the record that undoes it."""
 
     def killed(_pipeline: Any, _value: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         Changes(pipeline).make(
-            Change(Knob("number", NUMBER.read, killed), lambda _now, _pipeline: 5, "number 5"),
+            Change(RuntimeSetting("number", NUMBER.read, killed), lambda _now, _pipeline: 5, "number 5"),
             why="a test",
             seconds=60,
         )
-    assert [standing.before for standing in Changes(pipeline).standing()] == [1]
+    assert [active.before for active in Changes(pipeline).active()] == [1]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_what_was_there_is_recorded_before_the_knob_is_turned(pipeline: Any) -> 
 def test_a_change_is_expired_from_the_end_of_its_time_limit_on(
     expires_at: float | None, *, expired: bool
 ) -> None:
-    assert Standing("number", 1, "a test", expires_at).expired(1000.0) is expired
+    assert ActiveChange("number", 1, "a test", expires_at).expired(1000.0) is expired
 
 
 def test_a_change_that_cannot_be_undone_is_told_of_stays_recorded_and_stops_no_other(pipeline: Any) -> None:
@@ -168,22 +170,22 @@ def test_a_change_that_cannot_be_undone_is_told_of_stays_recorded_and_stops_no_o
         made.heal()
     assert "make steady" in raised.value.fix
     assert pipeline.number == 1
-    assert [standing.knob for standing in made.standing()] == ["a-stuck-one"]
+    assert [active.setting for active in made.active()] == ["a-stuck-one"]
 
 
 def test_a_change_that_two_undo_at_once_is_undone(pipeline: Any) -> None:
     made = Changes(pipeline)
     made.make(to(5), why="a test", seconds=60)
-    seen_by_both = made.standing()
+    seen_by_both = made.active()
     made.undo_all(seen_by_both)
     made.undo_all(seen_by_both)
-    assert (pipeline.number, made.standing()) == (1, [])
+    assert (pipeline.number, made.active()) == (1, [])
 
 
 def test_a_change_of_a_knob_that_this_version_does_not_have_is_one_line(pipeline: Any) -> None:
     record = '{"before": 1, "why": "a test", "expiresAt": 0}'
     pipeline.parameters.values["/ingestion/dev/lab/changes/unheard-of"] = record
-    with pytest.raises(LabError, match="There is no knob unheard-of"):
+    with pytest.raises(LabError, match="There is no runtime setting unheard-of"):
         Changes(pipeline).heal()
 
 
@@ -192,9 +194,9 @@ def test_a_change_of_what_does_not_exist_any_more_is_forgotten(pipeline: Any) ->
         raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "UpdateFunctionConfiguration")
 
     Changes(pipeline).make(to(5), why="a test", seconds=0)
-    knobs.KNOBS["number"] = Knob("number", NUMBER.read, gone)
-    assert [standing.knob for standing in Changes(pipeline).heal()] == ["number"]
-    assert Changes(pipeline).standing() == []
+    runtime_settings.RUNTIME_SETTINGS["number"] = RuntimeSetting("number", NUMBER.read, gone)
+    assert [active.setting for active in Changes(pipeline).heal()] == ["number"]
+    assert Changes(pipeline).active() == []
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"before": 1'])
@@ -204,7 +206,7 @@ def test_a_record_that_cannot_be_read_is_one_line_and_stops_no_command(
     pipeline.parameters.values["/ingestion/dev/lab/changes/number"] = text
     connect.heal(pipeline)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("The parameter /ingestion/dev/lab/changes/number is no record of a change.")
+    assert line.startswith("The parameter /ingestion/dev/lab/changes/number is not a record of a change.")
 
 
 def test_a_change_for_a_block_is_undone_although_the_block_fails(pipeline: Any) -> None:
@@ -213,7 +215,7 @@ def test_a_change_for_a_block_is_undone_although_the_block_fails(pipeline: Any) 
     with pytest.raises(ValueError, match="oh"), made.temporarily(to(5), why="a test", seconds=60):
         fail(seen.append(pipeline.number))
     assert seen == [5]
-    assert (pipeline.number, made.standing()) == (1, [])
+    assert (pipeline.number, made.active()) == (1, [])
 
 
 def test_a_command_tells_what_it_has_undone_what_is_left_and_what_is_in_force(

@@ -10,7 +10,7 @@ from functions.common import codec
 from functions.publish.key import payload_digest
 from lab import cli
 from lab.commands import dlq as dlq_cli
-from lab.dlq.look import is_named
+from lab.dlq.browser import is_named
 from lab.dlq.repair import digest, repaired
 from lab.errors import LabError
 from tests.unit.functions.builders import envelope, order

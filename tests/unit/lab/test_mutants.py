@@ -7,24 +7,24 @@ from tests.integration.mutants import LEDGER, MUTANTS
 
 
 def refuted(name: str) -> set[tuple[str, str]]:
-    """By act and name what the mutants of a scenario refute."""
+    """By phase and name what the mutants of a scenario refute."""
     return {
-        (act, prediction)
+        (phase, prediction)
         for mutant in MUTANTS
         if mutant.scenario == name
-        for act, predictions in mutant.refutes.items()
+        for phase, predictions in mutant.refutes.items()
         for prediction in predictions
     }
 
 
 @pytest.mark.parametrize("name", names())
 def test_every_prediction_of_a_scenario_is_refuted_by_a_mutant(name: str) -> None:
-    predicted = {(act.name, prediction.name) for act, prediction in load(name).scenario.predictions}
+    predicted = {(phase.name, prediction.name) for phase, prediction in load(name).scenario.predictions}
     of_the_runner = {("ledger", prediction) for prediction in LEDGER}
     assert predicted - refuted(name) == set()
     assert refuted(name) - predicted - of_the_runner == set()
 
 
 def test_the_ledger_of_the_runner_is_refuted_by_a_mutant() -> None:
-    found = {prediction for name in names() for act, prediction in refuted(name) if act == "ledger"}
+    found = {prediction for name in names() for phase, prediction in refuted(name) if phase == "ledger"}
     assert found == set(LEDGER)

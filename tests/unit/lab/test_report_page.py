@@ -12,7 +12,7 @@ from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.run import Excerpt
-from lab.scenario.model import Finding, Verdict
+from lab.scenario.model import Result, Verdict
 from support.browsers import chromium
 
 pytestmark = pytest.mark.page
@@ -42,9 +42,9 @@ def run() -> Run:
         timeline.samples.append(Sample(second, 3, 2, dead, second, {"critical-dlq-depth": ringing}))
     timeline.spans.append(Span("failure mode poison_payload", 5, 11))
     findings = [
-        Finding("fault", "messages in the DLQ", "5", "5", Verdict.PROVED, "SQS GetQueueAttributes", 1.0, "4"),
-        Finding("fault", "category of death", "5 x VALIDATION", HOSTILE, Verdict.REFUTED, "SQS", 30.0),
-        Finding("recovery", "DLQ alarm", "OK", "no alarms here", Verdict.NOT_PROVABLE, "CloudWatch", 0.0),
+        Result("fault", "messages in the DLQ", "5", "5", Verdict.PROVED, "SQS GetQueueAttributes", 1.0, "4"),
+        Result("fault", "category of death", "5 x VALIDATION", HOSTILE, Verdict.REFUTED, "SQS", 30.0),
+        Result("recovery", "DLQ alarm", "OK", "no alarms here", Verdict.NOT_PROVABLE, "CloudWatch", 0.0),
     ]
     return Run(
         "poison-payload",

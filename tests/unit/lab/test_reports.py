@@ -11,14 +11,14 @@ from lab.common import paths
 from lab.pipeline.timeline import Timeline
 from lab.report import Run
 from lab.report.run import Excerpt
-from lab.scenario.model import Finding, Verdict
+from lab.scenario.model import Result, Verdict
 from tests.support.strangers import TEXTS
 
 
 def run(stranger: str) -> Run:
     findings = [
-        Finding("fault", stranger, stranger, stranger, Verdict.REFUTED, stranger, 1.0, stranger),
-        Finding("fault", "two", "1", stranger, Verdict.NOT_PROVABLE, "SQS", 1.0),
+        Result("fault", stranger, stranger, stranger, Verdict.REFUTED, stranger, 1.0, stranger),
+        Result("fault", "two", "1", stranger, Verdict.NOT_PROVABLE, "SQS", 1.0),
     ]
     return Run(
         "run",

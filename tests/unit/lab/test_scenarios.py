@@ -10,7 +10,7 @@ from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.junit import junit
-from lab.scenario import Finding, Verdict, at_least, at_most, between, exactly
+from lab.scenario import Result, Verdict, at_least, at_most, between, exactly
 from lab.scenario.catalog import FOLDER, load, names
 from lab.scenario.runner import timings
 
@@ -34,8 +34,8 @@ REQUIRED = {
 BALANCED = Ledger(accepted=1, succeeded=1, in_dlq=0, in_flight=0, lost=0, duplicated=0)
 
 
-def finding(verdict: Verdict) -> Finding:
-    return Finding("fault", "messages in the DLQ", "5", "4", verdict, "SQS GetQueueAttributes", 1.0)
+def finding(verdict: Verdict) -> Result:
+    return Result("fault", "messages in the DLQ", "5", "4", verdict, "SQS GetQueueAttributes", 1.0)
 
 
 def run_with(*verdicts: Verdict, ledger: Ledger | None = BALANCED) -> Run:
@@ -65,14 +65,14 @@ def test_a_scenario_file_is_short_tells_its_story_and_knows_no_aws_client(name: 
 @pytest.mark.parametrize("name", names())
 def test_no_two_predictions_share_act_and_name(name: str) -> None:
     """A guess, and a JUnit test case, is found by both."""
-    found = [(act.name, prediction.name) for act, prediction in load(name).scenario.predictions]
+    found = [(phase.name, prediction.name) for phase, prediction in load(name).scenario.predictions]
     assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize("name", names())
 def test_what_predictions_rely_on_is_asked_by_the_probe(name: str) -> None:
     scenario = load(name).scenario
-    relied_on = {prediction.reading.relies_on for _, prediction in scenario.predictions} - {""}
+    relied_on = {prediction.probe.relies_on for _, prediction in scenario.predictions} - {""}
     assert relied_on | set(scenario.relies_on) <= {feature.name for feature in FEATURES}
 
 

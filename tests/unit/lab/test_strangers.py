@@ -21,10 +21,10 @@ from lab.commands import trace as trace_cli
 from lab.common import paths
 from lab.common.output import Terminal, shown, utc
 from lab.dlq import repair
-from lab.dlq.look import Look
+from lab.dlq.browser import Browsed
 from lab.errors import LabError
 from lab.trace import Evidence
-from lab.trace.evidence import Line, Span
+from lab.trace.collector import Line, Span
 from tests.support.printing import obeyed, run
 from tests.support.strangers import TEXTS, letter, letters, text, texts
 
@@ -45,7 +45,7 @@ class Queue:
 
 
 class Reader:
-    """The parts of a pipeline, a looker and an API that the commands ask, with these letters behind them."""
+    """The parts of a pipeline, a DLQ browser and an API that the commands ask, with these letters behind them."""
 
     def __init__(self, *held: Envelope) -> None:
         self.held = list(held)
@@ -53,8 +53,8 @@ class Reader:
         self.aws = self.stack = self
         self.redrive_table_name = "redrive"
 
-    def look(self, limit: int) -> Look:
-        return Look(self.held, complete=True)
+    def browse(self, limit: int) -> Browsed:
+        return Browsed(self.held, complete=True)
 
     @contextlib.contextmanager
     def take(self, name: str) -> Generator[Envelope]:
@@ -121,7 +121,7 @@ def behind(reader: Reader) -> Generator[None]:
     """The commands ask this reader for the duration of a `with` block."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dlq_cli, "_pipeline", lambda _port, _env: reader)
-        patch.setattr(dlq_cli, "_looker", lambda _pipeline: reader)
+        patch.setattr(dlq_cli, "_browser", lambda _pipeline: reader)
         patch.setattr(dlq_cli, "_api", lambda _pipeline: reader)
         patch.setattr(look, "connect", lambda _port, _env: (reader, ""))
         patch.setattr(look, "Api", lambda _aws, _stack: reader)

@@ -1,4 +1,4 @@
-"""An order's story, told from evidence of every kind."""
+"""An order's timeline, built from evidence of every kind."""
 
 import json
 from typing import Any
@@ -8,9 +8,9 @@ import pytest
 from functions.publish.envelope import Envelope
 from lab.common.output import Terminal
 from lab.pipeline.observe import Effect
-from lab.trace import Evidence, Span, Story, tell
-from lab.trace.evidence import NAME, Invocation, Line
-from lab.trace.show import show, summary, timeline, trees
+from lab.trace import Evidence, OrderTimeline, Span, build_timeline
+from lab.trace.collector import NAME, Invocation, Line
+from lab.trace.show import show, summary, timeline_table, trees
 from tests.unit.functions.builders import envelope
 
 ORDER, CORRELATION = "order-1", "c-1"
@@ -34,12 +34,12 @@ def evidence(*lines: Line, **more: Any) -> Evidence:
     return Evidence(ORDER, lines=sorted(lines, key=lambda one: one.at), **more)
 
 
-def told(story: Story, where: str) -> list[tuple[int | None, str]]:
-    return [(moment.at, moment.what) for moment in story.moments if moment.where == where]
+def told(timeline: OrderTimeline, where: str) -> list[tuple[int | None, str]]:
+    return [(moment.at, moment.what) for moment in timeline.moments if moment.where == where]
 
 
 def test_a_processed_order_is_told_from_the_request_to_its_event() -> None:
-    story = tell(
+    timeline = build_timeline(
         evidence(
             ACCEPTED,
             line("worker", 1500, "order.processed", messageId="m-1", receiveCount=1),
@@ -55,8 +55,8 @@ def test_a_processed_order_is_told_from_the_request_to_its_event() -> None:
             effect=Effect(ORDER, 1, 990, 1490),
         )
     )
-    assert story.state == "processed"
-    assert [(moment.at, moment.where, moment.source) for moment in story.moments] == [
+    assert timeline.state == "processed"
+    assert [(moment.at, moment.where, moment.source) for moment in timeline.moments] == [
         (992, "API", "access log"),
         (995, "ingest", "Lambda's log"),
         (1000, "ingest", "log"),
@@ -66,15 +66,15 @@ def test_a_processed_order_is_told_from_the_request_to_its_event() -> None:
         (1600, "event", "deduced"),
         (1600, "notification", "deduced"),
     ]
-    assert told(story, "API") == [(992, "POST /events 202 in 20 ms")]
-    assert told(story, "queue") == [
+    assert told(timeline, "API") == [(992, "POST /events 202 in 20 ms")]
+    assert told(timeline, "queue") == [
         (1050, "receive 1 after 50 ms (invocation of 200 ms, cold start of 350 ms)")
     ]
-    assert story.milliseconds == 608
+    assert timeline.milliseconds == 608
 
 
 def test_each_receive_is_told_once_with_its_wait_and_its_end() -> None:
-    story = tell(
+    timeline = build_timeline(
         evidence(
             ACCEPTED,
             line(
@@ -91,25 +91,27 @@ def test_each_receive_is_told_once_with_its_wait_and_its_end() -> None:
             invocations={"r-1": Invocation(1400, 1600), "r-2": Invocation(4400, 4600)},
         )
     )
-    assert told(story, "queue") == [(1400, "receive 1 after 400 ms"), (4400, "receive 2 after 2900 ms")]
-    assert told(story, "worker")[0] == (
+    assert told(timeline, "queue") == [(1400, "receive 1 after 400 ms"), (4400, "receive 2 after 2900 ms")]
+    assert told(timeline, "worker")[0] == (
         1500,
         "failed: TRANSIENT DependencyUnavailable, will be retried (refused)",
     )
-    assert (story.receives, story.deaths) == (2, 0)
+    assert (timeline.receives, timeline.deaths) == (2, 0)
 
 
 def test_a_receive_that_nobody_logged_is_missed() -> None:
     """A crashed worker leaves no line, but the next receive counts it."""
-    story = tell(evidence(ACCEPTED, line("worker", 9000, "order.processed", messageId="m-1", receiveCount=3)))
-    lost = [moment for moment in story.moments if "left no line" in moment.what]
+    timeline = build_timeline(
+        evidence(ACCEPTED, line("worker", 9000, "order.processed", messageId="m-1", receiveCount=3))
+    )
+    lost = [moment for moment in timeline.moments if "left no line" in moment.what]
     assert [moment.what.split(" of ")[0] for moment in lost] == ["receive 1", "receive 2"]
     assert {(moment.at, moment.source) for moment in lost} == {(None, "deduced")}
-    assert story.moments[-2:] == tuple(lost)
+    assert timeline.moments[-2:] == tuple(lost)
 
 
 def test_death_redrive_and_second_life_are_told() -> None:
-    story = tell(
+    timeline = build_timeline(
         evidence(
             ACCEPTED,
             line("worker", 1500, "order.failed", messageId="m-1", receiveCount=1, willRetry=False, **FAILED),
@@ -121,35 +123,35 @@ def test_death_redrive_and_second_life_are_told() -> None:
             effect=Effect(ORDER, 1, 990, 3490),
         )
     )
-    assert [what for _, what in told(story, "DLQ")] == [
+    assert [what for _, what in told(timeline, "DLQ")] == [
         "dead of TRANSIENT DependencyUnavailable as message d-1"
     ]
-    assert "by operation op of 127.0.0.1 lab" in told(story, "redrive")[0][1]
-    assert told(story, "queue")[-1] == (3400, "receive 1 after 400 ms")
-    assert (story.receives, story.deaths, story.redrives) == (2, 1, 1)
-    assert story.state == "processed"
+    assert "by operation op of 127.0.0.1 lab" in told(timeline, "redrive")[0][1]
+    assert told(timeline, "queue")[-1] == (3400, "receive 1 after 400 ms")
+    assert (timeline.receives, timeline.deaths, timeline.redrives) == (2, 1, 1)
+    assert timeline.state == "processed"
 
 
 def test_a_receive_stands_after_its_move_although_the_move_is_noted_later() -> None:
     """A sender notes a message once it is sent; by then a quick worker has it."""
-    story = tell(
+    timeline = build_timeline(
         evidence(
             line("redrive", 3000, "redrive.message_moved", messageId="m-2", operationId="op", redriveCount=1),
             line("worker", 3100, "order.processed", "r-3", messageId="m-2", receiveCount=1),
             invocations={"r-3": Invocation(2980, 3120)},
         )
     )
-    assert [(moment.at, moment.where) for moment in story.moments][:3] == [
+    assert [(moment.at, moment.where) for moment in timeline.moments][:3] == [
         (3000, "redrive"),
         (2980, "queue"),
         (3100, "worker"),
     ]
-    assert told(story, "queue") == [(2980, "receive 1 after 0 ms")]
+    assert told(timeline, "queue") == [(2980, "receive 1 after 0 ms")]
 
 
 def test_a_message_that_was_sent_anew_is_followed_to_its_next_receive() -> None:
     again = {"newMessageId": "m-5", "requeues": 1, "delaySeconds": 30}
-    story = tell(
+    timeline = build_timeline(
         evidence(
             ACCEPTED,
             line("worker", 1500, "order.failed", messageId="m-1", receiveCount=4, willRetry=True, **FAILED),
@@ -158,13 +160,13 @@ def test_a_message_that_was_sent_anew_is_followed_to_its_next_receive() -> None:
             invocations={"r-1": Invocation(1400, 1600), "r-2": Invocation(32000, 33100)},
         )
     )
-    assert (1510, "sent anew as message m-5 (requeue 1), hidden for 30 s") in told(story, "queue")
-    assert (32000, "receive 1 after 30490 ms") in told(story, "queue")
+    assert (1510, "sent again as message m-5 (requeue 1), hidden for 30 s") in told(timeline, "queue")
+    assert (32000, "receive 1 after 30490 ms") in told(timeline, "queue")
 
 
 def test_an_event_that_the_bus_refused_is_not_told_as_published() -> None:
     refused = {"errorCategory": "TRANSIENT", "errorType": "EventNotPublished", "errorMessage": "refused"}
-    story = tell(
+    timeline = build_timeline(
         evidence(
             ACCEPTED,
             line("worker", 1500, "order.processed", messageId="m-1", receiveCount=1),
@@ -172,12 +174,12 @@ def test_an_event_that_the_bus_refused_is_not_told_as_published() -> None:
             invocations={"r-1": Invocation(1400, 1700)},
         )
     )
-    assert told(story, "event") == []
+    assert told(timeline, "event") == []
 
 
 def test_logged_events_take_the_place_of_deduced_ones() -> None:
     event = {"detail-type": "OrderProcessed", "detail": {"eventId": "e-1", "correlationId": CORRELATION}}
-    story = tell(
+    timeline = build_timeline(
         evidence(
             ACCEPTED,
             line("worker", 1500, "order.processed", messageId="m-1", receiveCount=1),
@@ -186,8 +188,8 @@ def test_logged_events_take_the_place_of_deduced_ones() -> None:
             subscribers=("email", "sqs"),
         )
     )
-    assert told(story, "event") == [(1650, "OrderProcessed e-1 matched the rule")]
-    assert "(email, sqs)" in told(story, "notification")[0][1]
+    assert told(timeline, "event") == [(1650, "OrderProcessed e-1 matched the rule")]
+    assert "(email, sqs)" in told(timeline, "notification")[0][1]
 
 
 def letter(**attributes: str | int) -> Envelope:
@@ -210,13 +212,13 @@ def letter(**attributes: str | int) -> Envelope:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_state_says_where_the_order_is_now(given: Evidence, state: str) -> None:
-    assert tell(given).state == state
+    assert build_timeline(given).state == state
 
 
 def test_a_letter_that_sqs_moved_is_told_without_a_time() -> None:
-    story = tell(evidence(ACCEPTED, letters=[letter()]))
-    assert story.deaths == 1
-    assert told(story, "DLQ") == [(None, "moved to the DLQ by SQS after its last receive, message d-1")]
+    timeline = build_timeline(evidence(ACCEPTED, letters=[letter()]))
+    assert timeline.deaths == 1
+    assert told(timeline, "DLQ") == [(None, "moved to the DLQ by SQS after its last receive, message d-1")]
 
 
 def test_a_letter_whose_log_has_expired_tells_its_own_death() -> None:
@@ -225,13 +227,15 @@ def test_a_letter_whose_log_has_expired_tells_its_own_death() -> None:
         "errorCategory": "VALIDATION",
         "failedAt": "1970-01-01T00:00:07+00:00",
     }
-    story = tell(evidence(letters=[letter(**attributes, sent_at=7000)]))
-    assert told(story, "DLQ") == [(7000, "now in the DLQ: VALIDATION SchemaViolation, message d-1")]
+    timeline = build_timeline(evidence(letters=[letter(**attributes, sent_at=7000)]))
+    assert told(timeline, "DLQ") == [(7000, "now in the DLQ: VALIDATION SchemaViolation, message d-1")]
 
 
 def test_a_line_of_any_other_kind_is_told_as_it_is() -> None:
-    story = tell(evidence(ACCEPTED, line("redrive", 2000, "redrive.not_sent", reason="Throttled")))
-    assert told(story, "redrive") == [(2000, "redrive.not_sent: reason Throttled")]
+    timeline = build_timeline(
+        evidence(ACCEPTED, line("redrive", 2000, "redrive.not_sent", reason="Throttled"))
+    )
+    assert told(timeline, "redrive") == [(2000, "redrive.not_sent: reason Throttled")]
 
 
 @pytest.mark.parametrize("name", ["a b", "", 'a"b', "a\\b", "ä", "x" * 129])
@@ -265,22 +269,22 @@ def test_spans_grow_into_one_tree_for_each_root() -> None:
 
 def test_several_submissions_are_told_apart() -> None:
     again = line("ingest", 1100, "order.accepted", "r-4", messageId="m-9", correlation_id="c-2")
-    shown = text(timeline(tell(evidence(ACCEPTED, again))))
+    shown = text(timeline_table(build_timeline(evidence(ACCEPTED, again))))
     assert "submission 1" in shown
     assert "submission 2: c-2" in shown
 
 
 def test_the_summary_counts_and_the_lines_can_be_shown() -> None:
-    story = tell(evidence(ACCEPTED))
-    assert summary(story) == (
+    timeline = build_timeline(evidence(ACCEPTED))
+    assert summary(timeline) == (
         "order order-1: in the queue or in flight; 0 receives, 0 deaths, 0 redrives, 0 ms from first to last"
     )
     console = Terminal(width=200)
     with console.capture() as capture:
-        show(story, console, lines=True)
+        show(timeline, console, lines=True)
     assert ACCEPTED.text in capture.get()
 
 
 def test_a_story_is_json() -> None:
-    document = json.loads(json.dumps(tell(evidence(ACCEPTED)).as_json()))
+    document = json.loads(json.dumps(build_timeline(evidence(ACCEPTED)).as_json()))
     assert document["moments"][0]["line"] == ACCEPTED.text

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from lab.pipeline.observe import Depth
-from lab.pipeline.signals import Rates, Vitals
-from loadtests.book import Book
+from lab.pipeline.signals import Rates, Signals
+from loadtests.order_log import OrderLog
 from loadtests.run import LEAVING_RATE, Run, Traffic, until
 from loadtests.shapes import planned
 from loadtests.thresholds import Thresholds
 
 DRAIN_SECONDS = 30.0
-READING = Vitals(0.0, 0.1, Depth(0, 0, 0), Depth(0, 0, 0), 0.0, Rates(), None, {}, {})
+READING = Signals(0.0, 0.1, Depth(0, 0, 0), Depth(0, 0, 0), 0.0, Rates(), None, {}, {})
 
 
 @dataclass
@@ -23,10 +23,10 @@ class World:
     waiting: int = 0
     users: int = 0
     missed: int = 0
-    readings: list[Vitals] = field(default_factory=list)
+    readings: list[Signals] = field(default_factory=list)
 
     @property
-    def latest(self) -> Vitals:
+    def latest(self) -> Signals:
         return replace(READING, at=self.now, queue=Depth(self.waiting, 0, 0))
 
     def clock(self) -> float:
@@ -43,7 +43,7 @@ def run_of(world: World, shape: str, *, reporting_seconds: float = 0.0) -> Run:
         thresholds,
         None,  # type: ignore[arg-type]
         world,  # type: ignore[arg-type]
-        Book(),
+        OrderLog(),
         world.traffic,
         reporting_seconds,
         clock=world.clock,
@@ -106,7 +106,7 @@ def test_a_ramp_ends_at_the_first_step_that_leaves_a_backlog() -> None:
             if not wanted[0]:
                 break
             world.users, world.now = wanted[0], world.now + 1
-            run.book.accept([f"{world.now}-{n}" for n in range(world.users)])
+            run.order_log.accept([f"{world.now}-{n}" for n in range(world.users)])
             world.waiting += 3 * (step >= 2)
         else:
             continue

@@ -18,11 +18,11 @@ from lab.console.routes import dlq, faults, jobs, pages, pipeline
 from lab.console.routes.pages import PAGES, templates
 from lab.console.server import listening
 from lab.console.switches import Switches
-from lab.dlq.look import Look, Looker
+from lab.dlq.browser import Browsed, DlqBrowser
 from lab.errors import LabError
 from support.eventually import eventually
 from tests.support.strangers import NUMBERS, letters, texts
-from tests.unit.lab.console.doors import browser, desk_of, let_in, no_engine
+from tests.unit.lab.console.doors import browser, let_in, no_engine, state_of
 
 ACTING = [
     route.path
@@ -34,8 +34,8 @@ ACTING = [
 
 @pytest.fixture
 def ours() -> TestClient:
-    desk = desk_of()
-    return let_in(browser(desk, raise_server_exceptions=False), desk)
+    state = state_of()
+    return let_in(browser(state, raise_server_exceptions=False), state)
 
 
 @pytest.mark.parametrize("path", [path for path, _, _ in PAGES])
@@ -161,11 +161,11 @@ def test_a_number_in_a_query_is_bounded(ours: TestClient, query: str) -> None:
 @given(st.lists(letters, max_size=3))
 def test_letters_of_strangers_are_answered_as_ascii_json(held: list[Envelope]) -> None:
     """Property: the DLQ page hears of each letter, whatever is in it, and nothing but JSON."""
-    desk = desk_of(lambda: (cast("Any", None), "host engine"))
+    state = state_of(lambda: (cast("Any", None), "host engine"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Looker, "__init__", lambda _self, _pipeline: None)
-        patch.setattr(Looker, "look", lambda _self, _limit: Look(held, complete=True))
-        page = let_in(browser(desk), desk)
+        patch.setattr(DlqBrowser, "__init__", lambda _self, _pipeline: None)
+        patch.setattr(DlqBrowser, "browse", lambda _self, _limit: Browsed(held, complete=True))
+        page = let_in(browser(state), state)
         answer = page.post("/api/dlq/look", json={"plan": {"force": True, "minAgeSeconds": 0}, "limit": 10})
     assert answer.status_code == 200
     assert answer.content.isascii()

@@ -6,15 +6,15 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
-from lab.console.desk import Desk
-from lab.console.routes import dlq, faults, jobs, pages, pipeline, watching
+from lab.console.console_state import ConsoleState
+from lab.console.routes import cloudwatch, dlq, faults, jobs, pages, pipeline
 from lab.console.security import CSRF_HEADER, OPEN_PATHS
-from tests.unit.lab.console.doors import OURS, PORT, browser, desk_of, let_in
+from tests.unit.lab.console.doors import OURS, PORT, browser, let_in, state_of
 
 ROUTES: list[BaseRoute] = [
     *pages.ROUTES,
     *pipeline.ROUTES,
-    *watching.ROUTES,
+    *cloudwatch.ROUTES,
     *dlq.ROUTES,
     *faults.ROUTES,
     *jobs.ROUTES,
@@ -30,19 +30,19 @@ ACTING = [path for method, path in ALL if method == "POST"]
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return desk_of()
+def state() -> ConsoleState:
+    return state_of()
 
 
 @pytest.fixture
-def stranger(desk: Desk) -> TestClient:
+def stranger(state: ConsoleState) -> TestClient:
     """A browser, or a program of this machine, that was not given the token."""
-    return browser(desk)
+    return browser(state)
 
 
 @pytest.fixture
-def ours(desk: Desk) -> TestClient:
-    return let_in(browser(desk), desk)
+def ours(state: ConsoleState) -> TestClient:
+    return let_in(browser(state), state)
 
 
 def test_the_routes_are_all_under_test() -> None:
@@ -58,8 +58,8 @@ def test_without_a_session_nothing_is_answered(stranger: TestClient, method: str
 
 
 @pytest.mark.parametrize("cookie", ["", "wrong", "the-token", "the-session2"])
-def test_a_wrong_session_is_none(stranger: TestClient, desk: Desk, cookie: str) -> None:
-    stranger.cookies.set(desk.guard.cookie, cookie)
+def test_a_wrong_session_is_none(stranger: TestClient, state: ConsoleState, cookie: str) -> None:
+    stranger.cookies.set(state.guard.cookie, cookie)
     assert stranger.get("/api/reports").status_code == 401
 
 
@@ -134,11 +134,11 @@ def test_a_person_without_a_session_is_led_to_the_entrance(stranger: TestClient)
     assert stranger.get("/enter").status_code == 200
 
 
-def test_the_token_of_this_start_opens_the_console(stranger: TestClient, desk: Desk) -> None:
+def test_the_token_of_this_start_opens_the_console(stranger: TestClient, state: ConsoleState) -> None:
     answer = stranger.post("/session", json={"token": "the-token"}, headers={"origin": OURS})
     assert answer.status_code == 200
     cookie = answer.headers["set-cookie"]
-    assert cookie.startswith(f"{desk.guard.cookie}=")
+    assert cookie.startswith(f"{state.guard.cookie}=")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
     assert "the-token" not in cookie
     assert stranger.get("/scenarios").status_code == 200

@@ -7,8 +7,8 @@ import pytest
 from functions.common.failure_modes import FailureMode
 from lab.console.switches import MODES, SWITCHES, Switches, in_force
 from lab.errors import LabError
-from lab.faults.changes import HIDDEN, Standing
-from lab.faults.runtime_settings import KNOBS
+from lab.faults.changes import HIDDEN, ActiveChange
+from lab.faults.runtime_settings import RUNTIME_SETTINGS
 
 NO_PIPELINE: Any = None
 
@@ -19,7 +19,7 @@ def test_every_failure_mode_has_a_switch() -> None:
 
 
 def test_every_switch_turns_a_knob_that_can_be_undone_by_its_name() -> None:
-    assert all(KNOBS[switch.knob.name] is switch.knob for switch in SWITCHES.values())
+    assert all(RUNTIME_SETTINGS[switch.setting.name] is switch.setting for switch in SWITCHES.values())
 
 
 def test_switches_of_a_group_stand_together() -> None:
@@ -47,7 +47,7 @@ def test_an_impossible_switch_is_refused_before_anything_is_touched(
 
 def test_what_stands_is_told_with_its_switch_and_its_end() -> None:
     switch = SWITCHES["poison_payload"]
-    (told,) = in_force([Standing("failure-mode", "none", switch.why, 12.0)])
+    (told,) = in_force([ActiveChange("failure-mode", "none", switch.why, 12.0)])
     assert told == {
         "told": "Poison payload",
         "knob": "failure-mode",
@@ -57,11 +57,11 @@ def test_what_stands_is_told_with_its_switch_and_its_end() -> None:
 
 
 def test_what_others_changed_is_told_with_who() -> None:
-    (told,) = in_force([Standing("worker-timeout", 5, "scenario slow-downstream", 12.0)])
+    (told,) = in_force([ActiveChange("worker-timeout", 5, "scenario slow-downstream", 12.0)])
     assert (told["told"], told["switch"]) == ("worker-timeout changed by scenario slow-downstream", None)
 
 
 def test_a_puzzle_is_not_given_away() -> None:
-    (told,) = in_force([Standing("queue-delay", "0", HIDDEN, None)])
+    (told,) = in_force([ActiveChange("queue-delay", "0", HIDDEN, None)])
     assert "queue-delay" not in str(told)
     assert told["told"] == "something broken on purpose (lab repair)"

@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 
 
 @dataclass
-class Book:
+class OrderLog:
     """`accepted` are the ids of the orders that the API promised to process; an order sent twice is there once."""
 
     accepted: set[str] = field(default_factory=set[str])
@@ -34,7 +34,7 @@ class Book:
         self.counts[Outcome.ACCEPTED] += len(ids)
 
     def count(self, outcome: Outcome, number: int = 1) -> None:
-        """So many more ended so."""
+        """Count requests or orders that ended so."""
         self.counts[outcome] += number
 
     def take(self) -> dict[str, Any]:
@@ -55,5 +55,5 @@ class Book:
         self.counts.clear()
 
 
-BOOK = Book()
-"""The book of this process."""
+ORDER_LOG = OrderLog()
+"""The log of this process."""

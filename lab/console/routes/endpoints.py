@@ -11,16 +11,16 @@ from starlette.routing import Route
 
 from functions.common import codec
 from lab.console.connection import MissingError
-from lab.console.desk import Desk
+from lab.console.console_state import ConsoleState
 from lab.console.fields import Fields, InputError, read
 
-type Handler = Callable[[Desk, Fields], Any]
+type Handler = Callable[[ConsoleState, Fields], Any]
 """Runs in a thread of its own, so it may wait for AWS. Its answer becomes JSON."""
 
 
-def desk_of(request: Request) -> Desk:
-    """The desk of the console that was asked."""
-    return request.app.state.desk
+def state_of(request: Request) -> ConsoleState:
+    """The state of the console that was asked."""
+    return request.app.state.console
 
 
 def get(path: str, handle: Handler) -> Route:
@@ -28,7 +28,7 @@ def get(path: str, handle: Handler) -> Route:
 
     async def endpoint(request: Request) -> Response:
         fields = Fields(dict(request.query_params) | request.path_params)
-        return as_json(await run_in_threadpool(handle, desk_of(request), fields))
+        return as_json(await run_in_threadpool(handle, state_of(request), fields))
 
     return Route(path, endpoint, methods=["GET"])
 
@@ -38,7 +38,7 @@ def post(path: str, handle: Handler) -> Route:
 
     async def endpoint(request: Request) -> Response:
         fields = await read(request)
-        return as_json(await run_in_threadpool(handle, desk_of(request), fields))
+        return as_json(await run_in_threadpool(handle, state_of(request), fields))
 
     return Route(path, endpoint, methods=["POST"])
 
@@ -60,7 +60,7 @@ def lab_error(_request: Request, error: Any) -> Response:
 
 def unreachable(request: Request, error: Exception) -> Response:
     """503: the engine is gone, or what was deployed on it."""
-    desk_of(request).connection.lose()
+    state_of(request).connection.lose()
     told = {"what": f"The engine did not answer as expected ({error}).", "fix": "See its state: make status"}
     return as_json(told, HTTPStatus.SERVICE_UNAVAILABLE)
 

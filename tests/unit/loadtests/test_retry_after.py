@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.pressure import BASE_SECONDS, CAP_SECONDS, LONGEST_SECONDS, pause
+from loadtests.retry_after import BASE_SECONDS, CAP_SECONDS, LONGEST_SECONDS, pause
 
 RNG = random.Random(1)
 

@@ -1,4 +1,4 @@
-"""Readings: the numbers that predictions are about, each from an AWS API."""
+"""Probes: the numbers that predictions are about, each from an AWS API."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ from infra.components.names import AlarmName
 from lab.pipeline.circuits import circuit_states
 from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.metrics import LOG_NAMESPACE, Metric
-from lab.scenario.model import Reading
+from lab.scenario.model import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
 EMF = "embedded metric format"
 LOG_FILTER = "a metric filter with a pattern"
 ALARM = "an alarm whose metric rises and falls (period 10 s)"
-"""Questions of `lab probe` that readings rely on."""
+"""Questions of `lab probe` that probes rely on."""
 
 
 def _effects(run: "Experiment") -> "list[Effect]":
     return list(run.pipeline.effects(run.accepted))
 
 
-def processed() -> Reading:
+def processed() -> Probe:
     """Orders of this run that have their effect."""
-    return Reading("DynamoDB BatchGetItem of the orders", lambda run: len(_effects(run)))
+    return Probe("DynamoDB BatchGetItem of the orders", lambda run: len(_effects(run)))
 
 
-def most_executions() -> Reading:
+def most_executions() -> Probe:
     """The most often any order's effect ran: 1 unless a side effect was repeated."""
-    return Reading(
+    return Probe(
         "DynamoDB BatchGetItem of the orders, `executions`",
         lambda run: max((effect.executions for effect in _effects(run)), default=0),
     )
 
 
-def slowest_ms() -> Reading:
+def slowest_ms() -> Probe:
     """The longest way of an order from its acceptance to its effect, in milliseconds."""
-    return Reading(
+    return Probe(
         "DynamoDB BatchGetItem of the orders, processedAt - acceptedAt",
         lambda run: max((effect.latency_ms for effect in _effects(run)), default=0),
     )
 
 
-def most_receives(label: str) -> Reading:
+def most_receives(label: str) -> Probe:
     """The highest receive count that the worker logged for an order submitted under a label."""
 
-    def look(run: "Experiment") -> int:
+    def read(run: "Experiment") -> int:
         ids = run.accepted_as(label)
         counts = [
             int(line.fields["receiveCount"])
@@ -59,40 +59,40 @@ def most_receives(label: str) -> Reading:
         ]
         return max(counts, default=0)
 
-    return Reading("CloudWatch Logs FilterLogEvents of the worker, receiveCount", look)
+    return Probe("CloudWatch Logs FilterLogEvents of the worker, receiveCount", read)
 
 
-def queue_depth() -> Reading:
+def queue_depth() -> Probe:
     """Messages in the queue: visible, in flight, delayed."""
-    return Reading("SQS GetQueueAttributes of the queue", lambda run: run.pipeline.queue().total)
+    return Probe("SQS GetQueueAttributes of the queue", lambda run: run.pipeline.queue().total)
 
 
-def dlq_depth() -> Reading:
+def dlq_depth() -> Probe:
     """Messages in the DLQ."""
-    return Reading("SQS GetQueueAttributes of the DLQ", lambda run: run.pipeline.dlq().total)
+    return Probe("SQS GetQueueAttributes of the DLQ", lambda run: run.pipeline.dlq().total)
 
 
-def deepest_dlq() -> Reading:
+def deepest_dlq() -> Probe:
     """The most messages that were in the DLQ at once."""
-    return Reading(
+    return Probe(
         "SQS GetQueueAttributes of the DLQ, sampled",
         lambda run: max((sample.dlq for sample in run.timeline.samples), default=0),
     )
 
 
-def letters(attribute: str) -> Reading:
+def letters(attribute: str) -> Probe:
     """Dead letters by one attribute of their cause of death; `none` for letters without it."""
 
-    def look(run: "Experiment") -> dict[str, int]:
+    def read(run: "Experiment") -> dict[str, int]:
         found = dead_letters(run.pipeline)
         return dict(Counter(letter.attributes.get(attribute, "none") for letter in found))
 
-    return Reading(f"SQS ReceiveMessage of the DLQ, attribute {attribute}", look)
+    return Probe(f"SQS ReceiveMessage of the DLQ, attribute {attribute}", read)
 
 
-def letters_saying(text: str) -> Reading:
+def letters_saying(text: str) -> Probe:
     """Dead letters whose error message contains a text."""
-    return Reading(
+    return Probe(
         f"SQS ReceiveMessage of the DLQ, errorMessage contains {text}",
         lambda run: sum(
             text in letter.attributes.get("errorMessage", "") for letter in dead_letters(run.pipeline)
@@ -100,27 +100,27 @@ def letters_saying(text: str) -> Reading:
     )
 
 
-def alarm(name: AlarmName) -> Reading:
+def alarm(name: AlarmName) -> Probe:
     """The state of an alarm."""
-    return Reading(
+    return Probe(
         f"CloudWatch DescribeAlarms, {name}",
         lambda run: run.pipeline.alarm_states().get(name, "missing"),
         relies_on=ALARM,
     )
 
 
-def notified(name: AlarmName) -> Reading:
+def notified(name: AlarmName) -> Probe:
     """States of an alarm that SNS has told, by how often."""
 
-    def look(run: "Experiment") -> dict[str, int]:
+    def read(run: "Experiment") -> dict[str, int]:
         return dict(Counter(run.notifications.alarm_transitions(run.pipeline.stack.alarm(name))))
 
-    return Reading(f"SNS notifications of {name}", look, relies_on=ALARM)
+    return Probe(f"SNS notifications of {name}", read, relies_on=ALARM)
 
 
-def alarms_that_rang(severity: str) -> Reading:
+def alarms_that_rang(severity: str) -> Probe:
     """How many different alarms, `critical` ones or `warning` ones, went to ALARM during the run."""
-    return Reading(
+    return Probe(
         "CloudWatch DescribeAlarms, sampled",
         lambda run: len(
             {
@@ -134,19 +134,19 @@ def alarms_that_rang(severity: str) -> Reading:
     )
 
 
-def emitted(name: str, service: str = "worker") -> Reading:
+def emitted(name: str, service: str = "worker") -> Probe:
     """The sum of a metric that a function emits (EMF)."""
     metric = Metric("Ingestion", name, (("service", service),))
     return _sum(f"CloudWatch GetMetricData, Ingestion {name} of {service}", lambda _run: metric, EMF)
 
 
-def counted(name: str) -> Reading:
+def counted(name: str) -> Probe:
     """The sum of a metric that a filter counts from the logs."""
     metric = Metric(LOG_NAMESPACE, name)
     return _sum(f"CloudWatch GetMetricData, {LOG_NAMESPACE} {name}", lambda _run: metric, LOG_FILTER)
 
 
-def worker(name: str) -> Reading:
+def worker(name: str) -> Probe:
     """The sum of one of Lambda's own metrics of the worker."""
 
     def metric(pipeline: "Pipeline") -> Metric:
@@ -155,7 +155,7 @@ def worker(name: str) -> Reading:
     return _sum(f"CloudWatch GetMetricData, AWS/Lambda {name} of the worker", metric)
 
 
-def queue(name: str) -> Reading:
+def queue(name: str) -> Probe:
     """The sum of one of SQS's own metrics of the queue."""
 
     def metric(pipeline: "Pipeline") -> Metric:
@@ -164,14 +164,14 @@ def queue(name: str) -> Reading:
     return _sum(f"CloudWatch GetMetricData, AWS/SQS {name} of the queue", metric)
 
 
-def _sum(source: str, metric: "Callable[[Pipeline], Metric]", relies_on: str = "") -> Reading:
-    return Reading(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric, relies_on)
+def _sum(source: str, metric: "Callable[[Pipeline], Metric]", relies_on: str = "") -> Probe:
+    return Probe(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric, relies_on)
 
 
-def announced(detail_type: str) -> Reading:
+def announced(detail_type: str) -> Probe:
     """Different events of one type about this run's orders that came through the bus, by their eventId."""
 
-    def look(run: "Experiment") -> int:
+    def read(run: "Experiment") -> int:
         return len(
             {
                 event["detail"]["eventId"]
@@ -180,12 +180,12 @@ def announced(detail_type: str) -> Reading:
             }
         )
 
-    return Reading(f"EventBridge rule to SNS, {detail_type} by eventId", look)
+    return Probe(f"EventBridge rule to SNS, {detail_type} by eventId", read)
 
 
-def deliveries(detail_type: str) -> Reading:
+def deliveries(detail_type: str) -> Probe:
     """Events of one type about this run's orders that came through the bus, repeated ones counted again."""
-    return Reading(
+    return Probe(
         f"EventBridge rule to SNS, {detail_type}",
         lambda run: sum(
             event.get("detail-type") == detail_type and event["detail"].get("orderId") in run.accepted
@@ -194,30 +194,30 @@ def deliveries(detail_type: str) -> Reading:
     )
 
 
-def circuit(name: str) -> Reading:
+def circuit(name: str) -> Probe:
     """The state of a circuit breaker."""
-    return Reading(
+    return Probe(
         f"DynamoDB Scan of the circuits table, {name}",
         lambda run: circuit_states(run.pipeline).get(name, "CLOSED"),
     )
 
 
-def answers(status: int) -> Reading:
+def answers(status: int) -> Probe:
     """How many requests the API answered with one status."""
-    return Reading(f"HTTP status {status} of POST /events", lambda run: run.answers.count(status))
+    return Probe(f"HTTP status {status} of POST /events", lambda run: run.answers.count(status))
 
 
-def redrive(field: str) -> Reading:
+def redrive(field: str) -> Probe:
     """One number of the latest redrive operation; `skipped.REASON` for skipped ones."""
     group, _, key = field.partition(".")
 
-    def look(run: "Experiment") -> Any:
+    def read(run: "Experiment") -> Any:
         value = run.redrives[-1][group] if run.redrives else None
         return value.get(key, 0) if key and value is not None else value
 
-    return Reading(f"GET /redrive/ID, {field}", look)
+    return Probe(f"GET /redrive/ID, {field}", read)
 
 
-def move_task(field: str) -> Reading:
+def move_task(field: str) -> Probe:
     """One field of the latest of SQS's own move tasks."""
-    return Reading(f"SQS ListMessageMoveTasks, {field}", lambda run: run.move_task.get(field))
+    return Probe(f"SQS ListMessageMoveTasks, {field}", lambda run: run.move_task.get(field))

@@ -18,8 +18,8 @@ from lab.pipeline.observe import Pipeline
 POLL_SECONDS = 0.5
 
 
-class Child:
-    """Work of a process of its own (lab/console/child.py), which undoes what it did when it is cancelled.
+class RunnerProcess:
+    """Work of a process of its own (lab/console/runner_process.py), which undoes what it did when it is cancelled.
 
     It ends itself, cleanly, when its standard input closes: on being cancelled, and when the console dies.
     """
@@ -27,7 +27,7 @@ class Child:
     def __init__(self, kind: str, title: str, port: int, env: str, *arguments: str) -> None:
         self.kind = kind
         self.title = title
-        self._command = [sys.executable, "-m", "lab.console.child", str(port), env, kind, *arguments]
+        self._command = [sys.executable, "-m", "lab.console.runner_process", str(port), env, kind, *arguments]
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = threading.Event()
 

@@ -20,7 +20,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "baseline" / "handlers.py"
 
 
 @contextmanager
-def baseline_in_place(pipeline: Pipeline, *, concurrency: int | None = None) -> Generator[None]:
+def baseline_deployed(pipeline: Pipeline, *, concurrency: int | None = None) -> Generator[None]:
     """Ingest and worker run the baseline while the context lasts; afterwards everything is as it was.
 
     `concurrency` is the mapping's MaximumConcurrency meanwhile; None leaves it as the lab's stack has it.

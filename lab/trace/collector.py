@@ -1,4 +1,4 @@
-"""Gathering: log lines found by correlation id, the order's row, its dead letters, redrives and spans.
+"""Collecting: log lines found by correlation id, the order's row, its dead letters, redrives and spans.
 
 Logs are searched with FilterLogEvents, in three steps: lines that carry the name, lines that carry the correlation ids
 found there, and what Lambda itself wrote about the invocations that those lines came from.
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.publish.envelope import Envelope
 from functions.publish.packing import pack
-from lab.dlq.look import Looker
+from lab.dlq.browser import DlqBrowser
 from lab.dlq.repair import storable
 from lab.errors import LabError
 from lab.pipeline.observe import DISCARD_KIND, Effect, Pipeline, fields_of
@@ -129,7 +129,7 @@ def collect(pipeline: Pipeline, name: str, since: int) -> Evidence:
     """
     if not NAME.fullmatch(name):
         raise LabError(
-            f"{name!r} is no id.", "Give an orderId, correlationId or messageId as the API answered it."
+            f"{name!r} is not an id.", "Give an orderId, correlationId or messageId as the API answered it."
         )
     logs = _Logs(pipeline, since)
     named = logs.lines(
@@ -139,11 +139,11 @@ def collect(pipeline: Pipeline, name: str, since: int) -> Evidence:
     evidence = Evidence(order_id, letters=letters)
     evidence.effect = _effect(pipeline, order_id)
     found = {line.get("correlation_id"): None for line in named if line.get("orderId") in ("", order_id)}
-    found |= {one.correlation_id: None for one in letters}
-    wanted = [one for one in found if one and NAME.fullmatch(one)]
+    found |= {envelope.correlation_id: None for envelope in letters}
+    wanted = [correlation_id for correlation_id in found if correlation_id and NAME.fullmatch(correlation_id)]
     everything = logs.lines(
         *(f'($.orderId = "{one}")' for one in (order_id,) if NAME.fullmatch(one)),
-        *(f'($.correlation_id = "{one}")' for one in wanted),
+        *(f'($.correlation_id = "{correlation_id}")' for correlation_id in wanted),
     )
     # A batch request gives all its orders one correlation id: lines of the others are none of this order's.
     mine = [line for line in everything if line.get("orderId") in ("", order_id)]
@@ -177,9 +177,13 @@ def _order_named(pipeline: Pipeline, name: str, named: list[Line]) -> tuple[str,
     order_id = orders.pop() if orders else name
     if _effect(pipeline, order_id) is not None or pipeline.dlq().total == 0:
         return order_id, []
-    seen = Looker(pipeline).look(MOST_LETTERS).envelopes
-    letters = [one for one in seen if order_id in (one.order_id, one.correlation_id, one.message_id)]
-    return next((one.order_id for one in letters if one.order_id), order_id), letters
+    seen = DlqBrowser(pipeline).browse(MOST_LETTERS).envelopes
+    letters = [
+        envelope
+        for envelope in seen
+        if order_id in (envelope.order_id, envelope.correlation_id, envelope.message_id)
+    ]
+    return next((envelope.order_id for envelope in letters if envelope.order_id), order_id), letters
 
 
 class _Logs:
@@ -204,9 +208,9 @@ class _Logs:
     def invocations(self, request_ids: Iterable[str]) -> dict[str, Invocation]:
         """What Lambda wrote about invocations, by their request ids."""
         phrases = [
-            f'?"{platform} RequestId: {one}"'
-            for one in request_ids
-            if one
+            f'?"{platform} RequestId: {request_id}"'
+            for request_id in request_ids
+            if request_id
             for platform in ("START", "REPORT")
         ]
         found: dict[str, Invocation] = {}
@@ -218,7 +222,7 @@ class _Logs:
 
     def requests(self, request_ids: Iterable[str]) -> dict[str, Line]:
         """Lines of the API's access log by request id."""
-        wanted = [f'($.requestId = "{one}")' for one in request_ids if one]
+        wanted = [f'($.requestId = "{request_id}")' for request_id in request_ids if request_id]
         found: dict[str, Line] = {}
         for some in _short_enough(wanted):
             for at, text in self._search(f"/aws/vendedlogs/{self._prefix}-api", f"{{ {' || '.join(some)} }}"):
@@ -275,8 +279,11 @@ def _spans(logs: _Logs, mine: list[Line], order_id: str) -> list[Span]:
     traces = {line.get("traceId") for line in own}
     invocations = {line.request_id for line in mine if line.request_id}
     found = logs.lines(
-        *(f'($.traceId = "{one}")' for one in traces),
-        *(f'(($.event = "{SPAN}") && ($.function_request_id = "{one}"))' for one in invocations),
+        *(f'($.traceId = "{trace_id}")' for trace_id in traces),
+        *(
+            f'(($.event = "{SPAN}") && ($.function_request_id = "{invocation}"))'
+            for invocation in invocations
+        ),
     )
     spans = {one.span_id: one for one in (_span(line) for line in found if line.event == SPAN)}
 
@@ -350,4 +357,6 @@ def _subscribers(pipeline: Pipeline) -> tuple[str, ...]:
     pages = sns.get_paginator("list_subscriptions_by_topic").paginate(
         TopicArn=pipeline.stack.order_events_topic_arn
     )
-    return tuple(sorted(one.get("Protocol", "") for page in pages for one in page["Subscriptions"]))
+    return tuple(
+        sorted(subscription.get("Protocol", "") for page in pages for subscription in page["Subscriptions"])
+    )

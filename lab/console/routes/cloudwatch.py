@@ -4,11 +4,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from lab.console.console_state import ConsoleState
 from lab.console.dashboard import Period
-from lab.console.desk import Desk
+from lab.console.dashboard_data import read
 from lab.console.fields import Fields, InputError
-from lab.console.figures import read
-from lab.console.routes.acting import get
+from lab.console.routes.endpoints import get
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -18,18 +18,18 @@ HISTORY_ITEMS = 200
 RUNBOOK = re.compile(r"\s*Runbook: ops/runbooks/([a-z0-9-]+)\.md\s*")
 
 
-def dashboard(desk: Desk, fields: Fields) -> dict[str, Any]:
+def dashboard(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     """The deployed dashboard with its figures. `seconds` and `period` overrule its own."""
     seconds, period = fields.values.get("seconds", ""), _period(fields.values.get("period", "dashboard"))
     if seconds and not 60 <= (_whole(seconds) or 0) <= MOST_SECONDS:
         raise InputError(f"seconds must be a whole number from 60 to {MOST_SECONDS}.")
-    return read(desk.pipeline, float(seconds) if seconds else None, period)
+    return read(state.pipeline, float(seconds) if seconds else None, period)
 
 
-def alarms(desk: Desk, _fields: Fields) -> dict[str, Any]:
+def alarms(state: ConsoleState, _fields: Fields) -> dict[str, Any]:
     """Every alarm of the deployment, and the latest of what happened to any."""
-    cloudwatch: CloudWatchClient = desk.pipeline.aws.client("cloudwatch")
-    prefix = f"{desk.pipeline.stack.prefix}-"
+    cloudwatch: CloudWatchClient = state.pipeline.aws.client("cloudwatch")
+    prefix = f"{state.pipeline.stack.prefix}-"
     described: list[Any] = []
     for page in cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]

@@ -1,11 +1,11 @@
-"""Telling: what was found about an order, in the order in which it happened. No AWS here."""
+"""An order's timeline: what was found about it, in the order in which it happened. No AWS here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.redrive.selection import died_at, error_category, error_type, is_attributed
-from lab.trace.evidence import Evidence, Invocation, Line, Span
+from lab.trace.collector import Evidence, Invocation, Line, Span
 
 LOG = "log"
 PLATFORM = "Lambda's log"
@@ -64,7 +64,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Story:
+class OrderTimeline:
     """An order's way: where it is now, and how it came there."""
 
     order_id: str
@@ -83,7 +83,7 @@ class Story:
         return max(times) - min(times) if times else 0
 
     def as_json(self) -> dict[str, Any]:
-        """The story for other programs: times in epoch milliseconds."""
+        """The timeline for other programs: times in epoch milliseconds."""
         return {
             "orderId": self.order_id,
             "correlationIds": list(self.correlation_ids),
@@ -120,18 +120,19 @@ class Story:
         }
 
 
-def tell(evidence: Evidence) -> Story:
+def build_timeline(evidence: Evidence) -> OrderTimeline:
     """Put the evidence in order."""
-    narrator = _Narrator(evidence)
-    moments = list(narrator.moments())
+    builder = _Builder(evidence)
+    moments = list(builder.moments())
     moments.sort(key=lambda moment: (moment.at is None, max(moment.at or 0, moment.after)))
-    count = narrator.count
-    return Story(
+    count = builder.count
+    return OrderTimeline(
         order_id=evidence.order_id,
         correlation_ids=tuple(evidence.correlation_ids),
         state=_state(evidence),
-        receives=len(narrator.receives),
-        deaths=count("order.dead_lettered") + sum(not is_attributed(one) for one in evidence.letters),
+        receives=len(builder.receives),
+        deaths=count("order.dead_lettered")
+        + sum(not is_attributed(envelope) for envelope in evidence.letters),
         redrives=count("redrive.message_moved"),
         moments=tuple(moments),
         spans=tuple(evidence.spans),
@@ -156,7 +157,7 @@ def _state(evidence: Evidence) -> str:
     return "in the queue or in flight"
 
 
-class _Narrator:
+class _Builder:
     """Walks through the evidence of one order."""
 
     def __init__(self, evidence: Evidence) -> None:
@@ -213,7 +214,7 @@ class _Narrator:
                 yield from self._announced_death(line)
             case "order.requeued":
                 self._sent[line.get("newMessageId")] = line.at
-                told = f"sent anew as message {line.get('newMessageId')} (requeue {line.get('requeues')})"
+                told = f"sent again as message {line.get('newMessageId')} (requeue {line.get('requeues')})"
                 yield _logged(line, "queue", f"{told}, hidden for {line.get('delaySeconds')} s")
             case "redrive.message_moved":
                 self._sent[line.get("messageId")] = line.at

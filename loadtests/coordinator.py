@@ -1,4 +1,4 @@
-"""Leads load runs in Locust's master or only process: begins them, watches the pipeline meanwhile, settles them."""
+"""Runs loads in Locust's master or only process: begins them, watches the pipeline meanwhile, settles them."""
 
 import logging
 import signal
@@ -11,8 +11,8 @@ from lab.engines.clients import require_loopback
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.signals import Monitor, Reader
-from loadtests.book import BOOK
-from loadtests.run import LEAVING_RATE, Result, Run, Traffic
+from loadtests.order_log import ORDER_LOG
+from loadtests.run import LEAVING_RATE, Run, RunResult, Traffic
 from loadtests.shapes import Plan, planned
 from loadtests.thresholds import Thresholds
 from loadtests.users import SUBMIT, THROTTLED
@@ -27,8 +27,8 @@ LOG = logging.getLogger(__name__)
 READ_EVERY = 1.0
 
 
-class Lead:
-    """One per process that leads. `reporting_seconds` is how long workers take to report what they did."""
+class Coordinator:
+    """One per process that coordinates. `reporting_seconds` is how long workers take to report what they did."""
 
     def __init__(self, environment: "Environment", pipeline: Pipeline, reporting_seconds: float) -> None:
         self._environment = environment
@@ -36,7 +36,7 @@ class Lead:
         self.reporting_seconds = reporting_seconds
         self.monitor = Monitor(Reader(pipeline), every=READ_EVERY, beside=self._load)
         self.run: Run | None = None
-        self.result: Result | None = None
+        self.result: RunResult | None = None
         self.refusal = ""
         self._settling = False
 
@@ -63,13 +63,13 @@ class Lead:
             self.refusal = f"{error.what} {error.fix}."
             LOG.warning("not started: %s", self.refusal)
             return
-        BOOK.clear()
+        ORDER_LOG.clear()
         self.run = Run(
             plan,
             Thresholds(options.max_accept_p99_ms, options.max_error_percent, options.max_drain_seconds),
             self._pipeline,
             self.monitor,
-            BOOK,
+            ORDER_LOG,
             self._traffic,
             self.reporting_seconds,
         )
@@ -84,7 +84,7 @@ class Lead:
             return self.run.tick(seconds)
         return None if self.refusal else (0, LEAVING_RATE)
 
-    def settle(self) -> Result | None:
+    def settle(self) -> RunResult | None:
         """Settle the run that has ended; None if there was none, or if the engine does not answer any more."""
         if self.run is None:
             return None
@@ -99,7 +99,7 @@ class Lead:
             self._settling = False
         return self.result
 
-    def vitals(self, since: float) -> dict[str, Any]:
+    def signals(self, since: float) -> dict[str, Any]:
         """What the charts ask for, and how the last run ended."""
         ended = {"result": self.result and summary(self.result), "refusal": self.refusal}
         return self.monitor.as_json(since, self.run.marks if self.run else []) | ended
@@ -162,7 +162,7 @@ def plan_of(options: "Namespace") -> Plan:
     return planned(options.shape, options.usual, options.seconds)
 
 
-def summary(result: Result) -> dict[str, Any]:
+def summary(result: RunResult) -> dict[str, Any]:
     """A result for a page."""
     return {
         "shape": result.plan.shape,

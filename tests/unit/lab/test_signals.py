@@ -1,4 +1,4 @@
-"""Vitals: what is counted late is still counted, and whoever asks never waits for the engine."""
+"""Signals: what is counted late is still counted, and whoever asks never waits for the engine."""
 
 import json
 import threading
@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.pipeline.observe import Depth
-from lab.pipeline.signals import Counters, Monitor, Percentiles, Rates, Reader, Vitals
+from lab.pipeline.signals import Counters, Monitor, Percentiles, Rates, Reader, Signals
 from support.eventually import eventually
 
 NOTHING = Depth(0, 0, 0)
-READING = Vitals(
+READING = Signals(
     at=100.0,
     took=0.1,
     queue=Depth(3, 2, 1),
@@ -87,7 +87,7 @@ class Engine:
         self.answers, self.closed, self.read_at = threading.Event(), False, 100.0
         self.fails = False
 
-    def read(self) -> Vitals:
+    def read(self) -> Signals:
         self.answers.wait(10)
         if self.fails:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")

@@ -1,7 +1,7 @@
 """A scenario, or the way back to the steady state, as a process that the console watches and can cancel.
 
-Usage: python -m lab.console.child PORT ENV scenario NAME [without-fault]
-       python -m lab.console.child PORT ENV steady
+Usage: python -m lab.console.runner_process PORT ENV scenario NAME [without-fault]
+       python -m lab.console.runner_process PORT ENV steady
 
 Each line of its output is a JSON object: {"say": line of progress}, {"error": {what, fix}}, or what the pages show of
 a scenario. When its standard input closes it is interrupted, like a command by Ctrl-C: a scenario rolls back.
@@ -27,7 +27,7 @@ from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.scenario.catalog import load
 from lab.scenario.experiment import Experiment
-from lab.scenario.model import Finding
+from lab.scenario.model import Result
 from lab.scenario.runner import Runner
 
 TELL_SECONDS = 0.5
@@ -35,7 +35,7 @@ INTERRUPTED = 130
 
 
 def tell(**told: Any) -> None:
-    """One line of output. Nobody may be there to read it, which is no reason not to finish."""
+    """One line of output. Nobody may be there to read it, which is not a reason to stop."""
     with contextlib.suppress(OSError):
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
@@ -75,7 +75,7 @@ def back(port: int, env: str) -> None:
 
 
 @contextlib.contextmanager
-def shown(experiment: Experiment, findings: list[Finding]) -> Generator[None]:
+def shown(experiment: Experiment, findings: list[Result]) -> Generator[None]:
     """Tell of a run while it lasts."""
     ended = threading.Event()
 
@@ -92,7 +92,7 @@ def shown(experiment: Experiment, findings: list[Finding]) -> Generator[None]:
         thread.join()
 
 
-def told(findings: list[Finding]) -> dict[str, Any]:
+def told(findings: list[Result]) -> dict[str, Any]:
     """What has been decided so far."""
     return {"findings": [asdict(finding) for finding in findings]}
 
@@ -108,7 +108,7 @@ def interrupted_at_end_of_input() -> None:
     threading.Thread(target=wait, daemon=True, name="input").start()
 
 
-DEEDS = {"scenario": scenario, "steady": back}
+JOBS = {"scenario": scenario, "steady": back}
 
 
 def main(arguments: list[str]) -> int:
@@ -116,7 +116,7 @@ def main(arguments: list[str]) -> int:
     unwind_when_ended()
     interrupted_at_end_of_input()
     try:
-        DEEDS[kind](int(port), env, *rest)
+        JOBS[kind](int(port), env, *rest)
     except LabError as error:
         tell(error={"what": error.what, "fix": error.fix})
         return 1

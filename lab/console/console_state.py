@@ -14,15 +14,15 @@ from lab.pipeline.observe import Pipeline
 
 
 @dataclass
-class Desk:
+class ConsoleState:
     """One console at work. `engine_port` and `env` name the deployment it is for."""
 
     guard: Guard
     engine_port: int
     env: str
     connect: Connect
-    looking: threading.Lock = field(default_factory=threading.Lock)
-    """Held while somebody looks into the DLQ: two looks would hide messages from each other."""
+    browsing: threading.Lock = field(default_factory=threading.Lock)
+    """Held while somebody browses the DLQ: two at once would hide messages from each other."""
 
     def __post_init__(self) -> None:
         self.connection = Connection(self.connect)

@@ -1,7 +1,7 @@
-"""Looking into the DLQ: every message is received once, and all are visible again when the look ends.
+"""Browsing the DLQ: every message is received once, and all are visible again afterwards.
 
-SQS has no read that leaves no trace. A look costs each message one receive, and hides it from others for as
-long as the look takes. SQS's own redrive policy does not count here: a DLQ has none.
+SQS has no read that leaves no trace. Browsing costs each message one receive, and hides it from others for as
+long as it takes. SQS's own redrive policy does not count here: a DLQ has none.
 """
 
 import time
@@ -20,20 +20,20 @@ VISIBILITY_SECONDS = 30
 """Should the tool die, its messages come back after this time."""
 
 WALK_SECONDS = 20.0
-"""A look ends within its messages' visibility timeout, else some would be received twice."""
+"""Browsing ends within its messages' visibility timeout, else some would be received twice."""
 
 TAKEN_SECONDS = 900
 """How long a message stays hidden while a person decides about it."""
 
 PREFIX_LENGTH = 6
-"""So many characters of a message id are enough to name it."""
+"""This many characters of a message id are enough to name it."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Browsed:
     """What was seen. `complete` is false when the queue held more than the limits allow to see.
 
-    Messages whose ids are added to `taken` stay hidden when the look ends.
+    Messages whose ids are added to `taken` stay hidden afterwards.
     """
 
     envelopes: list[Envelope]
@@ -41,8 +41,8 @@ class Look:
     taken: set[str] = field(default_factory=set[str])
 
 
-class Looker:
-    """Looks into the DLQ of one pipeline."""
+class DlqBrowser:
+    """Browses the DLQ of one pipeline."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -51,7 +51,7 @@ class Looker:
         self._dlq = DeadLetterQueue(self._sqs, self._url)
         self._deleted: set[str] = set()
 
-    def look(self, limit: int) -> Look:
+    def browse(self, limit: int) -> Browsed:
         """Up to `limit` messages."""
         with self._walk(limit) as seen:
             return seen
@@ -73,7 +73,7 @@ class Looker:
         no such message, or if several are meant.
         """
         with self._walk(100_000) as seen:
-            found = [one for one in seen.envelopes if is_named(one, name)]
+            found = [envelope for envelope in seen.envelopes if is_named(envelope, name)]
             if len(found) == 1:
                 hide(self._sqs, self._url, [Hidden(found[0], TAKEN_SECONDS)])
                 seen.taken.add(found[0].message_id)
@@ -83,7 +83,7 @@ class Looker:
                 "List them: lab dlq ls (one in flight hides)",
             )
         if len(found) > 1:
-            ids = ", ".join(one.message_id for one in found[:5])
+            ids = ", ".join(envelope.message_id for envelope in found[:5])
             raise LabError(f"{len(found)} messages are called {name}.", f"Name one by its message id: {ids}")
         try:
             yield found[0]
@@ -92,8 +92,8 @@ class Looker:
                 self._dlq.release(found)
 
     @contextmanager
-    def _walk(self, limit: int) -> Generator[Look]:
-        """Receive until the queue or the limit is exhausted; at the end release what is in the look then."""
+    def _walk(self, limit: int) -> Generator[Browsed]:
+        """Receive until the queue or the limit is exhausted; at the end release what was received and not taken."""
         expected = self._pipeline.dlq().visible
         received: dict[str, Envelope] = {}
         taken: set[str] = set()
@@ -103,14 +103,16 @@ class Looker:
             while len(received) < limit and time.monotonic() < deadline and empty < EMPTY_RECEIVES:
                 messages = self._dlq.receive(VISIBILITY_SECONDS)
                 # A repeated delivery has a new receipt handle, and only the newest one is good.
-                received |= {one.message_id: one for one in messages}
+                received |= {envelope.message_id: envelope for envelope in messages}
                 empty = 0 if messages else empty + 1
                 if len(messages) < MAX_ENTRIES and len(received) >= expected:
                     break
             complete = len(received) >= expected and len(received) <= limit
-            yield Look(list(received.values())[:limit], complete, taken)
+            yield Browsed(list(received.values())[:limit], complete, taken)
         finally:
-            self._dlq.release([one for one in received.values() if one.message_id not in taken])
+            self._dlq.release(
+                [envelope for envelope in received.values() if envelope.message_id not in taken]
+            )
 
 
 def is_named(envelope: Envelope, name: str) -> bool:

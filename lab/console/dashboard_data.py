@@ -29,9 +29,9 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def read(pipeline: Pipeline, seconds: float | None, period: Period) -> dict[str, Any]:
-    """The deployed dashboard: each widget with its figures, for the last so many seconds or its own range.
+    """The deployed dashboard: each widget with its figures, for the last `seconds` or its own range.
 
-    Raises LabError if its body is no dashboard.
+    Raises LabError if its body is not a dashboard.
     """
     cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
     name = pipeline.stack.dashboard_name
@@ -98,7 +98,7 @@ class _Reading:
             "title": graph.title,
             "view": graph.view,
             "stacked": graph.stacked,
-            "periods": sorted({one.get("Period") or one["MetricStat"]["Period"] for one in asked}),
+            "periods": sorted({query.get("Period") or query["MetricStat"]["Period"] for query in asked}),
             "scales": {axis: asdict(scale) for axis, scale in graph.scales.items()},
             "levels": [asdict(level) for level in levels],
             "moments": [asdict(moment) for moment in graph.moments],
@@ -134,7 +134,7 @@ class _Reading:
             {"name": name, "state": self.alarms.get(name, {}).get("StateValue", "missing")}
             for name in widget.alarms
         ]
-        return [one for one in states if not widget.states or one["state"] in widget.states]
+        return [state for state in states if not widget.states or state["state"] in widget.states]
 
     def _log_table(self, widget: LogTable) -> dict[str, Any]:
         query = self.logs.start_query(

@@ -1,10 +1,10 @@
-"""Vitals of the deployed pipeline, read through AWS APIs while orders go through it."""
+"""Signals of the deployed pipeline, read through AWS APIs while orders go through it."""
 
 from infra.components.names import ALARMS
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
-from lab.pipeline.signals import Reader, Vitals
+from lab.pipeline.signals import Reader, Signals
 from support.eventually import eventually
 
 
@@ -15,7 +15,7 @@ def test_a_reading_shows_what_goes_through_the_pipeline(pipeline: Pipeline, api:
         for order in orders(5, label="vitals"):
             api.submit(order)
 
-        def processed() -> Vitals:
+        def processed() -> Signals:
             reading = reader.read()
             assert reading.rates.accepted > 0
             assert reading.rates.processed > 0

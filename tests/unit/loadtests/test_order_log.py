@@ -1,0 +1,43 @@
+"""Order logs: what several processes write down adds up, whoever reports when."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests.order_log import OrderLog, Outcome
+
+ids = st.lists(st.sampled_from([f"order-{n}" for n in range(30)]), max_size=8)
+
+
+def test_an_order_that_was_sent_twice_is_accepted_once() -> None:
+    order_log = OrderLog()
+    order_log.accept(["a", "b"])
+    order_log.accept(["a"])
+    assert order_log.accepted == {"a", "b"}
+    assert order_log.counts[Outcome.ACCEPTED] == 3
+
+
+def test_what_was_taken_is_not_taken_again() -> None:
+    order_log = OrderLog()
+    order_log.accept(["a"])
+    order_log.count(Outcome.THROTTLED, 2)
+    assert order_log.take() == {
+        "accepted": ["a"],
+        "counts": {"orders accepted": 1, "requests throttled (429)": 2},
+    }
+    assert order_log.take() == {"accepted": [], "counts": {}}
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), ids, st.booleans()), max_size=40))
+def test_merged_books_hold_what_one_book_would(steps: list[tuple[int, list[str], bool]]) -> None:
+    """Property: three processes that report whenever they like add up to one that did everything."""
+    workers, master, alone = [OrderLog(), OrderLog(), OrderLog()], OrderLog(), OrderLog()
+    for worker, accepted, reports in steps:
+        for order_log in (workers[worker], alone):
+            order_log.accept(accepted)
+            order_log.count(Outcome.SENT, len(accepted))
+        if reports:
+            master.merge(workers[worker].take())
+    for order_log in workers:
+        master.merge(order_log.take())
+    assert master.accepted == alone.accepted
+    assert +master.counts == +alone.counts
