@@ -14,7 +14,7 @@ from lab.pipeline.ledger import Ledger, settle
 from lab.pipeline.observe import Depth, Effect, Pipeline
 from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
-from lab.scenario.model import Result, Verdict
+from lab.report.results import Result, Verdict
 from loadtests.order_log import OrderLog, Outcome
 from loadtests.shapes import Plan, Stage, Step, knee
 from loadtests.thresholds import Observed, Thresholds, judge

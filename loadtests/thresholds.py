@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.pipeline.ledger import Ledger
-from lab.scenario.model import Result, Tolerance, Verdict, at_least, at_most, exactly, shown
+from lab.report.results import Result, Verdict, shown
+from lab.scenario.model import Tolerance, at_least, at_most, exactly
 
 
 @dataclass(frozen=True)

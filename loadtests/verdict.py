@@ -6,8 +6,8 @@ from rich.table import Table
 
 from lab import report
 from lab.common.output import Terminal, joined, styled
+from lab.report.results import Verdict
 from lab.scenario.live import verdict
-from lab.scenario.model import Verdict
 from loadtests.run import RunResult
 
 STORIES = {

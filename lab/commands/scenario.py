@@ -14,8 +14,7 @@ from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.live import live, results, verdict
-from lab.scenario.model import Verdict
+from lab.scenario.live import live, results, tally, verdict
 from lab.scenario.runner import Runner
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
@@ -122,8 +121,3 @@ def ask(entry: Entry) -> dict[tuple[str, str], str]:
         for phase, prediction in entry.scenario.predictions
         if (guess := typer.prompt(f"  {phase.name}: {prediction.name}", default="", show_default=False))
     }
-
-
-def tally(runs: list[Run]) -> str:
-    """How many predictions ended how."""
-    return ", ".join(f"{sum(run.count(verdict) for run in runs)} {verdict}" for verdict in Verdict)

@@ -18,16 +18,16 @@ from dataclasses import asdict
 from typing import Any
 
 from lab import engines, report
-from lab.commands.scenario import tally
 from lab.common.interrupts import unwind_when_ended
 from lab.console.connection import UNREACHABLE
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.healing import connect
 from lab.parity.page import differences
+from lab.report.results import Result
 from lab.scenario.catalog import load
 from lab.scenario.experiment import Experiment
-from lab.scenario.model import Result
+from lab.scenario.live import tally
 from lab.scenario.runner import Runner
 
 TELL_SECONDS = 0.5

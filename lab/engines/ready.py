@@ -2,14 +2,11 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import httpx
 
 from lab.errors import LabError
-
-if TYPE_CHECKING:
-    from lab.engines import Engine
 
 LOOK_EVERY = 0.05
 ANSWER_SECONDS = 10.0
@@ -31,7 +28,26 @@ def wait(endpoint: str, within: float, has_ended: Callable[[], bool]) -> bool:
             time.sleep(LOOK_EVERY)
 
 
-def require_answer(engine: "Engine") -> None:
+class Status(Protocol):
+    """What is known of an engine's processes or container."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class Engine(Protocol):
+    """The part of an engine that is asked here."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def endpoint(self) -> str: ...
+    def status(self) -> Status: ...
+
+
+def require_answer(engine: Engine) -> None:
     """An engine that runs may have been started by a command that was killed, or hang. Raises LabError if it does."""
     if not wait(engine.endpoint, ANSWER_SECONDS, lambda: engine.status().state != "running"):
         raise LabError(

@@ -1,14 +1,19 @@
 """Faults by name: what a scenario puts in force for a phase."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lab.faults import event_bus as bus
 from lab.faults import runtime_settings
 from lab.faults.changes import Change
 from lab.pipeline.observe import Pipeline
 
-if TYPE_CHECKING:
-    from lab.scenario.experiment import Experiment
+
+class Run(Protocol):
+    """The part of a scenario's run that a fault needs."""
+
+    @property
+    def pipeline(self) -> Pipeline: ...
+
 
 BUS_ENDPOINT = "AWS_ENDPOINT_URL_EVENTBRIDGE"
 """Where AWS's SDKs look for a service's endpoint before anything else."""
@@ -29,7 +34,7 @@ def worker_environment(**variables: str) -> Change:
     )
 
 
-def can_pause(run: "Experiment") -> str | None:
+def can_pause(run: Run) -> str | None:
     """Why no mapping can be paused here, if none can."""
     missing = run.pipeline.stack.valve_queue_url is None
     return "nothing here can pause the mapping: deploy with breakerStrategy=pause" if missing else None

@@ -3,8 +3,8 @@
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lab.common.output import shown
+from lab.report.results import Verdict
 from lab.report.run import Run
-from lab.scenario.model import Verdict
 
 
 def junit(run: Run) -> bytes:

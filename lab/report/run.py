@@ -5,7 +5,7 @@ from itertools import groupby
 
 from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Timeline
-from lab.scenario.model import Result, Verdict
+from lab.report.results import Result, Verdict
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,15 @@ it fails, and test_mutants.py breaks it.
 """
 
 from lab.faults import catalogue as faults
+from lab.report.results import Result, Verdict
 from lab.scenario import probes
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import (
     Phase,
     Prediction,
     Probe,
-    Result,
     Scenario,
     Tolerance,
-    Verdict,
     at_least,
     at_most,
     between,

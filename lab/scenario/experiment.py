@@ -17,8 +17,8 @@ from lab.pipeline.metrics import Sums
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import Tap
 from lab.pipeline.timeline import Timeline
+from lab.report.results import shown
 from lab.scenario.logs import LogLine, Logs
-from lab.scenario.model import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -11,8 +11,9 @@ from rich.table import Table
 from lab.common.output import Line, Terminal, styled
 from lab.faults.changes import Changes
 from lab.pipeline.circuits import circuit_states
+from lab.report import Run
+from lab.report.results import Result, Verdict
 from lab.scenario.experiment import Experiment
-from lab.scenario.model import Result, Verdict
 
 MARKS = {
     Verdict.PROVED: styled("proved", "green"),
@@ -111,3 +112,8 @@ def live(console: Terminal, experiment: Experiment, findings: list[Result]) -> G
         transient=True,
     ):
         yield
+
+
+def tally(runs: list[Run]) -> str:
+    """How many predictions ended how."""
+    return ", ".join(f"{sum(run.count(verdict) for run in runs)} {verdict}" for verdict in Verdict)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from infra.components.names import AlarmName
 from lab.faults.changes import Change
 from lab.pipeline.metrics import Metric
+from lab.report.results import shown
 
 if TYPE_CHECKING:
     from lab.pipeline.observe import Pipeline
@@ -44,14 +44,6 @@ def between(low: float, high: float) -> Tolerance:
     return Tolerance(f"{low:g} to {high:g}", lambda seen: seen is not None and low <= seen <= high)
 
 
-def shown(value: Any) -> str:
-    """A value as people read it."""
-    if isinstance(value, dict):
-        pairs = cast("dict[str, int]", value)
-        return ", ".join(f"{count} x {name}" for name, count in sorted(pairs.items())) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 @dataclass(frozen=True)
 class Probe:
     """How a number is read from the running pipeline. `source` names the AWS API and what it is asked.
@@ -73,31 +65,6 @@ class Prediction:
     probe: Probe
     expected: Tolerance
     within: float = 30
-
-
-class Verdict(StrEnum):
-    """What became of a prediction."""
-
-    PROVED = "proved"
-    REFUTED = "refuted"
-    NOT_PROVABLE = "not provable here"
-
-
-@dataclass(frozen=True)
-class Result:
-    """A prediction beside what was seen. `seconds` is how long it took to come true, or to be given up.
-
-    The fields' names are those of the report's JSON.
-    """
-
-    act: str
-    name: str
-    expected: str
-    seen: str
-    verdict: Verdict
-    source: str
-    seconds: float
-    guess: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import tap
 from lab.pipeline.timeline import record
 from lab.report import Run
+from lab.report.results import Result, Verdict, shown
 from lab.report.run import Excerpt
 from lab.scenario.catalog import Entry
 from lab.scenario.experiment import Experiment
 from lab.scenario.logs import Logs
-from lab.scenario.model import Phase, Prediction, Result, Scenario, Verdict, shown
+from lab.scenario.model import Phase, Prediction, Scenario
 
 HASTE_SECONDS = 6
 """The longest wait of a hasty run."""

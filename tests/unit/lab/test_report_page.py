@@ -11,8 +11,8 @@ from lab.common import paths
 from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
+from lab.report.results import Result, Verdict
 from lab.report.run import Excerpt
-from lab.scenario.model import Result, Verdict
 from support.browsers import chromium
 
 pytestmark = pytest.mark.page

@@ -10,8 +10,8 @@ from lab import report
 from lab.common import paths
 from lab.pipeline.timeline import Timeline
 from lab.report import Run
+from lab.report.results import Result, Verdict
 from lab.report.run import Excerpt
-from lab.scenario.model import Result, Verdict
 from tests.support.strangers import TEXTS
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.pipeline.ledger import Ledger
-from lab.scenario.model import Verdict
+from lab.report.results import Verdict
 from loadtests.thresholds import Observed, Thresholds, judge
 
 LIMITS = Thresholds(accept_p99_ms=1000, error_percent=1, drain_seconds=60)
