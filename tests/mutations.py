@@ -170,7 +170,7 @@ MUTATIONS = {
         "min(max(round(failed_at.timestamp() * 1000), oldest), envelope.sent_at)",
         "max(round(failed_at.timestamp() * 1000), oldest)",
     ),
-    "what dies again is no part of the operation": Mutation(
+    "what dies again is not part of the operation": Mutation(
         "functions/redrive/selection.py", "judge", "envelope.sent_at > requested_at", "False"
     ),
     "a canary that could not be sent is not waited for": Mutation(

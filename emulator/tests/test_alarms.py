@@ -380,7 +380,7 @@ def test_alarms_are_found_by_name_prefix_state_and_action(
         pytest.param({"Threshold": None}, id="no threshold"),
         pytest.param({"ComparisonOperator": "GreaterThanUpperThreshold"}, id="anomaly detection"),
         pytest.param({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, id="action not served"),
-        pytest.param({"AlarmActions": ["not-an-arn"]}, id="action that is no ARN"),
+        pytest.param({"AlarmActions": ["not-an-arn"]}, id="action that is not an ARN"),
         pytest.param(
             {
                 **dict.fromkeys(("Namespace", "MetricName", "Statistic", "Period")),

@@ -65,7 +65,7 @@ def test_an_alarm_changes(aws: Aws, stack: Stack) -> None:
     assert tags(cloudwatch.list_tags_for_resource(ResourceARN=after["Arn"])["Tags"]) == tags(OTHER)
 
 
-def test_a_table_has_and_changes_what_can_be_changed(aws: Aws, stack: Stack) -> None:
+def test_a_table_gets_its_settings_and_changes_them_in_place(aws: Aws, stack: Stack) -> None:
     dynamodb = aws("dynamodb")
     table = {
         "kind": "AWS::DynamoDB::Table",

@@ -85,7 +85,7 @@ def test_a_failed_update_is_taken_back(aws: Aws, stack: Stack) -> None:
     assert [delay(aws, name) for name in names] == ["5", None, "0"]
 
 
-def test_a_failed_replacement_keeps_what_was_to_be_replaced(aws: Aws, stack: Stack) -> None:
+def test_a_failed_replacement_keeps_the_old_resource(aws: Aws, stack: Stack) -> None:
     old, new = f"{stack.name}-old", f"{stack.name}-new"
     stack.deploy({"A": queue(old)})
     state = stack.try_to_deploy({"A": queue(new), "Broken": broken("A")})
@@ -124,7 +124,7 @@ def test_a_change_set_that_fails_is_taken_back(aws: Aws, stack: Stack) -> None:
     assert shown["ExecutionStatus"] == "EXECUTE_FAILED"
 
 
-def test_what_an_update_added_goes_with_the_stack(aws: Aws, stack: Stack) -> None:
+def test_a_resource_added_by_an_update_is_deleted_with_the_stack(aws: Aws, stack: Stack) -> None:
     first, second = f"{stack.name}-a", f"{stack.name}-b"
     stack.deploy({"A": queue(first)})
     stack.deploy({"A": queue(first), "B": queue(second)})
@@ -141,7 +141,7 @@ def test_the_outputs_are_there_as_soon_as_the_stack_is_complete(stack: Stack) ->
         assert told["Url"].endswith(f"{stack.name}-a")
 
 
-def test_what_refers_to_a_changed_resource_is_changed_in_place(aws: Aws, stack: Stack) -> None:
+def test_a_resource_that_refers_to_a_changed_one_is_updated_in_place(aws: Aws, stack: Stack) -> None:
     group, pattern = f"/test/{stack.name}", "ERROR"
 
     def template(retention: int, pattern: str) -> Resources:

@@ -185,7 +185,9 @@ def test_changes_of_an_http_api_are_made_in_place(aws: Aws, stack: Stack, echo: 
     assert httpx.get(f"{url}/closed", trust_env=False).status_code == 401
 
 
-def test_what_goes_from_the_template_goes_back_to_its_default(aws: Aws, stack: Stack, echo: Function) -> None:
+def test_a_property_removed_from_the_template_returns_to_its_default(
+    aws: Aws, stack: Stack, echo: Function
+) -> None:
     stack.deploy(
         http_api(echo, Stage={"RouteSettings": {"GET /open": {"ThrottlingBurstLimit": 0}}}), API_OUTPUTS
     )
@@ -327,7 +329,7 @@ def test_changes_of_filter_query_and_dashboard_are_made_in_place(aws: Aws, stack
     (shown,) = logs.describe_metric_filters(logGroupName=f"/test/{stack.name}")["metricFilters"]
     assert shown["filterPattern"] == "{ $.level = 1 }"
     queries = logs.describe_query_definitions()["queryDefinitions"]
-    mine = [one for one in queries if one["name"].endswith(stack.name)]
+    mine = [definition for definition in queries if definition["name"].endswith(stack.name)]
     assert [(one["name"], one["queryString"]) for one in mine] == [(f"other-{stack.name}", "limit 1")]
     body = aws("cloudwatch").get_dashboard(DashboardName=after["Dashboard"])["DashboardBody"]
     assert json.loads(body)["start"] == "-PT3H"
@@ -339,7 +341,7 @@ def test_another_name_replaces_filter_and_dashboard(aws: Aws, stack: Stack) -> N
     told = stack.deploy(monitoring(stack.name, **changes), MONITORING_OUTPUTS)
     assert (told["Filter"], told["Dashboard"]) == ("other", f"other-{stack.name}")
     filters = aws("logs").describe_metric_filters(logGroupName=f"/test/{stack.name}")["metricFilters"]
-    assert [one["filterName"] for one in filters] == ["other"]
+    assert [metric_filter["filterName"] for metric_filter in filters] == ["other"]
     assert not_found(aws("cloudwatch").get_dashboard, DashboardName=f"dashboard-{stack.name}")
 
 
@@ -408,7 +410,7 @@ def test_a_change_set_with_a_type_that_the_engine_does_not_have_fails(stack: Sta
         ({"Stage": {"AutoDeploy": False}}, "AutoDeploy"),
     ],
 )
-def test_what_the_api_refuses_fails_the_stack_with_the_reason(
+def test_a_resource_that_the_api_refuses_fails_the_stack_with_the_reason(
     stack: Stack, echo: Function, changes: dict[str, Any], because: str
 ) -> None:
     state = stack.try_to_deploy(http_api(echo, **changes))

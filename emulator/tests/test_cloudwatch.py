@@ -353,7 +353,7 @@ def test_a_dashboard_body_must_be_a_json_object(cloudwatch: Any) -> None:
         assert code(error) == "InvalidParameterInput"
 
 
-def test_what_is_not_served_is_refused(cloudwatch: Any) -> None:
+def test_an_operation_that_is_not_served_answers_501(cloudwatch: Any) -> None:
     with pytest.raises(ClientError) as error:
         cloudwatch.put_anomaly_detector(Namespace="Test", MetricName="A", Stat="Sum")
 

@@ -1,4 +1,4 @@
-"""Update expressions: those of whole attributes, which the extension carries out itself, and all others alike."""
+"""Update expressions: those of whole attributes, which the emulator carries out itself, and all others alike."""
 
 import uuid
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ class Row:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
-def test_an_update_does_what_it_says(
+def test_an_update_expression_changes_the_attributes_it_names(
     dynamodb: Any, table: str, expression: str, values: dict[str, Any] | None, expected: dict[str, Any]
 ) -> None:
     row = Row(dynamodb, table, n={"N": "5"})

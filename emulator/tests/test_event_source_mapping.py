@@ -420,7 +420,7 @@ def test_a_message_that_always_fails_ends_in_the_dead_letter_queue(
     sqs.delete_queue(QueueUrl=dead.url)
 
 
-def test_nothing_is_lost_and_nothing_handled_twice_over_many_messages(make: Callable[..., Pipeline]) -> None:
+def test_many_messages_are_each_handled_exactly_once(make: Callable[..., Pipeline]) -> None:
     pipeline = make(Enabled=False)
     bodies = [str(number) for number in range(500)]
     pipeline.queue.send(*bodies)

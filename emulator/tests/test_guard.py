@@ -161,20 +161,20 @@ def test_a_request_without_a_host_is_answered(engine_endpoint: str) -> None:
 
 @pytest.mark.parametrize("marks", FOREIGN_MARKS.values(), ids=FOREIGN_MARKS)
 @pytest.mark.parametrize("door", DOORS)
-def test_what_a_page_of_another_site_asks_is_refused(
+def test_a_request_of_another_sites_page_is_refused(
     engine_endpoint: str, api: HttpApi, door: str, marks: Mapping[str, str]
 ) -> None:
     assert_refused(asked(engine_endpoint, door, marks, api))
 
 
-def test_what_was_refused_has_made_nothing(aws: Aws, engine_endpoint: str, api: HttpApi) -> None:
+def test_a_refused_request_creates_no_resource(aws: Aws, engine_endpoint: str, api: HttpApi) -> None:
     for door in DOORS:
         asked(engine_endpoint, door, IMAGE, api)
     assert "QueueUrls" not in aws("sqs").list_queues(QueueNamePrefix="guard-")
 
 
 @pytest.mark.parametrize("door", ["health", "call by GET", "call by POST", "form", "API"])
-def test_what_the_user_or_a_page_of_the_engine_asks_is_answered(
+def test_a_request_of_the_user_or_of_an_engine_page_is_answered(
     aws: Aws, engine_endpoint: str, api: HttpApi, door: str
 ) -> None:
     host = f"localhost:{urlsplit(engine_endpoint).port}"

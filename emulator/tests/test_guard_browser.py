@@ -173,7 +173,7 @@ def victim(engine: EngineWith, tmp_path: Path) -> Victim:
 
 @pytest.mark.parametrize("own_host", ["127.0.0.1", "localhost", "localhost.localstack.cloud"])
 @pytest.mark.parametrize("page_host", [REBOUND, "127.0.0.1"])
-def test_a_page_of_another_site_drives_nothing(
+def test_a_page_of_another_site_cannot_drive_the_engine(
     victim: Victim, page: Page, site: int, page_host: str, own_host: str
 ) -> None:
     """Browsers count other ports of 127.0.0.1 as the same site, and tell some hosts nothing of the page."""
@@ -182,7 +182,9 @@ def test_a_page_of_another_site_drives_nothing(
     victim.assert_unharmed()
 
 
-def test_a_page_whose_host_is_rebound_to_this_machine_drives_nothing(victim: Victim, page: Page) -> None:
+def test_a_page_whose_host_is_rebound_to_this_machine_cannot_drive_the_engine(
+    victim: Victim, page: Page
+) -> None:
     """As far as the browser knows, the page and the engine are of the same origin then."""
     rebound = f"http://{REBOUND}:{victim.engine.port}"
     page.goto(f"{rebound}/_localstack/health")

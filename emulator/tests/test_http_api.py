@@ -239,7 +239,7 @@ def test_path_variables_are_passed_on_decoded(api: HttpApi, echo: Function) -> N
     assert api.http.get("/files/1/2/3.txt").json()["pathParameters"] == {"proxy": "1/2/3.txt"}
 
 
-def test_what_no_route_serves_is_not_found(api: HttpApi, echo: Function) -> None:
+def test_a_request_without_a_matching_route_is_not_found(api: HttpApi, echo: Function) -> None:
     api.route("GET /orders", echo.arn)
     api.stage()
     for method, path in (("POST", "/orders"), ("GET", "/orders/"), ("GET", "/"), ("GET", "//orders")):

@@ -144,7 +144,7 @@ def test_a_remembered_policy_is_evaluated_for_each_request(
     assert len(asked(decider, token)) == 1
 
 
-def test_a_policy_is_nonsense_where_simple_answers_are_expected(
+def test_a_policy_where_a_simple_answer_is_expected_is_a_server_error(
     api: HttpApi, echo: Function, decider: Function
 ) -> None:
     protect(api, echo, decider)

@@ -28,13 +28,13 @@ def test_the_endpoint_of_an_api_answers(api: HttpApi, echo: Function, engine_end
     api.route("$default", echo.arn)
     api.stage()
     shown = api.client.get_api(ApiId=api.id)
-    listed = [one["ApiEndpoint"] for one in api.client.get_apis()["Items"] if one["ApiId"] == api.id]
+    listed = [item["ApiEndpoint"] for item in api.client.get_apis()["Items"] if item["ApiId"] == api.id]
     assert [shown["ApiEndpoint"]] == listed == [api.url]
     assert api.url == f"{engine_endpoint}/_aws/execute-api/{api.id}"
     assert httpx.get(f"{api.url}/a", trust_env=False).json()["rawPath"] == "/a"
 
 
-def test_an_api_is_changed_and_keeps_what_the_change_does_not_name(api: HttpApi) -> None:
+def test_an_api_update_keeps_the_settings_it_does_not_name(api: HttpApi) -> None:
     api.client.update_api(ApiId=api.id, Description="new", CorsConfiguration={"AllowOrigins": ["*"]})
     api.client.update_api(ApiId=api.id, Version="2")
     shown = api.client.get_api(ApiId=api.id)
@@ -74,7 +74,7 @@ def test_a_route_can_lose_its_authorizer(api: HttpApi, echo: Function) -> None:
     assert "AuthorizerId" not in shown
 
 
-def test_a_stage_is_changed_and_keeps_what_the_change_does_not_name(api: HttpApi, echo: Function) -> None:
+def test_a_stage_update_keeps_the_settings_it_does_not_name(api: HttpApi, echo: Function) -> None:
     api.route("GET /a", echo.arn)
     api.route("GET /b", echo.arn)
     log = {"DestinationArn": LOG_GROUP, "Format": "$context.requestId"}
@@ -118,15 +118,15 @@ def test_apis_and_stages_have_tags(api: HttpApi) -> None:
     assert api.client.get_stage(ApiId=api.id, StageName="v1")["Tags"] == {"a": "1", "b": "2"}
 
 
-def test_what_was_made_is_listed_until_it_is_deleted(api: HttpApi, echo: Function) -> None:
+def test_a_created_resource_is_listed_until_it_is_deleted(api: HttpApi, echo: Function) -> None:
     client, of_api = api.client, {"ApiId": api.id}
     authorizer, integration = api.authorizer(echo.arn), api.integration(echo.arn)
     route = api.route("GET /", echo.arn)
     api.stage()
-    assert [one["AuthorizerId"] for one in client.get_authorizers(**of_api)["Items"]] == [authorizer]
-    assert [one["IntegrationId"] for one in client.get_integrations(**of_api)["Items"]] == [integration]
-    assert [one["RouteKey"] for one in client.get_routes(**of_api)["Items"]] == ["GET /"]
-    assert [one["StageName"] for one in client.get_stages(**of_api)["Items"]] == ["$default"]
+    assert [item["AuthorizerId"] for item in client.get_authorizers(**of_api)["Items"]] == [authorizer]
+    assert [item["IntegrationId"] for item in client.get_integrations(**of_api)["Items"]] == [integration]
+    assert [item["RouteKey"] for item in client.get_routes(**of_api)["Items"]] == ["GET /"]
+    assert [item["StageName"] for item in client.get_stages(**of_api)["Items"]] == ["$default"]
     shown = client.get_authorizer(**of_api, AuthorizerId=authorizer)
     assert shown["IdentitySource"] == ["$request.header.Authorization"]
     assert client.get_authorizers(**of_api)["Items"] == [
@@ -140,7 +140,7 @@ def test_what_was_made_is_listed_until_it_is_deleted(api: HttpApi, echo: Functio
         assert listed(**of_api)["Items"] == []
 
 
-def test_what_does_not_exist_is_not_found(api: HttpApi) -> None:
+def test_a_call_about_a_missing_resource_is_not_found(api: HttpApi) -> None:
     client, of_api = api.client, {"ApiId": api.id}
     for call, parameters in (
         (client.get_api, {"ApiId": "nothing"}),
@@ -230,7 +230,7 @@ AUTHORIZER = {
         ),
     ],
 )
-def test_what_is_invalid_or_not_served_is_refused_with_a_reason(
+def test_an_invalid_or_unserved_setting_is_refused_with_a_reason(
     api: HttpApi, operation: str, parameters: dict[str, Any], because: str
 ) -> None:
     valid = {"integration": INTEGRATION, "authorizer": AUTHORIZER}.get(operation, {})

@@ -187,7 +187,7 @@ def test_the_access_log_tells_why_a_request_failed(
     assert slow["integrationError"] != "-"
 
 
-def test_the_access_log_tells_what_an_authorizer_said(
+def test_the_access_log_holds_the_authorizers_answer_or_error(
     aws: Aws, api: HttpApi, scripted: Function, log_group: str
 ) -> None:
     function = functions.create(aws, AUTHORIZER)

@@ -108,7 +108,9 @@ PATTERN = st.lists(st.sampled_from(["a", "b", "{v}", "{w}", "{x+}"]), max_size=3
 
 
 @given(PATTERN, st.lists(PLAIN, max_size=4), METHOD)
-def test_what_serves_a_request_fits_it(pattern: list[str], segments: list[str], method: str) -> None:
+def test_the_chosen_route_matches_the_request_path(
+    pattern: list[str], segments: list[str], method: str
+) -> None:
     """Property: with its variables filled in, the route's path is the request's path."""
     key = f"ANY /{'/'.join(pattern)}"
     path = f"/{'/'.join(segments)}"
@@ -200,7 +202,7 @@ def statement(effect: str, resource: str, action: str = "execute-api:Invoke") ->
         ([], False),
     ],
 )
-def test_a_policy_allows_what_it_says_and_a_deny_wins(
+def test_a_policy_allows_only_its_statements_and_a_deny_wins(
     statements: list[dict[str, str]], allowed: bool
 ) -> None:
     assert policy.allows({"Version": "2012-10-17", "Statement": statements}, ROUTE_ARN) is allowed
@@ -215,7 +217,7 @@ def test_a_policy_allows_what_it_says_and_a_deny_wins(
         {"Statement": [statement("Permit", "*")]},
     ],
 )
-def test_a_policy_that_says_something_else_is_an_error(broken: dict[str, object]) -> None:
+def test_an_incomplete_or_unserved_policy_is_an_error(broken: dict[str, object]) -> None:
     with pytest.raises((KeyError, ValueError)):
         policy.allows(broken, ROUTE_ARN)
 

@@ -116,7 +116,7 @@ def make_table(engine: EngineWith, **settings: Any) -> tuple[str, str]:
     return name, arn("dynamodb", f"table/{name}")
 
 
-def test_a_function_may_do_what_its_role_allows_and_is_told_what_it_may_not(
+def test_a_function_is_allowed_its_roles_actions_and_denied_others_by_name(
     engine: EngineWith, caller: Caller
 ) -> None:
     url, queue = make_queue(engine)

@@ -71,11 +71,11 @@ def test_a_statement_about_the_action_and_the_resource_allows(allowing: dict[str
         ),
     ],
 )
-def test_a_statement_about_something_else_allows_nothing(other: dict[str, Any]) -> None:
+def test_a_statement_that_does_not_match_the_request_does_not_allow_it(other: dict[str, Any]) -> None:
     assert decided(other) is Decision.NOT_ALLOWED
 
 
-def test_nothing_said_is_not_allowed_and_a_deny_wins() -> None:
+def test_a_request_without_a_statement_is_not_allowed_and_a_deny_wins() -> None:
     assert decided() is Decision.NOT_ALLOWED
     assert decided(statement(), statement("Deny")) is Decision.DENIED
     assert decided(statement("Deny", Resource="*"), statement()) is Decision.DENIED
@@ -96,12 +96,14 @@ def test_nothing_said_is_not_allowed_and_a_deny_wins() -> None:
         (statement(Action=None), "malformed"),
     ],
 )
-def test_what_is_not_evaluated_is_an_error_that_names_it(unserved: dict[str, Any], named: str) -> None:
+def test_an_unevaluated_policy_element_is_an_error_that_names_it(
+    unserved: dict[str, Any], named: str
+) -> None:
     with pytest.raises(UnservedPolicyError, match=named.replace("$", ".")):
         decided(unserved)
 
 
-def test_what_is_no_policy_is_an_error() -> None:
+def test_a_text_that_is_not_a_policy_is_an_error() -> None:
     for text in ("", "[]", "{}", '{"Statement": "x"}', '{"Statement": [1]}'):
         with pytest.raises(UnservedPolicyError):
             parse(text)

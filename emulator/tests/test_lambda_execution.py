@@ -433,7 +433,7 @@ def test_a_function_sees_nothing_that_happens_to_be_installed_beside_the_interpr
     assert shared.invoke(do="importable", names=["pip"]).payload == []
 
 
-def test_a_function_has_what_the_managed_runtime_offers(shared: Function) -> None:
+def test_a_function_can_import_the_managed_runtimes_packages(shared: Function) -> None:
     assert shared.invoke(do="importable", names=["boto3", "botocore"]).payload == ["boto3", "botocore"]
 
 

@@ -123,7 +123,7 @@ def test_functions_run_without_the_native_part_of_the_runtime_client(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can choose the user of a process")
-def test_functions_run_as_the_user_that_the_engine_was_told(start: Callable[..., EngineWith]) -> None:
+def test_functions_run_as_the_configured_user(start: Callable[..., EngineWith]) -> None:
     try:
         subprocess.run([PYTHON.resolve(), "-S", "-c", ""], user="nobody", cwd="/", check=True)
     except PermissionError:

@@ -67,7 +67,7 @@ def test_reported_messages_are_the_failed_ones(message_ids: set[str], data: st.D
 
 
 @pytest.mark.parametrize("answer", [b"{", b"\xff", b"[]", b'"text"', b"1", b'{"batchItemFailures": [null]}'])
-def test_what_is_no_answer_fails_the_batch(answer: bytes) -> None:
+def test_an_invalid_partial_batch_response_fails_the_batch(answer: bytes) -> None:
     with pytest.raises(sqs_records.BatchFailedError):
         sqs_records.failed_message_ids(answer, {"a"})
 

@@ -149,7 +149,7 @@ def test_a_filter_pattern_selects_exactly_its_events(
         "x" * 1025,
     ],
 )
-def test_what_is_no_filter_pattern_is_refused(logs: Any, group: str, pattern: str) -> None:
+def test_an_invalid_filter_pattern_is_refused(logs: Any, group: str, pattern: str) -> None:
     with pytest.raises(ClientError) as error:
         logs.filter_log_events(logGroupName=group, filterPattern=pattern)
     with pytest.raises(ClientError) as in_filter:
@@ -375,7 +375,7 @@ def test_a_document_may_hold_several_directives_and_none_of_dimensions(
         pytest.param({"_aws": {"CloudWatchMetrics": []}}, id="no timestamp"),
     ],
 )
-def test_nothing_is_taken_from_an_invalid_embedded_document(
+def test_an_invalid_embedded_metric_document_publishes_no_metric(
     logs: Any, cloudwatch: Any, group: str, namespace: str, changes: dict[str, Any]
 ) -> None:
     write(logs, group, embedded(namespace, **changes))
@@ -404,7 +404,7 @@ def test_events_must_be_in_order_within_a_day_and_within_the_limits(logs: Any, g
 
 
 def test_a_group_that_outgrows_the_engines_memory_forgets_its_oldest_events(logs: Any, group: str) -> None:
-    """32 MB of messages are kept by default: see the extension's README."""
+    """32 MB of messages are kept by default: see the emulator's README."""
     logs.create_log_stream(logGroupName=group, logStreamName="quiet")
     logs.put_log_events(
         logGroupName=group, logStreamName="quiet", logEvents=[{"timestamp": now(), "message": "first"}]

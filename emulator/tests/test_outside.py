@@ -33,7 +33,7 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
-def test_from_start_to_an_invocation_nobody_outside_is_asked(tmp_path: Path) -> None:
+def test_no_outside_host_is_contacted_from_start_to_an_invocation(tmp_path: Path) -> None:
     """Making an HTTP API, code of functions, and SDKs without credentials would each ask somebody."""
     watch = Watch(tmp_path)
     engine = watch.engine()

@@ -54,7 +54,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_moto_computes_in_every_call_what_need_be_computed_once() -> None:
+def test_moto_repeats_in_every_call_the_computations_that_the_patches_keep() -> None:
     assert in_engine(
         """
 import inspect

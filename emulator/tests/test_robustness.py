@@ -156,7 +156,7 @@ def bad_json(chance: random.Random) -> bytes:
     )
 
 
-def test_a_thousand_bodies_that_are_no_json(engine: Engine) -> None:
+def test_a_thousand_bodies_that_are_not_json_are_client_errors(engine: Engine) -> None:
     chance = random.Random(1)
     seen = answers(engine.endpoint, [call(chance, bad_json(chance)) for _ in range(COUNT)])
     assert seen.total() == COUNT
@@ -164,7 +164,7 @@ def test_a_thousand_bodies_that_are_no_json(engine: Engine) -> None:
     assert wrong == []
 
 
-def test_a_thousand_requests_with_members_of_the_wrong_types(engine: Engine) -> None:
+def test_a_thousand_requests_with_members_of_wrong_types_cause_no_server_error(engine: Engine) -> None:
     chance = random.Random(2)
 
     def wrong() -> bytes:
@@ -176,7 +176,7 @@ def test_a_thousand_requests_with_members_of_the_wrong_types(engine: Engine) -> 
     assert [answer for answer in seen if answer[1] >= 500 and blamed(engine, answer[0])] == []
 
 
-def test_a_thousand_bodies_that_no_function_expects(api: HttpApi) -> None:
+def test_a_thousand_unexpected_bodies_reach_the_function_or_are_client_errors(api: HttpApi) -> None:
     chance = random.Random(3)
     kinds = (
         "application/json",
@@ -232,7 +232,7 @@ def truncated(chance: random.Random, number: int) -> list[bytes]:
 
 @pytest.mark.parametrize("write", [huge_headers, truncated], ids=["huge headers", "truncated bodies"])
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-def test_a_thousand_connections_that_go_wrong(
+def test_a_thousand_broken_connections_leave_the_engine_serving(
     engine: Engine, api: HttpApi, write: Write, reset: bool
 ) -> None:
     """Half of them to the AWS API, half to an HTTP API; the client ends each connection without a word."""

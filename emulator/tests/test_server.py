@@ -137,7 +137,9 @@ def test_a_connection_ends_where_the_client_says_so(connection: socket.socket, r
     [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n"],
     ids=["no HTTP", "a header of 100 KB"],
 )
-def test_what_is_no_request_is_refused(connection: socket.socket, nonsense: bytes) -> None:
+def test_bytes_that_are_not_a_request_are_answered_with_400(
+    connection: socket.socket, nonsense: bytes
+) -> None:
     connection.sendall(nonsense)
     assert receive(connection).startswith(b"HTTP/1.1 400 ")
 
@@ -178,7 +180,7 @@ def test_bodies_that_do_not_fit_into_memory_limits_come_back_whole(address: tupl
     assert s3.get_object(Bucket="large", Key="key")["Body"].read() == content
 
 
-def test_a_long_poll_holds_nobody_up(aws: Callable[..., Any]) -> None:
+def test_a_long_poll_does_not_delay_other_requests(aws: Callable[..., Any]) -> None:
     sqs = aws("sqs")
     queue = sqs.create_queue(QueueName=f"poll-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     received: list[Any] = []

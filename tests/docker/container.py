@@ -20,7 +20,7 @@ STOP_SECONDS = 30
 
 
 class LabContainer(LocalStackContainer):
-    """LocalStack with the lab extension on a free port of 127.0.0.1, the same inside and outside.
+    """LocalStack with the emulator's plugins on a free port of 127.0.0.1, the same inside and outside.
 
     Its name and its functions' label are those that docker-compose.yml would give, so that `lab` finds it by its
     port. `executor` is docker (functions in containers of their own, started through the engine's socket) or

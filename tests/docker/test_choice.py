@@ -40,13 +40,13 @@ def test_host_is_chosen_where_the_image_cannot_be_had(monkeypatch: pytest.Monkey
     assert "neither here nor offered by its registry" in reason
 
 
-def test_the_wish_for_an_engine_is_fulfilled_whatever_would_have_been_chosen() -> None:
+def test_a_requested_engine_overrides_the_automatic_choice() -> None:
     assert choose("host") == ("host", "engine: host, because ENGINE=host")
     assert choose("docker")[0] == "docker"
 
 
 @pytest.mark.usefixtures("no_docker_answers")
-def test_a_wish_for_docker_that_cannot_be_fulfilled_is_an_error_with_the_fix() -> None:
+def test_a_request_for_docker_that_cannot_be_met_is_an_error_with_the_fix() -> None:
     with pytest.raises(LabError, match="No Docker engine answers") as raised:
         choose("docker")
     assert "ENGINE=host" in raised.value.fix

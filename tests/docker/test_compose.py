@@ -103,7 +103,7 @@ def test_only_loopback_is_listened_on_and_memory_is_limited(engine: DockerEngine
     assert 0 < host["Memory"] <= 4 * 1024**3
 
 
-def test_it_answers_on_its_network_under_its_service_its_container_and_its_address(
+def test_the_engine_answers_on_its_network_by_service_container_and_address(
     engine: DockerEngine,
 ) -> None:
     engine.up()
@@ -207,7 +207,7 @@ def test_both_packagings_tune_the_engine_alike() -> None:
     assert {name: built_in.get(name) for name in tuning} == tuning
 
 
-def test_with_a_token_the_current_image_runs_without_the_extension(engine: DockerEngine) -> None:
+def test_with_a_token_the_current_image_runs_without_the_plugins(engine: DockerEngine) -> None:
     service = compose_config(engine, LOCALSTACK_AUTH_TOKEN="some-token")
     assert service["image"] == TOKEN_IMAGE
     assert "build" not in service

@@ -61,7 +61,7 @@ def test_the_deployed_pipeline_passes_its_tests_in_a_container(container: LabCon
 
 
 @pytest.mark.timeout(1800)
-def test_the_engine_keeps_its_promises_in_a_container(container: LabContainer) -> None:
+def test_the_engine_passes_its_tests_in_a_container(container: LabContainer) -> None:
     """All of them with functions in containers; with functions in processes those that run functions."""
     if container.env["LAMBDA_RUNTIME_EXECUTOR"] == "docker":
         chosen = (*EMULATOR, "emulator/tests", f"--ignore={LAMBDA_EXECUTION}", "-m", "not long and not page")

@@ -176,7 +176,7 @@ def test_a_suspended_engine_is_said_not_to_answer(
     assert raised.value.fix == "Run: make down up"
 
 
-def test_what_functions_have_started_is_ended_after_everything_above_it_was_killed(
+def test_a_process_left_by_a_function_is_ended_after_engine_and_supervisor_were_killed(
     engine: HostEngine,
 ) -> None:
     engine.up()
@@ -193,7 +193,7 @@ def test_what_functions_have_started_is_ended_after_everything_above_it_was_kill
     assert_stopped(engine)
 
 
-def test_who_only_looks_into_an_engines_folder_is_left_alone(engine: HostEngine) -> None:
+def test_a_process_that_only_reads_an_engines_folder_is_left_alone(engine: HostEngine) -> None:
     engine.up()
     with subprocess.Popen(["tail", "-f", engine.log], cwd=engine.home, stdout=subprocess.DEVNULL) as reader:
         assert engine.down()
@@ -218,7 +218,7 @@ def test_an_interrupted_start_leaves_no_process(engine: HostEngine) -> None:
 
 
 @pytest.mark.parametrize("follows", ["up", "down"])
-def test_a_killed_start_stands_in_nobodys_way(engine: HostEngine, follows: str) -> None:
+def test_a_killed_start_does_not_block_the_next_command(engine: HostEngine, follows: str) -> None:
     start = lab(engine, "up")
     under_way(engine, start)
     start.kill()

@@ -119,7 +119,7 @@ def test_a_bundle_has_no_tests_and_nothing_that_the_runtime_offers(
     assert not {p.name for p in unpacked[function].iterdir()} & {"boto3", "botocore", "awslambdaric"}
 
 
-def test_metadata_stays_for_those_who_ask_for_their_version(unpacked: dict[str, Path]) -> None:
+def test_a_bundle_keeps_the_metadata_of_packages_that_read_their_version(unpacked: dict[str, Path]) -> None:
     assert list(unpacked["worker"].glob("aws_lambda_powertools-*.dist-info/METADATA"))
 
 
@@ -163,7 +163,7 @@ def test_a_renamed_file_is_a_change_although_no_byte_of_content_is(sources: Path
     assert _digests()["worker"] != before
 
 
-def test_what_exists_is_not_made_again() -> None:
+def test_an_existing_bundle_is_not_built_again() -> None:
     first = build("worker", HOST)
     written = first.path.stat().st_mtime_ns
     assert build("worker", HOST) == first

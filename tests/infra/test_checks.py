@@ -42,7 +42,7 @@ def findings(
     return found
 
 
-def test_cdk_nag_finds_nothing_but_what_is_accepted_with_a_reason(findings: set[tuple[str, str]]) -> None:
+def test_every_finding_of_cdk_nag_is_accepted_with_a_reason(findings: set[tuple[str, str]]) -> None:
     unexplained = [
         (rule, path)
         for rule, path in sorted(findings)
@@ -51,7 +51,7 @@ def test_cdk_nag_finds_nothing_but_what_is_accepted_with_a_reason(findings: set[
     assert unexplained == []
 
 
-def test_what_is_accepted_is_still_found(findings: set[tuple[str, str]]) -> None:
+def test_every_accepted_finding_is_still_found(findings: set[tuple[str, str]]) -> None:
     stale = [
         accepted
         for accepted in FINDINGS

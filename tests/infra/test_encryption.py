@@ -18,7 +18,7 @@ def test_without_the_setting_there_is_no_key_and_sqs_encrypts_with_its_own(aws: 
     assert all(queue.properties["SqsManagedSseEnabled"] for queue in aws.all("AWS::SQS::Queue"))
 
 
-def test_with_it_queues_topics_tables_bus_and_secret_use_the_one_key(secured: Templates) -> None:
+def test_with_the_setting_queues_topics_tables_bus_and_secret_use_one_key(secured: Templates) -> None:
     (alias,) = secured.all("AWS::KMS::Alias")
     assert alias.properties["AliasName"] == "alias/ingestion-prod"
     assert {q.properties["KmsMasterKeyId"] for q in secured.all("AWS::SQS::Queue")} == {KEY}
@@ -51,7 +51,7 @@ def test_the_key_rotates(secured: Templates) -> None:
         ),
     ],
 )
-def test_a_service_may_use_the_key_to_send_to_what_is_encrypted_with_it(
+def test_a_service_may_use_the_key_to_send_to_encrypted_topics_and_queues(
     secured: Templates, sid: str, service: str, condition: dict[str, dict[str, str]]
 ) -> None:
     (key,) = secured.all("AWS::KMS::Key")

@@ -68,7 +68,7 @@ def test_two_environments_share_no_name(aws: Templates, secured: Templates) -> N
     assert not set(names(aws)) & set(names(secured))
 
 
-def test_what_people_and_tools_look_for_has_a_name_of_its_own(aws: Templates) -> None:
+def test_resources_that_people_and_tools_look_up_have_physical_names(aws: Templates) -> None:
     named = {kind for kind, _ in names(aws)}
     assert {
         "AWS::SQS::Queue",
@@ -87,7 +87,7 @@ def test_what_people_and_tools_look_for_has_a_name_of_its_own(aws: Templates) ->
     } <= named
 
 
-def test_the_stacks_publish_what_the_tools_read(templates: Templates) -> None:
+def test_the_stacks_publish_the_outputs_that_the_tools_read(templates: Templates) -> None:
     valve = {"ValveQueueUrl"} if templates.settings.has_valve else set[str]()
     assert templates.outputs().keys() == OUTPUTS | valve
 

@@ -15,7 +15,7 @@ QUERY_COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
 QUERY_FUNCTIONS = {"bin", "count", "count_distinct", "avg", "sum", "min", "max", "pct"}
 
 
-def test_these_alarms_exist(templates: Templates) -> None:
+def test_the_stacks_have_exactly_the_listed_alarms(templates: Templates) -> None:
     names = {alarm.properties["AlarmName"] for alarm in templates.all("AWS::CloudWatch::Alarm")}
     assert names == {f"{templates.prefix}-{alarm}" for alarm in ALARMS}
 
@@ -53,7 +53,7 @@ def test_idle_times_set_off_no_alarm(templates: Templates) -> None:
     assert handling == {"notBreaching"}
 
 
-def test_alarms_use_only_what_every_engine_evaluates(templates: Templates) -> None:
+def test_alarms_use_only_features_that_every_engine_evaluates(templates: Templates) -> None:
     for alarm in templates.all("AWS::CloudWatch::Alarm"):
         assert alarm.properties["Statistic"] in ("Sum", "Average", "Maximum")
         assert alarm.properties["Period"] == templates.settings.alarm_period_seconds

@@ -111,17 +111,19 @@ def expected(*parts: dict[str, dict[str, set[str]]]) -> dict[str, dict[str, set[
     return total
 
 
-def test_a_function_may_do_what_it_needs_and_nothing_else(aws: Templates) -> None:
+def test_a_function_has_the_permissions_it_needs_and_no_others(aws: Templates) -> None:
     assert allowed(aws) == expected(MAY)
 
 
 @pytest.mark.parametrize("variant", ["local", "paused"])
-def test_a_valve_adds_what_it_needs_and_nothing_else(request: pytest.FixtureRequest, variant: str) -> None:
+def test_the_pauser_adds_the_permissions_it_needs_and_no_others(
+    request: pytest.FixtureRequest, variant: str
+) -> None:
     """It is there with the strategy `pause`, and locally, where a scenario switches strategies."""
     assert allowed(request.getfixturevalue(variant)) == expected(MAY, WITH_A_VALVE)
 
 
-def test_a_key_adds_its_use_and_nothing_else(secured_and_paused: Templates) -> None:
+def test_an_encryption_key_adds_its_use_and_no_other_permission(secured_and_paused: Templates) -> None:
     """In production, where no plain failure mode exists either."""
     found = allowed(secured_and_paused)
     assert {function: resources.pop("queue/Key.Arn") for function, resources in found.items()} == {

@@ -66,7 +66,7 @@ def test_a_null_in_cdk_json_chooses_nothing() -> None:
     )
 
 
-def test_an_empty_value_unsets_what_may_be_unset() -> None:
+def test_an_empty_value_unsets_an_optional_setting() -> None:
     assert Settings.from_context({"workerMaxConcurrency": "", "faultSeed": ""}).worker_max_concurrency is None
 
 

@@ -29,14 +29,14 @@ def test_a_synth_needs_no_credentials_and_is_for_any_account(nobody: dict[str, s
     ]
     manifest = json.loads((paths.AWS_ASSEMBLY / "manifest.json").read_text())
     environments = {
-        one["environment"]
-        for one in manifest["artifacts"].values()
-        if one["type"] == "aws:cloudformation:stack"
+        artifact["environment"]
+        for artifact in manifest["artifacts"].values()
+        if artifact["type"] == "aws:cloudformation:stack"
     }
     assert environments == {"aws://unknown-account/us-east-1"}
 
 
-def test_a_bad_setting_ends_it_in_one_line(nobody: dict[str, str]) -> None:
+def test_a_bad_setting_ends_the_synth_in_one_line(nobody: dict[str, str]) -> None:
     command = [sys.executable, "-m", "lab", "aws", "synth", "-c", "batchSize=many"]
     done = subprocess.run(command, cwd=paths.ROOT, env=nobody, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -89,7 +89,7 @@ def test_a_traced_handler_loads_from_its_bundle_and_the_runtime_alone(
     assert variables["TRACED_HANDLER"] == f"{HANDLERS[function]}.lambda_handler"
 
 
-def test_with_it_functions_and_topic_are_traced_by_xray(secured: Templates) -> None:
+def test_with_the_setting_functions_and_topic_are_traced_by_xray(secured: Templates) -> None:
     traced = {f.properties["TracingConfig"]["Mode"] for f in secured.all("AWS::Lambda::Function")}
     assert traced == {"Active"}
     topic = secured.one("AWS::SNS::Topic", "OrderEvents").properties
@@ -105,7 +105,9 @@ def test_a_traced_function_understands_its_variables(secured: Templates) -> None
         assert (read.service, read.exports_otlp) == (name.lower(), False)
 
 
-def test_the_rule_also_logs_what_it_matches(secured: Templates, traced_locally: Templates) -> None:
+def test_the_event_rule_also_logs_the_events_it_matches(
+    secured: Templates, traced_locally: Templates
+) -> None:
     for templates in (secured, traced_locally):
         group = templates.one("AWS::Logs::LogGroup", "EventLog").properties
         assert group["LogGroupName"] == f"/aws/events/{templates.prefix}"
@@ -113,7 +115,7 @@ def test_the_rule_also_logs_what_it_matches(secured: Templates, traced_locally: 
         assert log["Arn"].endswith(f":log-group:/aws/events/{templates.prefix}")
 
 
-def test_aws_services_are_let_write_by_policies_that_name_what(secured: Templates) -> None:
+def test_resource_policies_let_only_the_named_services_write(secured: Templates) -> None:
     (events,) = secured.all("AWS::Logs::ResourcePolicy")
     (statement,) = json.loads(events.properties["PolicyDocument"])["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}

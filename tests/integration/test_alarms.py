@@ -131,8 +131,8 @@ def an_ingest_without_concurrency(pipeline: Pipeline, api: Api) -> Iterator[Call
 @contextmanager
 def more_orders_than_anybody_takes(pipeline: Pipeline, api: Api) -> Iterator[None]:
     with turned(runtime_settings.MAPPING_ENABLED, pipeline, False):
-        for one in orders(BACKLOG + 1, label="backlog"):
-            api.submit(one)
+        for order in orders(BACKLOG + 1, label="backlog"):
+            api.submit(order)
         yield
 
 

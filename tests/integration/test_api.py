@@ -74,9 +74,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refused", REFUSALS.values(), ids=REFUSALS.keys())
-def test_what_is_wrong_with_a_request_is_said_in_problem_details(
-    pipeline: Pipeline, refused: Refused
-) -> None:
+def test_a_wrong_request_is_answered_with_problem_details(pipeline: Pipeline, refused: Refused) -> None:
     answer = ask(
         pipeline.stack, "POST", refused.path, refused.content, X_Correlation_Id="mine-1", **refused.headers
     )
@@ -127,7 +125,7 @@ def test_the_good_orders_of_a_batch_are_taken_whatever_the_others_are(
     assert answer.status_code == 207
     body = answer.json()
     assert (body["accepted"], body["rejected"]) == (2, 2)
-    assert [(one["index"], one["status"]) for one in body["results"]] == [
+    assert [(result["index"], result["status"]) for result in body["results"]] == [
         (0, 202),
         (1, 422),
         (2, 422),
@@ -136,7 +134,7 @@ def test_the_good_orders_of_a_batch_are_taken_whatever_the_others_are(
     assert [one["pointer"] for one in body["results"][1]["violations"]] == ["/amount"]
     good = {events[0]["orderId"], events[3]["orderId"]}
     eventually(lambda: good <= {effect.order_id for effect in pipeline.effects()}, within=20)
-    assert {one["orderId"] for one in body["results"] if one["status"] == 202} == good
+    assert {result["orderId"] for result in body["results"] if result["status"] == 202} == good
 
 
 def test_a_full_batch_is_taken_at_once(pipeline: Pipeline, stack: Stack) -> None:

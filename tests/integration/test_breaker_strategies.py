@@ -73,8 +73,8 @@ def logged(pipeline: Pipeline, event: str, since: float) -> int:
 def causes(pipeline: Pipeline) -> Counter[tuple[str, str]]:
     """What the dead died of, and at which receive."""
     return Counter(
-        (error_type(one), one.text("receiveCount") or "-")
-        for one in DlqBrowser(pipeline).browse(100).envelopes
+        (error_type(envelope), envelope.text("receiveCount") or "-")
+        for envelope in DlqBrowser(pipeline).browse(100).envelopes
     )
 
 

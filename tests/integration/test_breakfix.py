@@ -58,7 +58,7 @@ def test_the_same_seed_breaks_the_same_thing_and_nothing_is_broken_twice(pipelin
     assert found[0] == found[1]
 
 
-def test_what_is_broken_is_not_told_by_the_refusal_of_a_dirty_lab(pipeline: Pipeline) -> None:
+def test_the_refusal_of_a_dirty_lab_does_not_give_the_puzzle_away(pipeline: Pipeline) -> None:
     breakfix.break_it(pipeline, seed=4)
     with pytest.raises(LabError) as raised:
         steady.require(pipeline)

@@ -46,7 +46,7 @@ def test_orders_that_a_page_sends_show_in_its_readings(pipeline: Pipeline, page:
     eventually(lambda: processed(pipeline, sent), within=20)
 
     def rates() -> list[float]:
-        return [one["rates"]["processed"] for one in page.ask("/api/readings?since=0")["readings"]]
+        return [reading["rates"]["processed"] for reading in page.ask("/api/readings?since=0")["readings"]]
 
     eventually(lambda: max(rates(), default=0) > 0, within=20)
     assert page.ask("/api/readings?since=99999999999")["readings"] == []
@@ -62,16 +62,16 @@ def test_every_widget_of_the_deployed_dashboard_is_shown_with_its_figures(
     def shown() -> list[dict[str, Any]]:
         return page.ask("/api/dashboard?seconds=300&period=10")["widgets"]
 
-    assert [one["title"] for one in shown()] == [
-        one["properties"].get("title", "") for one in json.loads(deployed)["widgets"]
+    assert [widget["title"] for widget in shown()] == [
+        widget["properties"].get("title", "") for widget in json.loads(deployed)["widgets"]
     ]
-    assert [one for one in shown() if one["type"] == "unknown"] == []
+    assert [widget for widget in shown() if widget["type"] == "unknown"] == []
 
     def accepted() -> float:
         (series,) = [
             series
-            for one in shown()
-            for series in one.get("series", [])
+            for widget in shown()
+            for series in widget.get("series", [])
             if series["label"] == "OrdersAccepted"
         ]
         return sum(series["values"])
@@ -153,7 +153,7 @@ def test_an_alarm_that_rings_is_shown_with_its_history_and_its_runbook(
     shown = next(alarm for alarm in found["alarms"] if alarm["name"] == name)
     assert shown["runbook"] == name
     assert re.fullmatch(r"Throttles Sum > 0 in 2 of 3 periods of 10 s", shown["rule"])
-    event = next(one for one in found["history"] if one["name"] == name and one["to"] == "ALARM")
+    event = next(entry for entry in found["history"] if entry["name"] == name and entry["to"] == "ALARM")
     assert event["reason"] == "because of a test"
 
 
@@ -161,7 +161,7 @@ def test_a_redrive_is_planned_confirmed_and_watched_to_its_end(pipeline: Pipelin
     ids = bury(pipeline, supply(8))
     others = bury(pipeline, supply(1), age_seconds=0)
     seen = looked_at(page, errorType="LinesExceedAmount", minAgeSeconds=300)
-    assert sorted(one["orderId"] for one in seen["letters"]) == sorted(ids)
+    assert sorted(letter["orderId"] for letter in seen["letters"]) == sorted(ids)
     assert (seen["seen"], seen["statistics"]["byErrorType"]) == (9, {"LinesExceedAmount": 8})
     plan = {"minAgeSeconds": 300, "maxMessages": 100, "canaryMessages": 2}
     shown = page.act("/api/dlq/plan", plan=plan)
@@ -179,7 +179,7 @@ def test_a_redrive_is_planned_confirmed_and_watched_to_its_end(pipeline: Pipelin
     job = page.ended(within=40)
     assert (job.status, job.details["operation"]["moved"]) == (Status.SUCCEEDED, 8)
     eventually(lambda: set(ids) <= {effect.order_id for effect in pipeline.effects()}, within=20)
-    assert [one["orderId"] for one in looked_at(page)["letters"]] == others
+    assert [letter["orderId"] for letter in looked_at(page)["letters"]] == others
 
 
 def test_a_redrive_is_cancelled_and_leaves_the_rest_where_it_was(pipeline: Pipeline, page: Page) -> None:
@@ -205,7 +205,7 @@ def test_a_redrive_is_cancelled_and_leaves_the_rest_where_it_was(pipeline: Pipel
 def test_a_letter_is_repaired_and_another_one_given_up(pipeline: Pipeline, page: Page) -> None:
     good, hopeless = supply(2)
     ids = bury(pipeline, [good | {"amount": 0.01}, hopeless])
-    letters = {one["orderId"]: one["messageId"] for one in looked_at(page)["letters"]}
+    letters = {letter["orderId"]: letter["messageId"] for letter in looked_at(page)["letters"]}
     repair = {"messageId": letters[ids[0]], "confirmation": letters[ids[0]][:8]}
     assert "no valid order" in page.refused("/api/dlq/repair", **repair, body='{"orderId": "x"}')
     page.act("/api/dlq/repair", **repair, body=json.dumps(good))
@@ -230,7 +230,7 @@ def test_a_failure_mode_is_switched_on_and_off_and_one_excludes_another(
     page.act("/api/faults/off", knob="failure-mode")
     assert pipeline.failure_mode() == "none"
     assert "Nothing is in force" in page.refused("/api/faults/off", knob="failure-mode")
-    assert [one["orderId"] for one in looked_at(page)["letters"]] == [order_id]
+    assert [letter["orderId"] for letter in looked_at(page)["letters"]] == [order_id]
 
 
 def test_a_fault_that_has_outlived_its_maker_is_undone_by_the_console(pipeline: Pipeline, page: Page) -> None:
@@ -240,14 +240,14 @@ def test_a_fault_that_has_outlived_its_maker_is_undone_by_the_console(pipeline: 
     assert pipeline.failure_mode() == "none"
 
 
-def test_what_a_console_switched_on_ends_with_it(pipeline: Pipeline) -> None:
+def test_a_fault_switched_on_by_a_console_ends_with_it(pipeline: Pipeline) -> None:
     with console(pipeline) as page:
         page.act("/api/faults/on", name="hurried_worker", seconds=600)
         assert [one.setting for one in Changes(pipeline).active()] == ["worker-timeout"]
     assert Changes(pipeline).active() == []
 
 
-def test_circuits_are_closed(pipeline: Pipeline, page: Page) -> None:
+def test_an_open_circuit_is_closed_by_the_console(pipeline: Pipeline, page: Page) -> None:
     dynamodb = pipeline.aws.client("dynamodb")
     row = {"id": {"S": "test"}, "state": {"S": "open"}}
     dynamodb.put_item(TableName=pipeline.stack.circuits_table_name, Item=row)

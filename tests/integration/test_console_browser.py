@@ -151,8 +151,8 @@ def test_every_page_is_accessible_and_as_wide_as_the_window(visit: Visit, theme:
         page.evaluate(AXE.read_text())  # not as a script of the page, which its policy refuses
         found = page.evaluate("axe.run()")
         told = [
-            (one["id"], [node["target"] + [node["failureSummary"]] for node in one["nodes"]])
-            for one in found["violations"]
+            (violation["id"], [node["target"] + [node["failureSummary"]] for node in violation["nodes"]])
+            for violation in found["violations"]
         ]
         assert told == [], path
         assert found["passes"]
@@ -173,7 +173,7 @@ def test_the_picture_and_the_charts_follow_the_orders(visit: Visit) -> None:
 
 
 @pytest.mark.long
-def test_motion_is_left_out_for_those_who_want_none(visit: Visit) -> None:
+def test_motion_is_left_out_where_reduced_motion_is_asked_for(visit: Visit) -> None:
     page = visit("/", reduced_motion="reduce")
     page.wait_for_selector(".edge", state="attached")
     moves = "edge => { edge.classList.add('flows'); return getComputedStyle(edge).animationName; }"
@@ -252,7 +252,7 @@ def test_dead_letters_of_strangers_are_shown_as_text(visit: Visit, pipeline: Pip
 
 
 @pytest.mark.long
-def test_what_is_wrong_with_a_repaired_order_is_said_beside_it(visit: Visit, pipeline: Pipeline) -> None:
+def test_a_violation_of_a_repaired_order_is_shown_beside_it(visit: Visit, pipeline: Pipeline) -> None:
     bury(pipeline, list(orders(1, label="browser")))
     page = visit("/dlq")
     page.get_by_role("button", name="Look").click()
@@ -432,7 +432,7 @@ def test_a_console_without_an_engine_says_what_to_run_and_goes_on_when_it_is_the
 
 
 @pytest.mark.long
-def test_ctrl_c_ends_it_cleanly_and_undoes_what_it_changed(pipeline: Pipeline, browser: Browser) -> None:
+def test_ctrl_c_ends_the_console_cleanly_and_undoes_its_changes(pipeline: Pipeline, browser: Browser) -> None:
     with serving(urlsplit(pipeline.aws.endpoint or "").port or 0) as served:
         context = browser.new_context()
         page = context.new_page()

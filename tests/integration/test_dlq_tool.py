@@ -77,7 +77,7 @@ def test_a_repaired_order_is_processed_and_leaves_the_dlq(
     eventually(lambda: processed(pipeline, ids), within=20)
 
 
-def test_what_was_written_in_an_editor_is_kept_when_it_is_refused(
+def test_an_edited_order_that_is_refused_is_kept(
     pipeline: Pipeline, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (order,) = supply(1)

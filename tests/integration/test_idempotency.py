@@ -111,7 +111,7 @@ def test_of_many_workers_on_one_message_one_has_the_effect(attempts: Attempts) -
 
     with ThreadPoolExecutor(8) as workers:
         results = list(workers.map(attempt, range(8)))
-    fresh = [one for one in results if isinstance(one, Result) and not one.replayed]
+    fresh = [result for result in results if isinstance(result, Result) and not result.replayed]
     assert len(fresh) == 1
     assert attempts.executions == 1
 

@@ -109,7 +109,7 @@ def rolled_back(pipeline: Pipeline) -> bool:
         ),
     ],
 )
-def test_what_a_killed_run_has_left_is_undone_by_the_next_command(
+def test_a_change_left_by_a_killed_run_is_undone_by_the_next_command(
     pipeline: Pipeline, arguments: list[str]
 ) -> None:
     killed(pipeline, "faults.failure_mode('poison_payload')", seconds=0)
@@ -120,7 +120,7 @@ def test_what_a_killed_run_has_left_is_undone_by_the_next_command(
     assert "time was up" not in done.stdout
 
 
-def test_what_a_killed_run_has_left_is_told_of_until_its_time_is_up(pipeline: Pipeline) -> None:
+def test_a_change_left_by_a_killed_run_is_reported_until_it_expires(pipeline: Pipeline) -> None:
     killed(pipeline, "faults.failure_mode('poison_payload')", seconds=60)
     (active,) = Changes(pipeline).active()
     until = time.strftime("%H:%M:%S", time.localtime(active.expires_at))
@@ -212,7 +212,7 @@ def test_a_scenario_at_a_terminal_is_rolled_back_however_it_is_ended(
     ],
     ids=lambda end: end.__name__,
 )
-def test_a_console_undoes_what_it_has_changed_however_it_is_ended(
+def test_a_console_undoes_its_changes_however_it_is_ended(
     pipeline: Pipeline, end: Callable[[Terminal], None]
 ) -> None:
     port = free_port()

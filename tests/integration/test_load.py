@@ -89,7 +89,7 @@ def test_several_processes_drive_one_run_and_their_orders_are_merged(pipeline: P
 
 @pytest.mark.long
 @pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one process", "two workers"])
-def test_an_interrupted_run_accounts_for_what_it_did(pipeline: Pipeline, processes: tuple[str, ...]) -> None:
+def test_an_interrupted_run_accounts_for_its_orders(pipeline: Pipeline, processes: tuple[str, ...]) -> None:
     before = len(known(pipeline))
     with started(
         pipeline, "steady", "--seconds", "120", *processes, *PATIENT, "--headless", start_new_session=True

@@ -61,7 +61,7 @@ def mutated(package: bytes, mutation: Mutation) -> bytes:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mutant", CHOSEN, ids=str)
-def test_a_broken_pipeline_refutes_what_was_predicted(
+def test_a_broken_pipeline_refutes_the_prediction(
     pipeline: Pipeline, mutant: Mutant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if mutant.broken == "the lab's own redrive instead of SQS's task":

@@ -129,7 +129,9 @@ def test_performance_tells_durations_and_memory(pipeline: Pipeline, traffic: Tra
         assert float(row["max(@maxMemoryUsed)"]) > 0
 
 
-def test_redrive_audit_tells_who_was_moved_by_which_operation(pipeline: Pipeline, traffic: Traffic) -> None:
+def test_redrive_audit_lists_each_moved_message_with_its_operation(
+    pipeline: Pipeline, traffic: Traffic
+) -> None:
     def told() -> bool:
         rows = saved(pipeline, "redrive-audit")
         moved = next(row for row in rows if row.get("orderId") == traffic.dead)
@@ -166,7 +168,7 @@ def _sum(pipeline: Pipeline, traffic: Traffic, namespace: str, name: str, **dime
         ("OrdersRedriven", "redrive", 1),
     ],
 )
-def test_what_a_function_counts_and_what_a_filter_counts_in_its_log_agree(
+def test_a_functions_metric_and_the_metric_filter_of_its_log_agree(
     pipeline: Pipeline, traffic: Traffic, name: str, service: str, at_least: int
 ) -> None:
     def agree() -> bool:

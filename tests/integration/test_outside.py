@@ -12,7 +12,7 @@ from support.watching import Watch
 
 
 @pytest.mark.long
-def test_from_start_to_demo_nobody_outside_is_asked(tmp_path: Path) -> None:
+def test_no_outside_host_is_contacted_from_start_to_demo(tmp_path: Path) -> None:
     """The Python processes of the engine, the functions and the lab. The CDK's are told to send no notices."""
     watch = Watch(tmp_path)
     engine = watch.engine()

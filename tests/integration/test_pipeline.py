@@ -56,7 +56,7 @@ def attribute(message: dict[str, Any], name: str) -> str:
     return message["MessageAttributes"][name]["StringValue"]
 
 
-def test_every_promise_of_the_deployment_is_kept(pipeline: Pipeline) -> None:
+def test_every_smoke_check_of_the_deployment_passes(pipeline: Pipeline) -> None:
     assert [check for check in probe(pipeline.aws, pipeline.stack) if not check.passed] == []
 
 
@@ -117,7 +117,7 @@ def test_a_poisoned_order_goes_straight_to_the_dlq_with_its_cause_of_death(
     assert len(message["MessageAttributes"]) <= 10
 
 
-def test_a_message_that_is_no_order_dies_without_delaying_its_neighbours(
+def test_a_message_that_is_not_an_order_dies_without_delaying_its_neighbours(
     pipeline: Pipeline, api: Api
 ) -> None:
     marker = uuid.uuid4().hex

@@ -82,7 +82,9 @@ def test_a_message_that_died_twice_is_skipped_unless_forced(pipeline: Pipeline, 
     settled(pipeline, ids, succeeded=5, in_dlq=0)
 
 
-def test_what_the_filters_leave_is_visible_again_after_one_receive(pipeline: Pipeline, api: Api) -> None:
+def test_a_message_that_the_filters_skip_is_visible_again_after_one_receive(
+    pipeline: Pipeline, api: Api
+) -> None:
     ids = bury(pipeline, supply(25), error=SchemaViolationError("wrong")) + bury(pipeline, supply(12))
     row = finished(api, api.start_redrive(maxMessages=100, errorType="LinesExceedAmount"))
     assert (row["moved"], row["byCategory"]) == (12, {"PERMANENT": 12})

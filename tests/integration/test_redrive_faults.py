@@ -61,7 +61,7 @@ def test_entries_that_sqs_refuses_are_tried_again(pipeline: Pipeline, api: Api, 
     settled(pipeline, ids, succeeded=ORDERS, in_dlq=0)
 
 
-def test_what_sqs_does_not_take_stays_in_the_dlq(pipeline: Pipeline, api: Api) -> None:
+def test_messages_that_sqs_refuses_stay_in_the_dlq(pipeline: Pipeline, api: Api) -> None:
     ids = bury(pipeline, supply(ORDERS))
     with refusing(pipeline, "SendMessageBatch", ALWAYS):
         row = finished(api, api.start_redrive(maxMessages=100, canaryMessages=0))
@@ -72,7 +72,7 @@ def test_what_sqs_does_not_take_stays_in_the_dlq(pipeline: Pipeline, api: Api) -
     settled(pipeline, ids, succeeded=ORDERS, in_dlq=0)
 
 
-def test_what_sqs_does_not_delete_comes_twice_and_counts_once(pipeline: Pipeline, api: Api) -> None:
+def test_messages_that_sqs_does_not_delete_come_twice_and_count_once(pipeline: Pipeline, api: Api) -> None:
     ids = bury(pipeline, supply(ORDERS))
     with refusing(pipeline, "DeleteMessageBatch", ALWAYS):
         row = finished(api, api.start_redrive(maxMessages=100))
@@ -139,7 +139,7 @@ def test_a_dlq_that_changes_underneath_keeps_the_ledger_whole(pipeline: Pipeline
     young = bury(pipeline, supply(5), age_seconds=0)
     browser = DlqBrowser(pipeline)
     # the last of them: the operation, which goes on, is least likely to have it by the next line
-    given_up = [one for one in browser.browse(100).envelopes if one.order_id in ids][-1]
+    given_up = [message for message in browser.browse(100).envelopes if message.order_id in ids][-1]
     with browser.take(given_up.message_id) as envelope:
         discard(pipeline, browser, envelope, "test")
     row = finished(api, operation)

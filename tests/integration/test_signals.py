@@ -8,7 +8,7 @@ from lab.pipeline.signals import Reader, Signals
 from support.eventually import eventually
 
 
-def test_a_reading_shows_what_goes_through_the_pipeline(pipeline: Pipeline, api: Api) -> None:
+def test_a_snapshot_shows_the_flow_through_the_pipeline(pipeline: Pipeline, api: Api) -> None:
     reader = Reader(pipeline)
     try:
         assert reader.read().rates.processed == 0

@@ -75,7 +75,7 @@ def test_the_page_of_dead_letters_hears_of_each_as_text(pipeline: Pipeline, sent
     with console(pipeline) as page:
         seen = page.act("/api/dlq/look", plan={"force": True, "minAgeSeconds": 0}, limit=100)
         plan = page.act("/api/dlq/plan", plan={"minAgeSeconds": 0})
-    assert {one["messageId"] for one in seen["letters"]} == set(sent.values())
+    assert {letter["messageId"] for letter in seen["letters"]} == set(sent.values())
     assert plan["preview"]["eligible"] == len(sent)
 
 

@@ -71,7 +71,7 @@ def test_an_order_is_found_by_its_correlation_and_message_id_too(pipeline: Pipel
         assert told(pipeline, name, "worker").order_id == accepted.order_id
 
 
-def test_death_and_redrive_are_told_and_a_look_into_the_dlq_takes_nothing_away(
+def test_a_trace_tells_death_and_redrive_and_takes_no_message_from_the_dlq(
     pipeline: Pipeline, api: Api
 ) -> None:
     order_id = dead_order(pipeline, api, within=20)

@@ -33,7 +33,7 @@ class Ended:
         return int(self.report["figures"][name])
 
     def broken(self) -> list[str]:
-        return [one["name"] for one in self.report["findings"] if one["verdict"] != "proved"]
+        return [finding["name"] for finding in self.report["findings"] if finding["verdict"] != "proved"]
 
 
 @contextmanager

@@ -61,7 +61,7 @@ class _Replacement(ast.NodeTransformer):
 
 
 def _alike(was: str, becomes: str) -> tuple[ast.AST, ast.AST]:
-    """Two texts as expressions, or as statements where one of them is no expression."""
+    """Two texts as expressions, or as statements where one of them is not an expression."""
     try:
         return ast.parse(was, mode="eval").body, ast.parse(becomes, mode="eval").body
     except SyntaxError:

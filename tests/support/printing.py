@@ -18,4 +18,4 @@ def run(*arguments: str, encoding: str = "utf-8") -> tuple[int, str]:
 
 def obeyed(printed: str) -> list[str]:
     """Whatever a terminal would not just show."""
-    return [one for one in printed if not one.isprintable() and one != "\n"]
+    return [character for character in printed if not character.isprintable() and character != "\n"]

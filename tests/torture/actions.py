@@ -246,8 +246,8 @@ def two_ups(subject: Subject) -> list[Finding]:
     found = subject.lab("down").findings() + subject.leftovers()
     with ThreadPoolExecutor() as people:
         both = list(people.map(subject.lab, ["up", "up"]))
-    expected = (0, 1) if 0 in {one.code for one in both} else (0,)
-    return found + [wrong for one in both for wrong in one.findings(*expected)]
+    expected = (0, 1) if 0 in {run.code for run in both} else (0,)
+    return found + [wrong for run in both for wrong in run.findings(*expected)]
 
 
 DEATHS: dict[str, Callable[[Subject], list[Finding]]] = {

@@ -75,8 +75,8 @@ def sight(subject: Subject) -> Sight:
     return Sight(
         executions={one.order_id: one.executions for one in subject.pipeline.effects(list(subject.book.entries))},
         letters=[
-            Letter(one.message_id, id_in(one.body), one.text("errorType"))
-            for one in subject.browser.browse(10_000).envelopes
+            Letter(envelope.message_id, id_in(envelope.body), envelope.text("errorType"))
+            for envelope in subject.browser.browse(10_000).envelopes
         ],
         discarded=Counter(found),
     )  # fmt: skip

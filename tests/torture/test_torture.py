@@ -108,8 +108,8 @@ def _stormed(subject: Subject, this: Round) -> list[Finding]:
 def _judged(subject: Subject, disturbed: int, *, redriven: bool = False) -> list[Finding]:
     sight = calm.sight(subject)
     subject.note(f"  {len(subject.book.entries)} orders: {sight}")
-    left = [one for one in sight.letters if redriven and subject.book.is_good(one.order_id)]
-    found = [Finding("cannot be redriven", f"died of {one.cause!a}", one.order_id) for one in left]
+    left = [letter for letter in sight.letters if redriven and subject.book.is_good(letter.order_id)]
+    found = [Finding("cannot be redriven", f"died of {letter.cause!a}", letter.order_id) for letter in left]
     return found + subject.book.judge(sight, disturbed)
 
 
@@ -141,7 +141,7 @@ def _acted(subject: Subject, action: Action, name: str, seed: int) -> list[Findi
 
 def _tools(subject: Subject) -> list[Finding]:
     """The commands an operator needs now, on whatever lies in the DLQ."""
-    ids = [one.message_id for one in subject.browser.browse(1000).envelopes]
+    ids = [envelope.message_id for envelope in subject.browser.browse(1000).envelopes]
     commands = [["status"], ["dlq", "ls"], ["dlq", "ls", "--json"], ["dlq", "stats"]]
     commands += [["dlq", "show", one] for one in random.Random(SEED).sample(ids, min(3, len(ids)))]
     return [finding for command in commands for finding in subject.lab(*command).findings()]

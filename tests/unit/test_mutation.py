@@ -46,7 +46,7 @@ def test_a_statement_is_replaced_by_a_statement() -> None:
     assert "LIMIT = 1" in within("", "LIMIT = 3", "LIMIT = 1").applied(SOURCE)
 
 
-def test_what_lies_outside_the_function_is_left_alone() -> None:
+def test_code_outside_the_named_function_is_left_alone() -> None:
     mutated = within("Batch.room", "len(self.entries)", "0").applied(SOURCE)
     assert "if len(self.entries) < LIMIT:" in mutated
     assert "return LIMIT - 0 < LIMIT" in mutated

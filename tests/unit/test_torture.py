@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_rounds_and_everything_has_its_turn() -> No
     actions, letters, deaths = ([f"{kind} {number}" for number in range(6)] for kind in "ald")
     first, again, other = (list(islice(rounds(seed, actions, letters, deaths), 8)) for seed in (7, 7, 8))
     assert first == again != other
-    assert [bool(one.deaths) for one in first] == [False, False, False, True] * 2
-    assert {step.action for one in first for step in one.steps} == set(actions)
-    assert {name for one in first for name in one.letters} == set(letters)
-    assert {name for one in first for name in one.deaths} == set(deaths)
+    assert [bool(played.deaths) for played in first] == [False, False, False, True] * 2
+    assert {step.action for played in first for step in played.steps} == set(actions)
+    assert {name for played in first for name in played.letters} == set(letters)
+    assert {name for played in first for name in played.deaths} == set(deaths)

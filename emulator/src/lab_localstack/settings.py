@@ -1,4 +1,4 @@
-"""The extension's own settings, read once from LAB_* environment variables."""
+"""The emulator's own settings, read once from LAB_* environment variables."""
 
 import os
 from dataclasses import dataclass, fields

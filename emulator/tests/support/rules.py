@@ -1,7 +1,7 @@
 """The engine's rules in its own environment: each line of standard input is a text (as JSON), of which every rule is
 asked; each line of standard output lists the rules that did anything but answer or refuse, with their tracebacks.
 
-Run by test_hostile_text.py; imports nothing of this repository but the extension.
+Run by test_hostile_text.py; imports nothing of this repository but the emulator.
 """
 
 import json

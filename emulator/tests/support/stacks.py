@@ -24,7 +24,7 @@ class Stack:
         """Create or update the stack; the outputs when it is complete."""
         state = self.try_to_deploy(resources, outputs)
         assert state["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), self.reasons()
-        return {one["OutputKey"]: one["OutputValue"] for one in state.get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
 
     def try_to_deploy(self, resources: Resources, outputs: dict[str, Any] | None = None) -> dict[str, Any]:
         """The settled stack, successful or not."""
@@ -50,8 +50,11 @@ class Stack:
         """Physical id and status by logical id."""
         shown = self.client.describe_stack_resources(StackName=self.name)["StackResources"]
         return {
-            one["LogicalResourceId"]: (one.get("PhysicalResourceId", ""), one["ResourceStatus"])
-            for one in shown
+            resource["LogicalResourceId"]: (
+                resource.get("PhysicalResourceId", ""),
+                resource["ResourceStatus"],
+            )
+            for resource in shown
         }
 
     def delete(self) -> None:

@@ -91,7 +91,7 @@ def test_an_unknown_route_is_a_problem(method: str, path: str) -> None:
     assert problem(request(method, path))["status"] == 404
 
 
-def test_an_unexpected_error_shows_nothing_of_itself() -> None:
+def test_an_unexpected_error_is_answered_without_its_details() -> None:
     answer = request("GET", "/broken")
     assert problem(answer)["status"] == 500
     assert "secret" not in answer["body"]

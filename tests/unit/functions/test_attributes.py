@@ -112,7 +112,7 @@ def edited(of: Envelope) -> Envelope:
 
 
 @pytest.mark.parametrize("count", [1, 6, 10])
-def test_what_the_lineage_kept_is_an_attribute_again_where_there_is_room(count: int) -> None:
+def test_an_attribute_kept_in_the_lineage_is_restored_where_there_is_room(count: int) -> None:
     given = {f"x{number}": {"DataType": "Number.int", "StringValue": str(number)} for number in range(count)}
     message = redriven(died(sent(given)))
     assert len(given.keys() & message.attributes.keys()) == min(count, 6)

@@ -36,13 +36,13 @@ def test_the_order_of_keys_does_not_change_the_canonical_text() -> None:
     ["", "{", "NaN", "[Infinity]", b"\xff", "[" * 100_000, "1" * 5_000, "[" * 102 + "]" * 102],
     ids=["empty", "cut off", "NaN", "infinity", "no UTF-8", "much too deep", "too many digits", "too deep"],
 )
-def test_text_that_is_no_json_is_refused(text: str | bytes) -> None:
+def test_text_that_is_not_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(MalformedJsonError):
         codec.loads(text)
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
-def test_whatever_was_parsed_can_be_written_and_compared(opening: str) -> None:
+def test_any_parsed_value_can_be_written_and_compared(opening: str) -> None:
     """However deep it is: a value that parses and cannot be written ends the work on all that is beside it."""
     for levels in (1, 50, 101, 102, 1000, 5000):
         closing = "".join("]" if sign == "[" else "}" for sign in reversed(opening) if sign in "[{")
@@ -57,7 +57,7 @@ def test_whatever_was_parsed_can_be_written_and_compared(opening: str) -> None:
             assert codec.canonical(value)
 
 
-def test_brackets_in_text_are_no_levels() -> None:
+def test_brackets_in_text_do_not_count_as_nesting() -> None:
     assert codec.loads(codec.dumps(["[" * 1000])) == ["[" * 1000]
 
 

@@ -61,20 +61,20 @@ def cancelled(_: Any = None) -> Exception:
     return failure("TransactWriteItems", "TransactionCanceledException", CancellationReasons=[])
 
 
-def test_those_under_way_commit_in_one_call() -> None:
+def test_concurrent_members_commit_in_one_call() -> None:
     table = Table()
     assert together(group(table), NAMES) == [None] * 8
     assert len(table.calls) == 1
     assert sorted(table.written) == NAMES
 
 
-def test_one_alone_waits_for_nobody() -> None:
+def test_a_single_member_commits_without_waiting() -> None:
     table = Table()
     assert together(group(table, gather_seconds=60), ["m0"]) == [None]
     assert table.calls == [["m0"]]
 
 
-def test_one_that_dawdles_holds_the_others_up_for_a_moment_only() -> None:
+def test_a_slow_member_delays_the_group_by_the_gather_time_only() -> None:
     table = Table()
     commits = group(table, gather_seconds=0.01)
     with commits.member() as slow:
@@ -84,7 +84,7 @@ def test_one_that_dawdles_holds_the_others_up_for_a_moment_only() -> None:
     assert table.written[-1] == "slow"
 
 
-def test_one_that_leaves_without_a_commit_is_not_waited_for() -> None:
+def test_a_member_that_leaves_without_a_commit_is_not_waited_for() -> None:
     table = Table()
     commits = group(table, gather_seconds=60)
     with commits.member():
@@ -94,7 +94,7 @@ def test_one_that_leaves_without_a_commit_is_not_waited_for() -> None:
     assert time.monotonic() - began < 30
 
 
-def test_the_refused_one_fails_alone() -> None:
+def test_a_member_whose_condition_fails_does_not_fail_the_others() -> None:
     """Its neighbours commit by themselves: their conditions hold."""
     table = Table(lambda names: cancelled() if "m3" in names else None)
     errors = together(group(table), NAMES)
@@ -103,7 +103,7 @@ def test_the_refused_one_fails_alone() -> None:
     assert len(table.calls) == 1 + 8
 
 
-def test_an_unknown_outcome_is_everybodys_and_nothing_is_tried_again() -> None:
+def test_an_unknown_outcome_fails_every_member_and_is_not_retried() -> None:
     """The transaction may have happened: the next delivery finds out."""
     table = Table(lambda _: ReadTimeoutError(endpoint_url="http://x"))
     errors = together(group(table), NAMES)
@@ -111,7 +111,7 @@ def test_an_unknown_outcome_is_everybodys_and_nothing_is_tried_again() -> None:
     assert len(table.calls) == 1
 
 
-def test_a_group_is_no_larger_than_a_transaction_may_be() -> None:
+def test_a_group_does_not_exceed_the_transaction_limit() -> None:
     table = Table()
     assert together(group(table), NAMES, actions=30) == [None] * 8
     assert max(map(len, table.calls)) <= MAX_ACTIONS

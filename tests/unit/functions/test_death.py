@@ -129,7 +129,7 @@ def test_a_requeued_message_never_has_more_attributes_than_sqs_takes(foreign: di
 
 
 @pytest.mark.parametrize("lineage", ["", "no json", "[]", '{"acceptedAt":"soon"}'])
-def test_a_broken_lineage_is_made_up_from_what_is_known(lineage: str) -> None:
+def test_a_broken_lineage_falls_back_to_the_time_the_message_was_sent(lineage: str) -> None:
     assert envelope(lineage=lineage, sent_at=42).accepted_at == 42
 
 

@@ -33,7 +33,7 @@ def test_the_first_parameter_that_is_not_none_wins(values: dict[str, str], expec
     assert pick(NAMES, values) == expected
 
 
-def test_an_unknown_value_is_no_mode() -> None:
+def test_an_unknown_value_is_not_a_failure_mode() -> None:
     assert parse("surprise") is None
     assert parse("none") is FailureMode.NONE
 

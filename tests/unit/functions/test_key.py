@@ -17,7 +17,7 @@ orders = st.fixed_dictionaries(
 
 
 @given(orders, st.randoms())
-def test_the_key_depends_on_what_the_order_says_alone(document: dict[str, Any], rng: Any) -> None:
+def test_the_key_depends_on_the_content_of_the_order_alone(document: dict[str, Any], rng: Any) -> None:
     """Property: neither the order of fields nor the spelling of numbers changes the key."""
     names = list(document)
     rng.shuffle(names)

@@ -11,12 +11,12 @@ LIMIT = 100
 
 
 @given(sizes)
-def test_nothing_is_lost_and_the_order_is_kept(given_sizes: list[int]) -> None:
+def test_packing_keeps_every_entry_in_order(given_sizes: list[int]) -> None:
     """Property: batches one after the other are the input without what is oversize."""
     packed = pack(enumerate(given_sizes), lambda one: one[1], max_bytes=LIMIT)
-    fitting = [one for one in enumerate(given_sizes) if one[1] <= LIMIT]
+    fitting = [entry for entry in enumerate(given_sizes) if entry[1] <= LIMIT]
     assert [one for batch in packed.batches for one in batch] == fitting
-    assert packed.oversize == [one for one in enumerate(given_sizes) if one[1] > LIMIT]
+    assert packed.oversize == [entry for entry in enumerate(given_sizes) if entry[1] > LIMIT]
 
 
 @example([1] * 25)
@@ -30,7 +30,7 @@ def test_every_batch_is_within_both_limits(given_sizes: list[int]) -> None:
 
 @example([1] * 25)
 @given(sizes)
-def test_no_batch_could_have_taken_the_next_thing(given_sizes: list[int]) -> None:
+def test_no_batch_has_room_for_the_next_entry(given_sizes: list[int]) -> None:
     """Property: a batch ends only when the next thing does not fit, so that calls are as few as can be."""
     batches = pack(given_sizes, lambda size: size, max_bytes=LIMIT).batches
     for batch, following in itertools.pairwise(batches):

@@ -30,7 +30,7 @@ def delay(error: Exception, receive_count: int, of: RetryPolicy | None = None) -
 
 
 @pytest.mark.parametrize("error", [SchemaViolationError("x"), LinesExceedAmountError("x")], ids=repr)
-def test_what_can_never_pass_is_not_tried_again(error: Exception) -> None:
+def test_a_validation_or_permanent_error_is_not_retried(error: Exception) -> None:
     assert policy().decide(error, receive_count=1) == Bury()
 
 

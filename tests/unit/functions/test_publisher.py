@@ -30,7 +30,7 @@ def test_every_message_is_either_taken_or_reported(count: int, refused: set[int]
     )
 
 
-def test_only_what_failed_is_sent_again() -> None:
+def test_only_failed_entries_are_sent_again() -> None:
     sqs = FakeSqs(lambda entry, n: ("Busy", False) if entry["MessageBody"] == "body-1" and n < 3 else None)
     naps: list[float] = []
     deliveries = publisher(sqs, naps=naps).send(messages(3))
@@ -46,7 +46,7 @@ def test_tries_are_limited_and_the_last_error_is_reported() -> None:
     assert delivery.error == "Busy"
 
 
-def test_what_the_sender_did_wrong_is_not_tried_again() -> None:
+def test_an_entry_refused_by_the_senders_fault_is_not_retried() -> None:
     sqs = FakeSqs(lambda _entry, _attempt: ("InvalidMessageContents", True))
     publisher(sqs).send(messages(1))
     assert len(sqs.calls) == 1

@@ -62,7 +62,7 @@ def test_a_message_that_died_twice_is_skipped_unless_forced() -> None:
     assert judge(Plan(force=True), twice, NOW) is Verdict.SELECTED
 
 
-def test_what_dies_during_an_operation_is_no_part_of_it() -> None:
+def test_a_message_that_dies_during_an_operation_is_not_part_of_it() -> None:
     assert judge(Plan(force=True), dead(), NOW, requested_at=DIED_MS - 1) is Verdict.NEW_DEATH
 
 
@@ -93,14 +93,16 @@ def test_a_letter_that_a_clock_ahead_has_sent_is_old_enough_at_once_where_no_age
 
 
 @given(st.datetimes(timezones=st.timezones()) | st.datetimes(), st.integers(0, 4_000_000_000_000))
-def test_an_age_is_never_negative_and_never_beyond_what_sqs_keeps(failed_at: datetime, sent_at: int) -> None:
+def test_an_age_is_never_negative_and_never_beyond_the_retention_of_sqs(
+    failed_at: datetime, sent_at: int
+) -> None:
     """Property: whatever clock wrote the death's time."""
     letter = dead(failedAt=failed_at.isoformat(), sent_at=sent_at)
     age = describe(letter, Verdict.SELECTED, NOW)["ageSeconds"]
     assert 0 <= age <= max(0, NOW - sent_at) // 1000 + 14 * 86_400
 
 
-def test_what_dies_again_under_a_clock_behind_is_no_part_of_the_operation() -> None:
+def test_a_message_that_dies_again_under_a_clock_behind_is_not_part_of_the_operation() -> None:
     again = dead(sent_at=NOW, failedAt="2020-01-01T00:00:00+00:00")
     assert judge(Plan(force=True), again, NOW, requested_at=NOW - 1) is Verdict.NEW_DEATH
 
@@ -171,18 +173,18 @@ class FakeDlq:
     def _receive(self) -> list[Envelope]:
         taken, self.visible = self.visible[:10], self.visible[10:]
         self.hidden += taken
-        self.received += [one.message_id for one in taken]
+        self.received += [message.message_id for message in taken]
         return taken
 
     def release(self, envelopes: Sequence[Envelope]) -> None:
         with self._lock:
-            self.hidden = [one for one in self.hidden if one not in envelopes]
+            self.hidden = [message for message in self.hidden if message not in envelopes]
             self.visible += envelopes
-            self.released += [one.message_id for one in envelopes]
+            self.released += [message.message_id for message in envelopes]
 
     def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
         with self._lock:
-            self.hidden = [one for one in self.hidden if one not in envelopes]
+            self.hidden = [message for message in self.hidden if message not in envelopes]
         return []
 
 
@@ -324,14 +326,14 @@ def test_the_limit_is_kept_and_the_rest_becomes_visible_again_once() -> None:
     assert sorted(dlq.released) == sorted(set(dlq.released))
 
 
-def test_what_is_not_selected_is_received_and_released_once() -> None:
+def test_a_message_that_is_not_selected_is_received_and_released_once() -> None:
     others = [dead(f"other-{number}", errorType="Other") for number in range(12)]
     dlq = FakeDlq([*others, *many(3)])
     _, counts, _, _ = execute(dlq, Plan(error_type="SchemaViolation"))
     assert counts.moved == 3
     assert counts.skipped == {"filtered": 12}
     assert len(dlq.received) == len(set(dlq.received))
-    assert sorted(dlq.released) == sorted(one.message_id for one in others)
+    assert sorted(dlq.released) == sorted(message.message_id for message in others)
 
 
 def test_a_message_that_was_not_sent_is_not_deleted() -> None:
@@ -339,7 +341,7 @@ def test_a_message_that_was_not_sent_is_not_deleted() -> None:
     sqs = FakeSqs(lambda entry, _attempt: ("Bad", True) if "o-1" in entry["MessageBody"] else None)
     _, counts, _, _ = execute(dlq, Plan(), sqs=sqs)
     assert (counts.moved, counts.not_sent) == (2, 1)
-    assert [one.message_id for one in dlq.visible] == ["m-1"]
+    assert [message.message_id for message in dlq.visible] == ["m-1"]
 
 
 def test_a_cancelled_operation_stops_after_the_messages_at_hand() -> None:
@@ -362,7 +364,7 @@ def test_an_operation_without_time_goes_on_in_the_next_invocation() -> None:
     assert counts.moved + len(dlq.visible) == 25
 
 
-def test_whoever_lost_the_lease_moves_nothing_more_and_records_no_end() -> None:
+def test_an_invocation_that_lost_the_lease_moves_no_more_and_records_no_end() -> None:
     dlq, plan = FakeDlq(many(40)), Plan(**AT_ONCE)
     operations = FakeOperations(plan, lost_after=2)
     execute(dlq, plan, operations=operations)
@@ -387,12 +389,12 @@ def test_an_older_letter_of_a_canarys_order_is_not_its_death() -> None:
 
 def test_the_canaries_go_first_one_of_each_error_type() -> None:
     letters = [*many(5), dead("other", errorType="Other"), envelope("native")]
-    assert [one.message_id for one in choose(letters, 3)] == ["m-0", "other", "native"]
-    assert [one.message_id for one in choose(letters, 4)] == ["m-0", "other", "native", "m-1"]
+    assert [message.message_id for message in choose(letters, 3)] == ["m-0", "other", "native"]
+    assert [message.message_id for message in choose(letters, 4)] == ["m-0", "other", "native", "m-1"]
     assert choose(letters, 0) == []
 
 
-def test_the_others_follow_when_the_canaries_have_passed() -> None:
+def test_the_other_messages_are_moved_when_the_canaries_have_passed() -> None:
     pipeline = Pipeline()
     _, counts, sqs, _ = execute(FakeDlq(many(25)), Plan(canary_messages=2), pipeline=pipeline)
     assert [canary.order_id for canary in pipeline.asked] == ["o-0", "o-1"]
@@ -442,18 +444,18 @@ def test_a_canary_that_could_not_be_sent_is_named_and_not_waited_for() -> None:
     assert [canary.order_id for canary in pipeline.asked] == ["o-1"]
     assert (status, counts.moved, counts.not_sent) == (Status.SUCCEEDED, 24, 1)
     assert counts.refusals == [{"messageId": "m-0", "orderId": "o-0", "reason": "InvalidParameterValue"}]
-    assert [one.message_id for one in dlq.visible] == ["m-0"]
+    assert [message.message_id for message in dlq.visible] == ["m-0"]
     assert clock.now - NOW / 1000 < 1
 
 
-def test_where_no_canary_could_be_sent_the_next_ones_are_the_canaries() -> None:
+def test_when_no_canary_could_be_sent_the_next_messages_become_canaries() -> None:
     pipeline, sqs = Pipeline(), refused("o-0", "o-1", "o-2", "o-3")
     status, counts, _, _ = execute(FakeDlq(many(25)), Plan(canary_messages=2), sqs=sqs, pipeline=pipeline)
     assert [canary.order_id for canary in pipeline.asked] == ["o-4", "o-5"]
     assert (status, counts.moved, counts.not_sent) == (Status.SUCCEEDED, 21, 4)
 
 
-def test_an_operation_of_nothing_but_what_sqs_refuses_ends_and_leaves_it() -> None:
+def test_an_operation_of_only_refused_messages_ends_and_leaves_them_in_the_dlq() -> None:
     dlq = FakeDlq(many(7))
     status, counts, sqs, _ = execute(
         dlq, Plan(canary_messages=3), sqs=refused(*(f"o-{number}" for number in range(7)))
@@ -462,7 +464,7 @@ def test_an_operation_of_nothing_but_what_sqs_refuses_ends_and_leaves_it() -> No
     assert [len(call) for call in sqs.calls] == [3, 3, 1]
 
 
-def test_a_queue_that_takes_nothing_halts_at_the_canaries_with_what_sqs_said() -> None:
+def test_a_queue_that_refuses_every_message_halts_at_the_canaries_with_the_reason() -> None:
     dlq, plan = FakeDlq(many(25)), Plan(canary_messages=2)
     operations = FakeOperations(plan)
     sqs = refused(*(f"o-{number}" for number in range(25)), senders_fault=False)
@@ -471,14 +473,14 @@ def test_a_queue_that_takes_nothing_halts_at_the_canaries_with_what_sqs_said() -
     assert operations.why["haltReason"] == "no canary could be sent: order o-0: InvalidParameterValue"
 
 
-def test_what_could_not_be_sent_is_tried_once_in_an_operation_of_several_invocations() -> None:
+def test_an_unsent_message_is_tried_once_in_an_operation_of_several_invocations() -> None:
     dlq, plan = FakeDlq(many(12)), Plan(**AT_ONCE)
     operations, sqs = FakeOperations(plan), refused("o-3")
     operations.row |= {"phase": Phase.RAMP.value, "unsentIds": "m-3", "unsent": [], "notSent": 1}
     _, counts, _, _ = execute(dlq, plan, sqs=sqs, operations=operations)
     assert (counts.moved, counts.not_sent) == (11, 1)
     assert all("o-3" not in entry["MessageBody"] for call in sqs.calls for entry in call)
-    assert [one.message_id for one in dlq.visible] == ["m-3"]
+    assert [message.message_id for message in dlq.visible] == ["m-3"]
 
 
 def test_an_operation_that_sqs_refuses_too_often_halts() -> None:
@@ -510,7 +512,7 @@ def test_texts_of_strangers_do_not_outgrow_an_operations_row() -> None:
     assert len(written) + len(operations.why["haltReason"]) < 3_000
 
 
-def test_a_canary_that_died_again_is_found_by_whoever_takes_over_after_its_deadline() -> None:
+def test_a_canary_that_died_again_is_found_by_the_next_invocation_after_its_deadline() -> None:
     again = died_again("m-0-again")
     dlq, plan = FakeDlq([*many(25)[1:], again]), Plan(canary_messages=1)
     operations = FakeOperations(plan)
@@ -551,7 +553,7 @@ def fail(patched: pytest.MonkeyPatch, faults: Faults, part: object, *names: str)
         patched.setattr(part, name, through(name))
 
 
-def test_whoever_lost_the_lease_leaves_the_canaries_it_sent_to_the_next_owner() -> None:
+def test_an_invocation_that_lost_the_lease_leaves_its_canaries_to_the_next_owner() -> None:
     """The next owner knows which ones were meant: it finds their letters, and sends and watches them again."""
     letters, plan, sqs = many(9), Plan(canary_messages=2), FakeSqs()
     operations = FakeOperations(plan, lost_after=3)
@@ -560,7 +562,7 @@ def test_whoever_lost_the_lease_leaves_the_canaries_it_sent_to_the_next_owner() 
     assert operations.ended is None
     assert len(dlq.visible) == 9
     taken_over, pipeline = FakeOperations(plan), Pipeline(passes=False)
-    taken_over.row |= {"canaries": [Canary.of(one).as_row() for one in letters[:2]]}
+    taken_over.row |= {"canaries": [Canary.of(message).as_row() for message in letters[:2]]}
     execute(FakeDlq(dlq.visible[::-1]), plan, sqs=sqs, operations=taken_over, pipeline=pipeline)
     assert {canary.order_id for canary in pipeline.asked} == {"o-0", "o-1"}
     assert sorted(codec.loads(entry["MessageBody"])["orderId"] for entry in sqs.taken) == [
@@ -595,7 +597,7 @@ def test_a_canary_step_that_is_repeated_keeps_to_the_canaries_it_has_sent(at: in
     assert "not seen" in operations.why["haltReason"]
     on_their_way = {codec.loads(entry["MessageBody"])["orderId"] for entry in sqs.taken}
     assert len(on_their_way) == 2
-    assert on_their_way | {one.order_id for one in letters} == {f"o-{number}" for number in range(9)}
+    assert on_their_way | {message.order_id for message in letters} == {f"o-{number}" for number in range(9)}
 
 
 def test_an_objection_of_the_pipeline_halts_before_anything_moves() -> None:
@@ -620,7 +622,7 @@ def test_the_rate_is_kept() -> None:
     assert 4 <= clock.now - NOW / 1000 <= 5.1
 
 
-def test_whoever_takes_over_waits_for_the_messages_that_the_dead_invocation_hid() -> None:
+def test_the_next_invocation_waits_for_the_messages_that_the_dead_one_hid() -> None:
     plan, clock = Plan(**AT_ONCE), Clock()
     operations = FakeOperations(plan)
     operations.row["awaitUntil"] = NOW + 20_000
@@ -637,7 +639,7 @@ def test_whoever_takes_over_waits_for_the_messages_that_the_dead_invocation_hid(
     assert counts.moved == 3
 
 
-def test_what_could_not_be_deleted_is_tried_again_and_counted() -> None:
+def test_a_message_that_could_not_be_deleted_is_tried_again_and_counted() -> None:
     class Stubborn(FakeDlq):
         def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
             return list(envelopes)
@@ -647,7 +649,7 @@ def test_what_could_not_be_deleted_is_tried_again_and_counted() -> None:
 
 
 @pytest.mark.parametrize("limit", [12, 25, 100])
-def test_what_a_dead_invocation_had_moved_is_deleted_and_not_sent_again(limit: int) -> None:
+def test_a_message_moved_by_a_dead_invocation_is_deleted_and_not_sent_again(limit: int) -> None:
     """Else an operation that reaches its limit would leave as many behind as were sent twice."""
     dlq, plan = FakeDlq(many(25)), Plan(max_messages=limit)
     operations = FakeOperations(plan)
@@ -656,12 +658,12 @@ def test_what_a_dead_invocation_had_moved_is_deleted_and_not_sent_again(limit: i
     status, counts, sqs, _ = execute(dlq, plan, operations=operations)
     assert (status, counts.not_deleted, counts.in_doubt) == (Status.SUCCEEDED, 0, set())
     assert len(sqs.taken) == counts.moved - len(moved) == min(limit - len(moved), 22)
-    left = [one.message_id for one in dlq.visible]
+    left = [message.message_id for message in dlq.visible]
     assert len(left) == 22 - len(sqs.taken)
     assert not set(left) & set(moved)
 
 
-def test_what_was_sent_is_deleted_although_that_could_not_be_recorded() -> None:
+def test_a_sent_message_is_deleted_although_its_progress_could_not_be_recorded() -> None:
     """Else it would be sent again, or stay behind in the DLQ as if it had not been."""
 
     class Unwritable(FakeOperations):
@@ -676,10 +678,10 @@ def test_what_was_sent_is_deleted_although_that_could_not_be_recorded() -> None:
         execute(dlq, plan, operations=operations, sqs=sqs)
     assert operations.ended == (Status.PENDING, Counts(moved=2, by_category={"VALIDATION": 2}))
     assert dlq.hidden == []
-    assert [one.message_id for one in dlq.visible] == ["m-2", "m-3", "m-4"]
+    assert [message.message_id for message in dlq.visible] == ["m-2", "m-3", "m-4"]
 
 
-def test_what_an_earlier_invocation_left_is_not_counted_again() -> None:
+def test_a_message_skipped_by_an_earlier_invocation_is_not_counted_again() -> None:
     plan = Plan(error_type="Other")
     operations = FakeOperations(plan)
     operations.row |= {"skipped": {"filtered": 12, "tooYoung": 1}, "phase": Phase.RAMP.value}
@@ -745,7 +747,7 @@ def test_an_empty_secret_opens_nothing() -> None:
     assert not is_bearer("Bearer ", "")
 
 
-def test_text_with_half_a_surrogate_pair_is_no_filter() -> None:
+def test_text_with_half_a_surrogate_pair_is_refused_as_a_filter() -> None:
     """It could not be sent to any API."""
     with pytest.raises(ProblemError) as raised:
         plan_from({"bodyContains": "\ud800", "errorType": "\udfff", "correlationId": "\U0001f600"})

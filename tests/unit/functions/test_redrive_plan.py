@@ -34,8 +34,8 @@ def test_a_plan_has_every_parameter_of_the_schema_and_its_default() -> None:
 
 
 @given(st.dictionaries(st.sampled_from([*PARAMETERS, "maxmessages"]), VALUES, max_size=3))
-def test_the_check_accepts_what_a_json_schema_validator_accepts(document: dict[str, object]) -> None:
-    """With one difference: 1.0 is no whole number here, as no client writes it."""
+def test_the_check_agrees_with_a_json_schema_validator(document: dict[str, object]) -> None:
+    """With one difference: 1.0 is not a whole number here, as no client writes it."""
     whole = any(isinstance(value, float) and value.is_integer() for value in document.values())
     if Draft202012Validator(dict(SCHEMA)).is_valid(document) and not whole:
         plan_from(document)

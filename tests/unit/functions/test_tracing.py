@@ -159,7 +159,7 @@ def test_a_message_stays_in_its_trace_through_death_and_redrive_and_within_ten_a
 
 
 @pytest.mark.parametrize("given", ["", "nonsense", f"00-{'0' * 32}-{SPAN}-01"])
-def test_a_trace_that_cannot_be_read_is_none(
+def test_an_unreadable_trace_header_is_ignored(
     telemetry: Telemetry, capsys: pytest.CaptureFixture[str], given: str
 ) -> None:
     tracing.each_traced(lambda _one: Outcome())(envelope(traceparent=given))

@@ -67,7 +67,7 @@ class World:
     ],
     ids=["no JSON", "nested", "a list", "no time", "infinite", "after all time", "no circuit"],
 )
-def test_what_is_not_a_reminder_changes_nothing_and_does_not_come_back(body: str) -> None:
+def test_a_body_that_is_not_a_resume_message_changes_nothing_and_does_not_come_back(body: str) -> None:
     world = World()
     assert world.valve.apply(body, "handle")
     assert world.enabled
@@ -126,7 +126,7 @@ def failed(*errors: Exception) -> list[Failed]:
 
 
 def errors(outcomes: Iterable[Outcome]) -> list[Exception]:
-    return [one.error for one in outcomes if isinstance(one, Failed)]
+    return [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
 
 
 def test_failures_of_a_batch_whose_circuit_is_open_by_its_end_are_not_retried_in_a_hurry() -> None:
@@ -145,7 +145,7 @@ def test_messages_that_found_a_circuit_open_which_a_probe_has_closed_by_now_may_
     assert same == errors(outcomes)[1:]
 
 
-def test_without_a_failure_that_passes_nobody_asks_for_the_circuit() -> None:
+def test_a_permanent_failure_does_not_ask_for_the_state_of_the_circuit() -> None:
     asked: list[bool] = []
     reconsidered([Failed(envelope(), "key", SchemaViolationError("x"))], lambda: asked.append(True) or True)
     assert asked == []

@@ -84,7 +84,7 @@ def test_a_message_that_does_not_end_fails_alone_and_waits_for_its_claim() -> No
     assert stuck.error.retry_after == 30
 
 
-def test_those_nearest_to_their_last_receive_come_first() -> None:
+def test_messages_nearest_to_their_last_receive_are_processed_first() -> None:
     begun: list[str] = []
 
     def process(one: Envelope) -> Outcome:

@@ -33,23 +33,23 @@ REFUSED = (EventNotPublishedError, "ThrottlingException")
 OPEN = (CircuitOpenError, "open")
 
 
-def test_what_the_bus_takes_goes_through() -> None:
+def test_an_event_that_the_bus_takes_has_no_error() -> None:
     sent = events(2)
     assert bus.guarded(announcer(FakeBus()), Circuit())(sent) == [None, None]
 
 
-def test_nothing_is_sent_while_the_circuit_is_open() -> None:
+def test_no_event_is_sent_while_the_circuit_is_open() -> None:
     behind = FakeBus()
     assert said(bus.guarded(announcer(behind), Circuit(believed_open=True))(events(2))) == [OPEN] * 2
     assert behind.calls == []
 
 
-def test_a_bus_that_takes_something_is_not_down() -> None:
+def test_a_bus_that_takes_one_event_does_not_count_as_down() -> None:
     behind = FakeBus(lambda detail, _attempt: detail == '{"n":0}')
     assert said(bus.guarded(announcer(behind), Circuit(is_open=True))(events(2))) == [REFUSED, None]
 
 
-def test_what_a_bus_refuses_whose_circuit_is_open_by_then_is_not_retried_in_a_hurry() -> None:
+def test_an_event_refused_by_a_bus_whose_circuit_has_opened_waits_for_the_circuit() -> None:
     behind = FakeBus(lambda _detail, _attempt: True)
     assert said(bus.guarded(announcer(behind), Circuit())(events(2))) == [REFUSED] * 2
     assert said(bus.guarded(announcer(behind), Circuit(is_open=True))(events(2))) == [OPEN] * 2

@@ -110,20 +110,20 @@ def test_a_failure_that_may_pass_waits_for_its_next_receive_and_spares_its_neigh
     assert 0 <= scene.queue.hidden["handle-slow"] <= 12
 
 
-def test_a_message_whose_receives_an_open_circuit_would_use_up_is_sent_anew_and_then_acknowledged() -> None:
+def test_a_message_near_its_last_receive_at_an_open_circuit_is_requeued_then_acknowledged() -> None:
     scene = Scene()
     held_up = Failed(envelope("held-up", receive_count=4, correlationId="c"), "key", CircuitOpenError("x"))
     assert scene.settlement.settle([held_up]) == set()
-    [anew] = scene.queue.taken
-    assert anew["MessageBody"] == held_up.envelope.body
-    assert anew["MessageAttributes"]["correlationId"]["StringValue"] == "c"
-    assert codec.loads(anew["MessageAttributes"]["lineage"]["StringValue"])["requeues"] == 1
-    assert 30 <= anew["DelaySeconds"] <= 900
+    [resent] = scene.queue.taken
+    assert resent["MessageBody"] == held_up.envelope.body
+    assert resent["MessageAttributes"]["correlationId"]["StringValue"] == "c"
+    assert codec.loads(resent["MessageAttributes"]["lineage"]["StringValue"])["requeues"] == 1
+    assert 30 <= resent["DelaySeconds"] <= 900
     assert scene.dlq.taken == scene.bus.taken == []
     assert scene.queue.hidden == {}
 
 
-def test_a_message_that_its_queue_does_not_take_anew_is_not_acknowledged() -> None:
+def test_a_message_that_could_not_be_requeued_is_not_acknowledged() -> None:
     scene = Scene(queue=FakeSqs(lambda _entry, _attempt: ("InternalError", False)))
     held_up = Failed(envelope("held-up", receive_count=4), "key", CircuitOpenError("x"))
     assert scene.settlement.settle([held_up]) == {"held-up"}

@@ -59,7 +59,7 @@ def test_a_database_that_does_not_answer_is_named_and_nothing_is_run(monkeypatch
         ({"error": 1}, Result.NOT_CHECKED, "the service is away"),
     ],
 )
-def test_what_pip_audit_says_is_told(
+def test_the_findings_of_pip_audit_are_reported(
     pip_audit: dict[str, Any], stdout: object, result: Result, seen: str
 ) -> None:
     pip_audit["done"] = done(stdout, "trace\nthe service is away\n", 1)
@@ -76,7 +76,7 @@ def test_what_pip_audit_says_is_told(
         ("no json", Result.NOT_CHECKED, "no reason given"),
     ],
 )
-def test_what_npm_says_is_told_without_the_address_it_asked(
+def test_the_findings_of_npm_are_reported_without_the_registrys_address(
     monkeypatch: pytest.MonkeyPatch, stdout: object, result: Result, seen: str
 ) -> None:
     monkeypatch.setattr(audit, "_run", lambda _command: done(stdout))
@@ -106,7 +106,7 @@ def test_a_suppression_has_a_reason_if_words_follow_it(line: str, reason: str | 
 
 
 @pytest.mark.parametrize("line", ["x = 1", "x = 1  # noqa: N803  boto3's names", "y = SUM  # noqa: E501"])
-def test_other_comments_are_no_suppressions(line: str) -> None:
+def test_other_comments_are_not_suppressions(line: str) -> None:
     assert audit.SUPPRESSION.search(line) is None
 
 

@@ -89,7 +89,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Any:
     return FakePipeline()
 
 
-def test_a_change_is_undone_to_what_was_there_before(pipeline: Any) -> None:
+def test_an_undone_change_restores_the_value_before_it(pipeline: Any) -> None:
     made = Changes(pipeline)
     made.make(to(5), why="a test", seconds=60)
     assert pipeline.number == 5
@@ -116,7 +116,7 @@ def test_undoing_variables_leaves_those_that_a_deployment_has_set_since(pipeline
     assert pipeline.number == {"TABLE": "orders", "VERSION": "2"}
 
 
-def test_undoing_what_was_never_changed_does_nothing(pipeline: Any) -> None:
+def test_undoing_without_a_change_does_nothing(pipeline: Any) -> None:
     assert not Changes(pipeline).undo("number")
 
 
@@ -138,7 +138,7 @@ def test_a_change_without_a_time_limit_does_not_expire(pipeline: Any) -> None:
     assert Changes(pipeline, clock=lambda: 1e12).heal() == []
 
 
-def test_what_was_there_is_recorded_before_the_knob_is_turned(pipeline: Any) -> None:
+def test_the_old_value_is_recorded_before_the_change_is_made(pipeline: Any) -> None:
     """A process killed while it changes the setting leaves the record that undoes it."""
 
     def killed(_pipeline: Any, _value: Any) -> None:
@@ -189,7 +189,7 @@ def test_a_change_of_a_knob_that_this_version_does_not_have_is_one_line(pipeline
         Changes(pipeline).heal()
 
 
-def test_a_change_of_what_does_not_exist_any_more_is_forgotten(pipeline: Any) -> None:
+def test_a_change_of_a_deleted_resource_is_forgotten(pipeline: Any) -> None:
     def gone(_pipeline: Any, _value: Any) -> None:
         raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "UpdateFunctionConfiguration")
 
@@ -218,7 +218,7 @@ def test_a_change_for_a_block_is_undone_although_the_block_fails(pipeline: Any) 
     assert (pipeline.number, made.active()) == (1, [])
 
 
-def test_a_command_tells_what_it_has_undone_what_is_left_and_what_is_in_force(
+def test_a_command_reports_the_changes_undone_left_and_in_force(
     pipeline: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = Changes(pipeline)

@@ -39,7 +39,7 @@ def test_the_price_table_is_dated_and_says_whether_anybody_verified_it() -> None
     assert all(price.dollars > 0 and price.per > 0 and price.unit for price in loaded.table.values())
 
 
-def test_a_bill_scales_what_was_measured_to_the_orders_of_a_month() -> None:
+def test_a_bill_scales_the_measured_usage_to_the_orders_of_a_month() -> None:
     made = bill(USAGE, PRICES, orders=1_000_000, standing={"alarm-month": 9, "key-month": 0})
     assert [(line.quantity, round(line.dollars or 0, 6)) for line in made.usage] == [
         (2_000_000, 2.0),
@@ -49,7 +49,7 @@ def test_a_bill_scales_what_was_measured_to_the_orders_of_a_month() -> None:
     assert (round(made.variable, 6), round(made.fixed, 6)) == (4.0, 0.9)
 
 
-def test_what_cannot_be_known_is_told_and_makes_the_sum_a_lower_bound() -> None:
+def test_an_unknown_quantity_is_shown_and_makes_the_sum_a_lower_bound() -> None:
     usage = Usage(100, 20.0, {"api-request": 200, "sqs-request": None})
     made = bill(usage, PRICES, orders=1_000_000)
     assert not made.complete
@@ -126,7 +126,7 @@ def test_an_item_is_as_large_as_its_names_and_values() -> None:
         ("START RequestId: 1", False),
     ],
 )
-def test_a_line_about_a_fate_stands_for_an_event(line: str, counts: bool) -> None:
+def test_only_a_log_line_of_a_processed_or_dead_order_counts_as_an_event(line: str, counts: bool) -> None:
     assert bool(ANNOUNCED.search(line)) is counts
 
 
@@ -148,7 +148,7 @@ def test_the_last_run_is_the_latest_one_with_orders(tmp_path: Path) -> None:
     assert last_run(tmp_path) == ("second", 200_000, 202_500, 7)
 
 
-def test_without_a_run_the_way_out_is_told(tmp_path: Path) -> None:
+def test_a_missing_run_is_an_error_with_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no report of a run") as raised:
         last_run(tmp_path)
     assert "lab cost run" in raised.value.fix

@@ -51,7 +51,7 @@ def test_a_write_that_failed_is_told_by_its_file(number: int, told: str) -> None
     assert error.what == told
 
 
-def test_another_error_is_not_the_disks() -> None:
+def test_an_error_that_is_not_about_the_disk_is_not_explained() -> None:
     assert disk.explained(ConnectionRefusedError(errno.ECONNREFUSED, "refused")) is None
     assert disk.explained(FileNotFoundError(errno.ENOENT, "missing", "x")) is None
 

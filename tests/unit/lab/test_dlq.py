@@ -25,7 +25,7 @@ def dead(body: str = BAD, **attributes: Any) -> Any:
     )
 
 
-def test_a_repaired_message_carries_its_history_and_who_changed_what() -> None:
+def test_a_repaired_message_carries_its_history_and_its_edits() -> None:
     message = repaired(dead(redriveCount=1), GOOD, at=7, by="ann")
     lineage = codec.loads(message.attributes["lineage"].get("StringValue", ""))
     assert lineage["edited"] == [
@@ -51,7 +51,7 @@ def test_a_body_that_is_not_a_better_version_of_the_order_is_refused(body: str, 
         repaired(dead(), body, at=0, by="ann")
 
 
-def test_a_key_made_from_the_content_is_made_anew_and_a_clients_key_stays() -> None:
+def test_a_key_made_from_the_content_is_made_again_and_a_clients_key_stays() -> None:
     derived = repaired(dead(idempotencyKey=payload_digest(codec.loads(BAD))), GOOD, at=0, by="ann")
     assert derived.attributes["idempotencyKey"].get("StringValue") == payload_digest(order())
     chosen = repaired(dead(idempotencyKey="client-chose-this"), GOOD, at=0, by="ann")
@@ -74,7 +74,7 @@ def test_a_message_is_named_by_its_ids_and_by_the_beginning_of_its_message_id(na
     assert is_named(dead(), name) is meant
 
 
-def test_without_a_person_nothing_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_confirmation_without_a_terminal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("abcd1234\n"))
     with pytest.raises(LabError, match="nobody is there"):
         dlq_cli._confirm("abcd1234", "the id")  # pyright: ignore[reportPrivateUsage]

@@ -26,11 +26,11 @@ def started(cwd: Path, **variables: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(SLEEP, cwd=cwd, env={"PATH": os.environ["PATH"], **variables})
 
 
-def test_nothing_on_this_machine_belongs_to_an_engine_that_never_was(home: Path) -> None:
+def test_an_engine_that_never_ran_has_no_processes(home: Path) -> None:
     assert processes.own(home) == processes.helpers(home) == []
 
 
-def test_what_was_started_for_an_engine_is_found_and_ended_and_nothing_else(home: Path) -> None:
+def test_only_processes_started_for_an_engine_are_found_and_ended(home: Path) -> None:
     own, helper = (
         started(home, TMPDIR=str(home / "tmp" / "lambda-1")),
         started(home, LAB_FOR_ENGINE=str(home)),
@@ -51,7 +51,7 @@ def test_what_was_started_for_an_engine_is_found_and_ended_and_nothing_else(home
         process.wait()
 
 
-def test_a_process_whose_environment_may_not_be_read_is_nobodys(
+def test_a_process_with_an_unreadable_environment_belongs_to_no_engine(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(self: psutil.Process) -> dict[str, str]:

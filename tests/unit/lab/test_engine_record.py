@@ -14,13 +14,13 @@ WHOLE = Record(4566, "enforce", 12, 13, -9, stopped_on_request=True)
 
 
 @pytest.mark.parametrize("kept", [WHOLE, Record(4566)])
-def test_what_was_written_is_read(tmp_path: Path, kept: Record) -> None:
+def test_a_written_record_is_read_back(tmp_path: Path, kept: Record) -> None:
     kept.write(tmp_path / "state.json")
     assert record.read(tmp_path / "state.json") == kept
     assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
 
 
-def test_no_file_is_no_record(tmp_path: Path) -> None:
+def test_a_missing_file_is_read_as_no_record(tmp_path: Path) -> None:
     assert record.read(tmp_path / "state.json") is None
 
 
@@ -45,13 +45,13 @@ def test_no_file_is_no_record(tmp_path: Path) -> None:
         '{"port": 4566}\udcff',
     ],
 )
-def test_another_text_than_was_written_is_unreadable(tmp_path: Path, text: str) -> None:
+def test_a_text_that_is_not_a_record_is_unreadable(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(UnreadableError):
         record.read(tmp_path / "state.json")
 
 
-def test_a_folder_in_its_place_is_unreadable(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_record_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "state.json").mkdir()
     with pytest.raises(UnreadableError):
         record.read(tmp_path / "state.json")
@@ -62,7 +62,7 @@ NAMES = st.sampled_from([*record.Record.__dataclass_fields__, "other"])
 
 
 @given(value=VALUES | st.dictionaries(NAMES, VALUES))
-def test_whatever_lies_there_is_read_or_unreadable(
+def test_any_json_value_is_read_as_a_record_or_unreadable(
     tmp_path_factory: pytest.TempPathFactory, value: object
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "state.json"

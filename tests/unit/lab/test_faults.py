@@ -3,7 +3,7 @@ import pytest
 from lab.faults import Fault
 
 
-def test_a_fault_is_one_thing_that_happens() -> None:
+def test_a_fault_without_exactly_one_effect_is_an_error() -> None:
     with pytest.raises(ValueError, match="exactly one"):
         Fault(service="sqs", operation="SendMessageBatch")
     with pytest.raises(ValueError, match="exactly one"):
@@ -28,6 +28,6 @@ def test_every_fault_has_a_time_to_live() -> None:
     ],
     ids=["error", "latency", "reset"],
 )
-def test_a_rule_says_what_the_fault_says(fault: Fault, rule: dict[str, object]) -> None:
+def test_a_rule_holds_the_parameters_of_its_fault(fault: Fault, rule: dict[str, object]) -> None:
     shared = {"service": "sqs", "operation": "SendMessage", "probability": 1.0, "ttl_s": 120.0}
     assert fault.as_rule() == shared | rule

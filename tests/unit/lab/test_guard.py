@@ -42,7 +42,7 @@ def test_an_endpoint_off_loopback_is_refused(endpoint: str, monkeypatch: pytest.
         aws.local(endpoint)
 
 
-def test_nobody_at_the_endpoint_is_one_line_with_the_fix() -> None:
+def test_an_endpoint_that_does_not_answer_is_one_line_with_the_fix() -> None:
     with pytest.raises(LabError, match="does not answer") as raised:
         aws.local("http://127.0.0.1:1")
     assert raised.value.fix == "Run: make up"

@@ -74,7 +74,7 @@ def test_signals_are_handled_as_before_once_all_is_undone() -> None:
     assert [signal.getsignal(number) for number in ENDS] == before
 
 
-def test_what_the_caller_has_ignored_stays_ignored() -> None:
+def test_a_signal_ignored_by_the_caller_stays_ignored() -> None:
     """As under nohup, whose program outlives its terminal."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     unwind_when_ended()
@@ -149,7 +149,7 @@ def test_a_program_at_a_terminal_is_rolled_back_however_it_is_ended(
 
 
 @pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), BrokenPipeError(), SystemExit(1)])
-def test_what_nobody_can_read_does_not_deter_a_rollback(trouble: BaseException) -> None:
+def test_a_line_that_cannot_be_written_does_not_stop_a_rollback(trouble: BaseException) -> None:
     def say(_line: str) -> None:
         raise trouble
 

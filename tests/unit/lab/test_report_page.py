@@ -104,12 +104,12 @@ def test_text_can_be_read_in_both_themes(page: Page) -> None:
     assert (paper == "rgb(255, 255, 255)") is light_paper
 
 
-def test_nothing_is_wider_than_a_narrow_window(page: Page) -> None:
+def test_the_page_fits_into_a_narrow_window(page: Page) -> None:
     page.set_viewport_size({"width": 420, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
 
 
-def test_on_paper_it_is_black_on_white_without_the_way_back(page: Page) -> None:
+def test_a_printed_page_is_black_on_white_without_the_way_back(page: Page) -> None:
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.get_by_role("link", name="All runs").is_visible()

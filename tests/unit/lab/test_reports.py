@@ -42,7 +42,9 @@ def test_a_report_about_any_text_is_well_formed_and_runs_nothing(
     folder = report.write(run(stranger), []).parent
     for page in (folder / "report.html", tmp_path / "index.html"):
         html = page.read_text(encoding="utf-8")
-        assert [one for one in html if not one.isprintable() and one not in "\n\t"] == []
+        assert [
+            character for character in html if not character.isprintable() and character not in "\n\t"
+        ] == []
         assert "<script" not in html
         assert "<img" not in html
     suite = ET.parse(folder / "junit.xml").getroot()  # noqa: S314  our own

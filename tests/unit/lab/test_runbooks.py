@@ -18,7 +18,7 @@ def test_a_runbook_has_all_its_parts(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_scenario_s_runbook_says_what_the_scenario_shows(name: str) -> None:
+def test_a_scenarios_runbook_states_its_hypothesis(name: str) -> None:
     text = " ".join((RUNBOOKS / f"scenario-{name}.md").read_text().split())
     assert f"It shows: {load(name).scenario.hypothesis}" in text
 
@@ -33,7 +33,7 @@ def test_a_guide_tells_every_inject_and_every_hint(name: str) -> None:
 
 
 @pytest.mark.parametrize("day", GAMEDAYS.values(), ids=GAMEDAYS)
-def test_a_faster_clock_keeps_what_happens_and_its_order(day: GameDay) -> None:
+def test_a_faster_clock_keeps_the_injects_and_their_order(day: GameDay) -> None:
     fast = day.faster(2)
     assert [inject.told for inject in fast.injects] == [inject.told for inject in day.injects]
     assert [inject.at for inject in fast.injects] == [inject.at / 2 for inject in day.injects]

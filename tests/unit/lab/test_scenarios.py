@@ -70,7 +70,7 @@ def test_no_two_predictions_share_act_and_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_what_predictions_rely_on_is_asked_by_the_probe(name: str) -> None:
+def test_every_feature_that_predictions_rely_on_is_probed(name: str) -> None:
     scenario = load(name).scenario
     relied_on = {prediction.probe.relies_on for _, prediction in scenario.predictions} - {""}
     assert relied_on | set(scenario.relies_on) <= {feature.name for feature in FEATURES}
@@ -81,7 +81,7 @@ def test_what_predictions_rely_on_is_asked_by_the_probe(name: str) -> None:
     [exactly(0), at_least(0), at_most(0), between(0, 1)],
     ids=["exactly", "least", "most", "between"],
 )
-def test_what_never_happened_fulfils_no_expectation(expected: Any) -> None:
+def test_a_missing_value_meets_no_tolerance(expected: Any) -> None:
     """A redrive that was never started moved nothing, not even zero messages."""
     assert not expected.holds(None)
 
@@ -110,7 +110,7 @@ def test_one_refuted_prediction_fails_a_run() -> None:
     assert not run_with(Verdict.PROVED, Verdict.REFUTED).passed
 
 
-def test_what_is_not_provable_here_is_neither_a_failure_nor_counted_as_proved() -> None:
+def test_an_unprovable_prediction_is_neither_a_failure_nor_counted_as_proved() -> None:
     run = run_with(Verdict.PROVED, Verdict.NOT_PROVABLE)
     assert run.passed
     assert (run.count(Verdict.PROVED), run.count(Verdict.NOT_PROVABLE)) == (1, 1)

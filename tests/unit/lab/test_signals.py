@@ -28,7 +28,7 @@ READING = Signals(
 )
 
 
-def test_a_rate_is_what_was_counted_over_the_time_it_took() -> None:
+def test_a_rate_is_the_count_over_the_time_it_took() -> None:
     counters = Counters()
     counters.see(1000.0, {"processed": {960.0: 50.0}}, since=840.0)
     counters.see(1004.0, {"processed": {960.0: 90.0}}, since=840.0)
@@ -41,7 +41,7 @@ def test_the_first_reading_has_no_rate() -> None:
     assert counters.rates(10) == {"processed": 0.0}
 
 
-def test_what_was_counted_before_the_last_seconds_does_not_raise_the_rate() -> None:
+def test_a_count_before_the_last_seconds_does_not_raise_the_rate() -> None:
     counters = Counters()
     for second, total in ((0, 0), (5, 500), (10, 500), (15, 500), (20, 500)):
         counters.see(960.0 + second, {"processed": {960.0: float(total)}}, since=840.0)
@@ -103,7 +103,7 @@ def monitor(engine: Engine, keep: int = 5) -> Monitor:
     return Monitor(reader, every=0.01, keep=keep)
 
 
-def test_whoever_asks_never_waits_for_an_engine_that_answers_late() -> None:
+def test_a_reader_never_waits_for_an_engine_that_answers_late() -> None:
     engine = Engine()
     with monitor(engine) as watch:
         began = time.monotonic()
@@ -131,7 +131,7 @@ def test_only_the_last_readings_are_kept_and_only_newer_ones_handed_out() -> Non
     engine.answers.set()
     with monitor(engine, keep=3) as watch:
         eventually(lambda: watch.latest is not None and watch.latest.at > 110)
-    assert [round(one.at) for one in watch.since(0)] == list(
+    assert [round(reading.at) for reading in watch.since(0)] == list(
         range(int(engine.read_at) - 2, int(engine.read_at) + 1)
     )
     assert len(watch.since(engine.read_at - 1)) == 1

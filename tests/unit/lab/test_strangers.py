@@ -83,7 +83,7 @@ class Reader:
         return OPERATION
 
     def redrive(self, operation: str) -> dict[str, Any]:
-        categories = {one.text("errorCategory") or "UNATTRIBUTED": 1 for one in self.held}
+        categories = {message.text("errorCategory") or "UNATTRIBUTED": 1 for message in self.held}
         plan = {"maxMessages": 100}
         return {
             "operationId": operation,
@@ -205,7 +205,7 @@ def test_any_letter_can_be_repaired_or_is_refused_in_words(found: Envelope) -> N
 
 
 @given(st.text(st.characters(), max_size=30))
-def test_what_is_shown_can_be_seen_and_what_can_be_seen_is_shown_as_it_is(given_text: str) -> None:
+def test_shown_text_is_printable_and_printable_text_is_shown_unchanged(given_text: str) -> None:
     """Property: the result is printable and encodable; printable ASCII is unchanged; it is stable."""
     result = shown(given_text)
     assert result.isprintable()
@@ -228,7 +228,7 @@ def test_what_is_shown_can_be_seen_and_what_can_be_seen_is_shown_as_it_is(given_
         ("[red]é😀", "[red]é😀"),
     ],
 )
-def test_what_cannot_be_seen_is_shown_as_its_escape(stranger: str, seen: str) -> None:
+def test_an_invisible_character_is_shown_as_its_escape(stranger: str, seen: str) -> None:
     assert shown(stranger) == seen
 
 
@@ -284,12 +284,12 @@ def test_a_terminal_obeys_nothing_wherever_a_string_stands(stranger: str) -> Non
         terminal.print(table, tree)
 
     escapes = printed_by(show).split("\x1b")[1:]
-    assert [one for one in escapes if not one.startswith(("[0m", "[1m", "[2;3m", "[3m"))] == [], (
+    assert [escape for escape in escapes if not escape.startswith(("[0m", "[1m", "[2;3m", "[3m"))] == [], (
         "rich's own styles"
     )
 
 
-def test_nobody_here_writes_markup_that_a_terminal_would_now_show() -> None:
+def test_no_source_file_writes_terminal_markup() -> None:
     files = [file for folder in ("lab", "loadtests") for file in (paths.ROOT / folder).rglob("*.py")]
     assert len(files) > 100
     assert [file.name for file in files if "[/]" in file.read_text()] == []
@@ -322,7 +322,7 @@ def every_string(value: Any) -> Iterator[str]:
 
 
 @given(texts)
-def test_json_output_keeps_what_was_written_to_the_letter(stranger: str) -> None:
+def test_json_output_keeps_every_attribute_value_unchanged(stranger: str) -> None:
     """Property: scripts read back what the letter holds, although the line itself is plain ASCII."""
     with behind(Reader(letter("{}", {"errorType": text(stranger or "x")}))):
         code, printed = run("dlq", "ls", "--json")

@@ -92,7 +92,7 @@ def test_a_person_may_go_on_and_so_may_a_ci_job_that_names_the_account(
     account.refuse_by_environment(environment, consent)
 
 
-def test_the_caller_is_whoever_sts_says() -> None:
+def test_the_caller_is_the_identity_that_sts_returns() -> None:
     assert caller_of(FakeSession()) == WHO
 
 
@@ -118,7 +118,7 @@ def test_a_configuration_file_that_overrides_the_endpoint_is_noticed(tmp_path: P
         account.caller(boto3.Session())
 
 
-def test_nobody_without_credentials_gets_further() -> None:
+def test_a_caller_without_credentials_is_refused_with_the_fix() -> None:
     with pytest.raises(LabError, match="does not say who you are") as refused:
         account.caller(boto3.Session())
     assert "aws sso login" in refused.value.fix
@@ -140,7 +140,7 @@ def typed(text: str) -> Callable[[str], str]:
     [(Consent(ACCOUNT, yes=True), None), (Consent(), typed(ACCOUNT)), (Consent(ACCOUNT), typed(ACCOUNT))],
     ids=["named with yes", "typed", "named and typed"],
 )
-def test_who_names_the_account_consents(consent: Consent, ask: Callable[[str], str] | None) -> None:
+def test_naming_the_account_is_consent(consent: Consent, ask: Callable[[str], str] | None) -> None:
     account.require_consent(WHO, "deploy", consent, ask)
 
 
@@ -163,14 +163,14 @@ def test_who_names_the_account_consents(consent: Consent, ask: Callable[[str], s
         "by typing another one",
     ],
 )
-def test_whoever_does_not_name_it_does_not(
+def test_a_wrong_or_missing_account_is_not_consent(
     consent: Consent, ask: Callable[[str], str] | None, said: str
 ) -> None:
     with pytest.raises(LabError, match=said):
         account.require_consent(WHO, "deploy", consent, ask)
 
 
-def test_to_read_it_is_enough_to_name_the_account() -> None:
+def test_naming_the_account_is_enough_to_read() -> None:
     account.refuse_by_environment({"CI": "true"}, Consent(ACCOUNT, reads=True))
     account.require_consent(WHO, "read", Consent(ACCOUNT, reads=True), None)
     with pytest.raises(LabError, match="Nobody can be asked"):
@@ -235,7 +235,7 @@ def assembly(folder: Path, environment: str, **resources: dict[str, Any]) -> Pat
     return folder
 
 
-def test_a_plan_says_what_is_added_changed_and_removed(tmp_path: Path) -> None:
+def test_a_plan_lists_added_changed_and_removed_resources(tmp_path: Path) -> None:
     wanted = assembly(
         tmp_path,
         "aws://unknown-account/unknown-region",
@@ -303,7 +303,7 @@ STATEFUL = {
 }
 
 
-def test_a_teardown_tells_what_stays_and_which_messages_would_be_lost() -> None:
+def test_a_teardown_lists_kept_resources_and_messages_that_would_be_lost() -> None:
     aws: Any = FakeAws(
         {"ingestion-dev-queue": STATEFUL, "ingestion-dev-api": {"Resources": {}}}, {"orders-dlq": 3}
     )
@@ -375,7 +375,7 @@ def test_a_deployment_shows_account_region_caller_environment_and_changes_before
 
 
 @pytest.mark.parametrize("answer", ["", "yes", OTHER])
-def test_any_other_answer_deploys_nothing(
+def test_an_answer_other_than_the_account_deploys_nothing(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setattr(cli, "_question", lambda: typed(answer))
@@ -423,7 +423,7 @@ def test_a_scenario_breaks_nothing_in_an_account_that_nobody_named(
 
 
 @pytest.mark.parametrize("given", ["profile=local", "envName=prod"])
-def test_what_the_command_decides_is_not_for_a_setting(deployment: Deployment, given: str) -> None:
+def test_a_setting_that_the_command_decides_is_refused(deployment: Deployment, given: str) -> None:
     with pytest.raises(LabError, match="is not for the AWS target"):
         cli.deploy("dev", [given], None, yes=False)
     assert deployment.calls == []

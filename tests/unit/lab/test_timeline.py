@@ -1,7 +1,7 @@
 from lab.pipeline.timeline import Sample, Span, Timeline
 
 
-def test_what_is_known_so_far_does_not_grow_with_what_comes_later() -> None:
+def test_a_copy_of_a_timeline_does_not_grow_with_later_samples() -> None:
     timeline = Timeline()
     sample = Sample(at=0.5, queued=1, in_flight=0, dlq=0, processed=0, alarms={})
     timeline.samples.append(sample)

@@ -99,7 +99,7 @@ def test_each_receive_is_told_once_with_its_wait_and_its_end() -> None:
     assert (timeline.receives, timeline.deaths) == (2, 0)
 
 
-def test_a_receive_that_nobody_logged_is_missed() -> None:
+def test_a_receive_without_a_log_line_is_deduced_from_the_next_one() -> None:
     """A crashed worker leaves no line, but the next receive counts it."""
     timeline = build_timeline(
         evidence(ACCEPTED, line("worker", 9000, "order.processed", messageId="m-1", receiveCount=3))
@@ -149,7 +149,7 @@ def test_a_receive_stands_after_its_move_although_the_move_is_noted_later() -> N
     assert told(timeline, "queue") == [(2980, "receive 1 after 0 ms")]
 
 
-def test_a_message_that_was_sent_anew_is_followed_to_its_next_receive() -> None:
+def test_a_requeued_message_is_followed_to_its_next_receive() -> None:
     again = {"newMessageId": "m-5", "requeues": 1, "delaySeconds": 30}
     timeline = build_timeline(
         evidence(
@@ -239,7 +239,7 @@ def test_a_line_of_any_other_kind_is_told_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "", 'a"b', "a\\b", "ä", "x" * 129])
-def test_a_name_that_would_break_a_filter_pattern_is_none(name: str) -> None:
+def test_a_name_that_would_break_a_filter_pattern_does_not_match(name: str) -> None:
     assert not NAME.fullmatch(name)
 
 

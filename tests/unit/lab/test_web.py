@@ -63,7 +63,7 @@ def test_the_dark_theme_is_the_same_whether_the_system_or_the_page_asks_for_it()
     assert by_system == variables(css[css.index(':root[data-theme="dark"]') :])
 
 
-def test_nothing_is_loaded_from_elsewhere() -> None:
+def test_no_asset_loads_from_another_host() -> None:
     for name in assets():
         if name != PLOTLY:
             assert re.findall(r"https?://", text(name)) == []
@@ -79,7 +79,7 @@ def test_assets_have_their_content_type(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "plain", "a.map"])
-def test_what_is_no_asset_has_no_content_type(name: str) -> None:
+def test_a_name_that_is_not_an_asset_has_no_content_type(name: str) -> None:
     assert media_type(name) == ""
     assert name not in assets()
 
@@ -92,7 +92,7 @@ def node(expression: str) -> Any:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def test_pages_show_what_cannot_be_seen_as_escapes_that_json_knows() -> None:
+def test_pages_show_invisible_characters_as_json_escapes() -> None:
     given = [*TEXTS, "[red]é😀\n\t", "\u3164\ufe0f\U000e0100\xa0\xad"]
     found = node(f"{json.dumps(given)}.map(shown)")
     assert all(shown(one, lines=True) == one for one in found)
@@ -108,7 +108,7 @@ def test_labels_of_plots_are_text_to_plotly() -> None:
 def test_no_page_takes_text_for_markup_or_code() -> None:
     """But for the server's own Markdown, whose renderer lets no HTML through."""
     folders = ("lab/console/static", "lab/common/web", "loadtests/webui")
-    sources = {file: file.read_text() for one in folders for file in (paths.ROOT / one).glob("*.js")}
+    sources = {file: file.read_text() for folder in folders for file in (paths.ROOT / folder).glob("*.js")}
     assert len(sources) > 8
     sinks = re.compile(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser"

@@ -16,7 +16,7 @@ def test_an_order_that_was_sent_twice_is_accepted_once() -> None:
     assert order_log.counts[Outcome.ACCEPTED] == 3
 
 
-def test_what_was_taken_is_not_taken_again() -> None:
+def test_a_taken_entry_is_not_taken_again() -> None:
     order_log = OrderLog()
     order_log.accept(["a"])
     order_log.count(Outcome.THROTTLED, 2)
@@ -28,7 +28,7 @@ def test_what_was_taken_is_not_taken_again() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), ids, st.booleans()), max_size=40))
-def test_merged_books_hold_what_one_book_would(steps: list[tuple[int, list[str], bool]]) -> None:
+def test_merged_books_are_equal_to_one_book(steps: list[tuple[int, list[str], bool]]) -> None:
     """Property: three processes that report whenever they like add up to one that did everything."""
     workers, master, alone = [OrderLog(), OrderLog(), OrderLog()], OrderLog(), OrderLog()
     for worker, accepted, reports in steps:

@@ -26,7 +26,7 @@ def test_a_date_that_has_passed_means_now() -> None:
     assert pause(3, "Wed, 21 Oct 2015 07:28:00 GMT", RNG) == 0
 
 
-def test_nobody_waits_longer_than_a_run_lasts() -> None:
+def test_a_pause_is_never_longer_than_a_run() -> None:
     assert pause(0, "86400", RNG) == LONGEST_SECONDS
 
 

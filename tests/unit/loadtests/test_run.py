@@ -63,7 +63,7 @@ def play(run: Run, world: World, seconds: float) -> list[tuple[int, float] | Non
     return asked
 
 
-def test_a_spike_is_asked_for_stage_by_stage_and_then_nobody() -> None:
+def test_a_spike_asks_for_users_stage_by_stage_and_then_for_none() -> None:
     world = World()
     run = run_of(world, "spike")
     asked = play(run, world, 40)

@@ -64,7 +64,7 @@ def test_no_plan_is_larger_or_longer_than_allowed(shape: str, usual: int, second
     assert all(0 < stage.users <= MAX_USERS for stage in plan.stages)
 
 
-def test_what_is_not_allowed_names_what_is() -> None:
+def test_a_load_above_the_limit_is_refused_with_the_allowed_one() -> None:
     with pytest.raises(LabError, match="500 users; at most 200") as raised:
         planned("spike", 50, 0)
     assert raised.value.fix == "Ask for at most --usual 20"
@@ -90,9 +90,9 @@ def test_a_pipeline_that_keeps_up_has_no_knee() -> None:
     assert knee([step(1, 100, 10), step(2, 200, -10)]) is None
 
 
-def test_a_step_in_which_nothing_was_accepted_and_nothing_waits_is_no_knee() -> None:
+def test_an_idle_step_is_not_a_knee() -> None:
     assert knee([step(1, 0, 0), step(2, 0, 0)]) is None
 
 
-def test_the_backlog_of_cold_starts_is_no_knee() -> None:
+def test_the_backlog_of_cold_starts_is_not_a_knee() -> None:
     assert knee([step(1, 100, 90), step(2, 200, -90)]) is None

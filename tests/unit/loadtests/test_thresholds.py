@@ -23,7 +23,7 @@ GOOD = Observed(
 
 
 def broken(seen: Observed) -> list[str]:
-    return [one.name for one in judge(LIMITS, seen) if one.verdict is not Verdict.PROVED]
+    return [finding.name for finding in judge(LIMITS, seen) if finding.verdict is not Verdict.PROVED]
 
 
 def test_a_run_on_its_limits_keeps_them() -> None:
@@ -45,9 +45,7 @@ def test_a_run_on_its_limits_keeps_them() -> None:
     ],
     ids=str,
 )
-def test_whatever_is_over_its_limit_or_was_never_seen_breaks_the_run(
-    change: dict[str, Any], name: str
-) -> None:
+def test_a_value_over_its_limit_or_never_measured_breaks_the_run(change: dict[str, Any], name: str) -> None:
     assert broken(replace(GOOD, **change)) == [name]
 
 
@@ -61,7 +59,7 @@ def test_whatever_is_over_its_limit_or_was_never_seen_breaks_the_run(
     ],
     ids=str,
 )
-def test_the_ledger_is_no_matter_of_limits(change: dict[str, int], name: str) -> None:
+def test_an_unbalanced_ledger_breaks_the_run_whatever_the_limits(change: dict[str, int], name: str) -> None:
     assert GOOD.ledger is not None
     assert broken(replace(GOOD, ledger=replace(GOOD.ledger, **change))) == [name]
 
@@ -81,6 +79,6 @@ def test_a_run_that_got_nothing_accepted_is_broken() -> None:
 
 
 def test_only_a_run_with_a_spike_has_to_recover_from_one() -> None:
-    names = [one.name for one in judge(LIMITS, replace(GOOD, has_spike=False, spike_drain=None))]
+    names = [finding.name for finding in judge(LIMITS, replace(GOOD, has_spike=False, spike_drain=None))]
     assert "queue as before the spike, s after it" not in names
     assert broken(replace(GOOD, has_spike=False, spike_drain=None)) == []

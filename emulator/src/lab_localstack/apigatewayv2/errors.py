@@ -50,7 +50,7 @@ class AuthorizerFailedError(GatewayError):
 
 
 class IntegrationFailedError(GatewayError):
-    """The function failed, or what it returned is no response."""
+    """The function failed, or what it returned is not a response."""
 
     response_type = "INTEGRATION_FAILURE"
 

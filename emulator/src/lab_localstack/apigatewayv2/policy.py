@@ -11,6 +11,6 @@ ACTION = "execute-api:Invoke"
 def allows(document: Mapping[str, Any], route_arn: str) -> bool:
     """Whether the policy allows a request to the route. An explicit Deny wins; nothing said is no.
 
-    Raises KeyError, TypeError or ValueError for what is no such policy, or says more than actions and resources.
+    Raises KeyError, TypeError or ValueError for what is not such a policy, or says more than actions and resources.
     """
     return decide(statements_of(document), ACTION, route_arn) is Decision.ALLOWED

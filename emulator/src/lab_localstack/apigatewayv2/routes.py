@@ -19,7 +19,7 @@ _STATIC, _SINGLE, _GREEDY = range(3)
 
 
 class RouteKeyError(ValueError):
-    """What is no valid route key; the message says why."""
+    """A text that is not a valid route key; the message says why."""
 
 
 @dataclass(frozen=True)

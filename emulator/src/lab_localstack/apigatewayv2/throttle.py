@@ -28,7 +28,7 @@ class TokenBucket:
 
 
 class Throttle:
-    """The buckets of all routes. A bucket whose limits were changed starts anew, full."""
+    """The buckets of all routes. A bucket whose limits were changed starts again, full."""
 
     def __init__(self) -> None:
         self._buckets: dict[tuple[str, ...], TokenBucket] = {}

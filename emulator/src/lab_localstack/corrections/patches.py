@@ -95,7 +95,7 @@ def look_up_no_name_of_s3() -> None:
 
 
 def read_json_within_bounds(*modules: str) -> None:
-    """Let modules of LocalStack parse JSON as this extension does.
+    """Let modules of LocalStack parse JSON as this distribution does.
 
     Python's own reader raises RecursionError on deep nesting, which nothing there expects: one message ends the
     handling of all that are at hand.

@@ -22,7 +22,7 @@ ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "
 
 
 class UnservedPolicyError(ValueError):
-    """The document is no policy, or says more than is evaluated here."""
+    """The document is not a policy, or says more than is evaluated here."""
 
 
 class Decision(Enum):

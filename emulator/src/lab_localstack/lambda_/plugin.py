@@ -14,7 +14,7 @@ def choose_provider() -> None:
 
 @aws_provider(api="lambda", name="lab")
 def lambda_() -> Service:
-    """Lambda with this extension's service."""
+    """Lambda with this distribution's service."""
     from lab_localstack.corrections import patches
     from lab_localstack.lambda_.provider import LabLambdaProvider
 

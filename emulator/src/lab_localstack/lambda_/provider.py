@@ -19,7 +19,7 @@ POLLER_OPERATIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
 class LabLambdaProvider(LambdaProvider):
-    """Everything LocalStack does, with this extension's service and stricter event source mappings."""
+    """Everything LocalStack does, with this distribution's service and stricter event source mappings."""
 
     def __init__(self) -> None:
         super().__init__()

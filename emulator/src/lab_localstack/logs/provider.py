@@ -1,4 +1,4 @@
-"""CloudWatch Logs: moto keeps groups, streams and events; what reads or counts them is this extension's."""
+"""CloudWatch Logs: moto keeps groups, streams and events; what reads or counts them is this distribution's."""
 
 # pyright: reportIncompatibleMethodOverride=false
 # The base class spells out every parameter of every operation; these take what they use.

@@ -5,7 +5,7 @@ from localstack.services.plugins import Service, aws_provider
 
 @aws_provider(api="sns", name="lab")
 def sns() -> Service:
-    """SNS with this extension's metrics."""
+    """SNS with this distribution's metrics."""
     from lab_localstack.corrections import patches
     from lab_localstack.sns.provider import LabSnsProvider
 

@@ -23,7 +23,7 @@ class CountingDispatcher(PublishDispatcher):
             wanted = super()._should_publish(subscription_filter_policy, message_ctx, subscriber)
         except (
             Exception
-        ) as error:  # an attribute that is no list, for one: the other subscribers get the message
+        ) as error:  # an attribute that is not a list, for one: the other subscribers get the message
             LOG.info("the policy of %s cannot be asked: %r", subscriber["SubscriptionArn"], error)
             wanted = False
         if not wanted and subscriber["PendingConfirmation"] == "false":

@@ -1,6 +1,6 @@
 """Condition and filter expressions, parsed once: moto's parser takes a millisecond each time.
 
-What is remembered depends on the expression and on its names alone; values are looked up anew for every call.
+What is remembered depends on the expression and on its names alone; values are looked up again for every call.
 """
 
 from functools import lru_cache

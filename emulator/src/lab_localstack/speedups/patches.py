@@ -43,7 +43,7 @@ def use_a_pool_for_events(workers: int) -> None:
 
 
 def quicken_dynamodb() -> None:
-    """Let moto compute once what it computes anew in every call: its handlers' method names, and parsed expressions.
+    """Let moto compute once what it computes again in every call: its handlers' method names, and parsed expressions.
 
     A parsed update expression can be shared: its validator copies it. Updates of whole attributes are carried out
     without it.

@@ -31,7 +31,7 @@ class MoveTasks(MessageMoveTaskManager):
         move_task.status = MessageMoveTaskStatus.CANCELLED if canceled else MessageMoveTaskStatus.COMPLETED
 
     def _move_one(self, task: MessageMoveTask) -> bool:
-        """Move the next message; False if there is none. Queues are looked up anew: they may be deleted."""
+        """Move the next message; False if there is none. Queues are looked up again: they may be deleted."""
         source = self._get_queue_by_arn(task.source_arn)
         received = source.receive(num_messages=1, visibility_timeout=HIDDEN_SECONDS)
         if not received.successful:

@@ -5,7 +5,7 @@ from localstack.services.plugins import Service, aws_provider
 
 @aws_provider(api="sqs", name="lab")
 def sqs() -> Service:
-    """SQS with this extension's metrics and limits."""
+    """SQS with this distribution's metrics and limits."""
     from lab_localstack.corrections import patches
     from lab_localstack.sqs.provider import LabSqsProvider
 

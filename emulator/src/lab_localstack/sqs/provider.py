@@ -34,7 +34,7 @@ class FinerQueueUpdateWorker(QueueUpdateWorker):
 
 
 class LabSqsProvider(SqsProvider):
-    """Everything LocalStack does; metrics and limits are this extension's."""
+    """Everything LocalStack does; metrics and limits are this distribution's."""
 
     def __init__(self) -> None:
         super().__init__()

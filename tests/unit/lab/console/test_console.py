@@ -46,7 +46,7 @@ def test_every_page_is_served_without_an_engine(ours: TestClient, path: str) -> 
 
 
 @pytest.mark.parametrize("path", ["/api/dashboard", "/api/alarms"])
-def test_what_needs_the_pipeline_says_what_to_run(ours: TestClient, path: str) -> None:
+def test_a_route_that_needs_the_pipeline_names_the_command_to_run(ours: TestClient, path: str) -> None:
     answer = ours.get(path)
     assert answer.status_code == 503
     assert answer.json() == {"what": "No engine is running on port 4566.", "fix": "Run: make up"}
@@ -79,7 +79,9 @@ def test_what_needs_the_pipeline_says_what_to_run(ours: TestClient, path: str) -
         ("/api/job/cancel", {}, "Nothing is under way"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_name(ours: TestClient, path: str, body: Any, told: str) -> None:
+def test_an_invalid_request_is_refused_with_the_reason_and_a_fix(
+    ours: TestClient, path: str, body: Any, told: str
+) -> None:
     answer = ours.post(path, json=body)
     assert answer.status_code in (409, 422)
     assert told in answer.json()["what"]
@@ -91,7 +93,9 @@ def test_what_cannot_be_meant_is_refused_by_name(ours: TestClient, path: str, bo
     [(b"no json", 400), (b"[]", 400), (b"x" * 3_000_000, 413)],
     ids=["text", "list", "huge"],
 )
-def test_a_body_that_is_no_sane_object_is_refused(ours: TestClient, content: bytes, status: int) -> None:
+def test_a_body_that_is_not_an_object_or_is_too_large_is_refused(
+    ours: TestClient, content: bytes, status: int
+) -> None:
     assert ours.post("/api/orders", content=content).status_code == status
 
 
@@ -169,10 +173,10 @@ def test_letters_of_strangers_are_answered_as_ascii_json(held: list[Envelope]) -
         answer = page.post("/api/dlq/look", json={"plan": {"force": True, "minAgeSeconds": 0}, "limit": 10})
     assert answer.status_code == 200
     assert answer.content.isascii()
-    assert {one["body"] for one in answer.json()["letters"]} <= {one.body for one in held}
+    assert {letter["body"] for letter in answer.json()["letters"]} <= {envelope.body for envelope in held}
 
 
-def test_what_a_page_is_made_of_is_text_unless_it_says_otherwise() -> None:
+def test_a_value_in_a_page_is_escaped() -> None:
     page = templates.env.get_template("missing.html.j2").render(
         title="<script>alert(1)</script>", pages=[], path=""
     )
@@ -194,7 +198,7 @@ def test_a_fault_of_the_console_is_told_without_its_insides(
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/nowhere", "text/html"), ("/api/nowhere", "application/json")])
-def test_what_is_not_there_is_said_in_the_askers_words(ours: TestClient, path: str, kind: str) -> None:
+def test_a_missing_path_is_answered_as_a_page_or_as_json(ours: TestClient, path: str, kind: str) -> None:
     answer = ours.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith(kind)
@@ -214,8 +218,8 @@ def test_everything_the_pages_load_comes_from_the_console(ours: TestClient) -> N
         page = ours.get(path).text
         loaded = re.findall(r'(?:src|href)="([^"#]+)"', page)
         assert loaded
-        assert [one for one in loaded if not one.startswith("/")] == []
-        files = [one for one in loaded if one.startswith("/static/")]
+        assert [url for url in loaded if not url.startswith("/")] == []
+        files = [url for url in loaded if url.startswith("/static/")]
         assert {ours.get(file).status_code for file in files} == {200}
     for name in ("plotly.min.js", "charts.js", "charts.css"):
         assert ours.get(f"/static/web/{name}").status_code == 200
@@ -232,7 +236,7 @@ def test_a_busy_port_is_told_with_its_owner_and_another_one() -> None:
     assert raised.value.fix.endswith(f"make console CONSOLE_PORT={port + 1}")
 
 
-def test_it_listens_on_loopback_alone() -> None:
+def test_the_console_listens_on_loopback_alone() -> None:
     with listening(0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
 
@@ -268,7 +272,7 @@ def test_an_engine_that_goes_and_comes_back_is_found_again() -> None:
     assert connection.pipeline() is pipelines[0]
 
 
-def test_pages_that_follow_are_told_what_is_missing_and_a_slow_one_gets_the_latest() -> None:
+def test_following_pages_hear_of_a_missing_engine_and_a_slow_page_gets_the_latest() -> None:
     live = Live(Connection(no_engine), Switches(), every=0.01)
 
     async def follow() -> list[tuple[str, str]]:
@@ -292,7 +296,7 @@ def test_pages_that_follow_are_told_what_is_missing_and_a_slow_one_gets_the_late
     assert told[-1] == ("job", "99")
 
 
-def test_a_look_that_fails_is_shown_and_the_next_one_is_tried() -> None:
+def test_a_failed_update_of_the_pages_is_followed_by_the_next_one() -> None:
     calls: list[int] = []
 
     def crash() -> Any:

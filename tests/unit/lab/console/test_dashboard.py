@@ -58,7 +58,7 @@ def test_a_metric_is_asked_for_with_its_dimensions_statistic_and_period() -> Non
     }
 
 
-def test_what_a_metric_does_not_say_the_widget_says_and_then_the_default() -> None:
+def test_a_metric_without_a_setting_takes_its_widgets_and_then_the_default() -> None:
     (by_widget,) = asked(["N", "M"], stat="p95", period=30)
     assert (by_widget["MetricStat"]["Stat"], by_widget["MetricStat"]["Period"]) == ("p95", 30)
     (by_default,) = asked(["N", "M"])
@@ -75,10 +75,10 @@ def test_what_a_metric_does_not_say_the_widget_says_and_then_the_default() -> No
     ],
     ids=["one dot each", "three dots", "dots and a value", "three dots and options"],
 )
-def test_dots_repeat_what_the_metric_before_says(second: list[Any], expected: list[str]) -> None:
+def test_dots_repeat_the_values_of_the_previous_metric(second: list[Any], expected: list[str]) -> None:
     _, query = asked(["AWS/Lambda", "Invocations", "FunctionName", "worker"], second)
     metric = query["MetricStat"]["Metric"]
-    pairs = [text for one in metric["Dimensions"] for text in (one["Name"], one["Value"])]
+    pairs = [text for dimension in metric["Dimensions"] for text in (dimension["Name"], dimension["Value"])]
     assert [metric["Namespace"], metric["MetricName"], *pairs] == expected
 
 
@@ -185,7 +185,7 @@ def test_a_graph_of_an_alarm_shows_its_metric_and_threshold() -> None:
     assert (threshold.value, threshold.label) == (3.0, "> threshold")
 
 
-def test_a_graph_of_a_metric_math_alarm_shows_what_it_compares() -> None:
+def test_a_graph_of_a_metric_math_alarm_shows_the_compared_expression() -> None:
     lines, _ = shape.of_alarm(
         {
             "Metrics": [
@@ -247,7 +247,7 @@ def test_a_widget_that_is_not_understood_is_shown_as_such_beside_the_others(stra
 
 
 @pytest.mark.parametrize("body", ["", "[]", "no json", '{"widgets": 5}'])
-def test_what_is_no_dashboard_is_an_error_with_a_fix(body: str) -> None:
+def test_a_body_that_is_not_a_dashboard_is_an_error_with_a_fix(body: str) -> None:
     with pytest.raises(LabError) as raised:
         shape.understood(body)
     assert raised.value.fix

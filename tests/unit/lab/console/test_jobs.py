@@ -80,7 +80,7 @@ def test_a_cancelled_job_has_ended_as_such(jobs: Jobs, seen: list[str]) -> None:
     assert "cancelling" in seen
 
 
-def test_a_failed_job_says_what_is_wrong_and_how_to_mend_it(jobs: Jobs) -> None:
+def test_a_failed_job_shows_its_error_and_the_fix(jobs: Jobs) -> None:
     work = Work(LabError("The tea is cold.", "Boil water."))
     job = jobs.start(work)
     work.may_end.set()
@@ -102,7 +102,7 @@ def test_a_job_that_crashes_has_ended_too(jobs: Jobs) -> None:
     assert not job.under_way
 
 
-def test_what_has_ended_or_never_begun_cannot_be_cancelled(jobs: Jobs) -> None:
+def test_a_job_that_has_ended_or_never_begun_cannot_be_cancelled(jobs: Jobs) -> None:
     with pytest.raises(LabError, match="Nothing is under way"):
         jobs.cancel()
     work = Work()

@@ -51,14 +51,16 @@ def test_the_routes_are_all_under_test() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_without_a_session_nothing_is_answered(stranger: TestClient, method: str, path: str) -> None:
+def test_a_request_without_a_session_is_refused_with_the_fix(
+    stranger: TestClient, method: str, path: str
+) -> None:
     answer = stranger.request(method, path, headers={"origin": OURS, CSRF_HEADER: "the-csrf"})
     assert answer.status_code == 401
     assert "make console" in answer.json()["fix"]
 
 
 @pytest.mark.parametrize("cookie", ["", "wrong", "the-token", "the-session2"])
-def test_a_wrong_session_is_none(stranger: TestClient, state: ConsoleState, cookie: str) -> None:
+def test_a_wrong_session_cookie_is_refused(stranger: TestClient, state: ConsoleState, cookie: str) -> None:
     stranger.cookies.set(state.guard.cookie, cookie)
     assert stranger.get("/api/reports").status_code == 401
 
@@ -67,7 +69,7 @@ def test_a_wrong_session_is_none(stranger: TestClient, state: ConsoleState, cook
 @pytest.mark.parametrize(
     "host", ["evil.example", f"evil.example:{PORT}", f"127.0.0.1:{PORT + 1}", "127.0.0.1", ""]
 )
-def test_another_host_name_is_refused_whoever_asks(
+def test_another_host_name_is_refused_even_with_a_session(
     ours: TestClient, method: str, path: str, host: str
 ) -> None:
     """DNS rebinding: a name of the attacker's that resolves to 127.0.0.1."""
@@ -102,7 +104,7 @@ def test_a_request_without_an_origin_cannot_do_anything(ours: TestClient, path: 
 
 @pytest.mark.parametrize("path", [path for path in ACTING if path not in OPEN_PATHS])
 @pytest.mark.parametrize("token", [None, "", "wrong", "the-token", "the-session"])
-def test_without_the_token_of_the_pages_nothing_is_done(
+def test_a_request_without_the_token_of_the_pages_is_refused(
     ours: TestClient, path: str, token: str | None
 ) -> None:
     del ours.headers[CSRF_HEADER]
@@ -147,7 +149,7 @@ def test_the_token_of_this_start_opens_the_console(stranger: TestClient, state: 
 @pytest.mark.parametrize(
     "body", [{"token": "wrong"}, {"token": ""}, {"token": 1}, {}, ["the-token"], "the-token"]
 )
-def test_any_other_token_does_not(stranger: TestClient, body: object) -> None:
+def test_another_token_does_not_open_the_console(stranger: TestClient, body: object) -> None:
     answer = stranger.post("/session", json=body, headers={"origin": OURS})
     assert answer.status_code in (400, 403, 422)
     assert "set-cookie" not in answer.headers

@@ -45,7 +45,7 @@ def test_an_impossible_switch_is_refused_before_anything_is_touched(
         Switches().on(NO_PIPELINE, name, seconds, local_functions=False)
 
 
-def test_what_stands_is_told_with_its_switch_and_its_end() -> None:
+def test_a_change_in_force_is_shown_with_its_switch_and_its_end() -> None:
     switch = SWITCHES["poison_payload"]
     (told,) = in_force([ActiveChange("failure-mode", "none", switch.why, 12.0)])
     assert told == {
@@ -56,7 +56,7 @@ def test_what_stands_is_told_with_its_switch_and_its_end() -> None:
     }
 
 
-def test_what_others_changed_is_told_with_who() -> None:
+def test_a_change_made_elsewhere_is_shown_with_its_maker() -> None:
     (told,) = in_force([ActiveChange("worker-timeout", 5, "scenario slow-downstream", 12.0)])
     assert (told["told"], told["switch"]) == ("worker-timeout changed by scenario slow-downstream", None)
 
