@@ -4,7 +4,7 @@ A bundle is a zip of the `functions` subpackages that the function needs and the
 the platform it will run on, with their bytecode: an environment's start would compile all that it imports, each time.
 Its name carries the hash of its content, which CDK takes as the asset's hash: a
 change in one function redeploys that one. Wheels are installed once per lock file and platform; what exists
-is never made anew.
+is never made again.
 """
 
 import hashlib
@@ -67,16 +67,16 @@ MANIFEST: Mapping[str, Content] = {
             "processor",
             "events",
             "worker",
-            "valve.reminder",
+            "pauser.resume_message",
         ),
     ),
-    "valve": Content("powertools", ("common", "valve")),
+    "valve": Content("powertools", ("common", "pauser")),
     "redrive": Content(
         "validation", ("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)
     ),
     "authorizer": Content("powertools", ("common", "redrive.authorizer")),
 }
-"""What each function needs: Powertools, and JSON Schema validation where it judges orders."""
+"""What each function needs, by its deployed name: Powertools, and JSON Schema validation where it judges orders."""
 
 TRACING = "tracing"
 """The subpackage, and the lock file, that a function's bundle has besides if it is traced."""

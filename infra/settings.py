@@ -281,7 +281,7 @@ class Settings:
         return self.is_local or self.env_name == "dev"
 
     @property
-    def has_valve(self) -> bool:
+    def has_pauser(self) -> bool:
         """Whether there is a function that pauses the mapping. Locally always: scenarios switch strategies."""
         return self.is_local or self.breaker_strategy == "pause"
 

@@ -29,7 +29,7 @@ MUTATIONS = {
         "functions/publish/packing.py", "pack", "packed.oversize.append(thing)", "continue"
     ),
     "a refused entry is sent again": Mutation(
-        "functions/publish/publisher.py", "Publisher._try", "again.append(one)", "pass"
+        "functions/publish/publisher.py", "Publisher._try", "again.append(numbered)", "pass"
     ),
     "a sender's own fault is not repeated": Mutation(
         "functions/publish/publisher.py", "Publisher._try", "not its_own", "True"
@@ -47,7 +47,7 @@ MUTATIONS = {
         "True",
     ),
     "an amount is checked exactly": Mutation(
-        "functions/validate/quick.py",
+        "functions/validate/fast_path.py",
         "is_multiple",
         "_EXACT.remainder(Decimal(number), divisor) == 0",
         "Decimal(number) % divisor == 0",
@@ -61,7 +61,7 @@ MUTATIONS = {
         "rng.uniform(0, ceiling(attempt, base, cap))",
         "ceiling(attempt, base, cap)",
     ),
-    "the last receive buries with its cause": Mutation(
+    "the last receive dead-letters with its cause": Mutation(
         "functions/worker/policy.py",
         "RetryPolicy.decide",
         "receive_count >= self.max_receive_count",
@@ -80,19 +80,22 @@ MUTATIONS = {
         "MAX_DEFER_SECONDS",
     ),
     "a dead message is acknowledged only when the DLQ has it": Mutation(
-        "functions/worker/settlement.py", "Settlement._bury", "unburied.add(one.envelope.message_id)", "pass"
+        "functions/worker/settlement.py",
+        "Settlement._dead_letter",
+        "refused.add(failed.envelope.message_id)",
+        "pass",
     ),
     "a requeued message is acknowledged only when the queue has it": Mutation(
         "functions/worker/settlement.py",
         "Settlement._requeue",
-        "refused.add(one.envelope.message_id)",
+        "refused.add(hidden.envelope.message_id)",
         "pass",
     ),
     "an order is acknowledged only when its event is out": Mutation(
         "functions/worker/settlement.py",
         "Settlement.settle",
-        "failed += self._announce(done)",
-        "self._announce(done)",
+        "failed += self._publish(done)",
+        "self._publish(done)",
     ),
     "a message that is retried is not acknowledged": Mutation(
         "functions/worker/settlement.py",
@@ -101,11 +104,14 @@ MUTATIONS = {
         "self._requeue(leaving)",
     ),
     "a failed event is sent again alone": Mutation(
-        "functions/events/announcer.py", "Announcer._put", "[index for index in batch if errors[index]]", "[]"
+        "functions/events/event_publisher.py",
+        "EventPublisher._put",
+        "[index for index in batch if errors[index]]",
+        "[]",
     ),
     "a failed event is reported": Mutation(
-        "functions/events/announcer.py",
-        "Announcer._put",
+        "functions/events/event_publisher.py",
+        "EventPublisher._put",
         'errors[index] = entry.get("ErrorCode")',
         "errors[index] = None",
     ),
@@ -142,7 +148,7 @@ MUTATIONS = {
     ),
     "a redrive counts itself on the message": Mutation(
         "functions/publish/death.py",
-        "resurrected",
+        "redriven",
         "number(envelope.next_redrive_count)",
         "number(envelope.redrive_count)",
     ),
@@ -176,7 +182,7 @@ MUTATIONS = {
     "a canary that could not be sent is not waited for": Mutation(
         "functions/redrive/mover.py",
         "_Run._move",
-        "self._canaries = [Canary.of(one) for one in sent]",
+        "self._canaries = [Canary.of(envelope) for envelope in sent]",
         "pass",
     ),
     "a repeated step keeps to its canaries": Mutation(

@@ -115,4 +115,4 @@ def _raw_body(event: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "The body is no base64.") from error
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "The body is not base64.") from error

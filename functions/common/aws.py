@@ -83,7 +83,7 @@ def _made(service: str) -> Any:
         retries={"mode": "standard"},
         max_pool_connections=MAX_CONNECTIONS,
         # botocore spends a fifth of its time on these two: our parameters are checked by types and tests, and its
-        # own account of itself, made anew for every call, tells a log nothing.
+        # own account of itself, made again for every call, tells a log nothing.
         parameter_validation=False,
         user_agent="ingestion-lab",
     )

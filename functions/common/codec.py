@@ -56,9 +56,9 @@ def _deeper(value: Any, levels: int) -> bool:
         levels -= 1
         level = [
             inner
-            for one in level
-            if isinstance(one, dict | list)
-            for inner in (one.values() if isinstance(one, dict) else one)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         ]
     return bool(level)
 

@@ -66,7 +66,7 @@ class MalformedJsonError(PipelineError):
 
 
 class SchemaViolationError(PipelineError):
-    """JSON that is no order of its schema version."""
+    """JSON that is not an order of its schema version."""
 
     category = Category.VALIDATION
 
@@ -124,7 +124,7 @@ class ContentionError(TransientError):
 
 
 class EventNotPublishedError(TransientError):
-    """An effect that is committed but not yet announced on the event bus, with the bus's error code."""
+    """An effect that is committed but not yet published on the event bus, with the bus's error code."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"the event was not published: {code}")

@@ -42,7 +42,7 @@ class IngestSettings(Settings):
 class WorkerSettings(Settings):
     """Times in seconds. `in_progress_seconds` is how long a claimed idempotency key stays claimed.
 
-    `valve_queue_url`, where pauses are asked for, is there with the breaker strategy `pause`.
+    `pauser_queue_url`, where pauses are asked for, is there with the breaker strategy `pause`.
     """
 
     queue_url: str
@@ -58,7 +58,7 @@ class WorkerSettings(Settings):
     breaker_strategy: BreakerStrategy
     in_progress_seconds: int
     fault_seed: str | None
-    valve_queue_url: str | None
+    pauser_queue_url: str | None
 
     @property
     def recovery_seconds(self) -> int:
@@ -92,8 +92,8 @@ class RedriveSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValveSettings(Settings):
-    """The queue of reminders, and the event source mapping that they are about."""
+class PauserSettings(Settings):
+    """The queue of resume messages, and the event source mapping that they are about."""
 
     queue_url: str
     mapping_id: str
@@ -195,14 +195,14 @@ def worker_settings(variables: Mapping[str, str] = os.environ) -> WorkerSettings
         breaker_strategy=env.strategy("BREAKER_STRATEGY"),
         in_progress_seconds=env.number("IDEMPOTENCY_IN_PROGRESS_SECONDS", 1, SQS_MAX_VISIBILITY_SECONDS),
         fault_seed=env.optional("FAULT_SEED"),
-        valve_queue_url=env.text("VALVE_QUEUE_URL") if pauses else None,
+        pauser_queue_url=env.text("VALVE_QUEUE_URL") if pauses else None,
     )
 
 
-def valve_settings(variables: Mapping[str, str] = os.environ) -> ValveSettings:
-    """The valve's settings. Raises ConfigurationError."""
+def pauser_settings(variables: Mapping[str, str] = os.environ) -> PauserSettings:
+    """The pauser's settings. Raises ConfigurationError."""
     env = _Environment(variables)
-    return ValveSettings(
+    return PauserSettings(
         **_shared(env), queue_url=env.text("VALVE_QUEUE_URL"), mapping_id=env.text("MAPPING_ID")
     )
 

@@ -2,7 +2,7 @@
 
 Powertools writes COMPLETED after the effect: a crash in between leaves an effect that a retry repeats. Here
 both are in one TransactWriteItems, on the condition that this delivery still holds the key. The claim's expiry
-(milliseconds) tells holders apart: a key can only be claimed anew after the old claim's expiry.
+(milliseconds) tells holders apart: a key can only be claimed again after the old claim's expiry.
 """
 
 import threading
@@ -23,7 +23,7 @@ from functions.common.errors import (
     type_of,
 )
 from functions.common.observability import log_problem
-from functions.idempotency.commit import GroupCommit, Member
+from functions.idempotency.group_commit import GroupCommit, Member
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,1 +1,1 @@
-"""Takes orders in: validates them and publishes them to the queue."""
+"""Accepts orders: validates them and publishes them to the queue."""

@@ -14,7 +14,7 @@ from functions.common.failure_modes import FailureMode, FailureModes, SsmParamet
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
 from functions.common.problem import ProblemError, Violation
 from functions.common.problem import body as problem_body
-from functions.ingest.intake import Accepted, Intake, order_field
+from functions.ingest.acceptance import Acceptance, Accepted, order_field
 from functions.publish.publisher import Publisher
 
 MAX_EVENTS = 500
@@ -34,9 +34,9 @@ def _settings() -> settings.IngestSettings:
 
 
 @cache
-def _intake() -> Intake:
+def _acceptance() -> Acceptance:
     limit = _settings().send_batch_bytes
-    return Intake(Publisher(aws.sqs(), _settings().queue_url, max_bytes=limit), max_message_bytes=limit)
+    return Acceptance(Publisher(aws.sqs(), _settings().queue_url, max_bytes=limit), max_message_bytes=limit)
 
 
 @cache
@@ -78,10 +78,10 @@ def post_event() -> Response[str]:
     except ProblemError as refusal:
         _log_refusal(refusal, None)
         raise
-    [verdict] = _take([order], api.header("Idempotency-Key"))
+    [verdict] = _accept([order], api.header("Idempotency-Key"))
     if isinstance(verdict, ProblemError):
         raise verdict
-    return api.reply(HTTPStatus.ACCEPTED, _acceptance(verdict))
+    return api.reply(HTTPStatus.ACCEPTED, _accepted_body(verdict))
 
 
 @api.app.post("/events/batch")
@@ -92,7 +92,7 @@ def post_batch() -> Response[str]:
     except ProblemError as refusal:
         _log_refusal(refusal, None)
         raise
-    verdicts = _take(orders, None)
+    verdicts = _accept(orders, None)
     results = [{"index": index, **_result(verdict)} for index, verdict in enumerate(verdicts)]
     accepted = sum(isinstance(verdict, Accepted) for verdict in verdicts)
     summary = {"accepted": accepted, "rejected": len(verdicts) - accepted, "results": results}
@@ -110,9 +110,9 @@ def _events_of(document: Any) -> list[Any]:
     raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The batch does not match its schema.", [violation])
 
 
-def _take(orders: list[Any], key: str | None) -> list[Accepted | ProblemError]:
+def _accept(orders: list[Any], key: str | None) -> list[Accepted | ProblemError]:
     duplicated = _failure_modes().current() is FailureMode.DUPLICATE_SUBMIT
-    verdicts = _intake().take(
+    verdicts = _acceptance().accept(
         orders, correlation_id=api.correlation_id, key=key, copies=2 if duplicated else 1
     )
     for order, verdict in zip(orders, verdicts, strict=True):
@@ -144,7 +144,7 @@ def _log_refusal(refusal: ProblemError, order: Any) -> None:
     )
 
 
-def _acceptance(accepted: Accepted) -> dict[str, str]:
+def _accepted_body(accepted: Accepted) -> dict[str, str]:
     return {
         "orderId": accepted.order_id,
         "messageId": accepted.message_id,
@@ -155,5 +155,5 @@ def _acceptance(accepted: Accepted) -> dict[str, str]:
 
 def _result(verdict: Accepted | ProblemError) -> dict[str, Any]:
     if isinstance(verdict, Accepted):
-        return {"status": HTTPStatus.ACCEPTED.value, **_acceptance(verdict)}
+        return {"status": HTTPStatus.ACCEPTED.value, **_accepted_body(verdict)}
     return problem_body(verdict, api.correlation_id)

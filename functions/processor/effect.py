@@ -58,7 +58,7 @@ def order_row(table: str, order: Order, price: Price, origin: Provenance) -> "Up
 
 
 def response(order: Order, price: Price, origin: Provenance) -> dict[str, Any]:
-    """What is remembered with the idempotency key: enough to announce the order again, money as text."""
+    """What is remembered with the idempotency key: enough to publish its event again, money as text."""
     return {
         "orderId": order.order_id,
         "amount": str(order.amount),

@@ -60,7 +60,7 @@ def carrying(
 
 
 def _is_own(envelope: Envelope, name: str, value: "Attribute") -> bool:
-    """Own by its name, unless it is of another kind than the pipeline's: bytes, or a lineage that is no object."""
+    """Own by its name, unless it is of another kind than the pipeline's: bytes, or a lineage that is not an object."""
     if name not in _KNOWN or "StringValue" not in value:
         return False
     return name != LINEAGE or envelope.has_lineage

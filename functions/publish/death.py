@@ -56,7 +56,7 @@ def dead_letter(
     )
 
 
-def resurrected(
+def redriven(
     envelope: Envelope,
     delay_seconds: int,
     *,

@@ -81,10 +81,10 @@ class Publisher:
         """Send all messages; the answer has one delivery for each, in order. No AWS error is raised."""
         deliveries = [Delivery(error="NotSent")] * len(messages)
         numbered = [_Numbered(index, message) for index, message in enumerate(messages)]
-        packed = pack(numbered, lambda one: one.message.size, max_bytes=self._max_bytes)
-        for one in packed.oversize:
-            detail = f"{one.message.size} bytes with attributes, {self._max_bytes} at most"
-            deliveries[one.index] = Delivery(error="MessageTooLong", detail=detail, senders_fault=True)
+        packed = pack(numbered, lambda entry: entry.message.size, max_bytes=self._max_bytes)
+        for entry in packed.oversize:
+            detail = f"{entry.message.size} bytes with attributes, {self._max_bytes} at most"
+            deliveries[entry.index] = Delivery(error="MessageTooLong", detail=detail, senders_fault=True)
         for batch in packed.batches:
             self._send_batch(batch, deliveries)
         return deliveries
@@ -100,32 +100,32 @@ class Publisher:
         """One call. Returns what is worth another one."""
         try:
             answer = self._sqs.send_message_batch(
-                QueueUrl=self._queue_url, Entries=[_entry(one) for one in batch]
+                QueueUrl=self._queue_url, Entries=[_entry(numbered) for numbered in batch]
             )
         except AWS_ERRORS as error:
-            for one in batch:
-                deliveries[one.index] = Delivery(error=type_of(error), detail=str(error))
+            for numbered in batch:
+                deliveries[numbered.index] = Delivery(error=type_of(error), detail=str(error))
             # Without an answer the call may have succeeded; the idempotency key absorbs the second copy.
             return batch if category_of(error).worth_repeating else []
-        by_id = {str(one.index): one for one in batch}
+        by_id = {str(numbered.index): numbered for numbered in batch}
         for success in answer.get("Successful", []):
             deliveries[by_id[success["Id"]].index] = Delivery(message_id=success["MessageId"])
         again: list[_Numbered] = []
         for failure in answer.get("Failed", []):
-            one = by_id[failure["Id"]]
+            numbered = by_id[failure["Id"]]
             told, its_own = failure.get("Message", ""), failure["SenderFault"]
-            deliveries[one.index] = Delivery(error=failure["Code"], detail=told, senders_fault=its_own)
+            deliveries[numbered.index] = Delivery(error=failure["Code"], detail=told, senders_fault=its_own)
             if not its_own:
-                again.append(one)
+                again.append(numbered)
         return again
 
 
-def _entry(one: _Numbered) -> "SendMessageBatchRequestEntryTypeDef":
+def _entry(numbered: _Numbered) -> "SendMessageBatchRequestEntryTypeDef":
     entry: SendMessageBatchRequestEntryTypeDef = {
-        "Id": str(one.index),
-        "MessageBody": one.message.body,
-        "MessageAttributes": one.message.attributes,
+        "Id": str(numbered.index),
+        "MessageBody": numbered.message.body,
+        "MessageAttributes": numbered.message.attributes,
     }
-    if one.message.delay_seconds:
-        entry["DelaySeconds"] = one.message.delay_seconds
+    if numbered.message.delay_seconds:
+        entry["DelaySeconds"] = numbered.message.delay_seconds
     return entry

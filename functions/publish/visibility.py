@@ -42,10 +42,10 @@ def hide(sqs: ChangesVisibility, queue_url: str, messages: Iterable[Hidden]) -> 
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {
                 "Id": str(index),
-                "ReceiptHandle": one.envelope.receipt_handle,
-                "VisibilityTimeout": one.seconds,
+                "ReceiptHandle": hidden.envelope.receipt_handle,
+                "VisibilityTimeout": hidden.seconds,
             }
-            for index, one in enumerate(chunk)
+            for index, hidden in enumerate(chunk)
         ]
         try:
             answer = sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)

@@ -97,7 +97,7 @@ class OrdersTable:
 
 def choose(envelopes: Sequence[Envelope], number: int) -> list[Envelope]:
     """The canaries among messages: one of each error type first, since types fail for different reasons."""
-    first_of_type = {error_type(one): one for one in reversed(envelopes)}
+    first_of_type = {error_type(envelope): envelope for envelope in reversed(envelopes)}
     pioneers = list(first_of_type.values())[::-1]
-    others = [one for one in envelopes if one not in pioneers]
+    others = [envelope for envelope in envelopes if envelope not in pioneers]
     return [*pioneers, *others][:number]

@@ -49,7 +49,11 @@ class DeadLetterQueue:
         """Delete messages. Returns those that could not be deleted."""
         left = list(envelopes)
         for _ in range(DELETE_ATTEMPTS):
-            left = [one for chunk in batched(left, MAX_ENTRIES, strict=False) for one in self._delete(chunk)]
+            left = [
+                envelope
+                for chunk in batched(left, MAX_ENTRIES, strict=False)
+                for envelope in self._delete(chunk)
+            ]
             if not left:
                 break
         return left
@@ -59,7 +63,8 @@ class DeadLetterQueue:
             answer = self._sqs.delete_message_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(index), "ReceiptHandle": one.receipt_handle} for index, one in enumerate(chunk)
+                    {"Id": str(index), "ReceiptHandle": envelope.receipt_handle}
+                    for index, envelope in enumerate(chunk)
                 ],
             )
         except AWS_ERRORS as error:

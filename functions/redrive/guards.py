@@ -26,7 +26,7 @@ class Guards:
         self._cloudwatch = cloudwatch
         self._alarms = list(alarms)
 
-    def objection(self) -> str | None:
+    def reason_to_halt(self) -> str | None:
         """Why nothing more should be moved now, in words; None if there is no reason."""
         return self._circuit() or self._alarm()
 

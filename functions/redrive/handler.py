@@ -22,7 +22,7 @@ from functions.redrive.canary import OrdersTable
 from functions.redrive.crash import CrashPoint
 from functions.redrive.dlq import DeadLetterQueue
 from functions.redrive.guards import Guards
-from functions.redrive.mover import Parts, execute
+from functions.redrive.mover import Dependencies, execute
 from functions.redrive.operations import Operations, public
 from functions.redrive.plan import plan_from, typed
 from functions.redrive.preview import preview
@@ -61,7 +61,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
             return api.resolve(event, context)
         logger.set_correlation_id(event[OPERATION])
         execute(
-            _parts(context),
+            _dependencies(context),
             event[OPERATION],
             owner=f"{context.aws_request_id} {uuid.uuid4()}",  # a repeated invocation has the same request id
             seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
@@ -69,15 +69,15 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return {}
 
 
-def _parts(context: LambdaContext) -> Parts:
+def _dependencies(context: LambdaContext) -> Dependencies:
     settings = redrive_settings()
-    return Parts(
+    return Dependencies(
         dlq=_dlq(),
         publisher=_publisher(),
         operations=_operations(),
         guards=Guards(aws.dynamodb(), settings.circuits_table, aws.cloudwatch(), settings.halt_alarms),
         effects=OrdersTable(aws.dynamodb(), settings.orders_table),
-        go_on=lambda operation: _invoke_self(operation, context),
+        continue_in_next_invocation=lambda operation: _invoke_self(operation, context),
         lease_seconds=settings.lease_seconds,
         canary_seconds=settings.canary_seconds,
         crash=CrashPoint(settings.crash_at),
@@ -130,7 +130,7 @@ def show(operation_id: str) -> Response[str]:
     row = _operations().get(operation_id)
     if row is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such operation.")
-    if _operations().nudge(row):
+    if _operations().restart_if_stalled(row):
         log_problem("redrive.nudged", operationId=operation_id, status=row["status"])
         _invoke_self(operation_id, api.app.lambda_context)
     return api.reply(HTTPStatus.OK, public(row))

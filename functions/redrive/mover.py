@@ -34,7 +34,7 @@ from itertools import batched
 from typing import Any, Protocol
 
 from functions.common.observability import count, log_event, log_problem
-from functions.publish.death import resurrected, short
+from functions.publish.death import redriven, short
 from functions.publish.envelope import Envelope
 from functions.publish.packing import MAX_ENTRIES
 from functions.publish.publisher import Delivery, Publisher
@@ -79,10 +79,10 @@ class Queue(Protocol):
     def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]: ...
 
 
-class Objects(Protocol):
+class HaltCheck(Protocol):
     """Says why nothing more should be moved, if there is a reason."""
 
-    def objection(self) -> str | None: ...
+    def reason_to_halt(self) -> str | None: ...
 
 
 class End(Enum):
@@ -106,15 +106,15 @@ class HaltReason(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What a mover works with. Times in seconds; `go_on` starts an operation's next invocation."""
+class Dependencies:
+    """What executing an operation depends on. Times in seconds; `continue_in_next_invocation` takes its id."""
 
     dlq: Queue
     publisher: Publisher
     operations: Operations
-    guards: Objects
+    guards: HaltCheck
     effects: Effects
-    go_on: Callable[[str], None]
+    continue_in_next_invocation: Callable[[str], None]
     lease_seconds: int
     canary_seconds: int
     crash: CrashPoint
@@ -123,30 +123,34 @@ class Parts:
     sleep: Callable[[float], None] = time.sleep
 
 
-def execute(parts: Parts, operation_id: str, owner: str, seconds_left: Callable[[], float]) -> None:
+def execute(
+    dependencies: Dependencies, operation_id: str, owner: str, seconds_left: Callable[[], float]
+) -> None:
     """Run an operation, or its next part, within this invocation's time. `owner` names the invocation."""
-    row = _claim(parts, operation_id, owner, seconds_left)
+    row = _claim(dependencies, operation_id, owner, seconds_left)
     if row is None:
         log_problem("redrive.not_claimed", operationId=operation_id)
         return
-    parts.crash.reached(Step.CLAIMED, int(row["invocations"]))
-    run = _Run(parts, row, owner, seconds_left)
+    dependencies.crash.reached(Step.CLAIMED, int(row["invocations"]))
+    run = _Run(dependencies, row, owner, seconds_left)
     log_event("redrive.started", operationId=operation_id, plan=run.plan.as_json(), moved=run.counts.moved)
     try:
         end = run.until_the_end()
     except Exception as error:
         # Lambda repeats the invocation; the operation waits for that one, or has failed for good.
-        parts.operations.falter(operation_id, owner, run.counts, type(error).__name__, **run.progress)
+        dependencies.operations.record_failure(
+            operation_id, owner, run.counts, type(error).__name__, **run.progress
+        )
         raise
     match end:
         case End.LEASE_LOST:
             log_problem("redrive.lease_lost", operationId=operation_id)
         case End.OUT_OF_TIME if int(row["invocations"]) < MAX_INVOCATIONS:
-            parts.operations.pass_on(operation_id, owner, run.counts)
-            parts.go_on(operation_id)
+            dependencies.operations.hand_over(operation_id, owner, run.counts)
+            dependencies.continue_in_next_invocation(operation_id)
         case _:
             status, why = _verdict(end, run.halt_reason)
-            parts.operations.finish(operation_id, owner, status, run.counts, **why)
+            dependencies.operations.finish(operation_id, owner, status, run.counts, **why)
             log_event(
                 "redrive.finished", operationId=operation_id, status=status, moved=run.counts.moved, **why
             )
@@ -165,21 +169,21 @@ def _verdict(end: End, halt_reason: str) -> tuple[Status, dict[str, str]]:
 
 
 def _claim(
-    parts: Parts, operation_id: str, owner: str, seconds_left: Callable[[], float]
+    dependencies: Dependencies, operation_id: str, owner: str, seconds_left: Callable[[], float]
 ) -> dict[str, Any] | None:
     """The operation's row, if this invocation may have it: at once, or when its dead owner's lease runs out."""
     renewed = 0
-    while (row := parts.operations.get(operation_id)) and not Status(row["status"]).final:
-        lease_left = int(row.get("leaseUntil", 0)) / 1000 - parts.clock()
+    while (row := dependencies.operations.get(operation_id)) and not Status(row["status"]).final:
+        lease_left = int(row.get("leaseUntil", 0)) / 1000 - dependencies.clock()
         if row["status"] == Status.PENDING or lease_left < 0:
-            hidden_until = parts.clock() + seconds_left() + MARGIN_SECONDS + ROUNDING_SECONDS
-            return parts.operations.claim(row, owner, parts.lease_seconds, hidden_until)
+            hidden_until = dependencies.clock() + seconds_left() + MARGIN_SECONDS + ROUNDING_SECONDS
+            return dependencies.operations.claim(row, owner, dependencies.lease_seconds, hidden_until)
         # A lease that grows while one waits for its end is that of an invocation which is alive.
         alive = renewed not in (0, int(row["leaseUntil"]))
         renewed = int(row["leaseUntil"])
         if alive or seconds_left() < lease_left + RESERVE_SECONDS:
             return None
-        parts.sleep(lease_left + 0.05)
+        dependencies.sleep(lease_left + 0.05)
     return None
 
 
@@ -187,12 +191,12 @@ class _Run:
     """One invocation's work on one operation."""
 
     def __init__(
-        self, parts: Parts, row: dict[str, Any], owner: str, seconds_left: Callable[[], float]
+        self, dependencies: Dependencies, row: dict[str, Any], owner: str, seconds_left: Callable[[], float]
     ) -> None:
         self.plan: Plan = plan_from(_plain(row["plan"]))
         self.counts: Counts = counts_of(row)
         self.halt_reason = ""
-        self._parts = parts
+        self._dependencies = dependencies
         self._id: str = row["id"]
         self._owner = owner
         self._seconds_left = seconds_left
@@ -201,7 +205,7 @@ class _Run:
         self._phase = Phase(row["phase"])
         self._cancelled: bool = row["cancelRequested"]
         self._await_until = int(row.get("awaitUntil", 0)) / 1000
-        self._canaries = [Canary.from_row(one) for one in row.get("canaries", [])]
+        self._canaries = [Canary.from_row(canary) for canary in row.get("canaries", [])]
         self._canary_deadline = int(row.get("canaryDeadline", 0)) / 1000
         self._died: list[Envelope] = []
         self._trouble = ""
@@ -228,7 +232,7 @@ class _Run:
             self._collect_deletes()
             self.counts.not_deleted = len(self.counts.in_doubt)
             left = [*self._held, *self._ready, *self._undeleted]
-            list(self._threads.map(self._parts.dlq.release, _tens(left)))
+            list(self._threads.map(self._dependencies.dlq.release, _tens(left)))
             self._threads.shutdown()
 
     # the three phases
@@ -245,15 +249,15 @@ class _Run:
         intended = {canary.letter_id for canary in self._canaries}
         if end := self._gather(wanted, intended):
             return end
-        chosen = [one for one in self._ready if one.message_id in intended]
+        chosen = [envelope for envelope in self._ready if envelope.message_id in intended]
         chosen = chosen or choose(list(self._ready), wanted)
         if not chosen:
             self._phase = Phase.RAMP
             return None
-        self._canaries = [Canary.of(one) for one in chosen]
+        self._canaries = [Canary.of(envelope) for envelope in chosen]
         if end := self._record():
             return end
-        self._ready = deque(one for one in self._ready if one not in chosen)
+        self._ready = deque(envelope for envelope in self._ready if envelope not in chosen)
         if end := self._move(chosen, delayed=False):
             return end
         # Refused for what they are: the next ones are the canaries. Refused for anything else, all would be.
@@ -264,13 +268,13 @@ class _Run:
     def _watch(self) -> End | None:
         if self._phase is not Phase.WATCHING:
             return None
-        self._parts.crash.reached(Step.WATCHING, self._invocation)
+        self._dependencies.crash.reached(Step.WATCHING, self._invocation)
         waiting = list(self._canaries)
-        deadline = max(self._canary_deadline, self._await_until, self._parts.clock())
+        deadline = max(self._canary_deadline, self._await_until, self._dependencies.clock())
         while True:
             if self._died:
                 return self._halt(f"{HaltReason.CANARY_DIED}: {_who(self._died[0])}, {_cause(self._died[0])}")
-            waiting = [one for one in waiting if not self._parts.effects.has(one)]
+            waiting = [canary for canary in waiting if not self._dependencies.effects.has(canary)]
             if not waiting:
                 self._phase = Phase.RAMP
                 return self._checkpoint()
@@ -279,15 +283,15 @@ class _Run:
             # Searching goes on meanwhile, and to the end, also where an invocation takes over after the deadline:
             # a canary that died again is somewhere among the dead letters.
             found = self._receive(1, wait_seconds=0)
-            late = self._parts.clock() - deadline
-            if not self._died and (late > self._parts.canary_seconds or (late > 0 and not found)):
+            late = self._dependencies.clock() - deadline
+            if not self._died and (late > self._dependencies.canary_seconds or (late > 0 and not found)):
                 return self._halt(f"{HaltReason.CANARY_UNSEEN}: order {waiting[0].order_id}")
             if not found:
-                self._parts.sleep(WATCH_SECONDS)
+                self._dependencies.sleep(WATCH_SECONDS)
 
     def _ramp(self) -> End:
         step = FIRST_STEP
-        began, before = self._parts.clock(), self.counts.moved
+        began, before = self._dependencies.clock(), self.counts.moved
         while self._room > 0:
             step_now = min(step, self._room, self.plan.rate_per_second or step)
             if end := self._gather(step_now) or self._checkpoint():
@@ -300,7 +304,7 @@ class _Run:
             step = min(2 * step, LARGEST_STEP)
             if self.plan.rate_per_second and self._room > 0:
                 due = began + (self.counts.moved - before) / self.plan.rate_per_second
-                self._parts.sleep(max(0.0, due - self._parts.clock()))
+                self._dependencies.sleep(max(0.0, due - self._dependencies.clock()))
         return End.DONE
 
     def _sweep(self) -> End:
@@ -323,7 +327,7 @@ class _Run:
             self._receive(min(CONCURRENCY, -(-missing // MAX_ENTRIES)))
             if end := self._checkpoint_if_due():
                 return end
-        self._parts.crash.reached(Step.RECEIVED, self._invocation)
+        self._dependencies.crash.reached(Step.RECEIVED, self._invocation)
         return None
 
     @property
@@ -341,22 +345,24 @@ class _Run:
         # Hidden for longer than this invocation can last: nothing is seen twice.
         visibility = round(self._seconds_left()) + MARGIN_SECONDS
 
-        began = self._parts.clock()
+        began = self._dependencies.clock()
 
         def receive(_call: int) -> list[Envelope]:
-            return self._parts.dlq.receive(visibility, wait_seconds)
+            return self._dependencies.dlq.receive(visibility, wait_seconds)
 
-        received = [one for some in self._threads.map(receive, range(calls)) for one in some]
+        received = [envelope for some in self._threads.map(receive, range(calls)) for envelope in some]
         # An empty receive proves nothing while messages of a dead invocation are still hidden.
         if wait_seconds and began >= self._await_until:
             self._empty = 0 if received else self._empty + 1
-        now_ms = round(self._parts.clock() * 1000)
-        new = [one for one in received if one.message_id not in self._seen]
+        now_ms = round(self._dependencies.clock() * 1000)
+        new = [envelope for envelope in received if envelope.message_id not in self._seen]
         self._seen |= _ids(new)
-        self._start_deleting([one for one in new if one.message_id in self._inherited])
-        self._held += [one for one in new if one.message_id in self.counts.unsent]
+        self._start_deleting([envelope for envelope in new if envelope.message_id in self._inherited])
+        self._held += [envelope for envelope in new if envelope.message_id in self.counts.unsent]
         known = self._inherited | self.counts.unsent
-        for envelope in (one for one in new if one.message_id not in known):
+        for envelope in new:
+            if envelope.message_id in known:
+                continue
             verdict = judge(self.plan, envelope, now_ms, self._requested_at)
             after_the_request = envelope.sent_at > self._requested_at
             if after_the_request and any(canary.died_as(envelope) for canary in self._canaries):
@@ -382,16 +388,16 @@ class _Run:
         self.counts.in_doubt |= _ids(sent)
         are_canaries = self._phase is Phase.CANARY
         if are_canaries:
-            self._canaries = [Canary.of(one) for one in sent]
+            self._canaries = [Canary.of(envelope) for envelope in sent]
         if are_canaries and sent:
-            self._canary_deadline = self._parts.clock() + self._parts.canary_seconds
+            self._canary_deadline = self._dependencies.clock() + self._dependencies.canary_seconds
             self._phase = Phase.WATCHING
-        self._parts.crash.reached(Step.SENT, self._invocation)
+        self._dependencies.crash.reached(Step.SENT, self._invocation)
         recorded = False
         try:
             end = self._record()
             recorded = end is not End.LEASE_LOST
-            self._parts.crash.reached(Step.RECORDED, self._invocation)
+            self._dependencies.crash.reached(Step.RECORDED, self._invocation)
         finally:
             self._collect_deletes()
             if are_canaries and not recorded:
@@ -424,7 +430,7 @@ class _Run:
 
     def _start_deleting(self, envelopes: Iterable[Envelope]) -> None:
         for tens in _tens(envelopes):
-            self._deleting[self._threads.submit(self._parts.dlq.delete, tens)] = tens
+            self._deleting[self._threads.submit(self._dependencies.dlq.delete, tens)] = tens
 
     def _collect_deletes(self) -> None:
         for deleting, tens in self._deleting.items():
@@ -432,19 +438,19 @@ class _Run:
             self._undeleted += failed
             self.counts.in_doubt -= _ids(tens) - _ids(failed)
         if self._deleting:
-            self._parts.crash.reached(Step.DELETED, self._invocation)
+            self._dependencies.crash.reached(Step.DELETED, self._invocation)
         self._deleting = {}
 
     def _send(self, chosen: Sequence[Envelope], *, delayed: bool) -> list[tuple[Envelope, Delivery]]:
-        letters = [resurrected(one, self._jitter() if delayed else 0) for one in chosen]
-        deliveries = list(zip(chosen, self._parts.publisher.send(letters), strict=True))
+        letters = [redriven(envelope, self._jitter() if delayed else 0) for envelope in chosen]
+        deliveries = list(zip(chosen, self._dependencies.publisher.send(letters), strict=True))
         # Here, in its thread: the other calls of the step are under way meanwhile.
         for envelope, delivery in deliveries:
             _log_delivery(self._id, envelope, delivery)
         return deliveries
 
     def _jitter(self) -> int:
-        return self._parts.rng.randint(0, self.plan.per_message_delay_jitter)
+        return self._dependencies.rng.randint(0, self.plan.per_message_delay_jitter)
 
     # reasons to stop
 
@@ -452,15 +458,15 @@ class _Run:
         """Look at everything that may stop an operation, and renew the lease."""
         if self._seconds_left() < RESERVE_SECONDS:
             return End.OUT_OF_TIME
-        if self._parts.clock() - self._guarded_at >= GUARD_SECONDS:
-            self._guarded_at = self._parts.clock()
-            if objection := self._parts.guards.objection():
-                return self._halt(f"{HaltReason.GUARD}: {objection}")
+        if self._dependencies.clock() - self._guarded_at >= GUARD_SECONDS:
+            self._guarded_at = self._dependencies.clock()
+            if reason := self._dependencies.guards.reason_to_halt():
+                return self._halt(f"{HaltReason.GUARD}: {reason}")
             return self._record()
         return End.CANCELLED if self._cancelled else None
 
     def _checkpoint_if_due(self) -> End | None:
-        due = self._parts.clock() - self._guarded_at >= GUARD_SECONDS
+        due = self._dependencies.clock() - self._guarded_at >= GUARD_SECONDS
         return self._checkpoint() if due or self._seconds_left() < RESERVE_SECONDS else None
 
     @property
@@ -468,13 +474,17 @@ class _Run:
         """What the row keeps beside the counts, for whoever goes on."""
         return {
             "phase": self._phase,
-            "canaries": [one.as_row() for one in self._canaries],
+            "canaries": [canary.as_row() for canary in self._canaries],
             "canaryDeadline": round(self._canary_deadline * 1000),
         }
 
     def _record(self) -> End | None:
-        row = self._parts.operations.progress(
-            self._id, self._owner, self.counts, lease_seconds=self._parts.lease_seconds, **self.progress
+        row = self._dependencies.operations.progress(
+            self._id,
+            self._owner,
+            self.counts,
+            lease_seconds=self._dependencies.lease_seconds,
+            **self.progress,
         )
         if row is None:
             return End.LEASE_LOST
@@ -492,7 +502,7 @@ def _tens(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
 
 
 def _ids(envelopes: Iterable[Envelope]) -> set[str]:
-    return {one.message_id for one in envelopes}
+    return {envelope.message_id for envelope in envelopes}
 
 
 def _order(envelope: Envelope) -> str:

@@ -23,7 +23,7 @@ LONGEST_CATEGORY = 64
 START_MS = 10_000
 """How long an operation may wait for its first invocation before somebody starts another one."""
 
-NUDGE_MS = 10_000
+RESTART_MS = 10_000
 
 SHOWN_REFUSALS = 10
 """Of the letters that could not be sent, so many are shown with the reason; all are in the log."""
@@ -173,7 +173,7 @@ class Operations:
         changes = {**as_row(counts), **more, "leaseUntil": _now() + lease_seconds * 1000}
         return self._update_as(owner, operation_id, changes)
 
-    def pass_on(self, operation_id: str, owner: str, counts: Counts) -> None:
+    def hand_over(self, operation_id: str, owner: str, counts: Counts) -> None:
         """Leave the operation to the next invocation."""
         self._update_as(owner, operation_id, {**as_row(counts), "status": Status.PENDING.value})
 
@@ -182,7 +182,9 @@ class Operations:
         ending = {"status": status.value, "finishedAt": _now(), **as_row(counts), **why}
         self._update_as(owner, operation_id, ending)
 
-    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str, **more: Any) -> None:
+    def record_failure(
+        self, operation_id: str, owner: str, counts: Counts, failure: str, **more: Any
+    ) -> None:
         """Record that an invocation failed, and how far it got. After MAX_FAILURES of them the operation has failed."""
         row = self.get(operation_id) or {}
         failures = int(row.get("failures", 0)) + 1
@@ -204,9 +206,9 @@ class Operations:
         """Record that it could not begin."""
         self._update(operation_id, {"status": Status.FAILED.value, "finishedAt": _now(), "failure": failure})
 
-    def nudge(self, row: dict[str, Any]) -> bool:
+    def restart_if_stalled(self, row: dict[str, Any]) -> bool:
         """Whether an operation has nobody who works on it and the asker, alone, should start an invocation."""
-        abandoned_at = max(int(row.get("leaseUntil", 0)), int(row.get("nudgedAt", 0)) + NUDGE_MS)
+        abandoned_at = max(int(row.get("leaseUntil", 0)), int(row.get("nudgedAt", 0)) + RESTART_MS)
         if Status(row["status"]).final or _now() < abandoned_at:
             return False
         condition, values = "attribute_not_exists(#nudgedAt)", dict[str, Any]()

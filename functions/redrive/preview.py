@@ -56,8 +56,8 @@ def preview(dlq: Queue, plan: Plan, seconds_left: Callable[[], float]) -> dict[s
 def _fitting(described: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """As many of the messages as one answer can hold; long histories make them large."""
     room = MAX_MESSAGES_BYTES
-    for one in described:
-        room -= len(codec.dumps(one))
+    for message in described:
+        room -= len(codec.dumps(message))
         if room < 0:
             return
-        yield one
+        yield message

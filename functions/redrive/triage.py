@@ -65,7 +65,10 @@ def _triage(envelope: Envelope, now_ms: int) -> dict[str, Any]:
     except MalformedJsonError as error:
         return {"inferred": f"the body is no JSON: {error}", "bodyValid": False, **bounds}
     if found:
-        shown = [{"pointer": one.pointer, "reason": one.reason} for one in found[:SHOWN_VIOLATIONS]]
+        shown = [
+            {"pointer": violation.pointer, "reason": violation.reason}
+            for violation in found[:SHOWN_VIOLATIONS]
+        ]
         return {"inferred": "the body violates its schema", "bodyValid": False, "violations": shown, **bounds}
     inferred = "the body is valid: the worker crashed, timed out, or was throttled at every receive"
     return {"inferred": inferred, "bodyValid": True, **bounds}

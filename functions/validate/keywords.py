@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from functions.validate.quick import is_integer, is_multiple
+from functions.validate.fast_path import is_integer, is_multiple
 
 
 def _multiple_of(_validator: Any, divisor: Decimal, instance: Any, _schema: Any) -> Iterator[ValidationError]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from functions.common import codec
 from functions.common.errors import SchemaViolationError
 from functions.common.problem import Violation
-from functions.validate import quick
+from functions.validate import fast_path
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -37,7 +37,9 @@ def require_order(order: Any) -> dict[str, Any]:
     """The order, if it is valid. Raises SchemaViolationError, which names the first violations."""
     found = violations(order)
     if found:
-        raise SchemaViolationError("; ".join(f"{one.pointer or '(root)'} {one.reason}" for one in found[:3]))
+        raise SchemaViolationError(
+            "; ".join(f"{violation.pointer or '(root)'} {violation.reason}" for violation in found[:3])
+        )
     return order
 
 
@@ -49,9 +51,9 @@ def _violation(error: "ValidationError") -> Violation:
 
 
 @cache
-def _check(version: int) -> quick.Check:
+def _check(version: int) -> fast_path.Check:
     """Whether a document is surely valid."""
-    return quick.compiled(_schema(version))
+    return fast_path.compiled(_schema(version))
 
 
 @cache

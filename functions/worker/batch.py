@@ -49,10 +49,12 @@ class BatchRunner:
         for future in running:
             future.cancel()
         with recording:
-            late = [one for one in envelopes if one.message_id not in outcomes]
-            for one in late:
-                outcomes[one.message_id] = self._out_of_time(one, begun=one.message_id in begun)
-            return [outcomes[one.message_id] for one in envelopes]
+            late = [envelope for envelope in envelopes if envelope.message_id not in outcomes]
+            for envelope in late:
+                outcomes[envelope.message_id] = self._out_of_time(
+                    envelope, begun=envelope.message_id in begun
+                )
+            return [outcomes[envelope.message_id] for envelope in envelopes]
 
     def _out_of_time(self, envelope: Envelope, *, begun: bool) -> Failed:
         # A message that is still running holds its key; before the claim expires a retry is in vain.
@@ -65,4 +67,4 @@ def _groups(envelopes: Iterable[Envelope]) -> list[list[Envelope]]:
     groups: dict[str, list[Envelope]] = {}
     for envelope in envelopes:
         groups.setdefault(envelope.idempotency_key(), []).append(envelope)
-    return sorted(groups.values(), key=lambda group: -max(one.receive_count for one in group))
+    return sorted(groups.values(), key=lambda group: -max(envelope.receive_count for envelope in group))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from functions.common.errors import CircuitOpenError, EventNotPublishedError, TransientError
-from functions.events.announcer import Announcer
+from functions.events.event_publisher import EventPublisher
 from functions.events.order_events import OrderEvent
 
 type Errors = Sequence[TransientError | None]
@@ -32,18 +32,18 @@ class _NothingTakenError(TransientError):
         self.errors = errors
 
 
-def guarded(announcer: Announcer, circuits: Guards) -> Callable[[Sequence[OrderEvent]], Errors]:
-    """Announce through the circuit; while it is open, nothing is sent and every event has an error."""
+def guarded(publisher: EventPublisher, circuits: Guards) -> Callable[[Sequence[OrderEvent]], Errors]:
+    """Publish through the circuit; while it is open, nothing is sent and every event has an error."""
 
     def attempt(events: Sequence[OrderEvent]) -> Errors:
-        errors = [EventNotPublishedError(code) if code else None for code in announcer.announce(events)]
+        errors = [EventNotPublishedError(code) if code else None for code in publisher.publish(events)]
         if all(errors):
             raise _NothingTakenError(errors)
         return errors
 
     call = circuits.guard(CIRCUIT, attempt, failure_threshold=FAILURE_THRESHOLD)
 
-    def announce(events: Sequence[OrderEvent]) -> Errors:
+    def publish(events: Sequence[OrderEvent]) -> Errors:
         try:
             return call(events)
         except _NothingTakenError as error:
@@ -54,4 +54,4 @@ def guarded(announcer: Announcer, circuits: Guards) -> Callable[[Sequence[OrderE
             pass
         return [CircuitOpenError("the event bus's circuit is open")] * len(events)
 
-    return announce
+    return publish

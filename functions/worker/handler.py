@@ -15,7 +15,7 @@ from functions.common.failure_modes import FailureMode, FailureModes, SsmParamet
 from functions.common.observability import count, logger, metrics_of_invocation
 from functions.common.partial_batch import partial_batch_response
 from functions.common.settings import SQS_MAX_BYTES, WorkerSettings, worker_settings
-from functions.events.announcer import Announcer
+from functions.events.event_publisher import EventPublisher
 from functions.idempotency import ExactlyOnce, TransactionalStore
 from functions.processor import downstream
 from functions.processor.downstream import PriceService
@@ -23,8 +23,9 @@ from functions.publish.envelope import from_lambda
 from functions.publish.publisher import Publisher
 from functions.worker import bus
 from functions.worker.batch import BatchRunner
+from functions.worker.circuit_outcome import reconsidered
 from functions.worker.circuits import Circuits
-from functions.worker.pausing import PauseRequests, follow, reconsidered
+from functions.worker.pause_requests import PauseRequests, follow
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor, poisoned, untouched
 from functions.worker.settlement import Settlement
@@ -97,7 +98,7 @@ def _worker() -> Worker:
             in_progress_seconds=settings.in_progress_seconds,
         ),
         settlement=Settlement(
-            announce=bus.guarded(Announcer(aws.events(), settings.event_bus_name), circuits),
+            publish=bus.guarded(EventPublisher(aws.events(), settings.event_bus_name), circuits),
             dlq=Publisher(aws.sqs(), settings.dlq_url, max_bytes=SQS_MAX_BYTES),
             queue=Publisher(aws.sqs(), settings.queue_url, max_bytes=SQS_MAX_BYTES),
             sqs=aws.sqs(),
@@ -114,8 +115,8 @@ def _worker() -> Worker:
         ),
         executor=ThreadPoolExecutor(THREADS, thread_name_prefix="message"),
         circuits=circuits,
-        pauses=PauseRequests(aws.sqs(), settings.valve_queue_url, settings.recovery_seconds)
-        if settings.valve_queue_url
+        pauses=PauseRequests(aws.sqs(), settings.pauser_queue_url, settings.recovery_seconds)
+        if settings.pauser_queue_url
         else None,
         price_services={
             FailureMode.NONE: guarded(downstream.healthy),

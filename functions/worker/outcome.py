@@ -19,7 +19,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The order has no effect, or its effect is not announced."""
+    """The order has no effect, or its event is not published."""
 
     envelope: Envelope
     key: str

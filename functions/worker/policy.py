@@ -23,7 +23,7 @@ detection"). Before that it goes to the DLQ with its cause of death."""
 
 
 @dataclass(frozen=True)
-class Bury:
+class DeadLetter:
     """To the DLQ, with the cause of death."""
 
 
@@ -41,6 +41,10 @@ class Requeue:
     seconds: int
 
 
+type Disposition = DeadLetter | Retry | Requeue
+"""What becomes of a message that failed."""
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """Exponential backoff with full jitter, by the number of receives.
@@ -49,7 +53,7 @@ class RetryPolicy:
     circuit's recovery time at least, three times as long after every further receive, but no longer than twice its
     age: an order is late by about three times its dependency's outage at most. Receives run out whatever the waits
     are, and SQS counts them: the last but one is therefore the last that an open circuit may cost. A
-    message that meets it then is sent to its queue anew. The last receive is left for a worker that dies.
+    message that meets it then is sent to its queue again. The last receive is left for a worker that dies.
     Where the circuit is closed by the end of the batch, the wait is a retry's.
     """
 
@@ -62,13 +66,13 @@ class RetryPolicy:
 
     def decide(
         self, error: Exception, receive_count: int, requeues: int = 0, age_seconds: float = math.inf
-    ) -> Bury | Retry | Requeue:
-        """The fate of a message that failed at its `receive_count`-th receive, after so many requeues.
+    ) -> Disposition:
+        """The disposition of a message that failed at its `receive_count`-th receive, after so many requeues.
 
         `age_seconds` is the time since its order was accepted.
         """
         if not category_of(error).retryable:
-            return Bury()
+            return DeadLetter()
         delay = full_jitter(receive_count, self.base_seconds, self.cap_seconds, self.rng)
         delay += error.retry_after if isinstance(error, TransientError) else 0
         if isinstance(error, CircuitOpenError) and self.strategy != "none":
@@ -77,7 +81,7 @@ class RetryPolicy:
             if receive_count >= self.max_receive_count - 1 and requeues < MAX_REQUEUES:
                 return Requeue(min(round(delay), MAX_DEFER_SECONDS))
         if receive_count >= self.max_receive_count:
-            return Bury()
+            return DeadLetter()
         return Retry(min(round(delay), MAX_DELAY_SECONDS))
 
     def _until_recovery(self, waits: int, age_seconds: float) -> float:

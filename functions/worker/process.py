@@ -69,7 +69,7 @@ class MessageProcessor:
             messageId=envelope.message_id,
             receiveCount=envelope.receive_count,
         )
-        # A duplicate is announced again: the delivery that committed it may have died before its event was
+        # A duplicate is published again: the delivery that committed it may have died before its event was
         # out. The event's id is the same, so whoever got both can tell.
         return Done(
             envelope=envelope,
@@ -81,7 +81,7 @@ class MessageProcessor:
 
 
 def _log_unexpected(error: Exception, envelope: Envelope) -> None:
-    """The stack of an error nobody foresaw; what is foreseen is logged where its fate is decided."""
+    """The stack of an error nobody foresaw; what is foreseen is logged where its disposition is decided."""
     if category_of(error) is Category.PROCESSING:
         fields = {"event": "order.error", "correlation_id": envelope.correlation_id}
         logger.error("order.error", exc_info=error, extra=fields)

@@ -1,7 +1,7 @@
-"""The end of a batch: outcomes are announced, the dead are buried, the others wait for their next receive.
+"""The end of a batch: outcomes are published, the dead go to the DLQ, the others wait for their next receive.
 
 The order of steps keeps every message accounted for. An order is acknowledged only when its event is on the
-bus, a dead letter only when the DLQ has it, a requeued message only when its queue has it anew. Whatever fails in
+bus, a dead letter only when the DLQ has it, a requeued message only when its queue has it again. Whatever fails in
 between is delivered again, and idempotency turns the second time into a duplicate.
 """
 
@@ -17,9 +17,9 @@ from functions.publish.death import dead_letter, requeued
 from functions.publish.publisher import Publisher
 from functions.publish.visibility import ChangesVisibility, Hidden, hide
 from functions.worker.outcome import Done, Failed, Outcome
-from functions.worker.policy import Bury, Requeue, Retry, RetryPolicy
+from functions.worker.policy import DeadLetter, Requeue, Retry, RetryPolicy
 
-type Announce = Callable[[Sequence[OrderEvent]], Sequence[TransientError | None]]
+type Publish = Callable[[Sequence[OrderEvent]], Sequence[TransientError | None]]
 """Puts events on the bus; an error or None for each."""
 
 
@@ -27,7 +27,7 @@ type Announce = Callable[[Sequence[OrderEvent]], Sequence[TransientError | None]
 class Settlement:
     """Settles outcomes. For the thread of the handler alone."""
 
-    announce: Announce
+    publish: Publish
     dlq: Publisher
     queue: Publisher
     sqs: ChangesVisibility
@@ -39,90 +39,96 @@ class Settlement:
         """Settle a batch. Returns the ids of the messages that must not be acknowledged."""
         done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-        failed += self._announce(done)
+        failed += self._publish(done)
         retries: list[Hidden] = []
         leaving: list[Hidden] = []
         dying: list[Failed] = []
-        for one in failed:
-            age = time.time() - one.envelope.accepted_at / 1000
-            fate = self.policy.decide(one.error, one.envelope.receive_count, one.envelope.requeues, age)
-            _log_failure(one, will_retry=not isinstance(fate, Bury))
-            match fate:
-                case Bury():
-                    dying.append(one)
+        for failure in failed:
+            age = time.time() - failure.envelope.accepted_at / 1000
+            disposition = self.policy.decide(
+                failure.error, failure.envelope.receive_count, failure.envelope.requeues, age
+            )
+            _log_failure(failure, will_retry=not isinstance(disposition, DeadLetter))
+            match disposition:
+                case DeadLetter():
+                    dying.append(failure)
                 case Requeue(seconds):
-                    leaving.append(Hidden(one.envelope, seconds))
+                    leaving.append(Hidden(failure.envelope, seconds))
                 case Retry(seconds):
-                    retries.append(Hidden(one.envelope, seconds))
+                    retries.append(Hidden(failure.envelope, seconds))
         kept = {hidden.envelope.message_id for hidden in retries}
         hide(self.sqs, self.queue_url, retries)
-        return kept | self._requeue(leaving) | self._bury(dying)
+        return kept | self._requeue(leaving) | self._dead_letter(dying)
 
-    def _announce(self, done: Sequence[Done]) -> list[Failed]:
-        """Announce what is done. Returns what has to be announced again."""
-        errors = self._put([one.event for one in done])
-        count("OrdersProcessed", sum(not one.duplicate for one in done))
-        count("OrdersDuplicate", sum(one.duplicate for one in done))
-        for one in done:
-            if not one.duplicate:
-                milliseconds("EndToEndLatency", one.latency_ms)
+    def _publish(self, done: Sequence[Done]) -> list[Failed]:
+        """Publish what is done. Returns what has to be published again."""
+        errors = self._put([outcome.event for outcome in done])
+        count("OrdersProcessed", sum(not outcome.duplicate for outcome in done))
+        count("OrdersDuplicate", sum(outcome.duplicate for outcome in done))
+        for outcome in done:
+            if not outcome.duplicate:
+                milliseconds("EndToEndLatency", outcome.latency_ms)
         return [
-            Failed(one.envelope, one.key, error) for one, error in zip(done, errors, strict=True) if error
+            Failed(outcome.envelope, outcome.key, error)
+            for outcome, error in zip(done, errors, strict=True)
+            if error
         ]
 
     def _put(self, events: Sequence[OrderEvent]) -> Sequence[TransientError | None]:
-        return self.announce(events) if events else ()
+        return self.publish(events) if events else ()
 
     def _requeue(self, leaving: Sequence[Hidden]) -> set[str]:
-        """Send to the queue anew. Returns the ids of those it did not take: they have a receive left."""
+        """Send to the queue again. Returns the ids of those it did not take: they have a receive left."""
         if not leaving:
             return set()
         refused: set[str] = set()
-        sent = self.queue.send([requeued(one.envelope, one.seconds) for one in leaving])
-        for one, delivery in zip(leaving, sent, strict=True):
+        sent = self.queue.send([requeued(hidden.envelope, hidden.seconds) for hidden in leaving])
+        for hidden, delivery in zip(leaving, sent, strict=True):
             if delivery.sent:
-                _log_requeue(one, delivery.message_id)
+                _log_requeue(hidden, delivery.message_id)
             else:
-                refused.add(one.envelope.message_id)
+                refused.add(hidden.envelope.message_id)
                 log_problem(
                     "order.not_requeued",
-                    correlation_id=one.envelope.correlation_id,
+                    correlation_id=hidden.envelope.correlation_id,
                     reason=delivery.error,
                     detail=delivery.detail,
                 )
         count("OrdersRequeued", len(leaving) - len(refused))
         return refused
 
-    def _bury(self, dying: Sequence[Failed]) -> set[str]:
+    def _dead_letter(self, dying: Sequence[Failed]) -> set[str]:
         """Send to the DLQ. Returns the ids of those it did not take: SQS moves them there in the end."""
         if not dying:
             return set()
         now = datetime.now(UTC)
         letters = [
-            dead_letter(one.envelope, one.error, key=one.key, failed_at=now, code_version=self.code_version)
-            for one in dying
+            dead_letter(
+                failed.envelope, failed.error, key=failed.key, failed_at=now, code_version=self.code_version
+            )
+            for failed in dying
         ]
-        unburied: set[str] = set()
-        buried: list[Failed] = []
-        for one, delivery in zip(dying, self.dlq.send(letters), strict=True):
+        refused: set[str] = set()
+        dead_lettered: list[Failed] = []
+        for failed, delivery in zip(dying, self.dlq.send(letters), strict=True):
             if delivery.sent:
-                buried.append(one)
-                _log_burial(one, delivery.message_id)
+                dead_lettered.append(failed)
+                _log_dead_lettered(failed, delivery.message_id)
             else:
-                unburied.add(one.envelope.message_id)
+                refused.add(failed.envelope.message_id)
                 log_problem(
-                    "order.not_dead_lettered", **_who(one), reason=delivery.error, detail=delivery.detail
+                    "order.not_dead_lettered", **_who(failed), reason=delivery.error, detail=delivery.detail
                 )
-        count("OrdersDeadLettered", len(buried))
-        self._announce_deaths(buried)
-        return unburied
+        count("OrdersDeadLettered", len(dead_lettered))
+        self._publish_deaths(dead_lettered)
+        return refused
 
-    def _announce_deaths(self, buried: Sequence[Failed]) -> None:
-        """Announce deaths. The DLQ is their record: whatever cannot be announced is not buried twice."""
-        errors = self._put([_death_of(one) for one in buried])
-        for one, error in zip(buried, errors, strict=True):
+    def _publish_deaths(self, dead_lettered: Sequence[Failed]) -> None:
+        """Publish deaths. The DLQ is their record: whatever cannot be published is not sent there twice."""
+        errors = self._put([_death_of(failed) for failed in dead_lettered])
+        for failed, error in zip(dead_lettered, errors, strict=True):
             if error:
-                log_problem("order.death_not_announced", **_who(one), reason=str(error))
+                log_problem("order.death_not_announced", **_who(failed), reason=str(error))
 
 
 def _who(failed: Failed) -> dict[str, str | None]:
@@ -143,20 +149,20 @@ def _log_failure(failed: Failed, *, will_retry: bool) -> None:
     )
 
 
-def _log_requeue(one: Hidden, message_id: str) -> None:
+def _log_requeue(hidden: Hidden, message_id: str) -> None:
     log_event(
         "order.requeued",
-        correlation_id=one.envelope.correlation_id,
-        order_id=one.envelope.order_id,
-        receiveCount=one.envelope.receive_count,
-        requeues=one.envelope.requeues + 1,
-        delaySeconds=one.seconds,
-        messageId=one.envelope.message_id,
+        correlation_id=hidden.envelope.correlation_id,
+        order_id=hidden.envelope.order_id,
+        receiveCount=hidden.envelope.receive_count,
+        requeues=hidden.envelope.requeues + 1,
+        delaySeconds=hidden.seconds,
+        messageId=hidden.envelope.message_id,
         newMessageId=message_id,
     )
 
 
-def _log_burial(failed: Failed, dlq_message_id: str) -> None:
+def _log_dead_lettered(failed: Failed, dlq_message_id: str) -> None:
     log_event(
         "order.dead_lettered",
         **_who(failed),

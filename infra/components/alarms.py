@@ -22,7 +22,7 @@ class Alarms(Construct):
     """Makes an environment's alarms. Each notifies the topic on ALARM and on OK.
 
     Statistics are simple ones and metrics single ones, without percentiles and metric math: LocalStack's
-    alarms know no others, and the alarms are to be the same everywhere. Missing data is no breach: an idle
+    alarms know no others, and the alarms are to be the same everywhere. Missing data is not a breach: an idle
     queue stops emitting after six hours, a function that is not called emits nothing at all.
     """
 

@@ -114,11 +114,14 @@ def _functions(stack: FunctionsStack) -> list[cloudwatch.IWidget]:
         stack.worker,
         stack.redrive,
         stack.authorizer,
-        *([stack.valve] if stack.valve else []),
+        *([stack.pauser] if stack.pauser else []),
     ]
 
     def each(name: str, statistic: str = "Sum") -> list[cloudwatch.Metric]:
-        return [one.function.metric(name, statistic=statistic, label=one.shape.name) for one in shown]
+        return [
+            function.function.metric(name, statistic=statistic, label=function.shape.name)
+            for function in shown
+        ]
 
     return [
         _graph("Invocations", each("Invocations"), width=6),

@@ -54,7 +54,7 @@ class FunctionsStack(LabStack):
             max_concurrency=settings.worker_max_concurrency,
             report_batch_item_failures=True,
         )
-        self.valve = self._valve(queue.valve, self.mapping) if queue.valve else None
+        self.pauser = self._pauser(queue.pauser_queue, self.mapping) if queue.pauser_queue else None
         self.output("IngestFunctionName", self.ingest.function.function_name, "Accepts orders.")
         self.output("WorkerFunctionName", self.worker.function.function_name, "Processes orders.")
         self.output("RedriveFunctionName", self.redrive.function.function_name, "Brings dead orders back.")
@@ -102,8 +102,8 @@ class FunctionsStack(LabStack):
             "BREAKER_STRATEGY": settings.breaker_strategy,
             "IDEMPOTENCY_IN_PROGRESS_SECONDS": str(settings.worker_timeout_seconds),
         }
-        if queue.valve:
-            environment["VALVE_QUEUE_URL"] = queue.valve.queue_url
+        if queue.pauser_queue:
+            environment["VALVE_QUEUE_URL"] = queue.pauser_queue.queue_url
         if settings.fault_seed is not None:
             environment["FAULT_SEED"] = str(settings.fault_seed)
         return self._function(
@@ -129,7 +129,11 @@ class FunctionsStack(LabStack):
                 # before an open circuit has cost a message all its receives
                 _allow("RequeueOrders", [queue.orders.queue_arn], "sqs:SendMessage"),
                 _allow("BuryOrders", [queue.dlq.queue_arn], "sqs:SendMessage"),
-                *([_allow("AskForPause", [queue.valve.queue_arn], "sqs:SendMessage")] if queue.valve else []),
+                *(
+                    [_allow("AskForPause", [queue.pauser_queue.queue_arn], "sqs:SendMessage")]
+                    if queue.pauser_queue
+                    else []
+                ),
                 _allow(
                     "HoldIdempotencyKeys",
                     [queue.idempotency_table.table_arn],
@@ -174,7 +178,7 @@ class FunctionsStack(LabStack):
                 "Previews the DLQ and moves chosen messages back to the queue.",
                 512,
                 REDRIVE_TIMEOUT_SECONDS // divisor,
-                # An operation is bounded by its own row, so many invocations of one are no runaway loop;
+                # An operation is bounded by its own row, so many invocations of one are not a runaway loop;
                 # Lambda's recursion detection would stop it after about 16.
                 may_invoke_itself=True,
             ),
@@ -214,19 +218,19 @@ class FunctionsStack(LabStack):
             ],
         )
 
-    def _valve(self, reminders: sqs.Queue, mapping: lambda_.EventSourceMapping) -> PipelineFunction:
+    def _pauser(self, resume_messages: sqs.Queue, mapping: lambda_.EventSourceMapping) -> PipelineFunction:
         """What pauses and resumes the worker's mapping. Its role names that one mapping."""
-        valve = self._function(
+        pauser = self._function(
             "Valve",
             Shape(
                 "valve",
-                "functions.valve.handler.lambda_handler",
+                "functions.pauser.handler.lambda_handler",
                 "Pauses the worker's event source mapping while a circuit is open.",
                 256,
                 self.settings.worker_timeout_seconds,
             ),
             environment={
-                "VALVE_QUEUE_URL": reminders.queue_url,
+                "VALVE_QUEUE_URL": resume_messages.queue_url,
                 "MAPPING_ID": mapping.event_source_mapping_id,
             },
             statements=[
@@ -235,7 +239,7 @@ class FunctionsStack(LabStack):
                 ),
                 _allow(
                     "ReceiveReminders",
-                    [reminders.queue_arn],
+                    [resume_messages.queue_arn],
                     "sqs:ChangeMessageVisibility",
                     "sqs:DeleteMessage",
                     "sqs:GetQueueAttributes",
@@ -247,12 +251,12 @@ class FunctionsStack(LabStack):
         lambda_.EventSourceMapping(
             self,
             "ValveMapping",
-            target=valve.function,
-            event_source_arn=reminders.queue_arn,
+            target=pauser.function,
+            event_source_arn=resume_messages.queue_arn,
             batch_size=1,
             report_batch_item_failures=True,
         )
-        return valve
+        return pauser
 
     def _authorizer(self) -> PipelineFunction:
         secret = self._queue.redrive_token

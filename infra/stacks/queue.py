@@ -48,7 +48,7 @@ class QueueStack(LabStack):
                 queue=self.dlq, max_receive_count=settings.max_receive_count
             ),
         )
-        self.valve = self._queue("Valve", "valve", DLQ_RETENTION) if settings.has_valve else None
+        self.pauser_queue = self._queue("Valve", "valve", DLQ_RETENTION) if settings.has_pauser else None
         self.orders_table = self._table("OrdersTable", "orders", key="orderId")
         self.idempotency_table = self._table("IdempotencyTable", "idempotency", ttl="expiration")
         self.circuits_table = self._table("CircuitsTable", "circuits", ttl="expiration")
@@ -244,8 +244,8 @@ class QueueStack(LabStack):
         self.output("QueueName", self.orders.queue_name, "Its name.")
         self.output("DlqUrl", self.dlq.queue_url, "The dead-letter queue.")
         self.output("DlqName", self.dlq.queue_name, "Its name.")
-        if self.valve:
-            self.output("ValveQueueUrl", self.valve.queue_url, "Reminders to resume a paused mapping.")
+        if self.pauser_queue:
+            self.output("ValveQueueUrl", self.pauser_queue.queue_url, "Reminders to resume a paused mapping.")
         self.output(
             "UndeliveredEventsQueueUrl", self.undelivered_events.queue_url, "Events that reached no topic."
         )

@@ -20,7 +20,7 @@ DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 class Stack:
     """One deployed pipeline. Field names are the stacks' output keys in snake case.
 
-    `valve_queue_url` is there if something can pause the worker's mapping (functions/valve).
+    `valve_queue_url` is there if something can pause the worker's mapping (functions/pauser).
     """
 
     env_name: str

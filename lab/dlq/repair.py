@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.common.settings import SQS_MAX_BYTES
-from functions.publish.death import resurrected
+from functions.publish.death import redriven
 from functions.publish.envelope import Envelope
 from functions.publish.key import idempotency_key, payload_digest
 from functions.publish.message import OutgoingMessage
@@ -66,7 +66,7 @@ def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMess
         "replacedMessageId": envelope.message_id,
         "oldBodySha256": digest(envelope.body),
     }
-    return resurrected(envelope, 0, body=codec.dumps(order), key=_key(envelope, order), edit=edit)
+    return redriven(envelope, 0, body=codec.dumps(order), key=_key(envelope, order), edit=edit)
 
 
 def send_repaired(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, body: str) -> Repaired:

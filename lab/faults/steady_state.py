@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ALARM_SECONDS = 90
 PURGE_SECONDS = 60
-VALVE_SECONDS = 60
+RESUME_SECONDS = 60
 
 
 def departures(pipeline: Pipeline) -> list[str]:
@@ -43,8 +43,8 @@ def _lasting(pipeline: Pipeline) -> list[str]:
         found.append(f"failure mode {mode}")
     found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
     found += [change.told for change in Changes(pipeline).active()]
-    if pipeline.reminders().total:
-        found.append("a reminder to resume the event source mapping is due")
+    if pipeline.resume_messages().total:
+        found.append("a message to resume the event source mapping is due")
     if not runtime_settings.MAPPING_ENABLED.read(pipeline):
         found.append("the event source mapping is disabled")
     return found
@@ -81,13 +81,13 @@ def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     if pipeline.failure_mode() != "none":
         say("failure mode none")
         runtime_settings.FAILURE_MODE.write(pipeline, "none")
-    if pipeline.reminders().total:  # purged, it might leave the mapping paused for good
-        say("waiting for the valve to resume the event source mapping")
+    if pipeline.resume_messages().total:  # purged, it might leave the mapping paused for good
+        say("waiting for the pauser to resume the event source mapping")
         wait_for(
-            "the valve's reminders to be used up",
-            lambda: pipeline.reminders().total,
+            "the pauser's resume messages to be used up",
+            lambda: pipeline.resume_messages().total,
             lambda n: n == 0,
-            within=VALVE_SECONDS,
+            within=RESUME_SECONDS,
         )
     if not runtime_settings.MAPPING_ENABLED.read(pipeline):
         say("event source mapping enabled")

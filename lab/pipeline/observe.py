@@ -83,8 +83,8 @@ class Pipeline:
         """The dead-letter queue."""
         return self._depth(self.stack.dlq_url)
 
-    def reminders(self) -> Depth:
-        """The queue of reminders to resume a paused mapping, empty where nothing can pause it."""
+    def resume_messages(self) -> Depth:
+        """The queue of messages that resume a paused mapping, empty where nothing can pause it."""
         url = self.stack.valve_queue_url
         return self._depth(url) if url else Depth(visible=0, in_flight=0, delayed=0)
 

@@ -28,7 +28,8 @@ from loadtests.benchmarks import markdown
 
 RUNTIME = ROOT / ".lab" / "env" / "runtime"
 HANDLERS = {name: f"functions.{name}.handler" for name in MANIFEST} | {
-    "authorizer": "functions.redrive.authorizer"
+    "authorizer": "functions.redrive.authorizer",
+    "valve": "functions.pauser.handler",
 }
 _IMPORT = """
 import json, sys, time

@@ -80,7 +80,7 @@ def test_concurrency_is_bounded_only_on_request(aws: Templates, secured: Templat
 
 def test_functions_run_python_3_13_on_the_chosen_processor(templates: Templates) -> None:
     functions = list(templates.all("AWS::Lambda::Function"))
-    assert len(functions) == len(FUNCTIONS) + templates.settings.has_valve
+    assert len(functions) == len(FUNCTIONS) + templates.settings.has_pauser
     for function in functions:
         assert function.properties["Runtime"] == "python3.13"
         assert function.properties["Architectures"] == [templates.settings.architecture]

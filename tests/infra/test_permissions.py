@@ -49,7 +49,7 @@ MAY: dict[str, dict[str, set[str]]] = {
 }
 """Everything that a function may do by its role, beside writing its own log: no less, and no more."""
 
-WITH_A_VALVE: dict[str, dict[str, set[str]]] = {
+WITH_A_PAUSER: dict[str, dict[str, set[str]]] = {
     "Worker": {"queue/Valve.Arn": {"sqs:SendMessage"}},
     "Valve": {
         "queue/Valve.Arn": POLL,
@@ -120,7 +120,7 @@ def test_the_pauser_adds_the_permissions_it_needs_and_no_others(
     request: pytest.FixtureRequest, variant: str
 ) -> None:
     """It is there with the strategy `pause`, and locally, where a scenario switches strategies."""
-    assert allowed(request.getfixturevalue(variant)) == expected(MAY, WITH_A_VALVE)
+    assert allowed(request.getfixturevalue(variant)) == expected(MAY, WITH_A_PAUSER)
 
 
 def test_an_encryption_key_adds_its_use_and_no_other_permission(secured_and_paused: Templates) -> None:
@@ -129,7 +129,7 @@ def test_an_encryption_key_adds_its_use_and_no_other_permission(secured_and_paus
     assert {function: resources.pop("queue/Key.Arn") for function, resources in found.items()} == {
         function: KEY.get(function, FULL_USE_OF_KEY) for function in FUNCTIONS
     }
-    wanted = expected(MAY, WITH_A_VALVE)
+    wanted = expected(MAY, WITH_A_PAUSER)
     for function in ("Ingest", "Worker"):
         del wanted[function]["queue/FailureMode1"]
     assert found == wanted

@@ -26,8 +26,8 @@ def test_the_dlq_keeps_messages_longer_than_the_queue_because_their_age_counts_f
     templates: Templates,
 ) -> None:
     kept = {q.path: q.properties["MessageRetentionPeriod"] for q in templates.all("AWS::SQS::Queue")}
-    valve = {"Valve": 14 * DAY} if templates.settings.has_valve else {}
-    assert kept == {"Orders": 4 * DAY, "OrdersDlq": 14 * DAY, "UndeliveredEvents": 14 * DAY} | valve
+    pauser = {"Valve": 14 * DAY} if templates.settings.has_pauser else {}
+    assert kept == {"Orders": 4 * DAY, "OrdersDlq": 14 * DAY, "UndeliveredEvents": 14 * DAY} | pauser
 
 
 def test_the_visibility_timeout_leaves_the_worker_its_time(templates: Templates) -> None:
@@ -39,7 +39,7 @@ def test_the_visibility_timeout_leaves_the_worker_its_time(templates: Templates)
 
 def test_queues_and_topics_refuse_unencrypted_connections(templates: Templates) -> None:
     policies = [*templates.all("AWS::SQS::QueuePolicy"), *templates.all("AWS::SNS::TopicPolicy")]
-    assert len(policies) == 5 + templates.settings.has_valve
+    assert len(policies) == 5 + templates.settings.has_pauser
     for policy in policies:
         refused = [
             statement

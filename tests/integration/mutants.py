@@ -73,7 +73,7 @@ RAISES = Patch(
 REPEATS = Patch(
     "worker",
     Mutation(
-        "functions/idempotency/once.py",
+        "functions/idempotency/exactly_once.py",
         "ExactlyOnce.run",
         '{"key": key, "payload": payload}',
         '{"key": key + __import__("uuid").uuid4().hex, "payload": payload}',
@@ -83,7 +83,7 @@ FORGETS_THE_DEAD = Patch(
     "worker",
     Mutation(
         "functions/worker/settlement.py",
-        "Settlement._bury",
+        "Settlement._dead_letter",
         "self.dlq.send(letters)",
         '[type("Sent", (), {"sent": True, "message_id": "none"})] * len(letters)',
     ),
@@ -93,8 +93,8 @@ BELIEVES_THE_BUS = Patch("worker", MUTATIONS["a failed event is reported"])
 RESENDS_ALL = Patch(
     "worker",
     Mutation(
-        "functions/events/announcer.py",
-        "Announcer.announce",
+        "functions/events/event_publisher.py",
+        "EventPublisher.publish",
         "self._put(batch, events, errors)",
         "self._put(batch, events, errors) and batch",
     ),
@@ -107,8 +107,8 @@ OPENS_AT_ONCE = Patch(
 SLOW_CLOCK = Patch(
     "ingest",
     Mutation(
-        "functions/ingest/intake.py",
-        "Intake.__init__",
+        "functions/ingest/acceptance.py",
+        "Acceptance.__init__",
         "time.time_ns() // 1_000_000",
         "time.time_ns() // 1_000_000 - 100_000",
     ),

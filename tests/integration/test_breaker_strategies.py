@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from functions.pauser.resume_message import ResumeMessage
 from functions.redrive.selection import error_type
-from functions.valve.reminder import Reminder
 from lab.deployment.deploy import deploy
 from lab.dlq.browser import DlqBrowser
 from lab.engines.clients import Aws
@@ -137,17 +137,17 @@ def test_a_long_outage_fills_the_dlq_unless_receives_are_saved(
 def test_a_mapping_is_resumed_although_the_function_that_paused_it_is_killed(
     victim: Pipeline, local: Aws
 ) -> None:
-    """Its call that would hide the reminder until the end of the pause hangs: Lambda ends it at its time-out."""
+    """Its call that would hide the resume message until the end of the pause hangs: Lambda ends it at its time-out."""
     assert local.endpoint
-    valve = f"{victim.stack.prefix}-valve"
+    pauser = f"{victim.stack.prefix}-valve"
     sqs = local.client("sqs")
-    reminders = sqs.get_queue_url(QueueName=valve)["QueueUrl"]
-    with FaultProxy(local.endpoint) as proxy, routed(victim, [valve], proxy.endpoint, ["SQS"]):
+    queue_url = sqs.get_queue_url(QueueName=pauser)["QueueUrl"]
+    with FaultProxy(local.endpoint) as proxy, routed(victim, [pauser], proxy.endpoint, ["SQS"]):
         proxy.inject(Fault(service="sqs", operation="ChangeMessageVisibility", latency_ms=60_000, times=1))
-        reminder = Reminder("price-service", round(time.time()) + 5)
-        sqs.send_message(QueueUrl=reminders, MessageBody=reminder.as_text())
+        message = ResumeMessage("price-service", round(time.time()) + 5)
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message.as_text())
         eventually(lambda: mapping_state(victim) == "Disabled", within=30)
-        eventually(lambda: timed_out(local, valve), within=30)
+        eventually(lambda: timed_out(local, pauser), within=30)
         eventually(lambda: mapping_state(victim) == "Enabled", within=2 * VISIBILITY)
         assert len(proxy.fired("sqs", "ChangeMessageVisibility")) == 1
 

@@ -56,7 +56,7 @@ class Aws:
     ahead_ms: int = 0
     claims: dict[str, Claimed] = field(default_factory=dict[str, Claimed])
     executions: dict[str, int] = field(default_factory=dict[str, int])
-    announced: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    published: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     dlq: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     requeued: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -120,7 +120,7 @@ class Aws:
 
     def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: N803
         def effect() -> Any:
-            self.announced += [json.loads(entry["Detail"]) for entry in Entries]
+            self.published += [json.loads(entry["Detail"]) for entry in Entries]
             return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in Entries]}
 
         return self.faults.call("PutEvents", effect)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functions.common import codec
 from functions.common.errors import LinesExceedAmountError
 from functions.common.settings import SQS_MAX_BYTES
-from functions.publish.death import dead_letter, requeued, resurrected
+from functions.publish.death import dead_letter, redriven, requeued
 from functions.publish.envelope import MAX_COUNT, Envelope
 from functions.publish.message import MAX_ATTRIBUTES, OutgoingMessage
 from functions.publish.publisher import Publisher
@@ -65,8 +65,8 @@ def died(of: Envelope) -> Envelope:
     return as_received(dead_letter(of, error, key="key", failed_at=AT, code_version="v1"))
 
 
-def redriven(of: Envelope) -> Envelope:
-    return as_received(resurrected(of, 0))
+def after_redrive(of: Envelope) -> Envelope:
+    return as_received(redriven(of, 0))
 
 
 def theirs(of: Envelope) -> dict[str, Attribute]:
@@ -96,7 +96,7 @@ def sent(given: Mapping[str, Attribute]) -> Envelope:
 def test_any_attributes_survive_deaths_requeues_redrives_and_an_edit_unchanged(given: Any) -> None:
     """Property: at every stage at most ten attributes, and every one of the sender's with its type and value."""
     message = sent(given)
-    for stage in (requeued_once, died, redriven, died, redriven, requeued_once, died, edited, died):
+    for stage in (requeued_once, died, after_redrive, died, after_redrive, requeued_once, died, edited, died):
         message = stage(message)
         assert theirs(message) == given
     assert message.redrive_count == 3
@@ -114,7 +114,7 @@ def edited(of: Envelope) -> Envelope:
 @pytest.mark.parametrize("count", [1, 6, 10])
 def test_an_attribute_kept_in_the_lineage_is_restored_where_there_is_room(count: int) -> None:
     given = {f"x{number}": {"DataType": "Number.int", "StringValue": str(number)} for number in range(count)}
-    message = redriven(died(sent(given)))
+    message = after_redrive(died(sent(given)))
     assert len(given.keys() & message.attributes.keys()) == min(count, 6)
     assert ("foreign" in message.lineage) is (count > 6)
 
@@ -122,13 +122,13 @@ def test_an_attribute_kept_in_the_lineage_is_restored_where_there_is_room(count:
 @pytest.mark.parametrize("count", [7, 8, 10])
 def test_a_letter_of_nothing_but_foreign_attributes_is_redriven_and_edited_within_ten(count: int) -> None:
     given = {f"x{number}": {"DataType": "String", "StringValue": "v"} for number in range(count)}
-    assert theirs(redriven(sent(given))) == given
+    assert theirs(after_redrive(sent(given))) == given
     assert theirs(edited(sent(given))) == given
 
 
 def test_a_lineage_of_the_senders_own_is_kept_beside_the_pipelines() -> None:
     given = {"lineage": {"DataType": "String", "StringValue": "data team 7"}}
-    message = redriven(died(sent(given)))
+    message = after_redrive(died(sent(given)))
     assert message.lineage["foreign"] == given
     assert message.accepted_at == 1_000
 
@@ -138,7 +138,7 @@ def test_ids_keep_the_type_they_were_sent_with() -> None:
         name: {"DataType": "String.uuid", "StringValue": "u-1"}
         for name in ("correlationId", "idempotencyKey")
     }
-    message = redriven(died(sent(given)))
+    message = after_redrive(died(sent(given)))
     assert {name: message.attributes[name] for name in given} == given
 
 
@@ -164,7 +164,7 @@ def test_a_lineage_that_somebody_made_up_makes_no_attribute_that_sqs_or_the_pipe
     foreign: Any,
 ) -> None:
     letter = envelope(lineage=codec.dumps({"foreign": foreign}), redriveCount=3)
-    message = redriven(letter)
+    message = after_redrive(letter)
     assert set(message.attributes) == {"correlationId", "lineage", "redriveCount"}
     assert message.redrive_count == 4
 
@@ -185,12 +185,12 @@ def test_a_large_attribute_survives_as_long_as_its_encoding_fits() -> None:
     given = {"x": {"DataType": "Binary.zip", "BinaryValue": b"x" * 600_000}}
     letter = died(sent(given))
     assert OutgoingMessage(letter.body, letter.attributes).size < SQS_MAX_BYTES
-    assert theirs(redriven(letter)) == given
+    assert theirs(after_redrive(letter)) == given
 
 
 def test_a_copy_that_outgrows_sqs_limit_is_refused_with_its_size() -> None:
     huge = sent({"x": {"DataType": "Binary", "BinaryValue": b"x" * (SQS_MAX_BYTES - 1_000)}})
-    assert resurrected(huge, 0).size < SQS_MAX_BYTES
+    assert redriven(huge, 0).size < SQS_MAX_BYTES
     sqs = FakeSqs()
     publisher = Publisher(sqs, "queue", max_bytes=SQS_MAX_BYTES)
     letter = dead_letter(huge, LinesExceedAmountError("x"), key="key", failed_at=AT, code_version="v1")
@@ -218,7 +218,7 @@ def test_a_copy_that_outgrows_sqs_limit_is_refused_with_its_size() -> None:
 def test_a_redrive_count_however_written_is_bounded_and_hides_no_redrive(written: str, read: int) -> None:
     given = envelope(redriveCount=written)
     assert given.redrive_count == read
-    assert read < redriven(given).redrive_count <= MAX_COUNT or read == MAX_COUNT
+    assert read < after_redrive(given).redrive_count <= MAX_COUNT or read == MAX_COUNT
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from functions.common import codec
 from functions.common.errors import Category, DependencyTimeoutError, LinesExceedAmountError
-from functions.publish.death import MAX_HISTORY, MESSAGE_LENGTH, dead_letter, requeued, resurrected, short
+from functions.publish.death import MAX_HISTORY, MESSAGE_LENGTH, dead_letter, redriven, requeued, short
 from functions.publish.envelope import Envelope, from_lambda
 from functions.publish.message import MAX_ATTRIBUTES, OutgoingMessage
 from tests.unit.functions.builders import envelope
@@ -68,7 +68,7 @@ def test_an_error_without_words_still_has_a_message() -> None:
 
 
 def test_a_redrive_keeps_attributes_and_turns_the_death_into_history() -> None:
-    message = resurrected(died(envelope(correlationId="c", idempotencyKey="key")), delay_seconds=7)
+    message = redriven(died(envelope(correlationId="c", idempotencyKey="key")), delay_seconds=7)
     assert set(message.attributes) == {"correlationId", "idempotencyKey", "lineage", "redriveCount"}
     assert message.attributes["redriveCount"].get("StringValue") == "1"
     assert message.delay_seconds == 7
@@ -80,7 +80,7 @@ def test_a_redrive_keeps_attributes_and_turns_the_death_into_history() -> None:
 def test_history_is_kept_across_deaths_and_bounded() -> None:
     current = envelope(idempotencyKey="key")
     for _ in range(MAX_HISTORY + 5):
-        message = resurrected(died(current), 0)
+        message = redriven(died(current), 0)
         current = Envelope("m", "h", message.body, message.attributes, 1, 1000)
     history = current.lineage["history"]
     assert len(history) == MAX_HISTORY
@@ -89,7 +89,7 @@ def test_history_is_kept_across_deaths_and_bounded() -> None:
 
 
 def test_a_message_without_attributes_can_be_redriven() -> None:
-    message = resurrected(envelope("native", body="{}"), 0)
+    message = redriven(envelope("native", body="{}"), 0)
     assert message.attributes["correlationId"].get("StringValue") == "native"
     assert message.attributes["redriveCount"].get("StringValue") == "1"
 
@@ -116,7 +116,7 @@ def test_a_requeued_message_gets_no_idempotency_key_that_nobody_gave_it() -> Non
 def test_a_redriven_message_may_be_requeued_as_often_as_a_new_one() -> None:
     letter_of_requeued = died(received(requeued(envelope("m-1"), 0)))
     assert letter_of_requeued.requeues == 1
-    assert received(resurrected(letter_of_requeued, 0)).requeues == 0
+    assert received(redriven(letter_of_requeued, 0)).requeues == 0
 
 
 @given(st.dictionaries(names, st.text("xyz", min_size=1), max_size=10))

@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import EndpointConnectionError
 
 from functions.common import codec
-from functions.events.announcer import ATTEMPTS, Announcer
+from functions.events.event_publisher import ATTEMPTS, EventPublisher
 from functions.events.order_events import OrderEvent, event_id, failed_event, processed_event
 
 RESPONSE = {
@@ -41,8 +41,8 @@ class FakeBus:
         return {"FailedEntryCount": len(Entries) - len(self.taken), "Entries": answers}
 
 
-def announcer(bus: Any) -> Announcer:
-    return Announcer(bus, "bus", sleep=lambda _seconds: None, rng=random.Random(1))
+def event_publisher(bus: Any) -> EventPublisher:
+    return EventPublisher(bus, "bus", sleep=lambda _seconds: None, rng=random.Random(1))
 
 
 def events(count: int) -> list[OrderEvent]:
@@ -51,20 +51,20 @@ def events(count: int) -> list[OrderEvent]:
 
 def test_events_go_in_batches_of_ten() -> None:
     bus = FakeBus()
-    assert announcer(bus).announce(events(23)) == [None] * 23
+    assert event_publisher(bus).publish(events(23)) == [None] * 23
     assert bus.calls == [10, 10, 3]
 
 
 def test_only_the_failed_event_is_resent_and_alone() -> None:
     bus = FakeBus(lambda detail, attempt: detail == '{"n":2}' and attempt == 1)
-    assert announcer(bus).announce(events(5)) == [None] * 5
+    assert event_publisher(bus).publish(events(5)) == [None] * 5
     assert bus.calls == [5, 1]
     assert sorted(bus.taken) == sorted(event.detail for event in events(5))
 
 
 def test_an_event_that_keeps_failing_is_reported_and_no_other() -> None:
     bus = FakeBus(lambda detail, _attempt: detail == '{"n":0}')
-    assert announcer(bus).announce(events(2)) == ["ThrottlingException", None]
+    assert event_publisher(bus).publish(events(2)) == ["ThrottlingException", None]
     assert bus.calls == [2] + [1] * (ATTEMPTS - 1)
 
 
@@ -75,11 +75,11 @@ def test_a_bus_out_of_reach_is_reported_for_every_event_after_one_call() -> None
             raise EndpointConnectionError(endpoint_url="http://bus")
 
     bus = Unreachable()
-    assert announcer(bus).announce(events(2)) == ["EndpointConnectionError"] * 2
+    assert event_publisher(bus).publish(events(2)) == ["EndpointConnectionError"] * 2
     assert bus.calls == [2]
 
 
-def test_an_order_is_announced_with_exact_money_and_a_stable_id() -> None:
+def test_an_order_is_published_with_exact_money_and_a_stable_id() -> None:
     first = processed_event(RESPONSE, idempotency_key="key", correlation_id="c")
     again = processed_event(RESPONSE, idempotency_key="key", correlation_id="c")
     assert first == again

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functions.common.api import Api
 from functions.common.errors import category_of
 from functions.common.settings import SQS_MAX_BYTES
-from functions.ingest.intake import Accepted, Intake
+from functions.ingest.acceptance import Acceptance, Accepted
 from functions.publish.death import dead_letter
 from functions.publish.message import MAX_ATTRIBUTES
 from functions.publish.publisher import Publisher
@@ -66,11 +66,13 @@ EXTREMES = {
 def answer(body: str) -> dict[str, Any]:
     """What the API says to one order."""
     api = Api()
-    intake = Intake(Publisher(FakeSqs(), "queue", max_bytes=SQS_MAX_BYTES), max_message_bytes=SQS_MAX_BYTES)
+    acceptance = Acceptance(
+        Publisher(FakeSqs(), "queue", max_bytes=SQS_MAX_BYTES), max_message_bytes=SQS_MAX_BYTES
+    )
 
     @api.app.post("/events")
     def post() -> Response[str]:  # pyright: ignore[reportUnusedFunction]
-        [verdict] = intake.take([api.json_body(1_000_000)], correlation_id="c")
+        [verdict] = acceptance.accept([api.json_body(1_000_000)], correlation_id="c")
         return api.problem(verdict) if not isinstance(verdict, Accepted) else api.reply(202, {})  # type: ignore[arg-type]
 
     event = {
@@ -106,7 +108,7 @@ def require_told(body: str) -> None:
 @given(DOCUMENTS | st.text(max_size=20))
 @example('{"orderId":"o","amount":1e-2000000}')
 def test_no_body_fails_without_a_cause(body: str) -> None:
-    """Property: whatever the API refuses the worker buries, and the other way round."""
+    """Property: whatever the API refuses the worker dead-letters, and the other way round."""
     require_told(body)
 
 

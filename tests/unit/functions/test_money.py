@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.common import codec
 from functions.common.errors import LinesExceedAmountError, MalformedJsonError
-from functions.ingest.intake import Accepted, Intake
+from functions.ingest.acceptance import Acceptance, Accepted
 from functions.processor.downstream import healthy
 from functions.processor.effect import Provenance, order_row, response
 from functions.processor.order import order_from
@@ -41,8 +41,8 @@ def test_the_amount_that_was_written_is_priced_stored_and_announced(
     request = f'{{"orderId":"o-1","amount":{spelling.format(amount)},"items":[{items}]}}'
     sqs = FakeSqs()
     publisher = Publisher(sqs, "queue", max_bytes=100_000, sleep=lambda _seconds: None)
-    intake = Intake(publisher, max_message_bytes=100_000)
-    [verdict] = intake.take([codec.loads(request.encode())], correlation_id="c")
+    acceptance = Acceptance(publisher, max_message_bytes=100_000)
+    [verdict] = acceptance.accept([codec.loads(request.encode())], correlation_id="c")
     assert isinstance(verdict, Accepted)
 
     [entry] = sqs.taken
@@ -57,8 +57,8 @@ def test_the_amount_that_was_written_is_priced_stored_and_announced(
     assert money == {"amount": amount, "linesTotal": amount, "charges": 0, "total": amount}
     for outcome in outcomes:
         assert isinstance(outcome, Done)
-        announced = codec.loads(outcome.event.detail)
-        assert (Decimal(announced["amount"]), Decimal(announced["total"])) == (amount, amount)
+        published = codec.loads(outcome.event.detail)
+        assert (Decimal(published["amount"]), Decimal(published["total"])) == (amount, amount)
 
 
 EXACT = Context(prec=200, traps=[Inexact])
@@ -85,7 +85,7 @@ def document_of(amount: str, quantity: str, unit_price: str, version: str) -> An
 
 
 def decided(document: Any) -> bool:
-    """Whether an order is valid; the quick check and jsonschema agree on it."""
+    """Whether an order is valid; the fast path and jsonschema agree on it."""
     valid = orders._check(1)(document)  # pyright: ignore[reportPrivateUsage]
     assert valid == (not list(orders._validator(1).iter_errors(document)))  # pyright: ignore[reportPrivateUsage]
     assert valid == (not violations(document))

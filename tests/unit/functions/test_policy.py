@@ -13,7 +13,7 @@ from functions.common.errors import (
     SchemaViolationError,
 )
 from functions.common.settings import BreakerStrategy
-from functions.worker.policy import MAX_DEFER_SECONDS, MAX_REQUEUES, Bury, Requeue, Retry, RetryPolicy
+from functions.worker.policy import MAX_DEFER_SECONDS, MAX_REQUEUES, DeadLetter, Requeue, Retry, RetryPolicy
 from infra.settings import Settings
 
 BASE, CAP, RECOVERY = 6, 300, 30
@@ -24,14 +24,14 @@ def policy(strategy: BreakerStrategy = "defer", max_receive_count: int = 5, seed
 
 
 def delay(error: Exception, receive_count: int, of: RetryPolicy | None = None) -> int:
-    fate = (of or policy(max_receive_count=1000)).decide(error, receive_count)
-    assert isinstance(fate, Retry)
-    return fate.seconds
+    disposition = (of or policy(max_receive_count=1000)).decide(error, receive_count)
+    assert isinstance(disposition, Retry)
+    return disposition.seconds
 
 
 @pytest.mark.parametrize("error", [SchemaViolationError("x"), LinesExceedAmountError("x")], ids=repr)
 def test_a_validation_or_permanent_error_is_not_retried(error: Exception) -> None:
-    assert policy().decide(error, receive_count=1) == Bury()
+    assert policy().decide(error, receive_count=1) == DeadLetter()
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_validation_or_permanent_error_is_not_retried(error: Exception) -> Non
 )
 def test_the_last_receive_ends_in_the_dlq_with_its_cause(error: Exception) -> None:
     assert isinstance(policy().decide(error, receive_count=4), Retry)
-    assert policy().decide(error, receive_count=5) == Bury()
+    assert policy().decide(error, receive_count=5) == DeadLetter()
 
 
 @given(st.integers(min_value=1, max_value=200), st.integers())
@@ -65,9 +65,9 @@ def test_defer_hides_a_message_for_the_recovery_time_at_least(receive_count: int
 def test_a_circuit_is_not_waited_for_longer_than_twice_the_orders_age(receive_count: int, age: float) -> None:
     """Property: receives spent on other failures do not make an order later than its dependency made it."""
     of = RetryPolicy(1000, 0, 0, RECOVERY, "defer", random.Random(1))
-    fate = of.decide(CircuitOpenError("x"), receive_count, age_seconds=age)
-    assert isinstance(fate, Retry)
-    assert RECOVERY <= fate.seconds <= max(RECOVERY, round(2 * age))
+    disposition = of.decide(CircuitOpenError("x"), receive_count, age_seconds=age)
+    assert isinstance(disposition, Retry)
+    assert RECOVERY <= disposition.seconds <= max(RECOVERY, round(2 * age))
 
 
 def test_a_recovery_time_above_the_longest_wait_is_waited_for() -> None:
@@ -78,9 +78,9 @@ def test_a_recovery_time_above_the_longest_wait_is_waited_for() -> None:
 @pytest.mark.parametrize("strategy", ["defer", "pause"])
 @pytest.mark.parametrize("receive_count", [4, 5, 6])
 def test_an_open_circuit_never_costs_the_last_receive(strategy: BreakerStrategy, receive_count: int) -> None:
-    fate = policy(strategy).decide(CircuitOpenError("x"), receive_count)
-    assert isinstance(fate, Requeue)
-    assert 10 * RECOVERY < fate.seconds <= 900, "SQS delays a message by 900 s at most"
+    disposition = policy(strategy).decide(CircuitOpenError("x"), receive_count)
+    assert isinstance(disposition, Requeue)
+    assert 10 * RECOVERY < disposition.seconds <= 900, "SQS delays a message by 900 s at most"
 
 
 @given(st.integers(min_value=1, max_value=20), st.data())
@@ -89,10 +89,12 @@ def test_a_message_that_meets_nothing_but_an_open_circuit_outlives_hours(
 ) -> None:
     """Property: with any maxReceiveCount, and with the longest loop that Lambda allows."""
     of, receive_count, requeues, waited = policy(max_receive_count=limit), 1, 0, 0
-    while not isinstance(fate := of.decide(CircuitOpenError("x"), receive_count, requeues, waited), Bury):
-        waited += fate.seconds
+    while not isinstance(
+        disposition := of.decide(CircuitOpenError("x"), receive_count, requeues, waited), DeadLetter
+    ):
+        waited += disposition.seconds
         receive_count, requeues = (
-            (1, requeues + 1) if isinstance(fate, Requeue) else (receive_count + 1, requeues)
+            (1, requeues + 1) if isinstance(disposition, Requeue) else (receive_count + 1, requeues)
         )
     assert requeues == MAX_REQUEUES < 16
     assert waited > 2 * 3600
@@ -101,13 +103,13 @@ def test_a_message_that_meets_nothing_but_an_open_circuit_outlives_hours(
 @given(st.integers(min_value=1, max_value=20), st.integers())
 def test_a_circuit_that_has_closed_meanwhile_is_not_waited_for(receive_count: int, seed: int) -> None:
     """Property: the wait is a retry's, and the last receive is not spent on it either."""
-    fate = policy(seed=seed).decide(CircuitRecoveredError("x"), receive_count)
-    assert isinstance(fate, Requeue if receive_count >= 4 else Retry)
-    assert 0 <= fate.seconds <= BASE * 2 ** (receive_count - 1)
+    disposition = policy(seed=seed).decide(CircuitRecoveredError("x"), receive_count)
+    assert isinstance(disposition, Requeue if receive_count >= 4 else Retry)
+    assert 0 <= disposition.seconds <= BASE * 2 ** (receive_count - 1)
 
 
 def test_without_a_strategy_an_open_circuit_costs_all_receives() -> None:
-    assert policy("none").decide(CircuitOpenError("x"), receive_count=5) == Bury()
+    assert policy("none").decide(CircuitOpenError("x"), receive_count=5) == DeadLetter()
 
 
 def test_without_a_strategy_an_open_circuit_is_retried_like_any_failure() -> None:
@@ -123,6 +125,8 @@ def test_the_default_settings_bridge_an_outage_of_all_receives(
     settings = Settings.from_context({"profile": profile})
     recovery = 5 * settings.retry_base_seconds
     of = RetryPolicy(settings.max_receive_count, 0, 0, recovery, strategy, random.Random(1))
-    fates = [of.decide(CircuitOpenError("x"), receive) for receive in range(2, settings.max_receive_count)]
-    waits = [fate.seconds for fate in fates if not isinstance(fate, Bury)]
+    dispositions = [
+        of.decide(CircuitOpenError("x"), receive) for receive in range(2, settings.max_receive_count)
+    ]
+    waits = [disposition.seconds for disposition in dispositions if not isinstance(disposition, DeadLetter)]
     assert sum(waits) > settings.max_receive_count * settings.queue_visibility_seconds

@@ -17,7 +17,7 @@ from functions.publish.publisher import Publisher
 from functions.redrive.authorizer import is_bearer
 from functions.redrive.canary import Canary, choose
 from functions.redrive.crash import CrashPoint
-from functions.redrive.mover import Parts
+from functions.redrive.mover import Dependencies
 from functions.redrive.mover import execute as execute_operation
 from functions.redrive.operations import Counts, Phase, Status, as_row
 from functions.redrive.plan import UNATTRIBUTED, Plan, plan_from, typed
@@ -230,13 +230,15 @@ class FakeOperations:
         )
         return None if self._recorded >= (self._lost_after or 1_000_000) else self.row
 
-    def pass_on(self, operation_id: str, owner: str, counts: Counts) -> None:
+    def hand_over(self, operation_id: str, owner: str, counts: Counts) -> None:
         self.ended = (Status.PENDING, counts)
 
     def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: str) -> None:
         self.ended, self.why = (status, counts), why
 
-    def falter(self, operation_id: str, owner: str, counts: Counts, failure: str, **more: Any) -> None:
+    def record_failure(
+        self, operation_id: str, owner: str, counts: Counts, failure: str, **more: Any
+    ) -> None:
         self.row |= as_row(counts) | more
         self.ended, self.why = (Status.PENDING, counts), {"failure": failure}
 
@@ -257,17 +259,17 @@ class Clock:
 class Pipeline:
     """What an operation sees of the pipeline: whether canaries pass, and what is wrong."""
 
-    def __init__(self, *, passes: bool = True, objections: Sequence[str | None] = ()) -> None:
+    def __init__(self, *, passes: bool = True, reasons_to_halt: Sequence[str | None] = ()) -> None:
         self._passes = passes
-        self._objections = iter(objections)
+        self._reasons_to_halt = iter(reasons_to_halt)
         self.asked: list[Canary] = []
 
     def has(self, canary: Canary) -> bool:
         self.asked.append(canary)
         return self._passes
 
-    def objection(self) -> str | None:
-        return next(self._objections, None)
+    def reason_to_halt(self) -> str | None:
+        return next(self._reasons_to_halt, None)
 
 
 AT_ONCE = {"canary_messages": 0}
@@ -285,15 +287,15 @@ def execute(
 ) -> tuple[Status | None, Counts, FakeSqs, list[str]]:
     sqs, clock = sqs or FakeSqs(), clock or Clock()
     operations, pipeline = operations or FakeOperations(plan), pipeline or Pipeline()
-    passed_on: list[str] = []
+    handed_over: list[str] = []
     remaining = iter(seconds)
-    parts = Parts(
+    dependencies = Dependencies(
         dlq=dlq,
         publisher=Publisher(sqs, "queue", max_bytes=10_000, sleep=lambda _seconds: None),
         operations=operations,  # type: ignore[arg-type]
         guards=pipeline,
         effects=pipeline,
-        go_on=passed_on.append,
+        continue_in_next_invocation=handed_over.append,
         lease_seconds=5,
         canary_seconds=30,
         crash=CrashPoint(),
@@ -301,9 +303,9 @@ def execute(
         clock=clock,
         sleep=clock.sleep,
     )
-    execute_operation(parts, "op", "owner", lambda: next(remaining, 100.0))
+    execute_operation(dependencies, "op", "owner", lambda: next(remaining, 100.0))
     status, counts = operations.ended or (None, Counts())
-    return status, counts, sqs, passed_on
+    return status, counts, sqs, handed_over
 
 
 def many(count: int, **more: Any) -> list[Envelope]:
@@ -359,8 +361,8 @@ def test_an_operation_cancelled_before_it_began_moves_nothing() -> None:
 
 def test_an_operation_without_time_goes_on_in_the_next_invocation() -> None:
     dlq = FakeDlq(many(25))
-    status, counts, _, passed_on = execute(dlq, Plan(**AT_ONCE), seconds=[*[100.0] * 8, *[1.0] * 50])
-    assert (status, passed_on) == (Status.PENDING, ["op"])
+    status, counts, _, handed_over = execute(dlq, Plan(**AT_ONCE), seconds=[*[100.0] * 8, *[1.0] * 50])
+    assert (status, handed_over) == (Status.PENDING, ["op"])
     assert counts.moved + len(dlq.visible) == 25
 
 
@@ -584,9 +586,9 @@ def test_a_canary_step_that_is_repeated_keeps_to_the_canaries_it_has_sent(at: in
         faults = Doomed(at=None if attempt else at, mode=mode)
         dlq, pipeline = FakeDlq(letters), Pipeline(passes=False)
         with pytest.MonkeyPatch.context() as patched, suppress(Crash, ClientError):
-            fail(patched, faults, operations, "claim", "progress", "falter", "finish")
+            fail(patched, faults, operations, "claim", "progress", "record_failure", "finish")
             fail(patched, faults, dlq, "receive", "delete", "release")
-            fail(patched, faults, pipeline, "has", "objection")
+            fail(patched, faults, pipeline, "has", "reason_to_halt")
             fail(patched, faults, sqs, "send_message_batch")
             execute(dlq, plan, sqs=sqs, operations=operations, pipeline=pipeline)
         letters = [*dlq.hidden, *dlq.visible][::-1]
@@ -604,7 +606,7 @@ def test_an_objection_of_the_pipeline_halts_before_anything_moves() -> None:
     dlq, plan = FakeDlq(many(5)), Plan()
     operations = FakeOperations(plan)
     status, counts, _, _ = execute(
-        dlq, plan, operations=operations, pipeline=Pipeline(objections=["the circuit orders is open"])
+        dlq, plan, operations=operations, pipeline=Pipeline(reasons_to_halt=["the circuit orders is open"])
     )
     assert (status, counts.moved, len(dlq.visible)) == (Status.HALTED, 0, 5)
     assert "the circuit orders is open" in operations.why["haltReason"]
@@ -612,7 +614,7 @@ def test_an_objection_of_the_pipeline_halts_before_anything_moves() -> None:
 
 def test_an_objection_halts_the_ramp() -> None:
     dlq, plan = FakeDlq(many(100)), Plan(rate_per_second=10, **AT_ONCE)
-    status, counts, _, _ = execute(dlq, plan, pipeline=Pipeline(objections=[None, None, "alarm"]))
+    status, counts, _, _ = execute(dlq, plan, pipeline=Pipeline(reasons_to_halt=[None, None, "alarm"]))
     assert (status, counts.moved, len(dlq.visible)) == (Status.HALTED, 20, 80)
 
 

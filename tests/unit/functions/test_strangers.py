@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from functions.common import codec
-from functions.publish.death import requeued, resurrected
+from functions.publish.death import redriven, requeued
 from functions.publish.envelope import LAST_MS, Envelope
 from functions.redrive.plan import Plan
 from functions.redrive.selection import judge
@@ -21,7 +21,7 @@ def test_any_dead_letter_can_be_judged_described_and_sent_back(letter: Envelope)
     assert codec.loads(codec.dumps(described))["messageId"] == letter.message_id
     assert 0 <= letter.accepted_at <= LAST_MS
     codec.dumps(statistics([letter]))
-    for message in (resurrected(letter, 0), requeued(letter, 0)):
+    for message in (redriven(letter, 0), requeued(letter, 0)):
         assert codec.loads(message.attributes["lineage"].get("StringValue", ""))
 
 

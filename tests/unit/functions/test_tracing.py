@@ -15,7 +15,7 @@ from opentelemetry.instrumentation.botocore import BotocoreInstrumentor
 from functions.common import tracing
 from functions.common.errors import DependencyTimeoutError
 from functions.common.settings import tracing_settings
-from functions.publish.death import dead_letter, resurrected
+from functions.publish.death import dead_letter, redriven
 from functions.publish.envelope import Envelope
 from functions.publish.message import MAX_ATTRIBUTES, OutgoingMessage, order_message
 from functions.tracing.telemetry import Telemetry
@@ -155,7 +155,7 @@ def test_a_message_stays_in_its_trace_through_death_and_redrive_and_within_ten_a
     )
     assert len(died.attributes) == MAX_ATTRIBUTES
     assert received(died).traceparent == PARENT
-    assert received(resurrected(received(died), 0)).traceparent == PARENT
+    assert received(redriven(received(died), 0)).traceparent == PARENT
 
 
 @pytest.mark.parametrize("given", ["", "nonsense", f"00-{'0' * 32}-{SPAN}-01"])

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from functions.common import codec
 from functions.common.errors import SchemaViolationError
+from functions.validate import fast_path, require_order, violations
 from functions.validate import order as orders
-from functions.validate import quick, require_order, violations
 from tests.unit.functions.builders import order, order_v2
 
 json_values = st.recursive(
@@ -103,10 +103,10 @@ nearly_orders = st.fixed_dictionaries(
 def test_the_quick_check_accepts_no_order_that_jsonschema_refuses(
     version: int, document: dict[str, Any]
 ) -> None:
-    """Property: the quick check never accepts what jsonschema refuses; and, without floats, refuses nothing else."""
+    """Property: the fast path never accepts what jsonschema refuses; and, without floats, refuses nothing else."""
     schema: Any = orders._schema(version)  # pyright: ignore[reportPrivateUsage]
     validator = orders._validator(version)  # pyright: ignore[reportPrivateUsage]
-    assert quick.compiled(schema)(document) == (not list(validator.iter_errors(document)))
+    assert fast_path.compiled(schema)(document) == (not list(validator.iter_errors(document)))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_schema_that_the_quick_check_does_not_understand_is_an_error(
     schema: dict[str, Any],
 ) -> None:
     with pytest.raises(ValueError, match="not understood"):
-        quick.compiled(schema)
+        fast_path.compiled(schema)
 
 
 def test_an_invalid_order_is_refused_with_its_first_violations() -> None:

@@ -2,7 +2,7 @@ from collections.abc import Callable, Sequence
 
 from functions.common.errors import CircuitOpenError, EventNotPublishedError, TransientError
 from functions.worker import bus
-from tests.unit.functions.test_events import FakeBus, announcer, events
+from tests.unit.functions.test_events import FakeBus, event_publisher, events
 
 
 class Circuit:
@@ -35,21 +35,21 @@ OPEN = (CircuitOpenError, "open")
 
 def test_an_event_that_the_bus_takes_has_no_error() -> None:
     sent = events(2)
-    assert bus.guarded(announcer(FakeBus()), Circuit())(sent) == [None, None]
+    assert bus.guarded(event_publisher(FakeBus()), Circuit())(sent) == [None, None]
 
 
 def test_no_event_is_sent_while_the_circuit_is_open() -> None:
     behind = FakeBus()
-    assert said(bus.guarded(announcer(behind), Circuit(believed_open=True))(events(2))) == [OPEN] * 2
+    assert said(bus.guarded(event_publisher(behind), Circuit(believed_open=True))(events(2))) == [OPEN] * 2
     assert behind.calls == []
 
 
 def test_a_bus_that_takes_one_event_does_not_count_as_down() -> None:
     behind = FakeBus(lambda detail, _attempt: detail == '{"n":0}')
-    assert said(bus.guarded(announcer(behind), Circuit(is_open=True))(events(2))) == [REFUSED, None]
+    assert said(bus.guarded(event_publisher(behind), Circuit(is_open=True))(events(2))) == [REFUSED, None]
 
 
 def test_an_event_refused_by_a_bus_whose_circuit_has_opened_waits_for_the_circuit() -> None:
     behind = FakeBus(lambda _detail, _attempt: True)
-    assert said(bus.guarded(announcer(behind), Circuit())(events(2))) == [REFUSED] * 2
-    assert said(bus.guarded(announcer(behind), Circuit(is_open=True))(events(2))) == [OPEN] * 2
+    assert said(bus.guarded(event_publisher(behind), Circuit())(events(2))) == [REFUSED] * 2
+    assert said(bus.guarded(event_publisher(behind), Circuit(is_open=True))(events(2))) == [OPEN] * 2

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from functions.common import codec
 from functions.common.errors import CircuitOpenError, DependencyTimeoutError
-from functions.events.announcer import Announcer
+from functions.events.event_publisher import EventPublisher
 from functions.idempotency import ExactlyOnce, TransactionalStore
 from functions.processor import downstream
 from functions.processor.order import Order
@@ -20,7 +20,7 @@ from functions.publish.envelope import Envelope
 from functions.publish.message import text
 from functions.publish.publisher import Publisher
 from functions.worker.batch import BatchRunner
-from functions.worker.pausing import reconsidered
+from functions.worker.circuit_outcome import reconsidered
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor, untouched
 from functions.worker.settlement import Settlement
@@ -72,7 +72,7 @@ class Worker:
         self._processor = MessageProcessor(once, "orders", price_service, untouched, now=lambda: 5_000)
         policy = RetryPolicy(MAX_RECEIVES, 1, 8, 5, "defer", random.Random(1))
         self._settlement = Settlement(
-            Announcer(client, "bus", sleep=lambda _s: None).announce,
+            EventPublisher(client, "bus", sleep=lambda _s: None).publish,
             Publisher(client, "dlq", max_bytes=100_000, sleep=lambda _s: None),
             Publisher(client, "queue", max_bytes=100_000, sleep=lambda _s: None),
             client,
@@ -191,8 +191,8 @@ class WorkerAndQueue(RuleBasedStateMachine):
         self.queue = [message for message in self.queue if message.number not in gone]
 
     def _dead(self) -> set[str]:
-        buried = {codec.loads(letter["MessageBody"])["orderId"] for letter in self.aws.dlq}
-        return buried | {message.order_id for message in self.moved_by_sqs}
+        dead_lettered = {codec.loads(letter["MessageBody"])["orderId"] for letter in self.aws.dlq}
+        return dead_lettered | {message.order_id for message in self.moved_by_sqs}
 
     @invariant()
     def no_effect_happens_twice(self) -> None:
@@ -207,14 +207,14 @@ class WorkerAndQueue(RuleBasedStateMachine):
     @invariant()
     def an_effect_whose_messages_are_gone_is_announced_or_in_the_dlq(self) -> None:
         waiting = {message.order_id for message in self.queue}
-        announced = {event["orderId"] for event in self.aws.announced if "total" in event}
-        silent = self.aws.executions.keys() - announced - waiting - self._dead()
+        published = {event["orderId"] for event in self.aws.published if "total" in event}
+        silent = self.aws.executions.keys() - published - waiting - self._dead()
         assert not silent
 
     @invariant()
     def events_of_one_outcome_have_one_id(self) -> None:
         ids: dict[tuple[str, bool], set[str]] = {}
-        for event in self.aws.announced:
+        for event in self.aws.published:
             ids.setdefault((event["orderId"], "total" in event), set()).add(event["eventId"])
         assert all(len(found) == 1 for found in ids.values())
 
@@ -255,7 +255,7 @@ def test_when_nothing_fails_every_order_is_processed_and_announced_at_its_first_
     ]
     assert Worker(aws).handle(batch) == set()
     assert aws.executions == {message.order_id: 1 for message in batch}
-    assert sorted(event["orderId"] for event in aws.announced) == sorted(aws.executions)
+    assert sorted(event["orderId"] for event in aws.published) == sorted(aws.executions)
     assert aws.dlq == []
 
 

@@ -25,7 +25,7 @@ class Bus:
         self.down = False
         self.taken: list[OrderEvent] = []
 
-    def announce(self, events: Sequence[OrderEvent]) -> Sequence[EventNotPublishedError | None]:
+    def publish(self, events: Sequence[OrderEvent]) -> Sequence[EventNotPublishedError | None]:
         if not self.down:
             self.taken += events
         return [EventNotPublishedError("Throttled") if self.down else None] * len(events)
@@ -38,13 +38,13 @@ class Scene:
         self.bus = Bus()
         self.dlq = dlq or FakeSqs()
         self.queue = queue or FakeSqs()
-        burying, requeueing = (
+        dead_lettering, requeueing = (
             Publisher(sqs, "url", max_bytes=10_000, sleep=lambda _seconds: None)
             for sqs in (self.dlq, self.queue)
         )
         policy = RetryPolicy(5, 6, 300, 30, "defer", random.Random(1))
         self.settlement = Settlement(
-            self.bus.announce, burying, requeueing, self.queue, "queue", policy, "v1"
+            self.bus.publish, dead_lettering, requeueing, self.queue, "queue", policy, "v1"
         )
 
     def cause(self, name: str) -> str:
@@ -96,7 +96,7 @@ def test_a_message_the_dlq_does_not_take_is_not_acknowledged() -> None:
     assert scene.bus.taken == []
 
 
-def test_a_death_that_cannot_be_announced_is_not_repeated() -> None:
+def test_a_death_that_cannot_be_published_is_not_repeated() -> None:
     scene = Scene()
     scene.bus.down = True
     assert scene.settlement.settle([Failed(envelope("bad"), "key", SchemaViolationError("x"))]) == set()

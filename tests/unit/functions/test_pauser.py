@@ -1,30 +1,19 @@
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.common.errors import (
-    CircuitOpenError,
-    CircuitRecoveredError,
-    DependencyTimeoutError,
-    InProgressElsewhereError,
-    OutOfTimeError,
-    SchemaViolationError,
-)
-from functions.valve.handler import RETRY_SECONDS, Valve
-from functions.valve.reminder import Reminder
+from functions.pauser.handler import RETRY_SECONDS, Pauser
+from functions.pauser.resume_message import ResumeMessage
 from functions.worker.circuits import Transition
-from functions.worker.outcome import Failed, Outcome
-from functions.worker.pausing import PauseRequests, follow, reconsidered
-from tests.unit.functions.builders import envelope
+from functions.worker.pause_requests import PauseRequests, follow
 
 NOW = 1_000
 
 
 class World:
-    """A mapping, its reminders' queue, and a clock."""
+    """A mapping, its resume messages' queue, and a clock."""
 
     def __init__(self) -> None:
         self.enabled = True
@@ -32,7 +21,7 @@ class World:
         self.hidden: list[int] = []
         self.sent: list[str] = []
         self.broken: set[str] = set()
-        self.valve = Valve(self, self, "mapping", "queue", now=lambda: self.now)
+        self.pauser = Pauser(self, self, "mapping", "queue", now=lambda: self.now)
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> Any:  # noqa: N803
         self._call("lambda")
@@ -50,8 +39,8 @@ class World:
         if service in self.broken:
             raise ClientError({"Error": {"Code": "ResourceInUseException"}}, "call")
 
-    def remind(self, resume_at: int) -> bool:
-        return self.valve.apply(Reminder("price-service", resume_at).as_text(), "handle")
+    def receive(self, resume_at: int) -> bool:
+        return self.pauser.apply(ResumeMessage("price-service", resume_at).as_text(), "handle")
 
 
 @pytest.mark.parametrize(
@@ -69,48 +58,48 @@ class World:
 )
 def test_a_body_that_is_not_a_resume_message_changes_nothing_and_does_not_come_back(body: str) -> None:
     world = World()
-    assert world.valve.apply(body, "handle")
+    assert world.pauser.apply(body, "handle")
     assert world.enabled
     assert world.hidden == []
 
 
-def test_a_reminder_pauses_the_mapping_and_waits_for_its_time() -> None:
+def test_a_resume_message_pauses_the_mapping_and_waits_for_its_time() -> None:
     world = World()
-    assert not world.remind(NOW + 30)
+    assert not world.receive(NOW + 30)
     assert not world.enabled
     assert world.hidden == [30]
 
 
-def test_a_reminder_that_is_due_resumes_the_mapping_and_is_done() -> None:
+def test_a_resume_message_that_is_due_resumes_the_mapping_and_is_done() -> None:
     world = World()
     world.enabled = False
-    assert world.remind(NOW)
+    assert world.receive(NOW)
     assert world.enabled
     assert world.hidden == []
 
 
-def test_a_valve_that_dies_after_pausing_leaves_the_reminder_which_resumes() -> None:
+def test_a_pauser_that_dies_after_pausing_leaves_the_resume_message_which_resumes() -> None:
     world = World()
     world.broken = {"sqs"}
     with pytest.raises(ClientError):  # the death: the message is not acknowledged
-        world.remind(NOW + 30)
+        world.receive(NOW + 30)
     assert not world.enabled
     world.broken, world.now = set(), NOW + 180  # its visibility timeout is over
-    assert world.remind(NOW + 30)
+    assert world.receive(NOW + 30)
     assert world.enabled
 
 
 def test_a_late_or_repeated_request_for_a_pause_cannot_pause_for_ever() -> None:
     world = World()
     world.now = NOW + 31
-    assert world.remind(NOW + 30)
+    assert world.receive(NOW + 30)
     assert world.enabled
 
 
 def test_a_mapping_that_cannot_be_switched_now_is_tried_again_soon() -> None:
     world = World()
     world.enabled, world.broken = False, {"lambda"}
-    assert not world.remind(NOW)
+    assert not world.receive(NOW)
     assert world.hidden == [RETRY_SECONDS]
 
 
@@ -119,36 +108,6 @@ def test_a_circuit_that_opens_asks_for_one_pause_of_its_recovery_time() -> None:
     opened = [Transition("bus", "OPEN"), Transition("bus", "HALF_OPEN"), Transition("bus", "OPEN")]
     follow(opened, PauseRequests(world, "queue", 30, now=lambda: NOW))
     assert [json.loads(body) for body in world.sent] == [{"circuit": "bus", "resume_at": NOW + 30}]
-
-
-def failed(*errors: Exception) -> list[Failed]:
-    return [Failed(envelope(str(number)), "key", error) for number, error in enumerate(errors)]
-
-
-def errors(outcomes: Iterable[Outcome]) -> list[Exception]:
-    return [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
-
-
-def test_failures_of_a_batch_whose_circuit_is_open_by_its_end_are_not_retried_in_a_hurry() -> None:
-    hurried = failed(DependencyTimeoutError("late"), OutOfTimeError("x", 7), InProgressElsewhereError("x", 7))
-    others = failed(SchemaViolationError("x"), KeyError("x"), CircuitOpenError("x"))
-    *changed, invalid, bug, held_up = errors(reconsidered([*hurried, *others], lambda: True))
-    assert [type(error) for error in changed] == [CircuitOpenError] * 3
-    assert [error.retry_after for error in changed if isinstance(error, CircuitOpenError)] == [0, 7, 7]
-    assert [invalid, bug, held_up] == errors(others)
-
-
-def test_messages_that_found_a_circuit_open_which_a_probe_has_closed_by_now_may_hurry() -> None:
-    outcomes = failed(CircuitOpenError("x"), DependencyTimeoutError("late"), KeyError("x"))
-    found_open, *same = errors(reconsidered(outcomes, lambda: False))
-    assert type(found_open) is CircuitRecoveredError
-    assert same == errors(outcomes)[1:]
-
-
-def test_a_permanent_failure_does_not_ask_for_the_state_of_the_circuit() -> None:
-    asked: list[bool] = []
-    reconsidered([Failed(envelope(), "key", SchemaViolationError("x"))], lambda: asked.append(True) or True)
-    assert asked == []
 
 
 def test_a_circuit_that_closes_asks_for_nothing_and_a_failed_request_stops_nobody() -> None:

@@ -1,4 +1,4 @@
-"""Orders that want in: each one is accepted with proof, or refused with a reason."""
+"""The acceptance of orders: each one is accepted with proof, or refused with a reason."""
 
 import re
 import time
@@ -32,7 +32,7 @@ class _Candidate:
     message: OutgoingMessage
 
 
-class Intake:
+class Acceptance:
     """Validates and publishes orders. `now` is the time in epoch milliseconds."""
 
     def __init__(
@@ -46,10 +46,10 @@ class Intake:
         self._max_message_bytes = max_message_bytes
         self._now = now
 
-    def take(
+    def accept(
         self, orders: Sequence[Any], *, correlation_id: str, key: str | None = None, copies: int = 1
     ) -> list[Accepted | ProblemError]:
-        """Take orders in; the answer has one verdict for each, in their order.
+        """Accept or refuse orders; the answer has one verdict for each, in their order.
 
         `key` is the idempotency key a caller gave beside the orders. `copies` is how often each valid order
         is published; one copy that arrives is enough to accept it.
@@ -63,7 +63,9 @@ class Intake:
                 verdicts.append(_unsent(""))
             else:
                 verdicts.append(judged)
-        sent = self._publisher.send([one.message for one in candidates.values() for _ in range(copies)])
+        sent = self._publisher.send(
+            [candidate.message for candidate in candidates.values() for _ in range(copies)]
+        )
         for position, (index, candidate) in enumerate(candidates.items()):
             verdicts[index] = _verdict(candidate, sent[position * copies : (position + 1) * copies])
         return verdicts

@@ -4,24 +4,24 @@ from typing import Any
 
 from functions.common import codec
 from functions.common.problem import ProblemError
-from functions.ingest.intake import Accepted, Intake
+from functions.ingest.acceptance import Acceptance, Accepted
 from functions.publish.key import idempotency_key
 from functions.publish.publisher import Publisher
 from tests.unit.functions.builders import FakeSqs, order
 
 
-def intake(sqs: FakeSqs, limit: int = 10_000) -> Intake:
+def acceptance(sqs: FakeSqs, limit: int = 10_000) -> Acceptance:
     publisher = Publisher(sqs, "q", max_bytes=limit, sleep=lambda _seconds: None, rng=random.Random(1))
-    return Intake(publisher, max_message_bytes=limit, now=lambda: 42)
+    return Acceptance(publisher, max_message_bytes=limit, now=lambda: 42)
 
 
-def take(sqs: FakeSqs, *orders: Any, limit: int = 10_000, **more: Any) -> list[Accepted | ProblemError]:
-    return intake(sqs, limit).take(orders, correlation_id="c", **more)
+def accept(sqs: FakeSqs, *orders: Any, limit: int = 10_000, **more: Any) -> list[Accepted | ProblemError]:
+    return acceptance(sqs, limit).accept(orders, correlation_id="c", **more)
 
 
 def test_an_accepted_order_is_published_as_it_came_with_its_attributes() -> None:
     sqs = FakeSqs()
-    [verdict] = take(sqs, order())
+    [verdict] = accept(sqs, order())
     assert isinstance(verdict, Accepted)
     assert verdict.idempotency_key == idempotency_key(order())
     [entry] = sqs.taken
@@ -35,7 +35,7 @@ def test_an_accepted_order_is_published_as_it_came_with_its_attributes() -> None
 
 def test_good_orders_are_published_even_if_others_are_refused() -> None:
     sqs = FakeSqs()
-    verdicts = take(sqs, order(orderId="a"), {"orderId": "b"}, "c", order(orderId="d"))
+    verdicts = accept(sqs, order(orderId="a"), {"orderId": "b"}, "c", order(orderId="d"))
     assert [isinstance(verdict, Accepted) for verdict in verdicts] == [True, False, False, True]
     refusal = verdicts[1]
     assert isinstance(refusal, ProblemError)
@@ -46,7 +46,7 @@ def test_good_orders_are_published_even_if_others_are_refused() -> None:
 
 def test_an_order_that_cannot_be_queued_is_reported_and_never_dropped() -> None:
     sqs = FakeSqs(lambda entry, _attempt: ("InternalError", False) if '"b"' in entry["MessageBody"] else None)
-    verdicts = take(sqs, order(orderId="a"), order(orderId="b"))
+    verdicts = accept(sqs, order(orderId="a"), order(orderId="b"))
     assert isinstance(verdicts[0], Accepted)
     assert isinstance(verdicts[1], ProblemError)
     assert verdicts[1].status == HTTPStatus.SERVICE_UNAVAILABLE
@@ -56,21 +56,21 @@ def test_an_order_that_cannot_be_queued_is_reported_and_never_dropped() -> None:
 
 def test_an_order_above_the_message_limit_is_too_large() -> None:
     items = [{"sku": "s" * 100, "quantity": 1, "unitPrice": 0}] * 20
-    [verdict] = take(FakeSqs(), order(items=items), limit=1024)
+    [verdict] = accept(FakeSqs(), order(items=items), limit=1024)
     assert isinstance(verdict, ProblemError)
     assert verdict.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def test_the_header_gives_the_key_where_the_order_has_none() -> None:
-    [verdict] = take(FakeSqs(), order(), key="from-header")
+    [verdict] = accept(FakeSqs(), order(), key="from-header")
     assert isinstance(verdict, Accepted)
     assert verdict.idempotency_key == "from-header"
 
 
 def test_a_key_in_the_order_must_not_contradict_the_header() -> None:
-    [same] = take(FakeSqs(), order(idempotencyKey="k"), key="k")
-    [other] = take(FakeSqs(), order(idempotencyKey="k"), key="other")
-    [blank] = take(FakeSqs(), order(), key="two words")
+    [same] = accept(FakeSqs(), order(idempotencyKey="k"), key="k")
+    [other] = accept(FakeSqs(), order(idempotencyKey="k"), key="other")
+    [blank] = accept(FakeSqs(), order(), key="two words")
     assert isinstance(same, Accepted)
     for refused in (other, blank):
         assert isinstance(refused, ProblemError)
@@ -79,7 +79,7 @@ def test_a_key_in_the_order_must_not_contradict_the_header() -> None:
 
 def test_duplicate_submit_publishes_twice_and_accepts_once() -> None:
     sqs = FakeSqs()
-    verdicts = take(sqs, order(orderId="a"), order(orderId="b"), copies=2)
+    verdicts = accept(sqs, order(orderId="a"), order(orderId="b"), copies=2)
     assert len(verdicts) == 2
     keys = [entry["MessageAttributes"]["idempotencyKey"]["StringValue"] for entry in sqs.taken]
     assert keys[0] == keys[1] != keys[2] == keys[3]

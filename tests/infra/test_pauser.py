@@ -1,4 +1,4 @@
-"""The breaker strategy `pause`: who may switch the worker's mapping, and what reminds them to resume it."""
+"""The breaker strategy `pause`: who may switch the worker's mapping, and which message resumes it."""
 
 from functions.common import settings as function_settings
 from tests.infra.templates import Templates
@@ -16,26 +16,26 @@ def _statements(templates: Templates, function: str) -> dict[str, list[str]]:
     }
 
 
-def test_without_the_strategy_there_is_no_valve(aws: Templates) -> None:
+def test_without_the_strategy_there_is_no_pauser(aws: Templates) -> None:
     assert not [resource.path for resource in aws.all() if "Valve" in resource.path]
     assert "VALVE_QUEUE_URL" not in environment(aws, "Worker")
 
 
-def test_locally_the_valve_is_there_for_scenarios_that_switch_to_the_strategy(local: Templates) -> None:
+def test_locally_the_pauser_is_there_for_scenarios_that_switch_to_the_strategy(local: Templates) -> None:
     worker = environment(local, "Worker")
     assert worker["BREAKER_STRATEGY"] == "defer"
     switched = function_settings.worker_settings(worker | {"BREAKER_STRATEGY": "pause"})
-    assert switched.valve_queue_url == "queue/Valve"
+    assert switched.pauser_queue_url == "queue/Valve"
 
 
-def test_the_valve_and_the_worker_understand_their_variables(paused: Templates) -> None:
-    valve = function_settings.valve_settings(environment(paused, "Valve"))
+def test_the_pauser_and_the_worker_understand_their_variables(paused: Templates) -> None:
+    pauser = function_settings.pauser_settings(environment(paused, "Valve"))
     worker = function_settings.worker_settings(environment(paused, "Worker"))
-    assert valve.mapping_id == "functions/WorkerMapping"
-    assert valve.queue_url == worker.valve_queue_url == "queue/Valve"
+    assert pauser.mapping_id == "functions/WorkerMapping"
+    assert pauser.queue_url == worker.pauser_queue_url == "queue/Valve"
 
 
-def test_the_valve_may_switch_the_worker_s_mapping_and_no_other(paused: Templates) -> None:
+def test_the_pauser_may_switch_the_worker_s_mapping_and_no_other(paused: Templates) -> None:
     (arn,) = _statements(paused, "Valve")["lambda:UpdateEventSourceMapping"]
     assert arn.endswith(":event-source-mapping:functions/WorkerMapping")
     assert "lambda:UpdateEventSourceMapping" not in _statements(paused, "Worker")
@@ -45,7 +45,7 @@ def test_the_worker_may_ask_for_a_pause(paused: Templates) -> None:
     assert "queue/Valve.Arn" in str(_statements(paused, "Worker"))
 
 
-def test_a_reminder_is_kept_until_the_mapping_is_resumed(paused: Templates) -> None:
+def test_a_resume_message_is_kept_until_the_mapping_is_resumed(paused: Templates) -> None:
     queue = paused.one("AWS::SQS::Queue", "Valve").properties
     assert "RedrivePolicy" not in queue
     assert queue["MessageRetentionPeriod"] == 14 * 86_400
@@ -53,7 +53,7 @@ def test_a_reminder_is_kept_until_the_mapping_is_resumed(paused: Templates) -> N
     assert queue["VisibilityTimeout"] >= 6 * timeout
 
 
-def test_reminders_are_applied_one_by_one_and_may_be_kept(paused: Templates) -> None:
+def test_resume_messages_are_applied_one_by_one_and_may_be_kept(paused: Templates) -> None:
     mapping = paused.one("AWS::Lambda::EventSourceMapping", "ValveMapping").properties
     assert mapping["BatchSize"] == 1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

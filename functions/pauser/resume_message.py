@@ -1,6 +1,6 @@
-"""The message that asks for a pause, and that stays in its queue as the reminder to end it.
+"""The message that asks for a pause, and that stays in its queue until it has ended the pause.
 
-One message for both: as long as the mapping is paused, its reminder is a hidden message of a queue without a
+One message for both: as long as the mapping is paused, it is a hidden message of a queue without a
 DLQ. No process waits, so none can die and leave the mapping paused.
 """
 
@@ -15,7 +15,7 @@ LATEST = 253_402_300_799
 
 
 @dataclass(frozen=True)
-class Reminder:
+class ResumeMessage:
     """Which circuit opened, and when it may be tried again (epoch seconds)."""
 
     circuit: str
@@ -27,10 +27,10 @@ class Reminder:
 
     @classmethod
     def from_text(cls, body: str) -> Self:
-        """The reminder of a body. Raises MalformedJsonError for anything else."""
+        """The message of a body. Raises MalformedJsonError for anything else."""
         document = codec.loads(body)
         given = cast(dict[str, Any], document) if isinstance(document, dict) else {}
         circuit, resume_at = given.get("circuit"), given.get("resume_at")
         if not (isinstance(circuit, str) and type(resume_at) is int and 0 <= resume_at <= LATEST):
-            raise MalformedJsonError("this is not a reminder")
+            raise MalformedJsonError("this is not a resume message")
         return cls(circuit, resume_at)

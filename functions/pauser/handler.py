@@ -1,4 +1,4 @@
-"""The valve function: it owns the state of the worker's event source mapping while circuits open and close."""
+"""The pauser function: it owns the state of the worker's event source mapping while circuits open and close."""
 
 import time
 from collections.abc import Callable
@@ -12,21 +12,21 @@ from functions.common import aws
 from functions.common.errors import AWS_ERRORS, MalformedJsonError, type_of
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
 from functions.common.partial_batch import partial_batch_response
-from functions.common.settings import SQS_MAX_VISIBILITY_SECONDS, valve_settings
-from functions.valve.reminder import Reminder
+from functions.common.settings import SQS_MAX_VISIBILITY_SECONDS, pauser_settings
+from functions.pauser.resume_message import ResumeMessage
 
 RETRY_SECONDS = 2
 """Until a mapping that is just changing, or an AWS API that failed, is asked again."""
 
 
 class SwitchesMappings(Protocol):
-    """The part of a Lambda client that the valve needs."""
+    """The part of a Lambda client that the pauser needs."""
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> Any: ...  # noqa: N803  boto3's names
 
 
 class HidesMessages(Protocol):
-    """The part of an SQS client that the valve needs."""
+    """The part of an SQS client that the pauser needs."""
 
     def change_message_visibility(
         self,
@@ -38,8 +38,8 @@ class HidesMessages(Protocol):
 
 
 @dataclass(frozen=True)
-class Valve:
-    """Applies reminders to one mapping. `now` is the time in epoch seconds."""
+class Pauser:
+    """Applies resume messages to one mapping. `now` is the time in epoch seconds."""
 
     mappings: SwitchesMappings
     sqs: HidesMessages
@@ -48,31 +48,31 @@ class Valve:
     now: Callable[[], float] = time.time
 
     def apply(self, body: str, receipt_handle: str) -> bool:
-        """Pause, or resume once the reminder is due. Returns whether the reminder has served its purpose.
+        """Pause, or resume once the resume message is due. Returns whether the resume message has served its purpose.
 
-        A reminder that is delivered twice, late or after a crash does the same again: before its time it
+        A resume message that is delivered twice, late or after a crash does the same again: before its time it
         pauses and hides itself until then, after its time it resumes.
         """
         try:
-            reminder = Reminder.from_text(body)
+            message = ResumeMessage.from_text(body)
         except (
             MalformedJsonError
         ) as error:  # nothing that this queue was made for: it would come back for ever
             log_problem("mapping.no_reminder", errorMessage=str(error))
             return True
-        seconds = min(max(0, round(reminder.resume_at - self.now())), SQS_MAX_VISIBILITY_SECONDS)
+        seconds = min(max(0, round(message.resume_at - self.now())), SQS_MAX_VISIBILITY_SECONDS)
         try:
             self.mappings.update_event_source_mapping(UUID=self.mapping_id, Enabled=seconds == 0)
         except AWS_ERRORS as error:
-            log_problem("mapping.unchanged", circuit=reminder.circuit, errorType=type_of(error))
+            log_problem("mapping.unchanged", circuit=message.circuit, errorType=type_of(error))
             self._hide(receipt_handle, RETRY_SECONDS)
             return False
         if seconds == 0:
             count("MappingResumed")
-            log_event("mapping.resumed", circuit=reminder.circuit)
+            log_event("mapping.resumed", circuit=message.circuit)
             return True
         count("MappingPaused")
-        log_problem("mapping.paused", circuit=reminder.circuit, seconds=seconds)
+        log_problem("mapping.paused", circuit=message.circuit, seconds=seconds)
         self._hide(receipt_handle, seconds)
         return False
 
@@ -83,18 +83,18 @@ class Valve:
 
 
 @cache
-def _valve() -> Valve:
-    settings = valve_settings()
-    return Valve(aws.lambda_(), aws.sqs(), settings.mapping_id, settings.queue_url)
+def _pauser() -> Pauser:
+    settings = pauser_settings()
+    return Pauser(aws.lambda_(), aws.sqs(), settings.mapping_id, settings.queue_url)
 
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Apply the reminders of one batch; the answer is a partial batch response."""
+    """Apply the resume messages of one batch; the answer is a partial batch response."""
     with metrics_of_invocation():
         kept = [
             record["messageId"]
             for record in event["Records"]
-            if not _valve().apply(record["body"], record["receiptHandle"])
+            if not _pauser().apply(record["body"], record["receiptHandle"])
         ]
     return partial_batch_response(kept)

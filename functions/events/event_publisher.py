@@ -23,7 +23,7 @@ BACKOFF_CAP_SECONDS = 1.0
 
 
 class PutsEvents(Protocol):
-    """The part of an EventBridge client that announcing needs."""
+    """The part of an EventBridge client that publishing needs."""
 
     def put_events(
         self,
@@ -32,7 +32,7 @@ class PutsEvents(Protocol):
     ) -> "PutEventsResponseTypeDef": ...
 
 
-class Announcer:
+class EventPublisher:
     """Puts events on one bus."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Announcer:
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311  jitter, no secret
 
-    def announce(self, events: Sequence[OrderEvent]) -> list[str | None]:
+    def publish(self, events: Sequence[OrderEvent]) -> list[str | None]:
         """Put all events; the answer has an error code or None for each, in order. No AWS error is raised."""
         errors: list[str | None] = ["NotSent"] * len(events)
         packed = pack(range(len(events)), lambda index: events[index].size, max_bytes=MAX_BYTES)

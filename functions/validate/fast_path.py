@@ -31,8 +31,8 @@ def compiled(schema: Mapping[str, Any]) -> Check:
 
 def _all(checks: list[Check]) -> Check:
     def check(instance: Any) -> bool:
-        for one in checks:  # noqa: SIM110  all() with a generator takes twice as long
-            if not one(instance):
+        for keyword_check in checks:  # noqa: SIM110  all() with a generator takes twice as long
+            if not keyword_check(instance):
                 return False
         return True
 
@@ -60,8 +60,8 @@ def _properties(properties: Mapping[str, Any], schema: Mapping[str, Any]) -> Che
 
     def check(instance: Any) -> bool:
         for name, value in instance.items():
-            one = checks.get(name)
-            if one is None or not one(value):
+            property_check = checks.get(name)
+            if property_check is None or not property_check(value):
                 return False
         return True
 
@@ -69,11 +69,11 @@ def _properties(properties: Mapping[str, Any], schema: Mapping[str, Any]) -> Che
 
 
 def _items(schema: Mapping[str, Any], _schema: Mapping[str, Any]) -> Check:
-    one = compiled(schema)
+    item_check = compiled(schema)
 
     def check(instance: Any) -> bool:
         for item in instance:  # noqa: SIM110
-            if not one(item):
+            if not item_check(item):
                 return False
         return True
 
@@ -130,5 +130,5 @@ _KEYWORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], Check]] = {
     "required": _required,
     "properties": _properties,
     "additionalProperties": _additional_properties,
-    "allOf": lambda schemas, _: _all([compiled(cast(Mapping[str, Any], one)) for one in schemas]),
+    "allOf": lambda schemas, _: _all([compiled(cast(Mapping[str, Any], schema)) for schema in schemas]),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from functions.idempotency.commit import MAX_ACTIONS, GroupCommit
+from functions.idempotency.group_commit import MAX_ACTIONS, GroupCommit
 from tests.unit.functions.memory import failure
 
 
