@@ -4,7 +4,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
-ENGINE_PROFILES = ROOT / "emulator" / "profiles"
+EMULATOR = ROOT / "emulator"
+ENGINE_PROFILES = EMULATOR / "profiles"
 LAB = ROOT / ".lab"
 ENVIRONMENTS = LAB / "env"
 ENGINES = LAB / "engine"

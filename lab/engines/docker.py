@@ -13,7 +13,7 @@ from lab.errors import LabError
 BUILT_IMAGE = "ingestion-lab/localstack:4.14.0"
 BASE_IMAGE = "localstack/localstack:4.14.0"
 TOKEN_IMAGE = "localstack/localstack:2026.09.0"  # noqa: S105  an image that wants a token, not a token
-VARIANTS = paths.INFRA / "localstack" / "docker"
+VARIANTS = paths.EMULATOR / "docker"
 READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
 

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,25 +12,10 @@ import pytest
 from lab.common import paths
 from lab.engines import HostEngine, docker_cli, present
 from lab.engines.docker import BUILT_IMAGE, TOKEN_IMAGE, DockerEngine
-from lab.engines.host import PASSED_ON
 from lab.errors import LabError
 from support.eventually import eventually
 from tests.conftest import free_port
 from tests.docker.conftest import clients, create_function, invoke
-
-HOST_ONLY = {
-    *PASSED_ON,
-    *("HOME", "TMPDIR", "XDG_CACHE_HOME", "FILESYSTEM_ROOT", "LOCALSTACK_VOLUME_DIR"),  # its own folder
-    *(
-        "OVERRIDE_IN_DOCKER",
-        "DOCKER_HOST",
-        "GATEWAY_SERVER",
-    ),  # not in a container, no Docker, no published port
-    *("GATEWAY_LISTEN", "LOCALSTACK_HOST", "LAMBDA_RUNTIME_EXECUTOR"),  # set in docker-compose.yml
-    "LAB_LAMBDA_RUNTIME",
-    "PROVIDER_OVERRIDE_DYNAMODB",  # the image has DynamoDB Local
-    "PROVIDER_OVERRIDE_S3",  # an engine alone in its container shares no temporary folder
-}
 
 
 def left_of(engine: DockerEngine) -> dict[str, list[str]]:
@@ -198,13 +184,20 @@ def test_a_base_image_that_cannot_be_had_is_one_clear_error(
     assert not any(left_of(engine).values())
 
 
-def test_both_packagings_tune_the_engine_alike() -> None:
+def test_both_packagings_tune_the_engine_by_the_same_profile() -> None:
     image = docker_cli.inspect("image", BUILT_IMAGE)
     assert image is not None
     built_in = dict(entry.split("=", 1) for entry in image["Config"]["Env"])
     host = HostEngine(free_port()).environment()
-    tuning = {name: value for name, value in host.items() if name not in HOST_ONLY}
-    assert {name: built_in.get(name) for name in tuning} == tuning
+    assert built_in["CONFIG_PROFILE"] == "engine"
+    assert host["CONFIG_PROFILE"].split(",")[0] == "engine"
+    profile = f"{built_in['CONFIG_DIR']}/engine.env"
+    held = docker_cli.run("run", "--rm", "--entrypoint", "cat", BUILT_IMAGE, profile)
+    assert held.strip() == (Path(host["CONFIG_DIR"]) / "engine.env").read_text().strip()
+    tuned = {line.split("=")[0] for line in held.splitlines() if not line.startswith("#")}
+    assert tuned.isdisjoint(host.keys() | built_in.keys()), (
+        "what stands in the environment wins over the profile"
+    )
 
 
 def test_with_a_token_the_current_image_runs_without_the_plugins(engine: DockerEngine) -> None:
