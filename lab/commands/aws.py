@@ -29,6 +29,7 @@ from lab.deployment.aws_account.teardown import Teardown, delete, survey
 from lab.deployment.context import Context, settings_of
 from lab.deployment.stack import Stack, stack_names
 from lab.engines.clients import Aws
+from lab.engines.kinds import Kind
 from lab.errors import LabError
 from lab.faults.healing import deployed
 from lab.scenario.live import live
@@ -159,7 +160,7 @@ def scenario(
     aws = Aws(session, None)
     runner = Runner(
         deployed(aws, env),
-        "AWS",
+        Kind("AWS"),
         say,
         watch=lambda experiment, found: live(console, experiment, found),
         pace=AWS_PACE,

@@ -53,7 +53,7 @@ def run(
             Run(
                 f"gameday-{day.name}",
                 f"GameDay: {day.title}",
-                engine,
+                engine.name,
                 game.timeline.so_far(),
                 ledger=card.ledger,
                 timings=rows(card),

@@ -8,14 +8,15 @@ from typing import Literal
 from botocore.exceptions import BotoCoreError, ClientError
 from httpx import HTTPError
 
+from lab.engines.kinds import NONE, Kind
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
 
 UNREACHABLE = (BotoCoreError, ClientError, HTTPError)
 """What AWS and HTTP clients raise when the engine, or what was deployed to it, is gone."""
 
-type Connect = Callable[[], tuple[Pipeline, str]]
-"""Finds the pipeline and the engine's name. Raises LabError if there is none."""
+type Connect = Callable[[], tuple[Pipeline, Kind]]
+"""Finds the pipeline and what runs it. Raises LabError if there is none."""
 
 
 class MissingError(LabError):
@@ -37,13 +38,13 @@ class Connection:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._lock = threading.Lock()
-        self._found: tuple[Pipeline, str] | None = None
+        self._found: tuple[Pipeline, Kind] | None = None
 
     @property
-    def engine(self) -> str:
-        """The engine's name, such as `host engine`; empty while there is none."""
+    def engine(self) -> Kind:
+        """What runs the pipeline; NONE while there is none."""
         found = self._found
-        return found[1] if found else ""
+        return found[1] if found else NONE
 
     def pipeline(self) -> Pipeline:
         """The deployed pipeline. Raises MissingError with the command that is missing."""

@@ -38,7 +38,7 @@ class ConsoleState:
     @property
     def local_functions(self) -> bool:
         """Whether the functions run as processes of this machine."""
-        return self.connection.engine.startswith("host")
+        return self.connection.engine.local_functions
 
     def start(self, work: Work) -> dict[str, Any]:
         """Begin a job."""

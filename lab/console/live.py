@@ -137,7 +137,7 @@ class Live:
                 "mappingEnabled": runtime_settings.MAPPING_ENABLED.read(pipeline),
                 "inForce": in_force(Changes(pipeline).active()),
                 "hits": self._switches.hits(),
-                "localFunctions": self._connection.engine.startswith("host"),
+                "localFunctions": self._connection.engine.local_functions,
             }
         except LabError as error:
             self._connection.lose()

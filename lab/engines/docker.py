@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab.common import paths
-from lab.engines import docker_cli, iam, ports, processes, ready
+from lab.engines import docker_cli, iam, kinds, ports, processes, ready
 from lab.engines.docker_cli import DockerCommandError
 from lab.engines.host import Status, locked
 from lab.errors import LabError
@@ -25,6 +25,7 @@ class DockerEngine:
     """One engine on one port: the compose project `ingestion-lab-PORT`, with its own network and volume."""
 
     kind = "docker"
+    runs = kinds.DOCKER
 
     def __init__(self, port: int) -> None:
         self.port = port

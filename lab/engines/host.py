@@ -12,7 +12,7 @@ from typing import Literal
 import psutil
 
 from lab.common import locks, paths
-from lab.engines import disk, iam, ports, processes, ready, record
+from lab.engines import disk, iam, kinds, ports, processes, ready, record
 from lab.engines.direct import NONE_AT_ALL
 from lab.engines.record import Record, UnreadableError
 from lab.errors import LabError
@@ -40,6 +40,7 @@ class HostEngine:
     """One engine on one port. All its files, S3 bodies and Lambda code too, lie under `.lab/engine/PORT/`."""
 
     kind = "host"
+    runs = kinds.HOST
     packaging = "host"
     image = ""
 

@@ -11,16 +11,17 @@ from lab.common.output import shown
 from lab.deployment.stack import Stack
 from lab.engines import clients as guarded
 from lab.engines.clients import Aws
+from lab.engines.kinds import Kind
 from lab.errors import LabError
 from lab.faults.changes import MEND, Changes
 from lab.pipeline.observe import Pipeline
 
 
-def connect(port: int, env: str) -> tuple[Pipeline, str]:
-    """The deployed pipeline, healed, and the name of its engine. Raises LabError if there is none."""
+def connect(port: int, env: str) -> tuple[Pipeline, Kind]:
+    """The deployed pipeline, healed, and what runs it. Raises LabError if there is none."""
     engine = engines.present(port)
     engine.require_running()
-    return deployed(guarded.local(engine.endpoint), env), f"{engine.kind} engine"
+    return deployed(guarded.local(engine.endpoint), env), engine.runs
 
 
 def deployed(aws: Aws, env: str) -> Pipeline:

@@ -10,6 +10,7 @@ from pathlib import Path
 from infra.components.names import AlarmName
 from lab import report
 from lab.common.output import Terminal, joined
+from lab.engines.kinds import Kind
 from lab.faults import catalogue as faults
 from lab.pipeline.observe import Pipeline
 from lab.report import Run
@@ -97,7 +98,7 @@ DEMO = Scenario(
 )
 
 
-def play(pipeline: Pipeline, engine: str, console: Terminal) -> tuple[Run, Path]:
+def play(pipeline: Pipeline, engine: Kind, console: Terminal) -> tuple[Run, Path]:
     """Tell the whole story and write its report; the pipeline is steady again however it ends."""
 
     runner = Runner(

@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.common.interrupts import undoing
 from lab.common.polling import wait_for
+from lab.engines.kinds import Kind
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.changes import Change
@@ -51,7 +52,7 @@ class Runner:
     """
 
     pipeline: Pipeline
-    engine: str
+    engine: Kind
     say: Callable[[str], None]
     faultless: bool = False
     watch: Watch = lambda _experiment, _findings: contextlib.nullcontext()
@@ -94,7 +95,7 @@ class Runner:
             run = Run(
                 entry.name,
                 scenario.title,
-                self.engine,
+                self.engine.name,
                 timeline,
                 hypothesis=scenario.hypothesis,
                 story=entry.paragraphs,
@@ -119,7 +120,7 @@ class Runner:
 
     def _out_of_reach(self, scenario: Scenario) -> str | None:
         """Why this engine cannot put the scenario's fault in force, if it cannot."""
-        if scenario.needs_local_functions and not self.engine.startswith("host"):
+        if scenario.needs_local_functions and not self.engine.local_functions:
             return "the functions do not run on this machine, so that its fault cannot reach them"
         return next((self.differs[asked] for asked in scenario.relies_on if asked in self.differs), None)
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from lab.common.polling import wait_until_updated
+from lab.engines.kinds import HOST
 from lab.faults import steady_state as steady
 from lab.pipeline.observe import Pipeline
 from lab.scenario import Experiment, Verdict
@@ -68,7 +69,7 @@ def test_a_broken_pipeline_refutes_the_prediction(
         monkeypatch.setattr(Experiment, "move_natively", lambda run, to_the_queue: run.redrive())
     steady.restore(pipeline, print)
     entry = load(mutant.scenario)
-    runner = Runner(pipeline, "host engine", print, mutant.faultless, hasty=not mutant.patient)
+    runner = Runner(pipeline, HOST, print, mutant.faultless, hasty=not mutant.patient)
     with patched(pipeline, mutant.patch) if mutant.patch else nullcontext():
         run = runner.run(replace(entry, scenario=mutant.of(entry.scenario)))
     seen = {(result.act, result.name): result for result in run.findings}

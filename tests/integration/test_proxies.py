@@ -33,7 +33,7 @@ def lab(pipeline: Pipeline, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "lab", *arguments, "--port", str(urlsplit(pipeline.aws.endpoint or "").port)],
         cwd=paths.ROOT,
-        env=os.environ | {"COLUMNS": "80", "ENGINE": "host"},
+        env=os.environ | {"COLUMNS": "80", "ENGINE": "host", "LAB_IAM": ""},
         capture_output=True,
         text=True,
         timeout=120,

@@ -11,6 +11,7 @@ import pytest
 
 from lab import report
 from lab.common import paths
+from lab.engines.kinds import HOST
 from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults import steady_state as steady
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.long
 
 
 def runner(pipeline: Pipeline, *, faultless: bool = False) -> Runner:
-    return Runner(pipeline, "host engine", print, faultless)
+    return Runner(pipeline, HOST, print, faultless)
 
 
 @pytest.mark.parametrize("name", ["happy-path", "schema-evolution", "duplicate-submit"])

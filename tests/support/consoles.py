@@ -12,6 +12,7 @@ from lab.console.console_state import ConsoleState
 from lab.console.jobs import Job
 from lab.console.security import CSRF_HEADER, Guard, Keys
 from lab.console.server import leave
+from lab.engines.kinds import HOST
 from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 
@@ -51,7 +52,7 @@ class Page:
 def console(pipeline: Pipeline) -> Generator[Page]:
     """A console that looks at the pipeline for the duration of a `with` block, and leaves nothing behind."""
     port = urlsplit(pipeline.aws.endpoint or "").port or 0
-    state = ConsoleState(Guard(PORT, Keys()), port, "dev", lambda: (pipeline, "host engine"))
+    state = ConsoleState(Guard(PORT, Keys()), port, "dev", lambda: (pipeline, HOST))
     base_url = f"http://127.0.0.1:{PORT}"
     try:
         with TestClient(create_app(state), base_url=base_url) as client:

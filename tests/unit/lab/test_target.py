@@ -411,7 +411,9 @@ def test_a_scenario_breaks_nothing_in_an_account_that_nobody_named(
     monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     ran: list[Any] = []
-    monkeypatch.setattr(cli, "run_all", lambda runner, entries: ran.append((runner.engine, entries[0].name)))
+    monkeypatch.setattr(
+        cli, "run_all", lambda runner, entries: ran.append((runner.engine.name, entries[0].name))
+    )
     monkeypatch.setattr(cli, "deployed", lambda _aws, _env: None)
     monkeypatch.setattr(cli, "_question", lambda: typed(answer))
     with pytest.raises(LabError, match="nothing was done"):

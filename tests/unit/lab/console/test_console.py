@@ -19,6 +19,7 @@ from lab.console.routes.pages import PAGES, templates
 from lab.console.server import listening
 from lab.console.switches import Switches
 from lab.dlq.browser import Browsed, DlqBrowser
+from lab.engines.kinds import HOST
 from lab.errors import LabError
 from support.eventually import eventually
 from tests.support.strangers import NUMBERS, letters, texts
@@ -165,7 +166,7 @@ def test_a_number_in_a_query_is_bounded(ours: TestClient, query: str) -> None:
 @given(st.lists(letters, max_size=3))
 def test_letters_of_strangers_are_answered_as_ascii_json(held: list[Envelope]) -> None:
     """Property: the DLQ page hears of each letter, whatever is in it, and nothing but JSON."""
-    state = state_of(lambda: (cast("Any", None), "host engine"))
+    state = state_of(lambda: (cast("Any", None), HOST))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DlqBrowser, "__init__", lambda _self, _pipeline: None)
         patch.setattr(DlqBrowser, "browse", lambda _self, _limit: Browsed(held, complete=True))
@@ -260,7 +261,7 @@ def test_an_engine_that_goes_and_comes_back_is_found_again() -> None:
     pipelines: list[Any] = [FakePipeline()]
 
     def connect() -> tuple[Any, str]:
-        return (pipelines[0], "host engine") if pipelines else no_engine()
+        return (pipelines[0], HOST) if pipelines else no_engine()
 
     connection = Connection(connect)
     assert connection.state().what == "host engine, ingestion-dev"
