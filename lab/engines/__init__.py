@@ -1,4 +1,4 @@
-"""The engines the lab runs on: LocalStack 4.14.0 with the lab extension, in two packagings."""
+"""The engines the lab runs on: LocalStack 4.14.0 with the emulator's plugins, in two packagings."""
 
 from lab.engines.choose import choose, present, start, wanted
 from lab.engines.docker import DockerEngine

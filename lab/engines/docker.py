@@ -1,4 +1,4 @@
-"""The Docker packaging: LocalStack's image with the lab extension, run by docker-compose.yml."""
+"""The Docker packaging: LocalStack's image with the emulator's plugins, run by docker-compose.yml."""
 
 import os
 from collections.abc import Mapping

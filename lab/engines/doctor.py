@@ -163,8 +163,8 @@ def _memory() -> Finding:
 def _token(environ: Mapping[str, str]) -> Finding:
     if environ.get("LOCALSTACK_AUTH_TOKEN"):
         shown = VARIANTS.relative_to(paths.ROOT) / "token.yml"
-        return Finding("token", f"set: {base_image(environ)} without the lab extension ({shown})")
-    return Finding("token", "none: LocalStack 4.14.0 with the lab extension, which needs none")
+        return Finding("token", f"set: {base_image(environ)} without the emulator's plugins ({shown})")
+    return Finding("token", "none: LocalStack 4.14.0 with the emulator's plugins, which need none")
 
 
 def _architecture(docker: Docker | None) -> Finding:
