@@ -46,6 +46,7 @@ def echoing(aws: Aws) -> Iterator[HttpApi]:
         ("deflate", zlib.compress(TEXT)),
         ("br", TEXT),
     ],
+    ids=["gzip", "capital gzip", "deflate", "brotli"],  # the bytes of gzip hold the time
 )
 def test_an_encoded_body_arrives_at_the_function_as_it_was_sent(
     echoing: HttpApi, encoding: str, body: bytes
