@@ -1,0 +1,1 @@
+"""Break/fix puzzles and GameDays."""
