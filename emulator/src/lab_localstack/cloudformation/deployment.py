@@ -156,8 +156,14 @@ class Deployment(ChangeSetModelExecutor):
                     f"The following resource(s) failed to delete: [{', '.join(self._remaining)}]."
                 )
             return result
-        # before the status says that they are there
+        # Before the status says that they are there: LocalStack remembers some of it only afterwards, and an update
+        # that comes at once would take every resource for a new one.
         self._stack.resolved_resources, self._stack.resolved_outputs = result.resources, result.outputs
+        self._stack.template, self._stack.template_body = (
+            self._change_set.template,
+            self._change_set.template_body,
+        )
+        self._stack.resolved_parameters = self._change_set.resolved_parameters
         # what a later deletion starts from; after an update LocalStack keeps that of the creation
         self._stack.processed_template = self._change_set.processed_template
         for name, resource in result.resources.items():
