@@ -207,7 +207,7 @@ def test_a_letter_is_repaired_and_another_one_given_up(pipeline: Pipeline, page:
     ids = bury(pipeline, [good | {"amount": 0.01}, hopeless])
     letters = {letter["orderId"]: letter["messageId"] for letter in looked_at(page)["letters"]}
     repair = {"messageId": letters[ids[0]], "confirmation": letters[ids[0]][:8]}
-    assert "no valid order" in page.refused("/api/dlq/repair", **repair, body='{"orderId": "x"}')
+    assert "not a valid order" in page.refused("/api/dlq/repair", **repair, body='{"orderId": "x"}')
     page.act("/api/dlq/repair", **repair, body=json.dumps(good))
     row = page.act(
         "/api/dlq/discard", messageId=letters[ids[1]], confirmation=letters[ids[1]][:8], reason="a test"

@@ -263,7 +263,7 @@ def test_a_violation_of_a_repaired_order_is_shown_beside_it(visit: Visit, pipeli
         page.locator("label[for=confirm-input]").inner_text().rsplit(" ", 1)[1]
     )
     page.get_by_role("button", name="Send it").click()
-    expect(page.locator("#letter-error")).to_contain_text("no valid order", timeout=SECONDS * MS)
+    expect(page.locator("#letter-error")).to_contain_text("not a valid order", timeout=SECONDS * MS)
     assert pipeline.dlq().visible == 1
 
 
