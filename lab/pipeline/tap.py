@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,20 @@ class Tap:
         return list(self._seen)
 
     def alarm_transitions(self, alarm: str) -> list[str]:
-        """New states that CloudWatch notified for one alarm, oldest first."""
+        """New states that CloudWatch notified for one alarm, oldest first.
+
+        The first evaluation of an alarm that was just deployed, which finds nothing wrong, is told as a change as
+        well, and may be told late: it belongs to the deployment.
+        """
         return [
             notification["NewStateValue"]
             for notification in self.notifications()
-            if notification.get("AlarmName") == alarm
+            if notification.get("AlarmName") == alarm and not _is_first_look(notification)
         ]
+
+
+def _is_first_look(notification: Mapping[str, Any]) -> bool:
+    return (notification.get("OldStateValue"), notification["NewStateValue"]) == ("INSUFFICIENT_DATA", "OK")
 
 
 @contextmanager
