@@ -46,7 +46,11 @@ class Watch:
         return str(site)
 
     def engine(self) -> EngineWith:
-        """An engine that is watched, and so are its functions, by the runtime that it offers them."""
+        """An engine that is watched, and so are its functions."""
+        return EngineWith(**self.variables())
+
+    def variables(self) -> dict[str, str]:
+        """What makes an engine watched, and its functions by the runtime that it offers them."""
         runtime = self._folder / "runtime"
         client = RUNTIME / "awslambdaric"
         (runtime / "awslambdaric").mkdir(parents=True)
@@ -56,7 +60,7 @@ class Watch:
         (runtime / "awslambdaric" / "__init__.py").write_text(
             f"{self.hook('function')}\n__path__ = [{str(client)!r}]\n{(client / '__init__.py').read_text()}"
         )
-        return EngineWith(PYTHONPATH=self.site("engine"), LAB_LAMBDA_RUNTIME=str(runtime))
+        return {"PYTHONPATH": self.site("engine"), "LAB_LAMBDA_RUNTIME": str(runtime)}
 
     def processes(self) -> set[str]:
         """The kinds of processes that have asked anybody."""
