@@ -2,12 +2,11 @@
 
 import time
 
-import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lab import engines
 from lab.common.interrupts import undeterred
-from lab.common.output import shown
+from lab.common.output import Terminal
 from lab.deployment.stack import Stack
 from lab.engines import clients as guarded
 from lab.engines.clients import Aws
@@ -51,4 +50,4 @@ def heal(pipeline: Pipeline) -> None:
 
 def tell(line: str) -> None:
     """One line on standard error, where it is in nobody's way."""
-    undeterred(lambda text: typer.echo(shown(text), err=True))(line)
+    undeterred(Terminal(stderr=True).say)(line)
