@@ -59,7 +59,7 @@ def answers(client: httpx.Client) -> bool:
 
 
 def test_workers_drive_load_that_the_web_ui_shows(load: httpx.Client, engine: DockerEngine) -> None:
-    eventually(lambda: answers(load), within=30)
+    eventually(lambda: answers(load), within=90)
     eventually(lambda: len(stats(load).get("workers", [])) == WORKERS, within=30)
     load.post("/swarm", data={"user_count": 4, "spawn_rate": 4}).raise_for_status()
     total = eventually(lambda: [row for row in stats(load)["stats"] if row["num_requests"]], within=30)
@@ -84,7 +84,7 @@ def test_the_labs_own_load_is_shared_by_workers_and_its_ledger_is_settled(engine
     engine.up()
     deploy(guarded.local(engine.endpoint), "dev", {}, print)
     with up(engine, free_port()) as client:
-        eventually(lambda: answers(client), within=30)
+        eventually(lambda: answers(client), within=90)
         eventually(lambda: len(stats(client).get("workers", [])) == WORKERS, within=30)
         client.post("/swarm", data={"shape": "steady", "seconds": "5"}).raise_for_status()
         result = eventually(
