@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from lab.deployment.cdk import QUIET
 from lab.engines import HostEngine
+from support.engines import free_port
 
 # What tests ask themselves is on this machine. The lab has no need of this: tests/integration/test_proxies.py.
 for name in ("NO_PROXY", "no_proxy"):
@@ -27,13 +27,6 @@ settings.load_profile("lab")
 # tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,14 @@ from lab.faults.changes import HIDDEN, Change, Changes
 from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 from tests.conftest import free_port
-from tests.support.terminals import Terminal, at_a_terminal
+from tests.support.terminals import (
+    ENDS,
+    Terminal,
+    at_a_terminal,
+    hang_up,
+    press_ctrl_c_again_and_again,
+    terminate_thrice,
+)
 
 TOLD = "undone, as its time was up: failure-mode changed by scenario killed"
 COMMANDS = {
@@ -162,31 +169,6 @@ def test_a_mode_that_a_person_has_typed_stays_although_a_fault_before_it_expires
     assert lab(pipeline, "mode", "duplicate_submit").returncode == 0
     assert Changes(pipeline, clock=lambda: time.time() + 120).heal() == []
     assert pipeline.failure_mode() == "duplicate_submit"
-
-
-def hang_up(terminal: Terminal) -> None:
-    terminal.close()
-
-
-def press_ctrl_c_again_and_again(terminal: Terminal) -> None:
-    for _ in range(8):
-        terminal.type("\x03")
-        time.sleep(0.2)
-
-
-def terminate_thrice(terminal: Terminal) -> None:
-    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
-        terminal.process.send_signal(number)
-        time.sleep(0.3)
-
-
-def interrupt_then_hang_up(terminal: Terminal) -> None:
-    terminal.type("\x03")
-    time.sleep(0.5)
-    terminal.close()
-
-
-ENDS = (hang_up, press_ctrl_c_again_and_again, terminate_thrice, interrupt_then_hang_up)
 
 
 @pytest.mark.long

@@ -4,9 +4,11 @@ import contextlib
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator, Mapping
 
 from lab.common import paths
@@ -69,3 +71,29 @@ def at_a_terminal(code: str, *arguments: str, environment: Mapping[str, str]) ->
         process.kill()
         process.wait()
         terminal.close()
+
+
+def hang_up(terminal: Terminal) -> None:
+    terminal.close()
+
+
+def press_ctrl_c_again_and_again(terminal: Terminal) -> None:
+    for _ in range(8):
+        terminal.type("\x03")
+        time.sleep(0.2)
+
+
+def terminate_thrice(terminal: Terminal) -> None:
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+        terminal.process.send_signal(number)
+        time.sleep(0.3)
+
+
+def interrupt_then_hang_up(terminal: Terminal) -> None:
+    terminal.type("\x03")
+    time.sleep(0.5)
+    terminal.close()
+
+
+ENDS = (hang_up, press_ctrl_c_again_and_again, terminate_thrice, interrupt_then_hang_up)
+"""The ways in which a person or a system ends a command at a terminal."""

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +9,14 @@ import pytest
 
 from lab.common.interrupts import undeterred, undoing, unwind_when_ended
 from support.eventually import eventually
-from tests.support.terminals import Terminal, at_a_terminal
+from tests.support.terminals import (
+    Terminal,
+    at_a_terminal,
+    hang_up,
+    interrupt_then_hang_up,
+    press_ctrl_c_again_and_again,
+    terminate_thrice,
+)
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -108,28 +114,6 @@ with undoing(undo):
     print("in force", flush=True)
     time.sleep(60)
 """
-
-
-def hang_up(terminal: Terminal) -> None:
-    terminal.close()
-
-
-def press_ctrl_c_again_and_again(terminal: Terminal) -> None:
-    for _ in range(8):
-        terminal.type("\x03")
-        time.sleep(0.2)
-
-
-def terminate_thrice(terminal: Terminal) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
-        terminal.process.send_signal(number)
-        time.sleep(0.2)
-
-
-def interrupt_then_hang_up(terminal: Terminal) -> None:
-    terminal.type("\x03")
-    time.sleep(0.2)
-    terminal.close()
 
 
 @pytest.mark.parametrize(
