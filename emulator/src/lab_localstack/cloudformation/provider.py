@@ -13,9 +13,6 @@ from typing import Any
 
 from localstack.aws.api import RequestContext
 from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
-from localstack.services.plugins import Service, aws_provider
-
-from lab_localstack.corrections import patches
 
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.05
@@ -55,10 +52,3 @@ def _ask_until[T](enough: Callable[[T], bool], ask: Callable[[], T]) -> T:
     while not enough(answer := ask()) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
     return answer
-
-
-@aws_provider(api="cloudformation", name="lab")
-def cloudformation() -> Service:
-    """Selected by `PROVIDER_OVERRIDE_CLOUDFORMATION=lab`."""
-    patches.use_own_deployments()
-    return Service.for_provider(PatientCloudFormation())

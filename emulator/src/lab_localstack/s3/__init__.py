@@ -1,1 +1,0 @@
-"""S3 whose bodies stay in this engine's own folder."""
