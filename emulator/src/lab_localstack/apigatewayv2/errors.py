@@ -1,4 +1,6 @@
-"""Requests that API Gateway answers itself, as it documents or is known to answer them."""
+"""Errors that API Gateway answers itself: of the data plane, then of the control plane."""
+
+from localstack.aws.api.core import CommonServiceException
 
 
 class GatewayError(Exception):
@@ -59,3 +61,18 @@ class ServiceUnavailableError(GatewayError):
     """The function took too long, or Lambda refused the invocation for want of concurrency."""
 
     status, message, response_type = 503, "Service Unavailable", "INTEGRATION_TIMEOUT"
+
+
+def bad_request(message: str) -> CommonServiceException:
+    """400: the parameters are at fault."""
+    return CommonServiceException("BadRequestException", message, status_code=400)
+
+
+def conflict(message: str) -> CommonServiceException:
+    """409: it exists already."""
+    return CommonServiceException("ConflictException", message, status_code=409)
+
+
+def not_found(message: str) -> CommonServiceException:
+    """404: something named does not exist."""
+    return CommonServiceException("NotFoundException", message, status_code=404)

@@ -1,6 +1,6 @@
-"""What is told of each request afterwards: metrics in AWS/ApiGateway and a line in the stage's access log.
+"""What is told of each request afterwards: metrics, and a line in the stage's access log.
 
-Sources: API Gateway guide, "Monitor CloudWatch metrics for HTTP APIs" and "Customize HTTP API access logs".
+Source: API Gateway guide, "Customize HTTP API access logs".
 """
 
 import time
@@ -11,14 +11,12 @@ from localstack.http import Response
 from moto.apigatewayv2.models import Stage
 from moto.logs.models import logs_backends
 
+from lab_localstack.apigatewayv2 import metrics
 from lab_localstack.apigatewayv2.access_log import render
 from lab_localstack.apigatewayv2.errors import GatewayError
 from lab_localstack.apigatewayv2.payload import Call
 from lab_localstack.lambda_.log_shipping import SHIPPER, Stream
 from lab_localstack.lambda_.output import LogEvent
-from lab_localstack.metrics import publish
-
-NAMESPACE = "AWS/ApiGateway"
 
 
 @dataclass
@@ -39,26 +37,14 @@ class Observation:
         """Publish the metrics and write the access log; neither makes the client wait."""
         latency = (time.perf_counter() - self.began) * 1000
         size = response.calculate_content_length() or 0
-        self._publish(call, response.status_code, latency, len(call.body) + size)
+        data = len(call.body) + size
+        metrics.answered(call, response.status_code, latency, self.integration_milliseconds, data)
         log = stage.access_log_settings or {}
         group = log.get("destinationArn", "").partition(":log-group:")[2].removesuffix(":*")
         if group in logs_backends[call.account][call.region].groups:  # a line never makes its group
             line = render(log["format"], self._variables(call, response.status_code, latency, size))
             stream = Stream(call.account, call.region, group, f"{call.api_id}-{call.stage.removeprefix('$')}")
             SHIPPER.ship(stream, [LogEvent(time.time_ns() // 1_000_000, line)])
-
-    def _publish(self, call: Call, status: int, latency: float, data: int) -> None:
-        for dimensions in ({"ApiId": call.api_id}, {"ApiId": call.api_id, "Stage": call.stage}):
-            place = (dimensions, call.account, call.region)
-            publish(NAMESPACE, "Count", 1, "Count", *place)
-            publish(NAMESPACE, "4xx", int(400 <= status < 500), "Count", *place)
-            publish(NAMESPACE, "5xx", int(status >= 500), "Count", *place)
-            publish(NAMESPACE, "Latency", latency, "Milliseconds", *place)
-            publish(NAMESPACE, "DataProcessed", data, "Bytes", *place)
-            if self.integration_milliseconds is not None:
-                publish(
-                    NAMESPACE, "IntegrationLatency", self.integration_milliseconds, "Milliseconds", *place
-                )
 
     def _variables(self, call: Call, status: int, latency: float, size: int) -> dict[str, Any]:
         context = call.context

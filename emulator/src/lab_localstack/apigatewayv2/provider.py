@@ -17,6 +17,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import Rule
 
 from lab_localstack.apigatewayv2 import rules
+from lab_localstack.apigatewayv2.errors import conflict, not_found
 from lab_localstack.apigatewayv2.gateway import HttpGateway
 from lab_localstack.server.guard import PAGES
 
@@ -75,7 +76,7 @@ class ControlPlane:
             if api and f"{noun}Id" in request and noun != "Api":
                 _require(api, noun, request)
             if api and noun == "Stage" and request["StageName"] in api.stages:
-                raise rules.conflict("Stage already exists")
+                raise conflict("Stage already exists")
             rules.check(noun, api, request)
             return call_moto(context)
 
@@ -142,7 +143,7 @@ class ControlPlane:
     def _delete_route_settings(self, context: RequestContext, request: Parameters) -> None:
         settings = _stage(context, request).route_settings or {}
         if settings.pop(request["RouteKey"], None) is None:
-            raise rules.not_found(f"Unable to find Route by key {request['RouteKey']}")
+            raise not_found(f"Unable to find Route by key {request['RouteKey']}")
 
     def _serve(self, api_id: str, account: str, region: str) -> None:
         def serve(request: Request, **path: Any) -> Response:
@@ -232,7 +233,7 @@ def _api(context: RequestContext, request: Parameters) -> Api:
     try:
         return apigatewayv2_backends[context.account_id][context.region].get_api(request["ApiId"])
     except JsonRESTError as error:
-        raise rules.not_found(error.message) from error
+        raise not_found(error.message) from error
 
 
 def _stage(context: RequestContext, request: Parameters) -> Stage:
@@ -245,7 +246,7 @@ def _require(api: Api, noun: str, request: Parameters) -> None:
     """Raise NotFoundException unless the API has the authorizer, integration, route or stage named."""
     name = request["StageName" if noun == "Stage" else f"{noun}Id"]
     if name not in getattr(api, f"{noun.lower()}s"):
-        raise rules.not_found(f"Invalid {noun} identifier specified {name}")
+        raise not_found(f"Invalid {noun} identifier specified {name}")
 
 
 def _stage_answer(stage: Stage) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localstack.aws.api.core import CommonServiceException
 from moto.apigatewayv2.models import Api
 
 from lab_localstack.apigatewayv2 import routes
+from lab_localstack.apigatewayv2.errors import bad_request, conflict, not_found
 
 type Request = Mapping[str, Any]
 type Check = Callable[[Api | None, Request], None]
@@ -48,21 +48,6 @@ _FUNCTION = re.compile(
 _IDENTITY_SOURCE = re.compile(r"\$(request\.(header|querystring)|stageVariables|context)\..+")
 _STAGE_NAME = re.compile(r"\$default|[A-Za-z0-9_-]{1,128}")
 _LOG_GROUP = re.compile(r"arn:aws[a-z-]*:logs:[a-z0-9-]+:\d{12}:log-group:[A-Za-z0-9_/.#-]+(:\*)?")
-
-
-def bad_request(message: str) -> CommonServiceException:
-    """400: the parameters are at fault."""
-    return CommonServiceException("BadRequestException", message, status_code=400)
-
-
-def conflict(message: str) -> CommonServiceException:
-    """409: it exists already."""
-    return CommonServiceException("ConflictException", message, status_code=409)
-
-
-def not_found(message: str) -> CommonServiceException:
-    """404: something named does not exist."""
-    return CommonServiceException("NotFoundException", message, status_code=404)
 
 
 def check_api(_api: Api | None, request: Request) -> None:
