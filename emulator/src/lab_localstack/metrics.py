@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lab_localstack.cloudwatch.store import STORE, Metric
+from lab_localstack.cloudwatch.metric_data import STORE, Metric
 
 
 def publish(  # noqa: PLR0917  the order every caller uses

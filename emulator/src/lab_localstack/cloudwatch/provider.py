@@ -29,10 +29,10 @@ from lab_localstack import documents
 from lab_localstack.cloudwatch.alarms import AlarmEvaluator, queries_of, set_by_hand
 from lab_localstack.cloudwatch.errors import ValidationError
 from lab_localstack.cloudwatch.evaluation import COMPARISONS, TREATMENTS
+from lab_localstack.cloudwatch.metric_data import STORE, Metric, is_time, is_value
 from lab_localstack.cloudwatch.models import STORES, Alarm, CloudWatchStore, Dashboard
 from lab_localstack.cloudwatch.queries import MetricQueries, dimensions, require_period, require_statistic
 from lab_localstack.cloudwatch.statistics import BASIC, statistic
-from lab_localstack.cloudwatch.store import STORE, Metric, is_time, is_value
 
 MAX_DATA_POINTS = 100_800
 MAX_STATISTICS_POINTS = 1440

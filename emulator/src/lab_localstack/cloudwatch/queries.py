@@ -6,9 +6,9 @@ from typing import Any
 
 from lab_localstack.cloudwatch import metric_math
 from lab_localstack.cloudwatch.errors import ValidationError
+from lab_localstack.cloudwatch.metric_data import STORE, Distribution, Metric
 from lab_localstack.cloudwatch.metric_math import Grid, MetricMathError, Series
 from lab_localstack.cloudwatch.statistics import UnknownStatisticError, statistic
-from lab_localstack.cloudwatch.store import STORE, Distribution, Metric
 
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 SHORT_PERIODS = (1, 5, 10, 20, 30)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from itertools import accumulate
 
-from lab_localstack.cloudwatch.store import Distribution
+from lab_localstack.cloudwatch.metric_data import Distribution
 
 type Statistic = Callable[[Distribution], float | None]
 

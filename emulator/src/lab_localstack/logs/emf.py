@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from lab_localstack.cloudwatch.store import is_time, is_value
+from lab_localstack.cloudwatch.metric_data import is_time, is_value
 from lab_localstack.logs.line import LogLine
 
 MARKER = '"_aws"'

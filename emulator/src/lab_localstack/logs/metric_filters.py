@@ -6,7 +6,7 @@ from typing import Any
 
 from localstack.aws.api.logs import InvalidParameterException
 
-from lab_localstack.cloudwatch.store import is_value
+from lab_localstack.cloudwatch.metric_data import is_value
 from lab_localstack.logs.line import LogLine
 from lab_localstack.logs.patterns import InvalidPatternError, Pattern, compile_pattern
 from lab_localstack.metrics import publish
