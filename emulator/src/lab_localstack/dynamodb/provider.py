@@ -13,9 +13,8 @@ from moto.dynamodb.models import dynamodb_backends
 
 from lab_localstack.dynamodb.capacity import consumed, read_units, size, write_units
 from lab_localstack.dynamodb.errors import ValidationError
-from lab_localstack.dynamodb.locking import LOCK
+from lab_localstack.dynamodb.models import LOCK, Row, attributes
 from lab_localstack.dynamodb.responses import replace
-from lab_localstack.dynamodb.rows import Row, attributes
 from lab_localstack.dynamodb.throttling import Handler, throttled
 from lab_localstack.dynamodb.transactions import transact_write_items
 from lab_localstack.dynamodb.ttl import delete_expired_items

@@ -18,7 +18,7 @@ from localstack.http import Response
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 
-from lab_localstack.dynamodb.locking import LOCK
+from lab_localstack.dynamodb.models import LOCK
 from lab_localstack.dynamodb.responses import replace
 from lab_localstack.metrics import publish
 

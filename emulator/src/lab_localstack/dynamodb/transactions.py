@@ -24,8 +24,7 @@ from moto.dynamodb.responses import validate_put_has_empty_attrs, validate_put_h
 
 from lab_localstack.dynamodb.capacity import consumed, write_units
 from lab_localstack.dynamodb.errors import ValidationError
-from lab_localstack.dynamodb.locking import LOCK
-from lab_localstack.dynamodb.rows import Row, attributes
+from lab_localstack.dynamodb.models import LOCK, Row, attributes
 
 MAX_ITEMS = 100
 TOKEN_SECONDS = 600

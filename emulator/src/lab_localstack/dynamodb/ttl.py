@@ -7,7 +7,7 @@ from typing import Any
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 
-from lab_localstack.dynamodb.locking import LOCK
+from lab_localstack.dynamodb.models import LOCK
 
 LOG = logging.getLogger(__name__)
 FIVE_YEARS = 5 * 365 * 86400

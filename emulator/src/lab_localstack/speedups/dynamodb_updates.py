@@ -18,7 +18,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
-from lab_localstack.dynamodb.rows import Row
+from lab_localstack.dynamodb.models import Row
 
 _TOKEN = re.compile(r"\s*(#[A-Za-z0-9_]+|:[A-Za-z0-9_]+|[A-Za-z_][A-Za-z0-9_]*|[=,()+-])")
 _CLAUSES = ("SET", "REMOVE", "ADD")

@@ -1,13 +1,16 @@
-"""Single rows of moto's tables: looked up, copied and put back."""
+"""Single rows of moto's tables, looked up, copied and put back, and the lock of all tables."""
 
 import copy
 import json
+import threading
 from typing import Any
 
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
+LOCK = threading.RLock()
+"""The one lock of DynamoDB: moto checks a condition and writes in separate steps, and threads interleave."""
 _CONTAINERS = ("M", "L", "SS", "NS", "BS")
 
 
