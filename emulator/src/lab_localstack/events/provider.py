@@ -13,11 +13,10 @@ from localstack.utils.event_matcher import matches_event
 from localstack.utils.xray.trace_header import TraceHeader
 
 from lab_localstack.events.entries import require
+from lab_localstack.events.metrics import count
 from lab_localstack.internal import call
-from lab_localstack.metrics import publish
 
 LOG = logging.getLogger(__name__)
-NAMESPACE = "AWS/Events"
 
 
 class SnsSender(SnsTargetSender):
@@ -71,12 +70,3 @@ class LabEventsProvider(EventsProvider):
             except Exception as error:  # PutEvents has answered already: a failed target is only counted
                 count(rule, "FailedInvocations")
                 LOG.info("rule %s cannot deliver to target %s: %s", rule.name, identifier, error)
-
-
-def count(rule: Rule, name: str) -> None:
-    """Count one on a metric of the rule; rules of a custom bus are found by bus and rule, too."""
-    by_rule = {"RuleName": rule.name}
-    publish(NAMESPACE, name, 1, "Count", by_rule, rule.account_id, rule.region)
-    if rule.event_bus_name and rule.event_bus_name != "default":
-        by_bus = by_rule | {"EventBusName": rule.event_bus_name}
-        publish(NAMESPACE, name, 1, "Count", by_bus, rule.account_id, rule.region)
