@@ -105,7 +105,7 @@ def check_calls_of_functions() -> None:
     if SETTINGS.enforces_iam:
         from localstack.aws import handlers
 
-        from lab_localstack.iam.enforcement import handle
+        from lab_localstack.iam.provider import handle
 
         handlers.serve_custom_service_request_handlers.append(handle)
 

@@ -70,7 +70,7 @@ class LabLambdaProvider(LambdaProvider):
 
 def _require_poller(function_version: FunctionVersion, queue_arn: str) -> None:
     """Raise InvalidParameterValueException unless the function's role lets a mapping poll the queue."""
-    from lab_localstack.iam.enforcement import AccessDeniedError, Place, require_for
+    from lab_localstack.iam.provider import AccessDeniedError, Place, require_for
 
     arn = parse_arn(queue_arn)
     queue, place = {"QueueUrl": arn["resource"]}, Place(arn["account"], arn["region"])

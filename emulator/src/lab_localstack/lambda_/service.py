@@ -74,7 +74,7 @@ class VersionManager(LambdaVersionManager):
 
     def _may_log(self, stream: Stream) -> bool:
         """Whether the function's role lets Lambda write its log; otherwise the events are lost, as on AWS."""
-        from lab_localstack.iam.enforcement import AccessDeniedError, Place, require_for
+        from lab_localstack.iam.provider import AccessDeniedError, Place, require_for
 
         request = {"logGroupName": stream.group, "logStreamName": stream.name}
         try:

@@ -10,38 +10,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.api import RequestContext
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 from localstack.utils.aws.request_context import extract_access_key_id_from_auth_header
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Role, iam_backends
 from moto.sts.models import sts_backends
 
+from lab_localstack.iam.errors import AccessDeniedError
 from lab_localstack.iam.permissions import Permission, Place, UnknownOperationError, permissions
 from lab_localstack.iam.policy import Context, Decision, Statement, UnservedPolicyError, decide, parse
 
 LOG = logging.getLogger(__name__)
 LAMBDA = "lambda.amazonaws.com"
-CODES = {
-    "cloudwatch": "AccessDenied",
-    "sns": "AuthorizationError",
-    "sqs": "AccessDenied",
-    "sts": "AccessDenied",
-}
-"""The error's code of the services where it is not AccessDeniedException."""
-STATUSES = {"cloudwatch": 403, "lambda": 403, "sns": 403, "sqs": 403, "sts": 403}
-
-
-class AccessDeniedError(CommonServiceException):
-    """The caller's policies do not allow a call."""
-
-    def __init__(self, service: str, message: str) -> None:
-        super().__init__(
-            CODES.get(service, "AccessDeniedException"),
-            message,
-            STATUSES.get(service, 400),
-            sender_fault=True,
-        )
 
 
 @dataclass(frozen=True)
