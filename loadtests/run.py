@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lab.common.polling import wait_for
+from lab.common.results import Result, Verdict, exit_code
 from lab.errors import LabError
 from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.ledger import Ledger, settle
 from lab.pipeline.observe import Depth, Effect, Pipeline
 from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
-from lab.report.results import Result, Verdict
 from loadtests.order_log import OrderLog, Outcome
 from loadtests.shapes import Plan, Stage, Step, knee
 from loadtests.thresholds import Observed, Thresholds, judge
@@ -49,7 +49,7 @@ class RunResult:
     @property
     def passed(self) -> bool:
         """Whether every threshold was kept."""
-        return all(finding.verdict is Verdict.PROVED for finding in self.findings)
+        return exit_code(self.findings) == 0
 
 
 @dataclass
@@ -276,5 +276,10 @@ def _rate(count: int, seconds: float) -> str:
 
 def _not_complete() -> Result:
     return Result(
-        "load", "run", "all stages", "interrupted", Verdict.REFUTED, "the shape's plan", seconds=0.0
+        group="load",
+        name="run",
+        expected="all stages",
+        seen="interrupted",
+        verdict=Verdict.REFUTED,
+        source="the shape's plan",
     )

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.common.results import Result, Verdict, shown
 from lab.pipeline.ledger import Ledger
-from lab.report.results import Result, Verdict, shown
 from lab.scenario.model import Tolerance, at_least, at_most, exactly
 
 
@@ -62,13 +62,11 @@ def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Result]:
 
 
 def _finding(name: str, expected: Tolerance, seen: float | None, source: str) -> Result:
-    holds = seen is not None and expected.holds(seen)
     return Result(
-        act="load",
+        group="load",
         name=name,
         expected=expected.text,
         seen="not seen" if seen is None else shown(round(seen, 1)),
-        verdict=Verdict.PROVED if holds else Verdict.REFUTED,
+        verdict=Verdict.of(seen is not None and expected.holds(seen)),
         source=source,
-        seconds=0.0,
     )

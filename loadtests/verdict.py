@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.table import Table
 
 from lab import report
-from lab.common.output import Terminal, joined, styled
-from lab.report.results import Verdict
+from lab.common.output import Terminal, joined
+from lab.common.results import ResultTable
 from lab.scenario.live import verdict
 from loadtests.run import RunResult
 
@@ -20,16 +20,10 @@ STORIES = {
 
 def show(result: RunResult, console: Terminal) -> None:
     """Print every threshold beside what was seen, the figures, and the ledger."""
-    table = Table(title=f"Load: {result.plan.shape}", title_justify="left")
-    for column in ("threshold", "limit", "seen", "verdict"):
-        table.add_column(column, overflow="fold")
-    for one in result.findings:
-        mark = styled("kept", "green") if one.verdict is Verdict.PROVED else styled("BROKEN", "red")
-        table.add_row(one.name, one.expected, one.seen, mark)
     figures = Table(box=None, show_header=False)
     for name, value in result.figures.items():
         figures.add_row(name, value)
-    console.print(table, figures)
+    console.print(ResultTable(f"Load: {result.plan.shape}", "threshold", result.findings), figures)
     if result.ledger:
         console.say(result.ledger.text)
     console.say(joined("Load ", verdict(result.passed)))

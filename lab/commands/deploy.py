@@ -3,14 +3,12 @@
 import time
 from contextlib import suppress
 
-from rich.table import Table
-
 from lab import engines
 from lab.commands.options import Env, Port, console, say
-from lab.common.output import styled
+from lab.common.results import ResultTable
 from lab.deployment import deploy as stacks
 from lab.deployment.context import Context, settings_of
-from lab.deployment.smoke_checks import SmokeCheck, probe
+from lab.deployment.smoke_checks import probe
 from lab.deployment.stack import Stack, stack_names
 from lab.engines import clients
 from lab.engines.clients import Aws
@@ -41,16 +39,8 @@ def deployed_and_probed(aws: Aws, env: str, context: list[str] | None) -> Stack:
         deployed(aws, env)
     start = time.monotonic()
     stack = stacks.deploy(aws, env, settings_of(context), say)
-    table = Table(title=f"Smoke checks of {', '.join(stack_names(env))}", title_justify="left")
-    table.add_column("check")
-    table.add_column("passed")
-    table.add_column("seen", overflow="fold")
-    found: list[SmokeCheck] = []
-    for check in probe(aws, stack):
-        found.append(check)
-        passed = styled("yes", "green") if check.passed else styled("NO", "red")
-        table.add_row(check.name, passed, check.seen)
-    console.print(table)
+    found = list(probe(aws, stack))
+    console.print(ResultTable(f"Smoke checks of {', '.join(stack_names(env))}", "check", found))
     stacks.require_passed(found)
     say(f"deployed and probed in {time.monotonic() - start:.1f} s")
     return stack

@@ -2,18 +2,17 @@
 
 import json
 import time
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from lab import engines
-from lab.commands.options import Port, say
-from lab.common.output import joined, styled
+from lab.commands.options import Port, console, say
+from lab.common.output import Terminal
+from lab.common.results import Result, ResultTable
 from lab.engines import clients
-from lab.parity import Answer
 from lab.parity import run as ask_all
-from lab.parity.page import remember
+from lab.parity.page import document, remember
 
 
 def probe(
@@ -25,13 +24,14 @@ def probe(
 
     engine = engines.present(port)
     engine.require_running()
-    answers: list[Answer] = []
-    for answer in ask_all(clients.local(engine.endpoint), enforces_iam=engine.enforces_iam):
-        answers.append(answer)
-        if not as_json:
-            mark = styled("as AWS", "green") if answer.as_documented else styled("differs", "yellow")
-            say(joined(mark, f"  {answer.area}: {answer.name}: {answer.answered}"))
+    answers: list[Result] = []
+    with Terminal(stderr=True).status("asking") as status:
+        for answer in ask_all(clients.local(engine.endpoint), enforces_iam=engine.enforces_iam):
+            answers.append(answer)
+            status.update(f"asked for {answer.name}")
     if as_json:
-        print(json.dumps([asdict(answer) for answer in answers], indent=2))  # noqa: T201  for other programs
+        print(json.dumps([document(answer) for answer in answers], indent=2))  # noqa: T201  for other programs
+    else:
+        console.print(ResultTable("The engine's answers beside AWS's", "asked for", answers))
     if write:
         say(f"written: {remember(engine.packaging, engine.image, time.strftime('%Y-%m-%d'), answers)}")

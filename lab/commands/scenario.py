@@ -9,12 +9,13 @@ from rich.table import Table
 from lab import engines, report
 from lab.commands.options import Env, Port, console
 from lab.common.output import Line, joined, styled
+from lab.common.results import tally
 from lab.errors import LabError
 from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.live import live, results, tally, verdict
+from lab.scenario.live import live, results, verdict
 from lab.scenario.runner import Runner
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
@@ -100,17 +101,18 @@ def run_all(runner: Runner, entries: list[Entry], *, predict: bool = False) -> N
         runs.append(finished)
         page = report.write(finished, entry.scenario.alarms)
         if predict or not finished.passed or len(entries) == 1:
-            console.print(results(finished.findings, predicted=predict))
-        told = f" in {finished.seconds:.0f} s: {tally([finished])}; report: {page}"
+            console.print(results(finished.findings))
+        told = f" in {finished.seconds:.0f} s: {tally(finished.findings)}; report: {page}"
         say(joined(f"{entry.name} ", verdict(finished.passed), told))
+    judged = [result for run in runs for result in run.findings]
     if len(runs) > 1:
         failed = [run.name for run in runs if not run.passed]
         seconds = time.monotonic() - start
-        say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(runs)}")
+        say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(judged)}")
         if failed:
             say(joined(styled("failed:", "red"), f" {', '.join(failed)}"))
-    if not all(run.passed for run in runs):
-        raise typer.Exit(1)
+    if codes := {run.exit_code for run in runs} - {0}:
+        raise typer.Exit(min(codes))
 
 
 def ask(entry: Entry) -> dict[tuple[str, str], str]:

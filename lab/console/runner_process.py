@@ -19,15 +19,14 @@ from typing import Any
 
 from lab import engines, report
 from lab.common.interrupts import unwind_when_ended
+from lab.common.results import Result, tally
 from lab.console.connection import UNREACHABLE
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.healing import connect
 from lab.parity.page import differences
-from lab.report.results import Result
 from lab.scenario.catalog import load
 from lab.scenario.experiment import Experiment
-from lab.scenario.live import tally
 from lab.scenario.runner import Runner
 
 TELL_SECONDS = 0.5
@@ -61,9 +60,9 @@ def scenario(port: int, env: str, name: str, *options: str) -> None:
     run = runner.run(entry)
     page = report.write(run, entry.scenario.alarms)
     tell(**told(run.findings), report=f"{page.parent.name}/{page.name}")
-    say(f"{'passed' if run.passed else 'FAILED'} in {run.seconds:.0f} s: {tally([run])}")
+    say(f"{'passed' if run.passed else 'FAILED'} in {run.seconds:.0f} s: {tally(run.findings)}")
     if not run.passed:
-        raise LabError(f"{name} failed: {tally([run])}.", "Read its report for what was seen instead.")
+        raise LabError(f"{name} failed: {tally(run.findings)}.", "Read its report for what was seen instead.")
 
 
 def back(port: int, env: str) -> None:
@@ -94,7 +93,7 @@ def shown(experiment: Experiment, findings: list[Result]) -> Generator[None]:
 
 def told(findings: list[Result]) -> dict[str, Any]:
     """What has been decided so far."""
-    return {"findings": [asdict(finding) for finding in findings]}
+    return {"findings": [result.document for result in findings]}
 
 
 def interrupted_at_end_of_input() -> None:

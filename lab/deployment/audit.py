@@ -10,96 +10,54 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.table import Table
 
 from lab.common import paths
 from lab.common.output import Terminal
+from lab.common.results import Result, ResultTable, Verdict, exit_code
 from lab.errors import LabError
 
 VULNERABILITIES = "api.osv.dev"
 """The OSV database, which pip-audit asks."""
 
-CODE = "code: ruff's security rules (bandit's)"
-SUPPRESSIONS = "code: suppressed rules have a reason"
-PYTHON = "Python: what the lock files pin"
-NODE = "Node: infra/package-lock.json"
-
 CONNECT_SECONDS = 5
-NOT_CHECKED = 3
 AUDIT = paths.ENVIRONMENTS / "audit"
 LOCK = paths.ROOT / "requirements" / "audit.txt"
 SUPPRESSION = re.compile(r"#\s*noqa: (?P<rules>[A-Z0-9, ]*\bS\d+[A-Z0-9, ]*?)(?:\s{2,}(?P<reason>\S.*))?$")
 console = Terminal()
 
-
-class Result(StrEnum):
-    """How a check ended."""
-
-    CLEAN = "clean"
-    FINDINGS = "FINDINGS"
-    NOT_CHECKED = "not checked here"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: its name, how it ended, and what it saw."""
-
-    name: str
-    result: Result
-    seen: str
+type Found = tuple[Verdict, str]
+"""Whether a check found nothing, and what it saw; UNREAD where it could not look."""
 
 
 def audit() -> None:
     """Check code and dependencies for known weaknesses. Exit code 1 for findings, 3 if something was not checked."""
-    table = Table(title="audit", title_justify="left")
-    for column in ("check", "result", "seen"):
-        table.add_column(column, overflow="fold")
-    found: list[Check] = []
+    found: list[Result] = []
     with Terminal(stderr=True).status("checking") as status:
-        for name, check in checks():
+        for name, check in CHECKS.items():
             status.update(name)
-            found.append(check())
-    for one in found:
-        table.add_row(one.name, one.result, one.seen)
-    console.print(table)
-    raise typer.Exit(verdict(found))
+            verdict, seen = check()
+            found.append(Result(name=name, expected="none", seen=seen, verdict=verdict))
+    console.print(ResultTable("audit: known weaknesses", "check", found))
+    raise typer.Exit(exit_code(found))
 
 
-def verdict(found: Sequence[Check]) -> int:
-    """The exit code: findings weigh more than what was not checked."""
-    results = {check.result for check in found}
-    return 1 if Result.FINDINGS in results else NOT_CHECKED if Result.NOT_CHECKED in results else 0
-
-
-def checks() -> Iterator[tuple[str, Callable[[], Check]]]:
-    """Every check by its name."""
-    yield CODE, code
-    yield SUPPRESSIONS, suppressions
-    yield PYTHON, python
-    yield NODE, node
-
-
-def code() -> Check:
+def code() -> Found:
     """Ruff's S rules over everything that is ours."""
-    name = CODE
     ruff = paths.ENVIRONMENTS / "lab" / "bin" / "ruff"
     done = _run([str(ruff), "check", "--select", "S", "--output-format", "json", "."])
     findings: list[Any] = json.loads(done.stdout or "[]")
     if findings:
         where = ", ".join(sorted({Path(result["filename"]).name for result in findings}))
-        return Check(name, Result.FINDINGS, f"{len(findings)} in {where}")
-    return Check(name, Result.CLEAN, "no finding without a reason beside it")
+        return (Verdict.REFUTED, f"{len(findings)} in {where}")
+    return (Verdict.PROVED, "no finding without a reason beside it")
 
 
-def suppressions() -> Check:
+def suppressions() -> Found:
     """`# noqa: S...` only with words behind it."""
-    name = SUPPRESSIONS
     bare: list[str] = []
     count = 0
     for file in _sources():
@@ -109,49 +67,53 @@ def suppressions() -> Check:
                 if not suppressed["reason"]:
                     bare.append(f"{file.relative_to(paths.ROOT)}:{number}")
     if bare:
-        return Check(name, Result.FINDINGS, f"without a reason: {', '.join(bare)}")
-    return Check(name, Result.CLEAN, f"{count} with reasons")
+        return (Verdict.REFUTED, f"without a reason: {', '.join(bare)}")
+    return (Verdict.PROVED, f"{count} with reasons")
 
 
-def python() -> Check:
+def python() -> Found:
     """Known vulnerabilities of what the lock files pin."""
-    name, locks = (
-        PYTHON,
-        sorted([*paths.ROOT.glob("requirements/*.txt"), *paths.ROOT.glob("emulator/requirements/*.txt")]),
-    )
+    locks = [*paths.ROOT.glob("requirements/*.txt"), *paths.ROOT.glob("emulator/requirements/*.txt")]
     if not answers(VULNERABILITIES):
-        return Check(name, Result.NOT_CHECKED, f"no answer from {VULNERABILITIES}; {len(locks)} lock files")
-    command = [str(_pip_audit()), *(part for lock in locks for part in ("--requirement", str(lock)))]
+        return (Verdict.UNREAD, f"no answer from {VULNERABILITIES}; {len(locks)} lock files")
+    command = [str(_pip_audit()), *(part for lock in sorted(locks) for part in ("--requirement", str(lock)))]
     command += ["--disable-pip", "--require-hashes"]
     done = _run([*command, "--vulnerability-service", "osv", "--format", "json", "--progress-spinner", "off"])
     try:
         dependencies: list[Any] = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
-        return Check(name, Result.NOT_CHECKED, _last_line(done.stderr))
+        return (Verdict.UNREAD, _last_line(done.stderr))
     skipped = [dependency["name"] for dependency in dependencies if "skip_reason" in dependency]
     if skipped:
-        return Check(name, Result.NOT_CHECKED, f"skipped: {', '.join(skipped)}")
+        return (Verdict.UNREAD, f"skipped: {', '.join(skipped)}")
     found = {
         f"{dependency['name']} {vuln['id']}" for dependency in dependencies for vuln in dependency["vulns"]
     }
     if found:
-        return Check(name, Result.FINDINGS, ", ".join(sorted(found)))
-    return Check(name, Result.CLEAN, f"{len(dependencies)} packages, none with a known vulnerability")
+        return (Verdict.REFUTED, ", ".join(sorted(found)))
+    return (Verdict.PROVED, f"{len(dependencies)} packages, none with a known vulnerability")
 
 
-def node() -> Check:
+def node() -> Found:
     """Known vulnerabilities of the Node tools, as npm's own audit knows them."""
-    name = NODE
     npm = paths.ENVIRONMENTS / "node" / "bin" / "npm"
     done = _run([str(npm), "audit", "--prefix", str(paths.INFRA), "--omit=optional", "--json"])
     try:
         counts: dict[str, int] = json.loads(done.stdout)["metadata"]["vulnerabilities"]
     except (ValueError, KeyError):
-        return Check(name, Result.NOT_CHECKED, f"no answer to npm audit: {_npm_error(done.stdout)}")
+        return (Verdict.UNREAD, f"no answer to npm audit: {_npm_error(done.stdout)}")
     if counts["total"]:
         found = ", ".join(f"{count} {severity}" for severity, count in counts.items() if count)
-        return Check(name, Result.FINDINGS, found)
-    return Check(name, Result.CLEAN, "no known vulnerability")
+        return (Verdict.REFUTED, found)
+    return (Verdict.PROVED, "no known vulnerability")
+
+
+CHECKS: dict[str, Callable[[], Found]] = {
+    "code: ruff's security rules (bandit's)": code,
+    "code: suppressed rules have a reason": suppressions,
+    "Python: what the lock files pin": python,
+    "Node: infra/package-lock.json": node,
+}
 
 
 def answers(host: str) -> bool:

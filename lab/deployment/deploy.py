@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lab.deployment import cdk, smoke_checks
+from lab.common.results import Result, Verdict
+from lab.deployment import cdk
 from lab.deployment.stack import Stack
 from lab.engines import disk
 from lab.engines.clients import Aws
@@ -42,9 +43,9 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     return Stack.read(aws, env_name)
 
 
-def require_passed(found: list[smoke_checks.SmokeCheck]) -> None:
+def require_passed(found: list[Result]) -> None:
     """Raise LabError unless every smoke check passed."""
-    failed = [check for check in found if not check.passed]
+    failed = [check for check in found if check.verdict is not Verdict.PROVED]
     if failed:
         raise LabError(
             f"{len(failed)} of {len(found)} smoke checks of the deployment failed: "

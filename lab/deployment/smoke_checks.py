@@ -1,13 +1,13 @@
 """Smoke checks of a deployment, one by one: CloudFormation can report success for nothing."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.components.names import ALARMS
+from lab.common.results import Result, Verdict
 from lab.deployment.stack import Stack
 from lab.engines.clients import Aws
 
@@ -21,35 +21,29 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 
-@dataclass(frozen=True)
-class SmokeCheck:
-    """One smoke check and what was seen when it was probed."""
-
-    name: str
-    passed: bool
-    seen: str
-
-
-def probe(aws: Aws, stack: Stack) -> Iterator[SmokeCheck]:
-    """Run every smoke check; an answer that is an error counts as a failed check, not as a crash."""
-    probes: dict[str, Callable[[Aws, Stack], tuple[bool, str]]] = {
-        "API answers": _api_answers,
-        "API guards redrive": _redrive_is_guarded,
-        "event source mapping enabled": _mapping_enabled,
-        "queue redrives to the DLQ": _queue_redrives,
-        "tables exist": _tables_exist,
-        "failure mode readable": _failure_mode_readable,
-        "event rule feeds the topic": _rule_feeds_topic,
-        "metric filters exist": _metric_filters_exist,
-        "alarms exist": _alarms_exist,
-        "dashboard exists": _dashboard_exists,
+def probe(aws: Aws, stack: Stack) -> Iterator[Result]:
+    """Run every smoke check. An answer that is an error refutes it; without an answer nothing was read."""
+    probes: dict[str, tuple[str, Callable[[Aws, Stack], tuple[bool, str]]]] = {
+        "API answers": ("GET /health 200", _api_answers),
+        "API guards redrive": ("401 without a token", _redrive_is_guarded),
+        "event source mapping enabled": ("Enabled, partial batch response on", _mapping_enabled),
+        "queue redrives to the DLQ": (stack.dlq_name, _queue_redrives),
+        "tables exist": ("4 active", _tables_exist),
+        "failure mode readable": ("a value", _failure_mode_readable),
+        "event rule feeds the topic": ("ENABLED, the topic among its targets", _rule_feeds_topic),
+        "metric filters exist": ("at least 1", _metric_filters_exist),
+        "alarms exist": (f"{len(ALARMS)} alarms", _alarms_exist),
+        "dashboard exists": ("a body", _dashboard_exists),
     }
-    for name, probed in probes.items():
+    for name, (expected, probed) in probes.items():
         try:
             passed, seen = probed(aws, stack)
-        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
-            passed, seen = False, str(error)
-        yield SmokeCheck(name, passed, seen)
+            verdict = Verdict.of(passed)
+        except ClientError as error:
+            seen, verdict = str(error), Verdict.REFUTED
+        except (BotoCoreError, httpx.HTTPError) as error:
+            seen, verdict = str(error), Verdict.UNREAD
+        yield Result(name=name, expected=expected, seen=seen, verdict=verdict)
 
 
 def _api_answers(_aws: Aws, stack: Stack) -> tuple[bool, str]:
@@ -59,7 +53,7 @@ def _api_answers(_aws: Aws, stack: Stack) -> tuple[bool, str]:
 
 def _redrive_is_guarded(_aws: Aws, stack: Stack) -> tuple[bool, str]:
     answer = httpx.get(f"{stack.api_url}/redrive/preview", timeout=15, trust_env=False)
-    return answer.status_code == 401, f"GET /redrive/preview without a token {answer.status_code}"
+    return answer.status_code == 401, f"GET /redrive/preview {answer.status_code}"
 
 
 def _mapping_enabled(aws: Aws, stack: Stack) -> tuple[bool, str]:

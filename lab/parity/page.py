@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab.common import paths
-from lab.parity.probe import FEATURES, Answer
+from lab.common.results import Result, Verdict
+from lab.parity.probe import FEATURES
 
 PAGE = paths.ROOT / "docs" / "parity.md"
 MEASURED = paths.ROOT / "docs" / "parity.json"
@@ -29,22 +29,35 @@ def differences(packaging: str) -> dict[str, str]:
     asked = _known().get(packaging)
     if asked is None:
         return {}
-    answers = [Answer(**answer) for answer in asked["answers"]]
     return {
-        one.name: f"asked for {one.name}, this engine answers: {one.answered}; AWS: {one.documented}"
-        for one in answers
-        if not one.as_documented
+        answer["name"]: f"asked for {answer['name']}, this engine answers: {answer['answered']}; "
+        f"AWS: {answer['documented']}"
+        for answer in asked["answers"]
+        if not answer["as_documented"]
     }
 
 
-def remember(packaging: str, image: str, date: str, answers: Sequence[Answer]) -> Path:
+def document(answer: Result) -> dict[str, Any]:
+    """An answer as docs/parity.json and `lab probe --json` have it."""
+    return {
+        "area": answer.group,
+        "name": answer.name,
+        "documented": answer.expected,
+        "answered": answer.seen,
+        "as_documented": answer.verdict is Verdict.PROVED,
+    }
+
+
+def remember(packaging: str, image: str, date: str, answers: Sequence[Result]) -> Path:
     """Store one packaging's answers and write the page again. Returns the page's path.
 
     What this engine cannot be asked for keeps its last answer: with and without LAB_IAM=enforce there are two engines.
+    So does what it gave no answer to.
     """
     known = _known()
     stored = known.get(packaging, {}).get("answers", [])
-    latest = {answer["name"]: answer for answer in [*stored, *(asdict(answer) for answer in answers)]}
+    given = [document(answer) for answer in answers if answer.verdict is not Verdict.UNREAD]
+    latest = {answer["name"]: answer for answer in [*stored, *given]}
     kept = [latest[feature.name] for feature in FEATURES if feature.name in latest]
     known[packaging] = {"date": date, "image": image, "answers": kept}
     MEASURED.parent.mkdir(exist_ok=True)
@@ -59,7 +72,7 @@ def _known() -> dict[str, dict[str, Any]]:
 
 def _page(known: dict[str, dict[str, Any]]) -> str:
     columns = [name for name in PACKAGINGS if name in known]
-    given = {name: [Answer(**answer) for answer in known[name]["answers"]] for name in columns}
+    given = {name: known[name]["answers"] for name in columns}
     lines = [HEAD]
     for name in columns:
         image = f", image {known[name]['image']}" if known[name]["image"] else ""
@@ -68,12 +81,12 @@ def _page(known: dict[str, dict[str, Any]]) -> str:
     lines.append("| --- " * (3 + len(columns)) + "|")
     for asked in given[columns[0]]:
         cells = [_cell(asked, given[name]) for name in columns]
-        lines.append(f"| {asked.area} | {asked.name} | {asked.documented} | {' | '.join(cells)} |")
+        lines.append(f"| {asked['area']} | {asked['name']} | {asked['documented']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(asked: Answer, answers: Sequence[Answer]) -> str:
-    answer = next((one for one in answers if one.name == asked.name), None)
+def _cell(asked: dict[str, Any], answers: Sequence[dict[str, Any]]) -> str:
+    answer = next((answer for answer in answers if answer["name"] == asked["name"]), None)
     if answer is None:
         return "not asked"
-    return "the same" if answer.as_documented else f"**{answer.answered}**"
+    return "the same" if answer["as_documented"] else f"**{answer['answered']}**"

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from lab.common.polling import wait_for
+from lab.common.results import Result, Verdict
 from lab.engines.clients import Aws
 from lab.errors import LabError
 from lab.parity.workbench import Workbench, workbench
@@ -35,35 +36,32 @@ class Feature:
     with_iam: bool | None = None
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What an engine answered. `as_documented` says whether that is AWS's answer."""
-
-    area: str
-    name: str
-    documented: str
-    answered: str
-    as_documented: bool
-
-
 FEATURES: list[Feature] = []
 
 
-def run(aws: Aws, *, enforces_iam: bool = False) -> Iterator[Answer]:
+def run(aws: Aws, *, enforces_iam: bool = False) -> Iterator[Result]:
     """Ask an engine, which checks the calls of functions or does not, for every feature it can be asked for."""
     for feature in FEATURES:
         if feature.with_iam in (None, enforces_iam):
             yield answer(aws, feature)
 
 
-def answer(aws: Aws, feature: Feature) -> Answer:
-    """Ask for one feature; an error is an answer, too."""
+def answer(aws: Aws, feature: Feature) -> Result:
+    """Ask for one feature; an error is an answer, too, but nothing is known of an engine that cannot be reached."""
+    unreachable = False
     with workbench(aws) as bench:
         try:
             answered = feature.ask(bench)
         except (ClientError, BotoCoreError, LabError, httpx.HTTPError, ValueError) as error:
             answered = " ".join(str(error).split())[:120]
-    return Answer(feature.area, feature.name, feature.documented, answered, answered == feature.documented)
+            unreachable = isinstance(error, EndpointConnectionError | httpx.ConnectError)
+    return Result(
+        group=feature.area,
+        name=feature.name,
+        expected=feature.documented,
+        seen=answered,
+        verdict=Verdict.UNREAD if unreachable else Verdict.of(answered == feature.documented),
+    )
 
 
 def feature(area: str, name: str, documented: str, *, with_iam: bool | None = None) -> Callable[[Ask], Ask]:

@@ -3,12 +3,12 @@
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lab.common.output import shown
-from lab.report.results import Verdict
+from lab.common.results import Verdict
 from lab.report.run import Run
 
 
 def junit(run: Run) -> bytes:
-    """The XML. A prediction that is not provable here is a skipped case, a refuted one a failure.
+    """The XML. What is not provable here is a skipped case, what is refuted a failure, what was not read an error.
 
     XML has no way to write most control characters: what was seen is written with their escapes.
     """
@@ -17,6 +17,7 @@ def junit(run: Run) -> bytes:
         name=shown(run.name),
         tests=str(len(run.findings)),
         failures=str(run.count(Verdict.REFUTED)),
+        errors=str(run.count(Verdict.UNREAD)),
         skipped=str(run.count(Verdict.NOT_PROVABLE)),
         time=f"{run.seconds:.1f}",
     )
@@ -24,14 +25,16 @@ def junit(run: Run) -> bytes:
         case = SubElement(
             suite,
             "testcase",
-            classname=shown(f"{run.name}.{result.act}"),
+            classname=shown(f"{run.name}.{result.group}"),
             name=shown(result.name),
             time=f"{result.seconds:.1f}",
         )
         if result.verdict is Verdict.REFUTED:
             message = shown(f"predicted {result.expected}, seen {result.seen}")
             SubElement(case, "failure", message=message).text = shown(f"read from: {result.source}")
-        elif result.verdict is Verdict.NOT_PROVABLE:
-            SubElement(case, "skipped", message=shown(result.seen))
+        elif result.verdict is not Verdict.PROVED:
+            SubElement(
+                case, "error" if result.verdict is Verdict.UNREAD else "skipped", message=shown(result.seen)
+            )
     indent(suite)
     return tostring(suite, encoding="utf-8", xml_declaration=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from lab.common.results import Result, Verdict, exit_code
 from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Timeline
-from lab.report.results import Result, Verdict
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,21 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """Whether no prediction was refuted and the ledger balances."""
-        return self.count(Verdict.REFUTED) == 0 and self.ledger is not None and self.ledger.balanced
+        """Whether every prediction could be looked at, none was refuted, and the ledger balances."""
+        return self.exit_code == 0
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that made the run exits with: see `lab.common.results.exit_code`."""
+        balanced = self.ledger is not None and self.ledger.balanced
+        return exit_code(self.findings) if balanced else 1
 
     @property
     def phases(self) -> list[PhaseResults]:
         """The results of each phase, in the order in which they were played."""
         return [
-            PhaseResults(name, list(group)) for name, group in groupby(self.findings, lambda one: one.act)
+            PhaseResults(name, list(group))
+            for name, group in groupby(self.findings, lambda result: result.group)
         ]
 
     @property

@@ -40,6 +40,7 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
         ),
     )
     summary = {
+        "findings": [result.document for result in run.findings],
         "passed": run.passed,
         "seconds": run.seconds,
         "startedAt": time.strftime("%Y-%m-%d %H:%M:%S", started),

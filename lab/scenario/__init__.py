@@ -7,8 +7,8 @@ A prediction that cannot fail says nothing: tests/integration/mutants.py names f
 it fails, and test_mutants.py breaks it.
 """
 
+from lab.common.results import Result, Verdict
 from lab.faults import catalogue as faults
-from lab.report.results import Result, Verdict
 from lab.scenario import probes
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import (

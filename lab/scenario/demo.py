@@ -110,7 +110,7 @@ def play(pipeline: Pipeline, engine: Kind, console: Terminal) -> tuple[Run, Path
 
 def summary(run: Run, page: Path, console: Terminal) -> None:
     """Print prediction beside result, and the ledger in one line."""
-    console.print(results(run.findings, predicted=False))
+    console.print(results(run.findings))
     if ledger := run.ledger:
         console.say(ledger.text)
     console.say(joined("Demo ", verdict(run.passed), f" in {run.seconds:.0f} s"))

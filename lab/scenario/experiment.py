@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.common.polling import wait_for
+from lab.common.results import shown
 from lab.errors import LabError
 from lab.faults.changes import Change, Changes
 from lab.pipeline import orders as supply
@@ -17,7 +18,6 @@ from lab.pipeline.metrics import Sums
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import Tap
 from lab.pipeline.timeline import Timeline
-from lab.report.results import shown
 from lab.scenario.logs import LogLine, Logs
 
 if TYPE_CHECKING:

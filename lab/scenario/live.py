@@ -9,17 +9,11 @@ from rich.live import Live
 from rich.table import Table
 
 from lab.common.output import Line, Terminal, styled
+from lab.common.results import Result, ResultTable
 from lab.faults.changes import Changes
 from lab.pipeline.circuits import circuit_states
-from lab.report import Run
-from lab.report.results import Result, Verdict
 from lab.scenario.experiment import Experiment
 
-MARKS = {
-    Verdict.PROVED: styled("proved", "green"),
-    Verdict.REFUTED: styled("REFUTED", "red"),
-    Verdict.NOT_PROVABLE: styled("not provable here", "yellow"),
-}
 REFRESHES_A_SECOND = 2
 
 
@@ -31,7 +25,7 @@ class View:
         self._findings = findings
 
     def __rich__(self) -> RenderableType:
-        return Group(self._pipeline(), results(self._findings, predicted=False))
+        return Group(self._pipeline(), results(self._findings))
 
     def _pipeline(self) -> Table:
         table = Table(title=f"{self._experiment.name}: the pipeline now", title_justify="left")
@@ -67,30 +61,9 @@ class View:
         return ", ".join(circuits) or "closed", ", ".join(changes) or "nothing"
 
 
-def results(findings: list[Result], *, predicted: bool) -> Table:
-    """Predictions beside results; with `predicted` the attendee's own guesses, too."""
-    table = Table(title="predictions", title_justify="left")
-    for name in (
-        "phase",
-        "prediction",
-        *(["your guess"] if predicted else []),
-        "expected",
-        "seen",
-        "verdict",
-    ):
-        table.add_column(name, overflow="fold")
-    table.add_column("s", justify="right")
-    for result in findings:
-        table.add_row(
-            result.act,
-            result.name,
-            *([result.guess or ""] if predicted else []),
-            result.expected,
-            result.seen,
-            MARKS[result.verdict],
-            f"{result.seconds:.1f}",
-        )
-    return table
+def results(findings: list[Result]) -> ResultTable:
+    """Predictions beside results."""
+    return ResultTable("predictions", "prediction", findings)
 
 
 def verdict(passed: bool) -> Line:
@@ -112,8 +85,3 @@ def live(console: Terminal, experiment: Experiment, findings: list[Result]) -> G
         transient=True,
     ):
         yield
-
-
-def tally(runs: list[Run]) -> str:
-    """How many predictions ended how."""
-    return ", ".join(f"{sum(run.count(verdict) for run in runs)} {verdict}" for verdict in Verdict)

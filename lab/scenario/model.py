@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.components.names import AlarmName
+from lab.common.results import shown
 from lab.faults.changes import Change
 from lab.pipeline.metrics import Metric
-from lab.report.results import shown
 
 if TYPE_CHECKING:
     from lab.pipeline.observe import Pipeline

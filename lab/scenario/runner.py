@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.common.interrupts import undoing
 from lab.common.polling import wait_for
+from lab.common.results import Result, Verdict, shown
 from lab.engines.kinds import Kind
 from lab.errors import LabError
 from lab.faults import steady_state as steady
@@ -20,7 +21,6 @@ from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import tap
 from lab.pipeline.timeline import record
 from lab.report import Run
-from lab.report.results import Result, Verdict, shown
 from lab.report.run import Excerpt
 from lab.scenario.catalog import Entry
 from lab.scenario.experiment import Experiment
@@ -174,10 +174,16 @@ class Runner:
             "orders left in the DLQ": (entry.scenario.ends_with, run.ledger.in_dlq),
         }
         for name, (expected, seen) in findings.items():
-            verdict = Verdict.PROVED if seen == expected else Verdict.REFUTED
-            seconds = time.monotonic() - start
             run.findings.append(
-                Result("ledger", name, shown(expected), shown(seen), verdict, "ledger", seconds)
+                Result(
+                    group="ledger",
+                    name=name,
+                    expected=shown(expected),
+                    seen=shown(seen),
+                    verdict=Verdict.of(seen == expected),
+                    source="ledger",
+                    seconds=time.monotonic() - start,
+                )
             )
         run.excerpts += excerpts(experiment)
 
@@ -202,16 +208,7 @@ def examine(phase: Phase, prediction: Prediction, experiment: Experiment, guess:
         except LabError:
             verdict = Verdict.REFUTED
         seen = shown(last)
-    return Result(
-        phase.name,
-        prediction.name,
-        prediction.expected.text,
-        seen,
-        verdict,
-        prediction.probe.source,
-        time.monotonic() - start,
-        guess,
-    )
+    return _result(phase, prediction, seen, verdict, seconds=time.monotonic() - start, guess=guess)
 
 
 def timings(run: Run) -> None:
@@ -260,19 +257,29 @@ def excerpts(experiment: Experiment) -> list[Excerpt]:
 
 def _broken(phase: Phase, what: str, seconds: float) -> Result:
     return Result(
-        phase.name, "the phase itself", "is played to its end", what, Verdict.REFUTED, "runner", seconds
+        group=phase.name,
+        name="the phase itself",
+        expected="is played to its end",
+        seen=what,
+        verdict=Verdict.REFUTED,
+        source="runner",
+        seconds=seconds,
     )
 
 
 def _unproved(phase: Phase, prediction: Prediction, why: str) -> Result:
+    return _result(phase, prediction, why, Verdict.NOT_PROVABLE)
+
+
+def _result(phase: Phase, prediction: Prediction, seen: str, verdict: Verdict, **more: Any) -> Result:
     return Result(
-        phase.name,
-        prediction.name,
-        prediction.expected.text,
-        why,
-        Verdict.NOT_PROVABLE,
-        prediction.probe.source,
-        0.0,
+        group=phase.name,
+        name=prediction.name,
+        expected=prediction.expected.text,
+        seen=seen,
+        verdict=verdict,
+        source=prediction.probe.source,
+        **more,
     )
 
 

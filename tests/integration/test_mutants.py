@@ -72,7 +72,7 @@ def test_a_broken_pipeline_refutes_the_prediction(
     runner = Runner(pipeline, HOST, print, mutant.faultless, hasty=not mutant.patient)
     with patched(pipeline, mutant.patch) if mutant.patch else nullcontext():
         run = runner.run(replace(entry, scenario=mutant.of(entry.scenario)))
-    seen = {(result.act, result.name): result for result in run.findings}
+    seen = {(result.group, result.name): result for result in run.findings}
     expected = [seen[phase, name] for phase, names in mutant.refutes.items() for name in names]
     assert [result for result in expected if result.verdict is not Verdict.REFUTED] == []
     assert not run.passed

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from lab.common.results import Verdict
 from lab.deployment import audit
-from lab.deployment.audit import Check, Result
 
 
 def done(stdout: object = "", stderr: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -26,68 +26,53 @@ def pip_audit(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return outcome
 
 
-@pytest.mark.parametrize(
-    ("results", "code"),
-    [
-        ([Result.CLEAN, Result.CLEAN], 0),
-        ([Result.CLEAN, Result.NOT_CHECKED], 3),
-        ([Result.FINDINGS, Result.NOT_CHECKED], 1),
-        ([Result.FINDINGS], 1),
-    ],
-)
-def test_the_exit_code_is_0_only_if_everything_was_checked_and_clean(
-    results: list[Result], code: int
-) -> None:
-    assert audit.verdict([Check("x", result, "") for result in results]) == code
-
-
 def test_a_database_that_does_not_answer_is_named_and_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "VULNERABILITIES", "127.0.0.1")
     monkeypatch.setattr(audit, "_run", lambda _command: pytest.fail("something was run"))
-    seen = audit.python()
-    assert seen.result is Result.NOT_CHECKED
-    assert seen.seen.startswith("no answer from 127.0.0.1")
+    verdict, seen = audit.python()
+    assert verdict is Verdict.UNREAD
+    assert seen.startswith("no answer from 127.0.0.1")
 
 
 @pytest.mark.parametrize(
-    ("stdout", "result", "seen"),
+    ("stdout", "verdict", "seen"),
     [
-        ({"dependencies": [{"name": "a", "vulns": []}]}, Result.CLEAN, "1 packages"),
-        ({"dependencies": [{"name": "a", "vulns": [{"id": "CVE-1"}]}]}, Result.FINDINGS, "a CVE-1"),
-        ({"dependencies": [{"name": "a", "skip_reason": "unknown"}]}, Result.NOT_CHECKED, "skipped: a"),
-        ("", Result.NOT_CHECKED, "the service is away"),
-        ({"error": 1}, Result.NOT_CHECKED, "the service is away"),
+        ({"dependencies": [{"name": "a", "vulns": []}]}, Verdict.PROVED, "1 packages"),
+        ({"dependencies": [{"name": "a", "vulns": [{"id": "CVE-1"}]}]}, Verdict.REFUTED, "a CVE-1"),
+        ({"dependencies": [{"name": "a", "skip_reason": "unknown"}]}, Verdict.UNREAD, "skipped: a"),
+        ("", Verdict.UNREAD, "the service is away"),
+        ({"error": 1}, Verdict.UNREAD, "the service is away"),
     ],
 )
 def test_the_findings_of_pip_audit_are_reported(
-    pip_audit: dict[str, Any], stdout: object, result: Result, seen: str
+    pip_audit: dict[str, Any], stdout: object, verdict: Verdict, seen: str
 ) -> None:
     pip_audit["done"] = done(stdout, "trace\nthe service is away\n", 1)
-    check = audit.python()
-    assert (check.result, seen in check.seen) == (result, True)
+    found, told = audit.python()
+    assert (found, seen in told) == (verdict, True)
 
 
 @pytest.mark.parametrize(
-    ("stdout", "result", "seen"),
+    ("stdout", "verdict", "seen"),
     [
-        ({"metadata": {"vulnerabilities": {"high": 0, "total": 0}}}, Result.CLEAN, "no known"),
-        ({"metadata": {"vulnerabilities": {"high": 2, "total": 2}}}, Result.FINDINGS, "2 high"),
-        ({"statusCode": 405, "uri": "https://somewhere/"}, Result.NOT_CHECKED, "npm audit: 405"),
-        ("no json", Result.NOT_CHECKED, "no reason given"),
+        ({"metadata": {"vulnerabilities": {"high": 0, "total": 0}}}, Verdict.PROVED, "no known"),
+        ({"metadata": {"vulnerabilities": {"high": 2, "total": 2}}}, Verdict.REFUTED, "2 high"),
+        ({"statusCode": 405, "uri": "https://somewhere/"}, Verdict.UNREAD, "npm audit: 405"),
+        ("no json", Verdict.UNREAD, "no reason given"),
     ],
 )
 def test_the_findings_of_npm_are_reported_without_the_registrys_address(
-    monkeypatch: pytest.MonkeyPatch, stdout: object, result: Result, seen: str
+    monkeypatch: pytest.MonkeyPatch, stdout: object, verdict: Verdict, seen: str
 ) -> None:
     monkeypatch.setattr(audit, "_run", lambda _command: done(stdout))
-    check = audit.node()
-    assert (check.result, seen in check.seen) == (result, True)
-    assert "somewhere" not in check.seen
+    found, told = audit.node()
+    assert (found, seen in told) == (verdict, True)
+    assert "somewhere" not in told
 
 
 def test_a_security_finding_in_our_code_is_told_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "_run", lambda _command: done([{"filename": "/x/handler.py"}], code=1))
-    assert audit.code() == Check(audit.CODE, Result.FINDINGS, "1 in handler.py")
+    assert audit.code() == (Verdict.REFUTED, "1 in handler.py")
 
 
 @pytest.mark.parametrize(
@@ -111,4 +96,4 @@ def test_other_comments_are_not_suppressions(line: str) -> None:
 
 
 def test_every_security_rule_that_is_suppressed_here_has_its_reason() -> None:
-    assert audit.suppressions().result is Result.CLEAN
+    assert audit.suppressions()[0] is Verdict.PROVED

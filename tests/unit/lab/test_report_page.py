@@ -8,12 +8,13 @@ from playwright.sync_api import Browser, Page
 
 from lab import report
 from lab.common import paths
+from lab.common.results import Verdict
 from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
-from lab.report.results import Result, Verdict
 from lab.report.run import Excerpt
 from support.browsers import chromium
+from tests.support.results import result
 
 pytestmark = pytest.mark.page
 
@@ -42,9 +43,11 @@ def run() -> Run:
         timeline.samples.append(Sample(second, 3, 2, dead, second, {"critical-dlq-depth": ringing}))
     timeline.spans.append(Span("failure mode poison_payload", 5, 11))
     findings = [
-        Result("fault", "messages in the DLQ", "5", "5", Verdict.PROVED, "SQS GetQueueAttributes", 1.0, "4"),
-        Result("fault", "category of death", "5 x VALIDATION", HOSTILE, Verdict.REFUTED, "SQS", 30.0),
-        Result("recovery", "DLQ alarm", "OK", "no alarms here", Verdict.NOT_PROVABLE, "CloudWatch", 0.0),
+        result(
+            "fault", "messages in the DLQ", "5", "5", Verdict.PROVED, source="SQS", seconds=1.0, guess="4"
+        ),
+        result("fault", "category of death", "5 x VALIDATION", HOSTILE, Verdict.REFUTED, seconds=30.0),
+        result("recovery", "DLQ alarm", "OK", "no alarms here", Verdict.NOT_PROVABLE),
     ]
     return Run(
         "poison-payload",

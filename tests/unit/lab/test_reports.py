@@ -8,17 +8,18 @@ import pytest
 
 from lab import report
 from lab.common import paths
+from lab.common.results import Verdict
 from lab.pipeline.timeline import Timeline
 from lab.report import Run
-from lab.report.results import Result, Verdict
 from lab.report.run import Excerpt
+from tests.support.results import result
 from tests.support.strangers import TEXTS
 
 
 def run(stranger: str) -> Run:
     findings = [
-        Result("fault", stranger, stranger, stranger, Verdict.REFUTED, stranger, 1.0, stranger),
-        Result("fault", "two", "1", stranger, Verdict.NOT_PROVABLE, "SQS", 1.0),
+        result(stranger, stranger, stranger, stranger, Verdict.REFUTED, source=stranger, guess=stranger),
+        result("fault", "two", "1", stranger, Verdict.NOT_PROVABLE),
     ]
     return Run(
         "run",

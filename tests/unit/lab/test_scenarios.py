@@ -13,6 +13,7 @@ from lab.report.junit import junit
 from lab.scenario import Result, Verdict, at_least, at_most, between, exactly
 from lab.scenario.catalog import FOLDER, load, names
 from lab.scenario.runner import timings
+from tests.support.results import result
 
 REQUIRED = {
     "breaker-strategies",
@@ -35,7 +36,7 @@ BALANCED = Ledger(accepted=1, succeeded=1, in_dlq=0, in_flight=0, lost=0, duplic
 
 
 def finding(verdict: Verdict) -> Result:
-    return Result("fault", "messages in the DLQ", "5", "4", verdict, "SQS GetQueueAttributes", 1.0)
+    return result("fault", "messages in the DLQ", "5", "4", verdict)
 
 
 def run_with(*verdicts: Verdict, ledger: Ledger | None = BALANCED) -> Run:

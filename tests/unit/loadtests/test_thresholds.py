@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from lab.common.results import Verdict
 from lab.pipeline.ledger import Ledger
-from lab.report.results import Verdict
 from loadtests.thresholds import Observed, Thresholds, judge
 
 LIMITS = Thresholds(accept_p99_ms=1000, error_percent=1, drain_seconds=60)
