@@ -11,7 +11,7 @@ from typing import Any
 
 from localstack.services.sns.resource_providers.aws_sns_topicpolicy import create_default_topic_policy
 
-from lab_localstack.cloudformation.base import Model, Request, select
+from lab_localstack.cloudformation.resource_provider import Model, Request, select
 
 type Settle = Callable[[Request, Model, Model], None]
 

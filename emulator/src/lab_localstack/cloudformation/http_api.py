@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from lab_localstack.cloudformation.base import Model, Request, SynchronousProvider, plugin, select
+from lab_localstack.cloudformation.resource_provider import (
+    Model,
+    Request,
+    SynchronousProvider,
+    plugin,
+    select,
+)
 
 
 class HttpApiPartProvider(SynchronousProvider):

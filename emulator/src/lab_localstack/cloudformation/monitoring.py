@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from localstack.services.cloudformation.provider_utils import generate_default_name
 
-from lab_localstack.cloudformation.base import Model, Request, SynchronousProvider, plugin
+from lab_localstack.cloudformation.resource_provider import Model, Request, SynchronousProvider, plugin
 
 
 class PutProvider(SynchronousProvider):

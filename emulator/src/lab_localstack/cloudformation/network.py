@@ -6,7 +6,13 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from lab_localstack.cloudformation.base import Model, Request, SynchronousProvider, plugin, select
+from lab_localstack.cloudformation.resource_provider import (
+    Model,
+    Request,
+    SynchronousProvider,
+    plugin,
+    select,
+)
 
 
 class FlowLogProvider(SynchronousProvider):
