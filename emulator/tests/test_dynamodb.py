@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from support.errors import code
 from support.eventually import eventually
-from support.metrics import recent
 
 
 @pytest.fixture(scope="module")
@@ -315,33 +314,6 @@ def test_capacity_is_told_only_if_asked_for(dynamodb: Any, table: str) -> None:
 
     assert "ConsumedCapacity" not in silent
     assert told["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 3.0}]
-
-
-def test_a_table_is_throttled_beyond_its_provisioned_capacity(aws: Callable[..., Any], dynamodb: Any) -> None:
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
-    )
-    dynamodb.get_waiter("table_exists").wait(TableName=name)
-    metrics = (aws("cloudwatch"), "AWS/DynamoDB")
-    large = {"body": {"S": "x" * 100_000}}  # 98 units; what was not used for five minutes is 300
-    try:
-        answers = [dynamodb.put_item(TableName=name, Item=key() | large) for _ in range(4)]
-        assert all("ConsumedCapacity" not in answer for answer in answers)
-        with pytest.raises(ClientError) as error:
-            dynamodb.put_item(TableName=name, Item=key())
-        assert code(error) == "ProvisionedThroughputExceededException"
-        with pytest.raises(ClientError):
-            dynamodb.transact_write_items(TransactItems=[{"Put": {"TableName": name, "Item": key()}}])
-        assert dynamodb.get_item(TableName=name, Key=key())["ResponseMetadata"]["HTTPStatusCode"] == 200
-        assert recent(*metrics, "WriteThrottleEvents", TableName=name) == 2
-        assert recent(*metrics, "ThrottledRequests", TableName=name, Operation="PutItem") == 1
-        assert recent(*metrics, "ReadThrottleEvents", TableName=name) == 0
-    finally:
-        dynamodb.delete_table(TableName=name)
 
 
 def test_partiql_is_refused_rather_than_half_answered(dynamodb: Any) -> None:

@@ -103,11 +103,8 @@ def cut(draw: st.DrawFn) -> str:
 @given(st.text("ab*", max_size=6), st.text("ab", max_size=12))
 def test_a_wildcard_matches_the_same_texts_as_the_regular_expression(pattern: str, text: str) -> None:
     """Property: only the time it takes is another."""
-    parts = [re.escape(part) for part in pattern.split("*")]
-    whole, first = re.compile(".*".join(parts)), re.compile("(.*?)".join(parts) + ("" if parts[-1] else "$"))
+    whole = re.compile(".*".join(map(re.escape, pattern.split("*"))))
     assert globs.fits(pattern, text) == (whole.fullmatch(text) is not None)
-    found = first.search(text)
-    assert globs.between(pattern, text) == (list(found.groups()) if found else None)
 
 
 class Rules:

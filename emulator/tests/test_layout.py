@@ -42,7 +42,7 @@ PARTS = {
         "queries",
         "statistics",
     },
-    "dynamodb": {"capacity", "responses", "throttling", "transactions", "ttl"},
+    "dynamodb": {"capacity", "transactions", "ttl"},
     "events": {"entries", "matching"},
     "iam": {"permissions", "policy"},
     "lambda_": {
@@ -71,7 +71,7 @@ PARTS = {
     "sns": set[str](),
     "sqs": {"limits", "moving"},
 }
-"""What a service has beyond the shape: each is a noun of AWS's or of the protocol's, and has a reason to stand alone."""
+"""What a service has beyond the shape: nouns of AWS's or of the protocol's."""
 NOT_A_SERVICE = {"corrections", "server", "speedups"}
 
 
@@ -113,8 +113,7 @@ def test_a_service_has_a_provider_and_no_part_beyond_the_shape_but_its_listed_on
 def test_a_services_errors_metrics_and_stores_are_only_in_the_modules_of_that_name(
     module: str, name: str
 ) -> None:
-    known = {"dynamodb/throttling.py"} if name == "NAMESPACE" else set[str]()
-    assert set(_outside(module, name)) == known
+    assert _outside(module, name) == []
 
 
 def test_the_entry_points_of_services_are_in_one_module() -> None:

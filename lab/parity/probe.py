@@ -251,16 +251,6 @@ def _(bench: Workbench) -> str:
     return bench.refused(bench.client("dynamodb").transact_write_items, TransactItems=[{"Put": put}])
 
 
-@feature("DynamoDB", "400 KB written to a table of 1 unit a second", "ProvisionedThroughputExceededException")
-def _(bench: Workbench) -> str:
-    dynamodb = bench.client("dynamodb")
-    table = bench.table(ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1})
-    dynamodb.get_waiter("table_exists").wait(TableName=table)
-    for number in range(4):
-        dynamodb.put_item(TableName=table, Item={"id": {"S": str(number)}, "body": {"S": "x" * 100_000}})
-    return bench.refused(dynamodb.put_item, TableName=table, Item={"id": {"S": "one more"}})
-
-
 @feature("DynamoDB", "an item whose TTL has passed", "deleted within days")
 def _(bench: Workbench) -> str:
     dynamodb, table = bench.client("dynamodb"), bench.table()

@@ -21,10 +21,9 @@ NOT_HERE = (
     "tests/test_outside.py",
     "tests/test_patches.py",
     "tests/test_server.py",
-    # DynamoDB Local answers these otherwise than moto, throttles nobody, never deletes an expired item: docs/parity.md
+    # DynamoDB Local answers these otherwise than moto, never deletes an expired item: docs/parity.md
     "tests/integration/test_idempotency.py::test_an_expired_record_that_was_deleted_counts_as_absent",
     "tests/test_dynamodb.py::test_a_transaction_that_cannot_be_applied_is_undone",
-    "tests/test_dynamodb.py::test_a_table_is_throttled_beyond_its_provisioned_capacity",
     "tests/test_dynamodb.py::test_expired_items_disappear_and_others_stay",
     "tests/test_dynamodb.py::test_partiql_is_refused_rather_than_half_answered",
 )

@@ -13,27 +13,6 @@ def fits(pattern: str, text: str) -> bool:
     return _expression(pattern).fullmatch(text) is not None
 
 
-def between(pattern: str, text: str) -> list[str] | None:
-    """What stands for each `*` where the pattern first occurs in a text, each as short as can be; None if it does not.
-
-    A `*` at the end takes the rest.
-    """
-    first, *others = pattern.split("*")
-    position = text.find(first)
-    if position < 0:
-        return None
-    position += len(first)
-    found: list[str] = []
-    for number, part in enumerate(others, 1):
-        is_rest = number == len(others) and not part
-        end = len(text) if is_rest else text.find(part, position)
-        if end < 0:
-            return None
-        found.append(text[position:end])
-        position = end + len(part)
-    return found
-
-
 @lru_cache(maxsize=512)
 def _expression(pattern: str) -> re.Pattern[str]:
     first, *others = map(re.escape, pattern.split("*"))

@@ -77,7 +77,7 @@ LOG_PATTERNS = [
 QUERIES = (
     "fields @message, a, a.b, `a.0` | sort a desc, @timestamp | limit 20",
     "filter a > 0 or b like /x/ or a in [1, 'x'] | stats count(*), sum(a), avg(a), min(b), max(b), pct(a, 99) by a",
-    'parse @message "*:*" as a, b | stats count_distinct(a), sum(b) by bin(1m)',
+    "stats count_distinct(a), sum(b) by bin(1m)",
     "fields @duration, @maxMemoryUsed | filter ispresent(@type) | sort @duration",
 )
 METRIC = {"metricNamespace": "n", "metricName": "m", "metricValue": "$.a", "dimensions": {"d": "$.b"}}

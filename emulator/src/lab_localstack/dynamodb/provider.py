@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localstack.aws.api import RequestContext
@@ -14,11 +15,11 @@ from moto.dynamodb.models import dynamodb_backends
 from lab_localstack.dynamodb.capacity import consumed, read_units, size, write_units
 from lab_localstack.dynamodb.errors import ValidationError
 from lab_localstack.dynamodb.models import LOCK, Row, attributes
-from lab_localstack.dynamodb.responses import replace
-from lab_localstack.dynamodb.throttling import Handler, throttled
 from lab_localstack.dynamodb.transactions import transact_write_items
 from lab_localstack.dynamodb.ttl import delete_expired_items
 from lab_localstack.settings import SETTINGS
+
+type Handler = Callable[[RequestContext, Any], Any]
 
 BATCH_WRITE_LIMIT = 25
 BATCH_GET_LIMIT = 100
@@ -28,24 +29,17 @@ NOT_SERVED = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 
 def dispatch_table(operations: Iterable[str]) -> dict[str, Handler]:
     """The handler of every operation; those not served are missing and thereby refused."""
-    reads: dict[str, Handler] = {
+    return {name: _served for name in operations if name not in NOT_SERVED} | {
         "GetItem": _read_items,
         "Query": _read_items,
         "Scan": _read_items,
         "BatchGetItem": _batch_get_item,
-    }
-    writes: dict[str, Handler] = {
         "PutItem": _write_item,
         "UpdateItem": _write_item,
         "DeleteItem": _write_item,
         "BatchWriteItem": _batch_write_item,
         "TransactWriteItems": transact_write_items,
     }
-    return (
-        {name: _served for name in operations if name not in NOT_SERVED}
-        | {name: throttled("Read", handler) for name, handler in reads.items()}
-        | {name: throttled("Write", handler) for name, handler in writes.items()}
-    )
 
 
 def _served(context: RequestContext, _request: Any) -> Response:
@@ -70,7 +64,7 @@ def _write_item(context: RequestContext, request: Any) -> Response:
             row.restore(before)
         elif detail != "NONE":
             units = write_units(attributes(before), attributes(row.item))
-            replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
+            _replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
     return response
 
 
@@ -82,7 +76,7 @@ def _read_items(context: RequestContext, request: Any) -> Response:
         body = json.loads(response.get_data())
         read = sum(map(size, body.get("Items") or [body.get("Item") or {}]))
         units = read_units(read, consistent=bool(request.get("ConsistentRead")))
-        replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
+        _replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
     return response
 
 
@@ -92,7 +86,7 @@ def _batch_write_item(context: RequestContext, request: Any) -> Response:
     response = _served(context, request)
     if response.status_code < 400:
         used = {table: sum(map(_request_units, requests)) for table, requests in items.items()}
-        replace(response, ItemCollectionMetrics=None, ConsumedCapacity=_by_table(used, request))
+        _replace(response, ItemCollectionMetrics=None, ConsumedCapacity=_by_table(used, request))
     return response
 
 
@@ -111,8 +105,15 @@ def _batch_get_item(context: RequestContext, request: Any) -> Response:
             )
             for table, of_table in items.items()
         }
-        replace(response, ConsumedCapacity=_by_table(used, request))
+        _replace(response, ConsumedCapacity=_by_table(used, request))
     return response
+
+
+def _replace(response: Response, **fields: Any) -> None:
+    """Set fields of moto's JSON response, or remove those given as None; its checksum follows."""
+    body = json.loads(response.get_data()) | fields
+    response.set_data(json.dumps({key: value for key, value in body.items() if value is not None}))
+    response.headers["x-amz-crc32"] = str(zlib.crc32(response.get_data()))
 
 
 def _request_units(write: dict[str, Any]) -> int:

@@ -1,6 +1,6 @@
 """Queries in the part of CloudWatch Logs Insights' language that is served.
 
-fields (display), filter, parse, stats with by, sort and limit. Everything else raises MalformedQueryError, so
+fields (display), filter, stats with by, sort and limit. Everything else raises MalformedQueryError, so
 that no query is half answered.
 """
 
@@ -8,7 +8,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
@@ -18,7 +18,6 @@ from typing import Any
 from lark import Lark, Token, Tree
 from lark.exceptions import LarkError
 
-from lab_localstack import globs
 from lab_localstack.logs.line import LogLine
 
 type Row = dict[str, Any]
@@ -38,7 +37,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_NAMED_GROUP = re.compile(r"\(\?<(?=\w)")
 _ESCAPES = re.compile(r"\\(.)")
 _REPORT = re.compile(r"\t([A-Z][A-Za-z ]+): ([\d.]+) (ms|MB)")
 _LAMBDA_LINE = re.compile(r"(START|END|REPORT) RequestId: ([\w-]+)")
@@ -288,33 +286,6 @@ def _limit(node: Any) -> Command:
     return lambda rows: rows[:count]
 
 
-def _parse(node: Any) -> Command:
-    source, form = _field(node.children[0]), node.children[1]
-    if form.type == "REGEX":
-        expression = re.compile(_NAMED_GROUP.sub("(?P<", str(form)[1:-1].replace(r"\/", "/")))
-        names = list(expression.groupindex)
-
-        def captured(text: str) -> Sequence[str | None]:
-            match = expression.search(text)
-            return match.groups() if match else ()
-    else:
-        names = [_field(token) for token in node.children[2:]]
-        pattern = _unquoted(form)
-        if pattern.count("*") != len(names):
-            raise MalformedQueryError("parse needs one name for each *")
-
-        def captured(text: str) -> Sequence[str | None]:
-            return globs.between(pattern, text) or ()
-
-    def parse(rows: list[Row]) -> list[Row]:
-        return [
-            row | dict(zip(names, captured(_text(row.get(source, "")).rstrip("\n")), strict=False))
-            for row in rows
-        ]
-
-    return parse
-
-
 def _stats(node: Any) -> Command:
     aggregates = [c for c in node.children if c is not None and c.data == "aggregate"]
     groups = [c for c in node.children if c is not None and c.data != "aggregate"]
@@ -456,5 +427,4 @@ _COMMANDS: dict[str, Callable[[Any], Command]] = {
     "sort": _sort,
     "limit": _limit,
     "stats": _stats,
-    "parse": _parse,
 }
