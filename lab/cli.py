@@ -156,7 +156,7 @@ def run(command: Callable[..., object]) -> int:
     errors = Terminal(stderr=True)
     try:
         # Outside its standalone mode typer hands the code of typer.Exit back as the result.
-        code = _with_disk_errors_told(command)
+        code = _with_errors_told(command)
     except LabError as error:
         if error.details:
             errors.print(error.details, style="dim")
@@ -175,9 +175,15 @@ def run(command: Callable[..., object]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _with_disk_errors_told(command: Callable[..., object]) -> object:
-    """Run a command. Raises LabError where it could not write."""
+def _with_errors_told(command: Callable[..., object]) -> object:
+    """Run a command. Raises LabError where it could not write, and where AWS or the engine did not do as asked."""
     try:
         return command(standalone_mode=False)
     except OSError as error:
         raise disk.explained(error) or error from error
+    except Exception as error:
+        from lab.engines import aws_errors  # noqa: PLC0415  brings AWS's SDK, which `lab --help` does not need
+
+        if isinstance(error, aws_errors.AWS_ERRORS):
+            raise aws_errors.explained(error) from error
+        raise

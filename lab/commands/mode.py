@@ -6,9 +6,8 @@ import typer
 
 from lab.commands.options import Env, Port, say
 from lab.errors import LabError
-from lab.faults.changes import Changes
+from lab.faults import failure_mode
 from lab.faults.healing import connect
-from lab.faults.runtime_settings import FAILURE_MODE
 
 
 def mode(
@@ -23,8 +22,7 @@ def mode(
         raise LabError(f"There is no failure mode {name}.", f"Use one of: {', '.join(FailureMode)}")
     pipeline, _ = connect(port, env)
     if name is None:
-        say(pipeline.failure_mode())
+        say(failure_mode.shown(pipeline))
         return
-    pipeline.set_failure_mode(name)
-    Changes(pipeline).forget(FAILURE_MODE.name)  # who says so means it: no fault before it is to end it
+    failure_mode.put_in_force(pipeline, name)
     say(f"failure mode: {name}; the functions notice within seconds")

@@ -3,6 +3,7 @@
 from lab import engines
 from lab.commands.options import Env, Port, say
 from lab.engines import clients
+from lab.faults import failure_mode
 from lab.faults.healing import deployed
 
 
@@ -18,5 +19,5 @@ def status(port: Port = 4566, env: Env = "dev") -> None:
     say(f"API: {pipeline.stack.api_url}")
     say(f"queue: {queue.visible} visible, {queue.in_flight} in flight, {queue.delayed} delayed")
     say(f"DLQ: {dlq.visible} visible, {dlq.in_flight} in flight")
-    say(f"failure mode: {pipeline.failure_mode()}")
+    say(f"failure mode: {failure_mode.shown(pipeline)}")
     say(f"alarms: {', '.join(ringing) if ringing else 'none in ALARM'}")

@@ -9,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from lab.common import paths
-from lab.console.connection import UNREACHABLE
 from lab.console.console_state import ConsoleState
 from lab.console.routes import cloudwatch, dlq, faults, jobs, pages, pipeline
 from lab.console.routes.endpoints import crash, lab_error, unreachable
 from lab.console.security import GuardMiddleware
+from lab.engines.aws_errors import AWS_ERRORS
 from lab.errors import LabError
 
 
@@ -41,7 +41,7 @@ def create_app(state: ConsoleState) -> ASGIApp:
         lifespan=lifespan,
         exception_handlers={
             LabError: lab_error,
-            **dict.fromkeys(UNREACHABLE, unreachable),
+            **dict.fromkeys(AWS_ERRORS, unreachable),
             HTTPStatus.NOT_FOUND: pages.missing,
             Exception: crash,
         },

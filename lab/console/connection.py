@@ -5,15 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
-from httpx import HTTPError
-
+from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.engines.kinds import NONE, Kind
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
-
-UNREACHABLE = (BotoCoreError, ClientError, HTTPError)
-"""What AWS and HTTP clients raise when the engine, or what was deployed to it, is gone."""
 
 type Connect = Callable[[], tuple[Pipeline, Kind]]
 """Finds the pipeline and what runs it. Raises LabError if there is none."""
@@ -54,8 +49,9 @@ class Connection:
                     self._found = self._connect()
                 except LabError as error:
                     raise MissingError(error.what, error.fix, error.details) from error
-                except UNREACHABLE as error:
-                    raise MissingError(f"The engine does not answer ({error}).", "Run: make up") from error
+                except AWS_ERRORS as error:
+                    told = explained(error)
+                    raise MissingError(told.what, told.fix) from error
             return self._found[0]
 
     def lose(self) -> None:
@@ -67,13 +63,14 @@ class Connection:
         """Look whether the pipeline answers; if what was found before does not, look for another one."""
         try:
             return self._answering()
-        except UNREACHABLE:
+        except AWS_ERRORS:
             self.lose()
         try:
             return self._answering()
-        except UNREACHABLE as error:
+        except AWS_ERRORS as error:
             self.lose()
-            return State("missing", f"The engine does not answer ({error}).", "Run: make up")
+            told = explained(error)
+            return State("missing", told.what, told.fix)
 
     def _answering(self) -> State:
         try:

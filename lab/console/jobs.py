@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from lab.console.connection import UNREACHABLE
+from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
 
 KEPT_LINES = 200
@@ -155,9 +155,8 @@ def _run(job: Job) -> None:
         job.end(Status.CANCELLED)
     except LabError as error:
         job.end(Status.FAILED, error)
-    except UNREACHABLE as error:
-        told = LabError(f"The engine did not answer ({error}).", "See its state: make status")
-        job.end(Status.FAILED, told)
+    except AWS_ERRORS as error:
+        job.end(Status.FAILED, explained(error))
     except Exception as error:
         told = LabError(f"It crashed: {error!r}.", "The console's terminal shows where.")
         job.end(Status.FAILED, told)

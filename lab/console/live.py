@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from functions.common import codec
-from lab.console.connection import UNREACHABLE, Connection
+from lab.console.connection import Connection
 from lab.console.jobs import Job
 from lab.console.switches import Switches, in_force
+from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
-from lab.faults import runtime_settings
+from lab.faults import failure_mode, runtime_settings
 from lab.faults.changes import Changes
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.signals import KEPT_READINGS, READING_SECONDS, Reader
@@ -133,22 +134,16 @@ class Live:
             self.readings.append(signals)
             return told | {
                 "vitals": signals,
-                "failureMode": pipeline.failure_mode(),
+                "failureMode": failure_mode.shown(pipeline),
                 "mappingEnabled": runtime_settings.MAPPING_ENABLED.read(pipeline),
                 "inForce": in_force(Changes(pipeline).active()),
                 "hits": self._switches.hits(),
                 "localFunctions": self._connection.engine.local_functions,
             }
-        except LabError as error:
+        except (LabError, *AWS_ERRORS) as error:
             self._connection.lose()
-            return told | {"state": "missing", "what": error.what, "fix": error.fix}
-        except UNREACHABLE as error:
-            self._connection.lose()
-            return told | {
-                "state": "missing",
-                "what": f"The engine did not answer ({error}).",
-                "fix": "See its state: make status",
-            }
+            why = error if isinstance(error, LabError) else explained(error)
+            return told | {"state": "missing", "what": why.what, "fix": why.fix}
 
     def _read(self, pipeline: Pipeline) -> dict[str, Any]:
         if self._reader is None or self._reader[0] is not pipeline:

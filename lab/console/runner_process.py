@@ -20,7 +20,7 @@ from typing import Any
 from lab import engines, report
 from lab.common.interrupts import unwind_when_ended
 from lab.common.results import Result, tally
-from lab.console.connection import UNREACHABLE
+from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.healing import connect
@@ -110,6 +110,11 @@ def interrupted_at_end_of_input() -> None:
 JOBS = {"scenario": scenario, "steady": back}
 
 
+def failed(error: LabError) -> int:
+    tell(error={"what": error.what, "fix": error.fix})
+    return 1
+
+
 def main(arguments: list[str]) -> int:
     port, env, kind, *rest = arguments
     unwind_when_ended()
@@ -117,11 +122,9 @@ def main(arguments: list[str]) -> int:
     try:
         JOBS[kind](int(port), env, *rest)
     except LabError as error:
-        tell(error={"what": error.what, "fix": error.fix})
-        return 1
-    except UNREACHABLE as error:
-        tell(error={"what": f"The engine did not answer ({error}).", "fix": "See its state: make status"})
-        return 1
+        return failed(error)
+    except AWS_ERRORS as error:
+        return failed(explained(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0

@@ -9,10 +9,11 @@ import uvicorn
 
 from lab.common.interrupts import undeterred, undoing
 from lab.console.app import create_app
-from lab.console.connection import UNREACHABLE, Connect, MissingError
+from lab.console.connection import Connect, MissingError
 from lab.console.console_state import ConsoleState
 from lab.console.security import ENTRANCE, Guard, Keys
 from lab.engines import ports
+from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
 
 JOB_SECONDS = 120.0
@@ -83,6 +84,6 @@ def leave(state: ConsoleState, say: Callable[[str], None]) -> None:
         state.switches.close(pipeline, say)
     except LabError as error:
         say(f"{error.what} {error.fix}")
-    except UNREACHABLE as error:
-        say(f"the engine did not answer ({error}); if it still runs: make steady")
+    except AWS_ERRORS as error:
+        say(f"{explained(error).what} If it still runs: make steady")
     say("console ended")

@@ -12,7 +12,7 @@ from typing import Any
 from lab.errors import LabError
 from lab.faults import Fault, FaultProxy
 from lab.faults import catalogue as faults
-from lab.faults.changes import HIDDEN, ActiveChange, Change, Changes
+from lab.faults.changes import ActiveChange, Change, Changes
 from lab.faults.runtime_settings import (
     ENDPOINT_VARIABLE,
     FAILURE_MODE,
@@ -215,7 +215,7 @@ class Switches:
         with self._turning:
             changes = Changes(pipeline)
             active = next((change for change in changes.active() if change.setting == setting), None)
-            if active is None or active.why == HIDDEN:
+            if active is None or active.hidden:
                 raise LabError(f"Nothing is in force at {setting}.", "Reload the page.")
             changes.undo(setting)
 
@@ -255,7 +255,7 @@ def in_force(active: Iterable[ActiveChange]) -> list[dict[str, Any]]:
     return [
         {
             "told": by_why[change.why].title if change.why in by_why else change.told,
-            "knob": None if change.why == HIDDEN else change.setting,
+            "knob": None if change.hidden else change.setting,
             "switch": by_why[change.why].name if change.why in by_why else None,
             "expiresAt": change.expires_at,
         }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
-from infra.components.names import AlarmName
+from infra.components.names import AlarmName, Names
 from lab.engines.clients import Aws
 from lab.errors import LabError
 
@@ -57,6 +57,11 @@ class Stack:
     def alarm(self, name: AlarmName) -> str:
         """The full name of an alarm."""
         return f"{self.prefix}-{name}"
+
+    @property
+    def failure_mode_parameters(self) -> tuple[str, ...]:
+        """Every parameter that the functions read the failure mode from: the first that is not `none` is in force."""
+        return Names(self.env_name).failure_mode_parameters
 
     @classmethod
     def read(cls, aws: Aws, env_name: str) -> Self:

@@ -23,7 +23,11 @@ _FRONTS: list[bus.PartlyDeafBus] = []
 
 def failure_mode(mode: str) -> Change:
     """A failure mode of the functions, see functions/common/failure_modes.py."""
-    return Change(runtime_settings.FAILURE_MODE, lambda _now, _pipeline: mode, f"failure mode {mode}")
+    return Change(
+        runtime_settings.FAILURE_MODE,
+        lambda now, pipeline: now | pipeline.parameters_for(mode),
+        f"failure mode {mode}",
+    )
 
 
 def worker_environment(**variables: str) -> Change:

@@ -51,12 +51,16 @@ class ActiveChange:
     expires_at: float | None
 
     @property
+    def hidden(self) -> bool:
+        """Whether it is to be found out, so that nobody is told what it is."""
+        return self.why == HIDDEN
+
+    @property
     def told(self) -> str:
-        """What a person is told of it: nothing, if it is to be found out."""
-        hidden = self.why == HIDDEN
-        return (
-            "something broken on purpose (lab repair)" if hidden else f"{self.setting} changed by {self.why}"
-        )
+        """What a person is told of it."""
+        if self.hidden:
+            return "something broken on purpose (lab repair)"
+        return f"{self.setting} changed by {self.why}"
 
     def expired(self, now: float) -> bool:
         """Whether its maker must have undone it by now."""

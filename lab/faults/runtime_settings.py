@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_ssm import SSMClient
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_"
 """What the variables begin with in which AWS's SDKs look for a service's endpoint."""
@@ -40,16 +39,18 @@ def _lambda(pipeline: Pipeline) -> "LambdaClient":
     return pipeline.aws.client("lambda")
 
 
-def _parameter(name: str, path: Callable[[Pipeline], str]) -> RuntimeSetting:
-    """A failure mode parameter. Functions may use a value they have read for a known time: write waits it out."""
+def _failure_modes(name: str, of: slice) -> RuntimeSetting:
+    """Failure mode parameters, which act together: their values by name, as those of a function's variables.
+
+    Functions may use a value they have read for a known time: write waits it out.
+    """
 
     def read(pipeline: Pipeline) -> Any:
-        ssm: SSMClient = pipeline.aws.client("ssm")
-        return ssm.get_parameter(Name=path(pipeline))["Parameter"].get("Value", "none")
+        wanted = pipeline.stack.failure_mode_parameters[of]
+        return {name: value for name, value in pipeline.failure_modes().items() if name in wanted}
 
     def write(pipeline: Pipeline, value: Any) -> None:
-        ssm: SSMClient = pipeline.aws.client("ssm")
-        ssm.put_parameter(Name=path(pipeline), Value=value, Overwrite=True)
+        pipeline.write_failure_modes(value)
         time.sleep(_mode_age_seconds(pipeline) + 0.1)
 
     return RuntimeSetting(name, read, write)
@@ -202,8 +203,9 @@ def _filter_pattern(metric: str) -> RuntimeSetting:
     )
 
 
-FAILURE_MODE = _parameter("failure-mode", lambda pipeline: pipeline.stack.failure_mode_parameter)
-PLAIN_FAILURE_MODE = _parameter("plain-failure-mode", lambda _pipeline: "/ingestion/failure_mode")
+FAILURE_MODE = _failure_modes("failure-mode", slice(None))
+PLAIN_FAILURE_MODE = _failure_modes("plain-failure-mode", slice(1, None))
+"""The part of it that a puzzle hides: a record of its own, so that no other change undoes it."""
 WORKER_ENVIRONMENT = _environment_of(
     "worker-environment", lambda pipeline: pipeline.stack.worker_function_name
 )

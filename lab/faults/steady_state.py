@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lab.common.interrupts import undeterred
 from lab.common.polling import wait_for
 from lab.errors import LabError
-from lab.faults import runtime_settings
+from lab.faults import failure_mode, runtime_settings
 from lab.faults.changes import MEND, Changes
 from lab.pipeline.circuits import CACHE_SECONDS, circuit_states, forget_circuits
 from lab.pipeline.observe import Pipeline
@@ -39,7 +39,7 @@ def _lasting(pipeline: Pipeline) -> list[str]:
         found.append(f"{dlq} in the DLQ")
     if undelivered:
         found.append(f"{undelivered} events that reached no topic")
-    if (mode := pipeline.failure_mode()) != "none":
+    if (mode := failure_mode.shown(pipeline)) != "none":
         found.append(f"failure mode {mode}")
     found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
     found += [change.told for change in Changes(pipeline).active()]
@@ -80,7 +80,7 @@ def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     changes.undo_all(changes.active(), say)
     if pipeline.failure_mode() != "none":
         say("failure mode none")
-        runtime_settings.FAILURE_MODE.write(pipeline, "none")
+        runtime_settings.FAILURE_MODE.write(pipeline, pipeline.parameters_for("none"))
     if pipeline.resume_messages().total:  # purged, it might leave the mapping paused for good
         say("waiting for the pauser to resume the event source mapping")
         wait_for(

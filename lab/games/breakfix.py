@@ -12,6 +12,7 @@ from typing import Any
 
 from lab.common.polling import wait_for
 from lab.errors import LabError
+from lab.faults import catalogue as faults
 from lab.faults import runtime_settings
 from lab.faults.changes import HIDDEN, ActiveChange, Change, Changes
 from lab.pipeline.api import Accepted, Api
@@ -116,7 +117,11 @@ PUZZLES = (
     ),
     Puzzle(
         "second-parameter",
-        _to(runtime_settings.PLAIN_FAILURE_MODE, value="slow_downstream"),
+        Change(
+            runtime_settings.PLAIN_FAILURE_MODE,
+            lambda now, _pipeline: dict.fromkeys(now, "slow_downstream"),
+            "hidden",
+        ),
         (
             "`lab status` says that no failure mode is in force. Do the functions' logs agree?",
             "Which parameters do the functions read? See their environment.",
@@ -140,7 +145,7 @@ def puzzle_of(setting: str) -> Puzzle:
 
 def active(pipeline: Pipeline) -> ActiveChange | None:
     """The puzzle in force, if there is one."""
-    return next((change for change in Changes(pipeline).active() if change.why == HIDDEN), None)
+    return next((change for change in Changes(pipeline).active() if change.hidden), None)
 
 
 def break_it(pipeline: Pipeline, seed: int | None) -> None:
@@ -226,7 +231,7 @@ class Check:
         return "arrived"
 
     def _survives(self) -> str:
-        slow = _to(runtime_settings.FAILURE_MODE, value="slow_downstream")
+        slow = faults.failure_mode("slow_downstream")
         with self._changes.temporarily(slow, why="lab check", seconds=60):
             sent = self._submit()
             wait_for(
@@ -239,7 +244,7 @@ class Check:
         return "processed once the dependency was back"
 
     def _dies(self) -> str:
-        poison = _to(runtime_settings.FAILURE_MODE, value="poison_payload")
+        poison = faults.failure_mode("poison_payload")
         with self._changes.temporarily(poison, why="lab check", seconds=60):
             self._dead = self._submit()
             causes = wait_for(

@@ -137,13 +137,30 @@ class Pipeline:
             alarm.get("AlarmName", "").removeprefix(prefix): alarm.get("StateValue", "") for alarm in alarms
         }
 
+    def failure_modes(self) -> dict[str, str]:
+        """Every parameter of the failure mode with its value, in the functions' order, without those that are gone."""
+        names = self.stack.failure_mode_parameters
+        answer = self._ssm.get_parameters(Names=list(names))
+        values = {found.get("Name"): found.get("Value", "") for found in answer["Parameters"]}
+        return {name: values[name] for name in names if name in values}
+
     def failure_mode(self) -> str:
-        """The failure mode in force at the parameter the stack names."""
-        return self._ssm.get_parameter(Name=self.stack.failure_mode_parameter)["Parameter"].get("Value", "")
+        """The failure mode in force, whichever parameter it is in."""
+        return mode_in_force(self.failure_modes())
 
     def set_failure_mode(self, mode: str) -> None:
         """Write the failure mode; functions notice it when their cached copy is too old."""
-        self._ssm.put_parameter(Name=self.stack.failure_mode_parameter, Value=mode, Overwrite=True)
+        self.write_failure_modes(self.parameters_for(mode))
+
+    def parameters_for(self, mode: str) -> dict[str, str]:
+        """What to write for a mode to be in force: the first parameter wins, and all must agree on `none`."""
+        first, *others = self.stack.failure_mode_parameters
+        return {first: mode} | (dict.fromkeys(others, mode) if mode == "none" else {})
+
+    def write_failure_modes(self, values: Mapping[str, str]) -> None:
+        """Write some of the parameters; one that is gone is made again."""
+        for name, value in values.items():
+            self._ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
     def _depth(self, url: str) -> Depth:
         counts = self._sqs.get_queue_attributes(
@@ -159,6 +176,13 @@ class Pipeline:
             in_flight=int(counts.get("ApproximateNumberOfMessagesNotVisible", 0)),
             delayed=int(counts.get("ApproximateNumberOfMessagesDelayed", 0)),
         )
+
+
+def mode_in_force(modes: Mapping[str, str]) -> str:
+    """The failure mode that these parameters amount to, for the functions' own rule."""
+    from functions.common.failure_modes import pick  # noqa: PLC0415  brings the functions' libraries
+
+    return str(pick(modes, modes))
 
 
 def fields_of(line: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from functions.common import codec
 from lab.console.connection import MissingError
 from lab.console.console_state import ConsoleState
 from lab.console.fields import Fields, InputError, read
+from lab.engines.aws_errors import explained
 
 type Handler = Callable[[ConsoleState, Fields], Any]
 """Runs in a thread of its own, so it may wait for AWS. Its answer becomes JSON."""
@@ -58,11 +59,11 @@ def lab_error(_request: Request, error: Any) -> Response:
     return as_json({"what": error.what, "fix": error.fix}, status)
 
 
-def unreachable(request: Request, error: Exception) -> Response:
+def unreachable(request: Request, error: Any) -> Response:
     """503: the engine is gone, or what was deployed on it."""
     state_of(request).connection.lose()
-    told = {"what": f"The engine did not answer as expected ({error}).", "fix": "See its state: make status"}
-    return as_json(told, HTTPStatus.SERVICE_UNAVAILABLE)
+    told = explained(error)
+    return as_json({"what": told.what, "fix": told.fix}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def crash(_request: Request, error: Exception) -> Response:

@@ -17,30 +17,7 @@ from lab.faults import steady_state as steady
 from lab.faults.changes import HIDDEN, ActiveChange, Change, Changes
 from lab.faults.runtime_settings import RuntimeSetting
 from lab.pipeline.observe import Pipeline
-
-
-class Parameters:
-    """Parameter Store in memory, as far as changes use it."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def put_parameter(self, *, Name: str, Value: str, **_: Any) -> None:  # noqa: N803
-        self.values[Name] = Value
-
-    def delete_parameter(self, *, Name: str) -> None:  # noqa: N803
-        if Name not in self.values:
-            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "DeleteParameter")
-        del self.values[Name]
-
-    def get_paginator(self, _operation: str) -> "Parameters":
-        return self
-
-    def paginate(self, *, Path: str) -> list[dict[str, Any]]:  # noqa: N803
-        found = [
-            {"Name": name, "Value": value} for name, value in self.values.items() if name.startswith(Path)
-        ]
-        return [{"Parameters": found}]
+from tests.support.parameter_store import Parameters
 
 
 class FakePipeline:
