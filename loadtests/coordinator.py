@@ -171,6 +171,6 @@ def summary(result: RunResult) -> dict[str, Any]:
             {"name": one.name, "expected": one.expected, "seen": one.seen, "verdict": one.verdict}
             for one in result.findings
         ],
-        "ledger": result.ledger.text if result.ledger else "",
+        "ledger": result.account.ledger.text if result.account else "",
         "figures": list(result.figures.items()),
     }

@@ -1,7 +1,6 @@
 """One load run, from its plan to its settled ledger. It lives where the run is led: the master, or the only process."""
 
 import contextlib
-import json
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -10,9 +9,8 @@ from dataclasses import dataclass, field
 from lab.common.polling import wait_for
 from lab.common.results import Result, Verdict, exit_code
 from lab.errors import LabError
-from lab.pipeline.dead_letters import dead_letters
-from lab.pipeline.ledger import Ledger, settle
-from lab.pipeline.observe import Depth, Effect, Pipeline
+from lab.history import Account, Recorder
+from lab.pipeline.observe import Effect, Pipeline
 from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
 from loadtests.order_log import OrderLog, Outcome
@@ -42,7 +40,7 @@ class RunResult:
 
     plan: Plan
     findings: list[Result]
-    ledger: Ledger | None
+    account: Account | None
     figures: dict[str, str]
     timeline: Timeline
 
@@ -140,7 +138,8 @@ class Run:
     def settle(self) -> RunResult:
         """Account for every accepted order, and judge. Takes up to twice the drain's limit where nothing drains."""
         self.wind_up()
-        ledger, effects = account(self.pipeline, self.order_log.accepted, self.thresholds.drain_seconds)
+        account = self._account()
+        effects = list(self.pipeline.effects(self.order_log.accepted))
         self._wait_for_a_reading()
         readings = self.monitor.since(self.started)
         traffic = self.traffic()
@@ -153,14 +152,33 @@ class Run:
             drain=until(readings, self.idle_since or self.clock(), lambda r: r.queue.total == 0),
             spike_drain=None if spike is None else until(readings, spike, lambda r: r.queue.visible <= usual),
             has_spike=any(stage.name == "spike" for stage in self.plan.stages),
-            ledger=ledger,
+            account=account,
         )
         findings = judge(self.thresholds, seen)
         if not self.complete:
             findings.append(_not_complete())
         return RunResult(
-            self.plan, findings, ledger, self._figures(effects, traffic), self._timeline(readings, effects)
+            self.plan, findings, account, self._figures(effects, traffic), self._timeline(readings, effects)
         )
+
+    def _account(self) -> Account:
+        """The account once the queue is empty and nobody moves dead letters, or once the drain has had its time.
+
+        Whatever else lies in the DLQ is told, and is no fault of the run.
+        """
+        with contextlib.suppress(LabError):  # what is still under way counts as in flight
+            wait_for(
+                "an empty queue, and no dead letters on their way",
+                lambda: (self.pipeline.queue().total, self.pipeline.dlq().in_flight),
+                lambda depths: depths == (0, 0),
+                within=self.thresholds.drain_seconds,
+                every=0.5,
+            )
+        recorder = Recorder(
+            f"load-{self.plan.shape}", self.pipeline, alone=False, started=round(self.started * 1000)
+        )
+        recorder.promised(self.order_log.accepted)
+        return recorder.account()
 
     def _wait_for_a_reading(self) -> None:
         """One from now on: readings must tell when the queue was empty, and it may have become so this very moment."""
@@ -235,39 +253,9 @@ class Run:
         return timeline
 
 
-def account(pipeline: Pipeline, accepted: Collection[str], within: float) -> tuple[Ledger, list[Effect]]:
-    """The ledger once the queue is empty and nobody moves dead letters, or once `within` seconds have passed.
-
-    Dead letters are told by their order ids: others may lie in the DLQ.
-    """
-    with contextlib.suppress(LabError):  # what is still under way counts as in flight
-        wait_for(
-            "an empty queue, and no dead letters on their way",
-            lambda: (pipeline.queue().total, pipeline.dlq().in_flight),
-            lambda depths: depths == (0, 0),
-            within=within,
-            every=0.5,
-        )
-    wanted = set(accepted)
-    effects = list(pipeline.effects(wanted))
-    done = {effect.order_id for effect in effects}
-    dead = (
-        {_order_id(letter.body) for letter in dead_letters(pipeline)} if pipeline.dlq().total else set[str]()
-    )
-    in_dlq = Depth(len((dead & wanted) - done), 0, 0)
-    return settle(wanted, effects, pipeline.queue(), in_dlq, pipeline.discarded()), effects
-
-
 def until(readings: Iterable[Signals], since: float, holds: Callable[[Signals], bool]) -> float | None:
     """Seconds from `since` to the first reading after it of which that holds; None if that was never seen."""
     return next((r.at - since for r in readings if r.at >= since and holds(r)), None)
-
-
-def _order_id(body: str) -> str:
-    try:
-        return str(json.loads(body).get("orderId", ""))
-    except (ValueError, AttributeError):
-        return ""
 
 
 def _rate(count: int, seconds: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.common.results import Result, Verdict, shown
-from lab.pipeline.ledger import Ledger
+from lab.history import Account
 from lab.scenario.model import Tolerance, at_least, at_most, exactly
 
 
@@ -19,7 +19,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Observed:
-    """What a run showed. None stands for what was never seen: no request, a queue that did not drain, no ledger.
+    """What a run showed. None stands for what was never seen: no request, a queue that did not drain, no account.
 
     Throttled requests (429) are not failures: they are back pressure, and neither accepted nor lost. `spike_drain`
     is from the end of the spike until no more waits than before it, for runs that have one.
@@ -32,7 +32,7 @@ class Observed:
     drain: float | None
     spike_drain: float | None
     has_spike: bool
-    ledger: Ledger | None
+    account: Account | None
 
     @property
     def error_percent(self) -> float | None:
@@ -47,7 +47,7 @@ def judge(thresholds: Thresholds, seen: Observed) -> list[Result]:
 
 def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Result]:
     locust, queue = "Locust's statistics", "SQS GetQueueAttributes of the queue, sampled"
-    effects = "DynamoDB BatchGetItem of the orders, SQS depths"
+    effects = "the ledger: orders table, DLQ, logs, audit rows"
     drained = at_most(thresholds.drain_seconds)
     yield _finding("accept p99, ms", at_most(thresholds.accept_p99_ms), seen.accept_p99_ms, locust)
     yield _finding("failed requests, %", at_most(thresholds.error_percent), seen.error_percent, locust)
@@ -55,10 +55,12 @@ def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Result]:
     if seen.has_spike:
         yield _finding("queue as before the spike, s after it", drained, seen.spike_drain, queue)
     yield _finding("queue empty, s after the last request", drained, seen.drain, queue)
-    ledger = seen.ledger
-    yield _finding("orders accepted", at_least(1), ledger and ledger.accepted, locust)
+    counts = seen.account.ledger.counts if seen.account else {}
+    yield _finding("orders accepted", at_least(1), counts.get("accepted"), locust)
     for name in ("lost", "duplicated", "unaccounted"):
-        yield _finding(f"orders {name}", exactly(0), getattr(ledger, name, None), effects)
+        yield _finding(f"orders {name}", exactly(0), counts.get(name), effects)
+    breaches = sum(map(len, seen.account.judgement.breaches.values())) if seen.account else None
+    yield _finding("breaches of the contract", exactly(0), breaches, "the run's history")
 
 
 def _finding(name: str, expected: Tolerance, seen: float | None, source: str) -> Result:

@@ -24,8 +24,8 @@ def show(result: RunResult, console: Terminal) -> None:
     for name, value in result.figures.items():
         figures.add_row(name, value)
     console.print(ResultTable(f"Load: {result.plan.shape}", "threshold", result.findings), figures)
-    if result.ledger:
-        console.say(result.ledger.text)
+    if result.account:
+        console.say(result.account.ledger.text)
     console.say(joined("Load ", verdict(result.passed)))
 
 
@@ -37,7 +37,7 @@ def write(result: RunResult, engine: str) -> Path:
         title=f"Load: {shape}",
         engine=engine,
         timeline=result.timeline,
-        ledger=result.ledger,
+        account=result.account,
         figures=result.figures,
         hypothesis=STORIES[shape],
         findings=result.findings,

@@ -18,11 +18,12 @@ _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 @dataclass(frozen=True)
 class Accepted:
-    """An order that the queue has."""
+    """An order that the queue has. `copies` are the ids of the messages beyond the first, where there are any."""
 
     order_id: str
     message_id: str
     idempotency_key: str
+    copies: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,10 @@ def _unsent(cause: str) -> ProblemError:
 
 
 def _verdict(candidate: _Candidate, deliveries: Sequence[Delivery]) -> Accepted | ProblemError:
-    arrived = next((delivery for delivery in deliveries if delivery.sent), None)
-    if arrived is None:
+    arrived = [delivery.message_id for delivery in deliveries if delivery.sent]
+    if not arrived:
         return _unsent("; ".join({f"{copy.error}: {copy.detail}" for copy in deliveries}))
-    return Accepted(candidate.order_id, arrived.message_id, candidate.key)
+    return Accepted(candidate.order_id, arrived[0], candidate.key, arrived[1:])
 
 
 def _key_violations(order: Any, key: str | None) -> list[Violation]:

@@ -123,6 +123,7 @@ def _accept(orders: list[Any], key: str | None) -> list[Accepted | ProblemError]
                 order_id=verdict.order_id,
                 messageId=verdict.message_id,
                 idempotencyKey=verdict.idempotency_key,
+                copyMessageIds=verdict.copies or None,
                 apiRequestId=api.request_id,
             )
         else:

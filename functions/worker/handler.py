@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common import aws, tracing
 from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
-from functions.common.observability import count, logger, metrics_of_invocation
+from functions.common.observability import count, log_event, logger, metrics_of_invocation
 from functions.common.partial_batch import partial_batch_response
 from functions.common.settings import SQS_MAX_BYTES, WorkerSettings, worker_settings
 from functions.events.event_publisher import EventPublisher
@@ -71,6 +71,9 @@ class Worker:
             claim_seconds=self.settings.in_progress_seconds,
         )
         envelopes = [from_lambda(record) for record in event["Records"]]
+        log_event(
+            "batch.received", messages={envelope.message_id: envelope.receive_count for envelope in envelopes}
+        )
         outcomes = runner.run(envelopes, seconds_left)
         outcomes = reconsidered(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
         kept = self.settlement.settle(outcomes)

@@ -132,7 +132,12 @@ class Settlement:
 
 
 def _who(failed: Failed) -> dict[str, str | None]:
-    return {"correlation_id": failed.envelope.correlation_id, "order_id": failed.envelope.order_id}
+    return {
+        "correlation_id": failed.envelope.correlation_id,
+        "order_id": failed.envelope.order_id,
+        "idempotencyKey": failed.key,
+        "messageId": failed.envelope.message_id,
+    }
 
 
 def _log_failure(failed: Failed, *, will_retry: bool) -> None:
@@ -145,7 +150,6 @@ def _log_failure(failed: Failed, *, will_retry: bool) -> None:
         errorMessage=str(failed.error)[:256],
         receiveCount=failed.envelope.receive_count,
         willRetry=will_retry,
-        messageId=failed.envelope.message_id,
     )
 
 
@@ -170,7 +174,6 @@ def _log_dead_lettered(failed: Failed, dlq_message_id: str) -> None:
         errorCategory=category_of(failed.error),
         receiveCount=failed.envelope.receive_count,
         redriveCount=failed.envelope.redrive_count,
-        messageId=failed.envelope.message_id,
         dlqMessageId=dlq_message_id,
     )
 

@@ -12,6 +12,7 @@ from lab.commands.options import Env, Port, console
 from lab.errors import LabError
 from lab.faults.healing import connect
 from lab.games.gameday import GAMEDAYS, Game, ScoreCard, play, score
+from lab.pipeline.ledger import named
 from lab.report import Run
 
 app = typer.Typer(name="gameday", help="Scripted incidents with injects on a clock.", no_args_is_help=True)
@@ -55,7 +56,7 @@ def run(
                 f"GameDay: {day.title}",
                 engine.name,
                 game.timeline.so_far(),
-                ledger=card.ledger,
+                account=card.account,
                 timings=rows(card),
             ),
             ["critical-dlq-depth"],
@@ -114,11 +115,13 @@ def table(card: ScoreCard) -> Table:
     for name, value in rows(card).items():
         shown.add_row(f"time {name}", value)
     shown.add_row("hints taken", str(card.hints))
-    shown.add_row("orders accepted", str(card.ledger.accepted))
+    ledger = card.account.ledger
+    shown.add_row("orders accepted", str(ledger.accepted))
     shown.add_row("requests refused", str(card.refused))
-    shown.add_row("orders processed", str(card.ledger.succeeded))
-    shown.add_row("orders in the DLQ", str(card.ledger.in_dlq))
-    shown.add_row("orders still queued", str(card.ledger.in_flight))
-    shown.add_row("orders lost", str(card.ledger.lost))
-    shown.add_row("effects repeated", str(card.ledger.duplicated))
+    shown.add_row("orders processed", str(len(ledger.done)))
+    shown.add_row("orders in the DLQ", str(len(ledger.dead)))
+    shown.add_row("orders still queued", str(len(ledger.waiting)))
+    for trouble in ("lost", "duplicated", "in two places"):
+        shown.add_row(f"orders {trouble}", named(ledger.troubles.get(trouble, ())) or "0")
+    shown.add_row("the contract", card.account.judgement.text)
     return shown

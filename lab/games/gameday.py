@@ -18,9 +18,11 @@ from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults.changes import Change, Changes
 from lab.faults.steady_state import require, restore
-from lab.pipeline import ledger, orders
-from lab.pipeline.api import Accepted, Api
+from lab.history import Account, Recorder
+from lab.pipeline import orders
+from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
+from lab.pipeline.tap import tap
 from lab.pipeline.timeline import Span, Timeline, record
 
 MAX_RATE = 20
@@ -121,11 +123,10 @@ class Game:
     pipeline: Pipeline
     api: Api
     timeline: Timeline
+    recorder: Recorder
     say: Callable[[str], None]
     rate: float = 0.0
-    accepted: list[Accepted] = field(default_factory=list[Accepted])
     refused: int = 0
-    strange: list[str] = field(default_factory=list[str])
     injected_at: list[float] = field(default_factory=list[float])
     declared_at: float | None = None
     hints_given: int = 0
@@ -163,7 +164,7 @@ class Game:
 
     def _post(self, order: dict[str, object]) -> None:
         try:
-            self.accepted.append(self.api.submit(order))
+            self.recorder.accepted(self.api.submit(order))
         except LabError:
             self.refused += 1
 
@@ -192,10 +193,10 @@ class Game:
         for _ in range(what.strange_orders):
             order_id = f"strange-{uuid.uuid4().hex[:12]}"
             body = json.dumps({"schemaVersion": 3, "orderId": order_id})
-            self.pipeline.aws.client("sqs").send_message(
+            sent = self.pipeline.aws.client("sqs").send_message(
                 QueueUrl=self.pipeline.stack.queue_url, MessageBody=body
             )
-            self.strange.append(order_id)
+            self.recorder.produced(order_id, sent["MessageId"])
 
 
 @dataclass(frozen=True)
@@ -207,12 +208,12 @@ class ScoreCard:
     recovered_after: float | None
     hints: int
     refused: int
-    ledger: ledger.Ledger
+    account: Account
 
     @property
     def accounted(self) -> bool:
-        """Whether no order was lost or repeated."""
-        return self.ledger.lost == 0 and self.ledger.duplicated == 0
+        """Whether every order is in one place, with its effect once at most."""
+        return self.account.sound
 
 
 @contextlib.contextmanager
@@ -222,9 +223,11 @@ def play(day: GameDay, pipeline: Pipeline, say: Callable[[str], None]) -> Genera
     with (
         undoing(lambda: restore(pipeline, say)),
         Api(pipeline.aws, pipeline.stack) as api,
+        tap(pipeline.aws, pipeline.stack.order_events_topic_arn) as events,
         record(pipeline) as timeline,
     ):
-        game = Game(day, pipeline, api, timeline, say, rate=day.rate)
+        recorder = Recorder(f"gameday-{day.name}", pipeline, events)
+        game = Game(day, pipeline, api, timeline, recorder, say, rate=day.rate)
         threads = [threading.Thread(target=work, daemon=True) for work in (game.send, game.run_clock)]
         for thread in threads:
             thread.start()
@@ -263,7 +266,6 @@ def score(game: Game) -> ScoreCard:
     if began is not None and over is not None:
         game.timeline.spans.append(Span(game.day.injects[0].told, began, over))
     rang = [s.at for s in samples if began is not None and s.at >= began and "ALARM" in s.alarms.values()]
-    sent = [*(order.order_id for order in game.accepted), *game.strange]
     return ScoreCard(
         alarm_after=rang[0] - began if rang and began is not None else None,
         declared_after=game.declared_at - began
@@ -272,10 +274,5 @@ def score(game: Game) -> ScoreCard:
         recovered_after=recovered[0] - over if recovered and over is not None else None,
         hints=game.hints_given,
         refused=game.refused,
-        ledger=ledger.settle(
-            sent,
-            game.pipeline.effects(sent),
-            game.pipeline.queue(),
-            game.pipeline.dlq(),
-        ),
+        account=game.recorder.account(),
     )

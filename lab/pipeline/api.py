@@ -26,7 +26,8 @@ class Accepted:
     correlation_id: str
 
 
-def _accepted(body: dict[str, Any]) -> Accepted:
+def accepted_in(body: dict[str, Any]) -> Accepted:
+    """What an answer of the API promises for one order."""
     return Accepted(body["orderId"], body["messageId"], body["idempotencyKey"], body["correlationId"])
 
 
@@ -57,7 +58,7 @@ class Api:
                 f"The API refused the order {order.get('orderId')}: {answer.status_code} {_explained(answer)}",
                 "See what the pipeline does: make status",
             )
-        return _accepted(answer.json())
+        return accepted_in(answer.json())
 
     def submit_batch(self, orders: Sequence[dict[str, Any]]) -> list[Accepted]:
         """POST /events/batch. Raises LabError unless the API accepts every order."""
@@ -68,7 +69,7 @@ class Api:
                 f"The API refused orders of a batch: {answer.status_code} {answer.text[:300]}",
                 "See what the pipeline does: make status",
             )
-        return [_accepted(result) for result in body["results"]]
+        return [accepted_in(result) for result in body["results"]]
 
     def preview(self, **filters: Any) -> dict[str, Any]:
         """GET /redrive/preview."""

@@ -8,6 +8,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from lab.common.output import shown
+from lab.history.states import STATES
 
 INDEX = "index.html"
 
@@ -25,6 +26,7 @@ class Line:
     proved: int
     refuted: int
     not_provable: int
+    reached: tuple[str, ...] = ()
 
 
 def templates() -> jinja2.Environment:
@@ -50,7 +52,7 @@ def _code(text: str) -> Markup:
 def write_index(reports: Path) -> Path:
     """Write the index from what the folders hold; returns its path."""
     page = reports / INDEX
-    text = templates().get_template("index.html.j2").render(lines=lines(reports))
+    text = templates().get_template("index.html.j2").render(lines=lines(reports), states=sightings(reports))
     page.write_text(text, encoding="utf-8")
     return page
 
@@ -60,6 +62,12 @@ def lines(reports: Path) -> list[Line]:
     folders = reports.iterdir() if reports.exists() else ()
     found = [line for folder in folders if folder.is_dir() and (line := _line(folder))]
     return sorted(found, key=lambda line: line.started, reverse=True)
+
+
+def sightings(reports: Path) -> dict[str, list[Line]]:
+    """The runs that have been in each of the states worth having been in, the latest first."""
+    runs = lines(reports)
+    return {state.name: [run for run in runs if state.name in run.reached] for state in STATES}
 
 
 def _line(folder: Path) -> Line | None:
@@ -76,6 +84,7 @@ def _line(folder: Path) -> Line | None:
             proved=verdicts.count("proved"),
             refuted=verdicts.count("refuted"),
             not_provable=verdicts.count("not provable here"),
+            reached=tuple(run.get("reached", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None  # a folder that is not a report of this version

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from lab.common.results import Result, Verdict, exit_code
+from lab.history import Account
 from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Timeline
 
@@ -40,7 +41,7 @@ class Run:
     title: str
     engine: str
     timeline: Timeline
-    ledger: Ledger | None = None
+    account: Account | None = None
     figures: dict[str, str] = field(default_factory=dict[str, str])
     timings: dict[str, str] = field(default_factory=dict[str, str])
     hypothesis: str = ""
@@ -50,14 +51,18 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """Whether every prediction could be looked at, none was refuted, and the ledger balances."""
+        """Whether every prediction could be looked at, none was refuted, and the account is sound."""
         return self.exit_code == 0
 
     @property
     def exit_code(self) -> int:
         """What a command that made the run exits with: see `lab.common.results.exit_code`."""
-        balanced = self.ledger is not None and self.ledger.balanced
-        return exit_code(self.findings) if balanced else 1
+        return exit_code(self.findings) if self.account is not None and self.account.sound else 1
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """Where its orders are; None where that was not settled."""
+        return self.account.ledger if self.account else None
 
     @property
     def phases(self) -> list[PhaseResults]:

@@ -4,13 +4,16 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
 from infra.components.names import AlarmName
 from lab.common import paths
+from lab.history import write as write_history
+from lab.history.states import reached
 from lab.report.index import templates, write_index
 from lab.report.junit import junit
 from lab.report.run import Run
@@ -39,13 +42,21 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
             duration=run.seconds,
         ),
     )
-    summary = {
+    summary: dict[str, Any] = {
         "findings": [result.document for result in run.findings],
         "passed": run.passed,
         "seconds": run.seconds,
         "startedAt": time.strftime("%Y-%m-%d %H:%M:%S", started),
     }
-    (folder / "report.json").write_text(json.dumps(asdict(run) | summary, indent=2))
+    if run.account:
+        write_history(run.account.history, folder / "history.jsonl")
+        summary |= {"ledger": run.account.ledger.as_json(), "history": run.account.judgement.as_json()}
+        summary["reached"] = reached(run.account.history)
+    told = asdict(replace(run, account=None))
+    del told["account"]
+    (folder / "report.json").write_text(
+        json.dumps(told | {"ledger": None, "history": None} | summary, indent=2)
+    )
     (folder / "junit.xml").write_bytes(junit(run))
     write_index(paths.REPORTS)
     return page

@@ -12,13 +12,14 @@ from lab.common.polling import wait_for
 from lab.common.results import shown
 from lab.errors import LabError
 from lab.faults.changes import Change, Changes
+from lab.history import Recorder
 from lab.pipeline import orders as supply
-from lab.pipeline.api import Accepted, Api
+from lab.pipeline.api import Accepted, Api, accepted_in
+from lab.pipeline.logs import LogLine, Logs
 from lab.pipeline.metrics import Sums
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import Tap
 from lab.pipeline.timeline import Timeline
-from lab.scenario.logs import LogLine, Logs
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -46,6 +47,7 @@ class Experiment:
     timeline: Timeline
     sums: Sums
     logs: Logs
+    recorder: Recorder
     seconds: float
     patience: float
     pace: float = 1.0
@@ -76,7 +78,8 @@ class Experiment:
     def submit_batch(self, count: int, *, label: str = "order") -> list[Accepted]:
         """POST `count` orders in one request: they reach the queue together, and mostly the worker, too."""
         accepted = self.api.submit_batch(list(supply.orders(count, label=label)))
-        self.accepted |= {order.order_id: order for order in accepted}
+        for order in accepted:
+            self._accept(order)
         return accepted
 
     def submit_at(self, per_second: float, count: int, *, label: str = "order") -> list[Accepted]:
@@ -97,9 +100,13 @@ class Experiment:
         """POST one order that the API must accept."""
         accepted = self.api.submit(order)
         with self._recording:
-            self.accepted[accepted.order_id] = accepted
+            self._accept(accepted)
             self.answers.append(202)
         return accepted
+
+    def _accept(self, order: Accepted) -> None:
+        self.accepted[order.order_id] = order
+        self.recorder.accepted(order)
 
     def accepted_as(self, label: str) -> set[str]:
         """The ids of the orders submitted under one label."""
@@ -111,10 +118,7 @@ class Experiment:
             answer = self.api.post_order(order)
             self.answers.append(answer.status_code)
             if answer.status_code == 202:
-                body = answer.json()
-                self.accepted[body["orderId"]] = Accepted(
-                    body["orderId"], body["messageId"], body["idempotencyKey"], body["correlationId"]
-                )
+                self._accept(accepted_in(answer.json()))
 
     def enqueue(self, orders: Iterable[dict[str, Any]]) -> None:
         """Put orders on the queue past the API, as a producer with an outdated contract would."""
@@ -123,6 +127,7 @@ class Experiment:
             sent = sqs.send_message(QueueUrl=self.pipeline.stack.queue_url, MessageBody=json.dumps(order))
             message_id = sent["MessageId"]
             self.accepted[order["orderId"]] = Accepted(order["orderId"], message_id, "", message_id)
+            self.recorder.produced(order["orderId"], message_id)
 
     def processed(self, sent: Iterable[Accepted] | None = None, within: float = 40) -> None:
         """Wait until these orders, or all, have their effect."""

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,11 @@ from lab.engines.kinds import Kind
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.changes import Change
-from lab.pipeline import ledger
+from lab.history import Account, Recorder
+from lab.history.gather import LATE_SECONDS
 from lab.pipeline.api import Api
+from lab.pipeline.ledger import named
+from lab.pipeline.logs import Logs
 from lab.pipeline.metrics import Sums
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import tap
@@ -24,7 +27,6 @@ from lab.report import Run
 from lab.report.run import Excerpt
 from lab.scenario.catalog import Entry
 from lab.scenario.experiment import Experiment
-from lab.scenario.logs import Logs
 from lab.scenario.model import Phase, Prediction, Scenario
 
 HASTE_SECONDS = 6
@@ -87,6 +89,7 @@ class Runner:
                 timeline=timeline,
                 sums=Sums(self.pipeline),
                 logs=Logs(self.pipeline),
+                recorder=Recorder(entry.name, self.pipeline, events),
                 seconds=scenario.seconds * self.pace,
                 pace=self.pace,
                 patience=HASTE_SECONDS if self.faultless or self.hasty else math.inf,
@@ -155,36 +158,14 @@ class Runner:
                 raise
 
     def _account(self, entry: Entry, experiment: Experiment, run: Run) -> None:
-        """Settle the ledger once the queue is empty, and keep what the logs tell."""
+        """Settle the ledger and judge the history once the queue is empty, and keep what the logs tell."""
         with contextlib.suppress(LabError):
             wait_for(
                 "an empty queue", lambda: self.pipeline.queue().total, lambda total: total == 0, within=20
             )
-        run.ledger = ledger.settle(
-            experiment.accepted,
-            self.pipeline.effects(experiment.accepted),
-            self.pipeline.queue(),
-            self.pipeline.dlq(),
-        )
         start = time.monotonic()
-        findings = {
-            "orders lost": (0, run.ledger.lost),
-            "orders with a repeated effect": (0, run.ledger.duplicated),
-            "orders unaccounted for": (0, run.ledger.unaccounted),
-            "orders left in the DLQ": (entry.scenario.ends_with, run.ledger.in_dlq),
-        }
-        for name, (expected, seen) in findings.items():
-            run.findings.append(
-                Result(
-                    group="ledger",
-                    name=name,
-                    expected=shown(expected),
-                    seen=shown(seen),
-                    verdict=Verdict.of(seen == expected),
-                    source="ledger",
-                    seconds=time.monotonic() - start,
-                )
-            )
+        run.account = experiment.recorder.account(min(LATE_SECONDS * self.pace, experiment.patience))
+        run.findings += accounted(run.account, entry.scenario.ends_with, time.monotonic() - start)
         run.excerpts += excerpts(experiment)
 
 
@@ -209,6 +190,35 @@ def examine(phase: Phase, prediction: Prediction, experiment: Experiment, guess:
             verdict = Verdict.REFUTED
         seen = shown(last)
     return _result(phase, prediction, seen, verdict, seconds=time.monotonic() - start, guess=guess)
+
+
+def accounted(account: Account, ends_with: int, seconds: float) -> Iterator[Result]:
+    """The ledger and the history as results, which name the orders that do not add up."""
+    ledger, judgement = account.ledger, account.judgement
+
+    def result(name: str, expected: str, seen: str, *, holds: bool, source: str = "ledger") -> Result:
+        return Result(
+            group="ledger",
+            name=name,
+            expected=expected,
+            seen=seen,
+            verdict=Verdict.of(holds),
+            source=source,
+            seconds=seconds,
+        )
+
+    def names(*kinds: str) -> str:
+        found = [which for kind in kinds for which in ledger.troubles.get(kind, ())]
+        return f"{len(found)}: {named(found)}" if found else "0"
+
+    strange = names("in two places", "not seen", "of no order of this run", "counted by SQS and not seen")
+    yield result("orders lost", "0", names("lost"), holds=not ledger.lost)
+    yield result("orders with a repeated effect", "0", names("duplicated"), holds=not ledger.doubled)
+    yield result("orders unaccounted for", "0", strange, holds=not ledger.unaccounted)
+    dead = len(ledger.dead)
+    yield result("orders left in the DLQ", str(ends_with), str(dead), holds=dead == ends_with)
+    rules = f"all {len(judgement.breaches)} rules kept"
+    yield result("the contract", rules, judgement.text, holds=judgement.kept, source="history")
 
 
 def timings(run: Run) -> None:

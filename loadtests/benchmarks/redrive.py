@@ -26,11 +26,12 @@ from lab.common.output import Terminal
 from lab.common.polling import wait_for
 from lab.dlq.native import FINAL, MoveTask
 from lab.dlq.seed import bury
+from lab.dlq.show import now_ms
 from lab.engines import clients as guarded
 from lab.errors import LabError
 from lab.faults.healing import deployed
+from lab.history import account
 from lab.pipeline.api import Api
-from lab.pipeline.ledger import settle
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from loadtests.benchmarks.mapping import Mapping
@@ -91,6 +92,7 @@ def main(
     pipeline = deployed(aws, env)
     if pipeline.queue().total or pipeline.dlq().total:
         raise LabError("The queues are not empty.", "Empty them: make down up deploy-local")
+    started = now_ms()
     ids: list[str] = []
     seconds: dict[str, float] = {}
     with Api(aws, pipeline.stack) as api:
@@ -114,13 +116,13 @@ def main(
         measure("operation, worker at work", lambda: operation(api, messages))
         with console.status("the worker processes what was moved"):
             _drain(pipeline)
-    ledger = settle(ids, pipeline.effects(ids), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
+    ledger = account(pipeline, ids, since=started).ledger
     result = _result(messages, seconds) | {"ledgerBalanced": ledger.balanced, "accepted": ledger.accepted}
     if as_json:
         typer.echo(json.dumps(result))
     else:
         console.print(_table(messages, seconds))
-        console.say(f"ledger: {ledger}")
+        console.say(ledger.text)
     if not ledger.balanced or seconds[LOOP] / seconds[OPERATION] < FACTOR:
         raise typer.Exit(1)
 

@@ -14,11 +14,11 @@ from lab.dlq.seed import bury
 from lab.faults import catalogue as faults
 from lab.faults.changes import Changes
 from lab.pipeline.api import Api
-from lab.pipeline.ledger import settle
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from support.eventually import eventually
 from tests.support.consoles import Page, console
+from tests.support.redrives import ledger_of
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def supply(count: int, **changes: Any) -> list[dict[str, Any]]:
 
 
 def processed(pipeline: Pipeline, ids: list[str]) -> bool:
-    found = settle(ids, pipeline.effects(), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
-    return found.balanced and found.succeeded + found.discarded == len(ids)
+    found = ledger_of(pipeline, ids)
+    return found.balanced and len(found.done) + len(found.discarded) == len(ids)
 
 
 def looked_at(page: Page, **plan: Any) -> dict[str, Any]:

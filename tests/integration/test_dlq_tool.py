@@ -12,10 +12,10 @@ import pytest
 from functions.common import codec
 from lab import cli
 from lab.dlq.seed import bury
-from lab.pipeline.ledger import settle
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from support.eventually import eventually
+from tests.support.redrives import ledger_of
 
 type Lab = Callable[..., tuple[int, list[Any]]]
 
@@ -39,8 +39,8 @@ def supply(count: int, **changes: Any) -> list[dict[str, Any]]:
 
 
 def processed(pipeline: Pipeline, ids: list[str]) -> bool:
-    found = settle(ids, pipeline.effects(ids), pipeline.queue(), pipeline.dlq(), pipeline.discarded())
-    return found.balanced and found.succeeded + found.discarded == len(ids)
+    found = ledger_of(pipeline, ids)
+    return found.balanced and len(found.done) + len(found.discarded) == len(ids)
 
 
 def test_looking_costs_one_receive_each_and_hides_nothing(

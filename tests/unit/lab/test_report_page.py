@@ -9,11 +9,11 @@ from playwright.sync_api import Browser, Page
 from lab import report
 from lab.common import paths
 from lab.common.results import Verdict
-from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.run import Excerpt
 from support.browsers import chromium
+from tests.support.accounts import account
 from tests.support.results import result
 
 pytestmark = pytest.mark.page
@@ -54,7 +54,7 @@ def run() -> Run:
         "Poison payload: straight to the DLQ",
         "host engine",
         timeline,
-        ledger=Ledger(accepted=5, succeeded=5, in_dlq=0, in_flight=0, lost=0, duplicated=0),
+        account=account(done=list("abcde")),
         figures={"in the DLQ": "5"},
         timings={"to detect": "3.0 s"},
         hypothesis="It dies at once.",

@@ -1,18 +1,22 @@
 """The rules of scenarios: what a prediction is, when it counts, and that every file keeps to the form."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lab.history import Account
+from lab.history.check import Judgement
+from lab.history.rules import RULES, Breach
 from lab.parity import FEATURES
-from lab.pipeline.ledger import Ledger
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.junit import junit
 from lab.scenario import Result, Verdict, at_least, at_most, between, exactly
 from lab.scenario.catalog import FOLDER, load, names
 from lab.scenario.runner import timings
+from tests.support.accounts import account
 from tests.support.results import result
 
 REQUIRED = {
@@ -32,15 +36,15 @@ REQUIRED = {
     "traffic-spike",
     "worker-crash",
 }
-BALANCED = Ledger(accepted=1, succeeded=1, in_dlq=0, in_flight=0, lost=0, duplicated=0)
+BALANCED = account(done=["a"])
 
 
 def finding(verdict: Verdict) -> Result:
     return result("fault", "messages in the DLQ", "5", "4", verdict)
 
 
-def run_with(*verdicts: Verdict, ledger: Ledger | None = BALANCED) -> Run:
-    run = Run("poison-payload", "Poison payload", "host engine", Timeline(), ledger=ledger)
+def run_with(*verdicts: Verdict, account: Account | None = BALANCED) -> Run:
+    run = Run("poison-payload", "Poison payload", "host engine", Timeline(), account=account)
     run.findings += [finding(verdict) for verdict in verdicts]
     return run
 
@@ -118,12 +122,17 @@ def test_an_unprovable_prediction_is_neither_a_failure_nor_counted_as_proved() -
 
 
 def test_a_run_without_a_ledger_does_not_pass() -> None:
-    assert not run_with(Verdict.PROVED, ledger=None).passed
+    assert not run_with(Verdict.PROVED, account=None).passed
 
 
 def test_a_lost_order_fails_a_run_whose_predictions_were_all_proved() -> None:
-    lost = Ledger(accepted=2, succeeded=1, in_dlq=0, in_flight=0, lost=1, duplicated=0)
-    assert not run_with(Verdict.PROVED, ledger=lost).passed
+    assert not run_with(Verdict.PROVED, account=account(done=["a"], lost=["b"])).passed
+
+
+def test_a_broken_rule_of_the_contract_fails_a_run_whose_ledger_balances() -> None:
+    breach = Breach("a", "its effect was not announced", ())
+    unsound = replace(BALANCED, judgement=Judgement({RULES[0]: [breach]}, {}))
+    assert not run_with(Verdict.PROVED, account=unsound).passed
 
 
 def test_junit_shows_refuted_predictions_as_failures_and_unprovable_ones_as_skipped() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lab.common.results import Verdict
-from lab.pipeline.ledger import Ledger
 from loadtests.thresholds import Observed, Thresholds, judge
+from tests.support.accounts import account
 
 LIMITS = Thresholds(accept_p99_ms=1000, error_percent=1, drain_seconds=60)
 GOOD = Observed(
@@ -18,7 +18,7 @@ GOOD = Observed(
     drain=60.0,
     spike_drain=12.0,
     has_spike=True,
-    ledger=Ledger(accepted=500, succeeded=498, in_dlq=2, in_flight=0, lost=0, duplicated=0),
+    account=account(done=["a"], dead=["b"]),
 )
 
 
@@ -52,30 +52,29 @@ def test_a_value_over_its_limit_or_never_measured_breaks_the_run(change: dict[st
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"lost": 1}, "orders lost"),
-        ({"duplicated": 1}, "orders duplicated"),
-        ({"succeeded": 497}, "orders unaccounted"),
-        ({"in_dlq": 3}, "orders unaccounted"),
+        ({"lost": ["x"]}, "orders lost"),
+        ({"doubled": {"a": "its effect ran 2 times"}}, "orders duplicated"),
+        ({"misplaced": {"x": "done and dead"}}, "orders unaccounted"),
+        ({"unknown": ["x"]}, "orders unaccounted"),
     ],
     ids=str,
 )
-def test_an_unbalanced_ledger_breaks_the_run_whatever_the_limits(change: dict[str, int], name: str) -> None:
-    assert GOOD.ledger is not None
-    assert broken(replace(GOOD, ledger=replace(GOOD.ledger, **change))) == [name]
+def test_an_unbalanced_ledger_breaks_the_run_whatever_the_limits(change: dict[str, Any], name: str) -> None:
+    assert broken(replace(GOOD, account=account(done=["a"], **change))) == [name]
 
 
 def test_a_run_whose_ledger_could_not_be_settled_is_broken() -> None:
-    assert broken(replace(GOOD, ledger=None)) == [
+    assert broken(replace(GOOD, account=None)) == [
         "orders accepted",
         "orders lost",
         "orders duplicated",
         "orders unaccounted",
+        "breaches of the contract",
     ]
 
 
 def test_a_run_that_got_nothing_accepted_is_broken() -> None:
-    nothing = Ledger(accepted=0, succeeded=0, in_dlq=0, in_flight=0, lost=0, duplicated=0)
-    assert broken(replace(GOOD, ledger=nothing)) == ["orders accepted"]
+    assert broken(replace(GOOD, account=account())) == ["orders accepted"]
 
 
 def test_only_a_run_with_a_spike_has_to_recover_from_one() -> None:

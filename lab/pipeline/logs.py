@@ -20,11 +20,11 @@ class LogLine:
 
 
 class Logs:
-    """Log lines written since this was made."""
+    """Log lines written since a moment in epoch milliseconds; since this was made if none is given."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, since: int | None = None) -> None:
         self._logs: CloudWatchLogsClient = pipeline.aws.client("logs")
-        self._since = int(time.time() * 1000)
+        self._since = int(time.time() * 1000) if since is None else since
 
     def lines(self, function: str) -> list[LogLine]:
         """What a function logged, oldest first; lines that are no JSON objects are left out."""

@@ -1,0 +1,59 @@
+"""Where a history says that its orders are at its end: what the ledger is settled from."""
+
+from collections.abc import Iterable
+
+from lab.history.events import Event, History, Kind
+from lab.pipeline.ledger import Letter, Places
+
+
+def accepted(history: History) -> set[str]:
+    """The orders that somebody was promised: by an answer of the API, or by the queue to a producer of the run."""
+    return {event.order_id for event in history.of(Kind.ACCEPTED) if event.order_id is not None}
+
+
+def places(history: History) -> Places:
+    """What was seen of the pipeline when the run was over."""
+    return Places(
+        executions={
+            event.order_id: int(event.facts.get("executions", 1))
+            for event in history.of(Kind.ROW_FOUND)
+            if event.order_id is not None
+        },
+        letters=[Letter(event.letter or "", event.order_id) for event in history.of(Kind.LETTER_FOUND)],
+        discarded={event.order_id for event in history.of(Kind.DISCARDED) if event.order_id is not None},
+        waiting=under_way(history.events),
+        queued=history.queued,
+        hidden_letters=history.hidden_letters,
+    )
+
+
+def under_way(events: Iterable[Event]) -> dict[str, list[str]]:
+    """The messages that are on their way to the worker, by order id.
+
+    Whoever sends a message notes it afterwards, when it may have been processed already: what is on its way is what was
+    sent, less what the worker settled for good, whichever was noted first.
+    """
+    sent: dict[str, str] = {}
+    settled: dict[str, bool] = {}
+    for event in events:
+        message = event.message_id
+        if message and event.kind in SENDING and event.order_id is not None:
+            sent[message] = event.order_id
+        if message and event.kind in SETTLING:
+            settled[message] = not event.facts.get("willRetry")
+        if event.kind is Kind.REQUEUED:
+            settled[str(event.facts.get("from"))] = True
+        if event.letter and event.kind in LEAVING:
+            settled[event.letter] = True  # SQS's own moves keep a message's id
+    waiting: dict[str, list[str]] = {}
+    for message, order_id in sent.items():
+        if not settled.get(message):
+            waiting.setdefault(order_id, []).append(message)
+    return waiting
+
+
+SENDING = frozenset({Kind.SENT, Kind.REQUEUED, Kind.REDRIVEN, Kind.EDITED})
+"""A message goes to the orders queue."""
+
+SETTLING = frozenset({Kind.EFFECT, Kind.DUPLICATE, Kind.FAILED, Kind.DIED})
+LEAVING = frozenset({Kind.LETTER_FOUND, Kind.REDRIVEN, Kind.EDITED, Kind.DISCARDED, Kind.DELETED})
