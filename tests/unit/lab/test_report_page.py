@@ -120,7 +120,7 @@ def test_a_printed_page_is_black_on_white_without_the_way_back(page: Page) -> No
 
 def test_the_index_lists_the_run_and_leads_to_it_and_back(page: Page) -> None:
     page.get_by_role("link", name="All runs").click()
-    row = page.locator("tbody tr")
+    row = page.locator("#runs tbody tr")
     assert row.count() == 1
     assert "failed" in row.inner_text()
     page.get_by_role("link", name="Poison payload").click()
