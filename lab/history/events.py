@@ -150,7 +150,7 @@ def read(file: Path) -> History:
     if header.get("events") != len(lines) - 1:
         raise LabError(
             f"{file} has {len(lines) - 1} events and should have {header.get('events')}: it was cut or added to.",
-            "Copy the whole file from its report, or run the scenario again.",
+            "Copy the whole history.jsonl from its report, or run the scenario again.",
         )
     try:
         return _history(header, [_event(_object(line, file, 2 + at)) for at, line in enumerate(lines[1:])])

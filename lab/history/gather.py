@@ -81,6 +81,11 @@ class Recorder:
         known = (order_id, None, message_id)
         self._note(Event(now_ms(), Kind.ACCEPTED, *known), Event(now_ms(), Kind.SENT, *known))
 
+    def told(self) -> list[Event]:
+        """What clients were told so far."""
+        with self._recording:
+            return list(self._events)
+
     def account(self, within: float = LATE_SECONDS) -> Account:
         """The whole history so far, with its ledger and its judgement.
 
@@ -94,8 +99,7 @@ class Recorder:
 
     def gather(self) -> History:
         """The history as AWS tells it at this moment."""
-        with self._recording:
-            told = list(self._events)
+        told = self.told()
         logs = Logs(self.pipeline, self.started)
         stack = self.pipeline.stack
         logged = [
@@ -106,14 +110,15 @@ class Recorder:
                 stack.redrive_function_name,
             )
             for line in logs.lines(function)
-            for event in _logged(line)
+            for event in events_of(line)
         ]
-        wanted = {event.order_id for event in told if event.order_id is not None}
+        promised = [*told, *(event for event in logged if self.alone and event.kind is Kind.SENT)]
+        wanted = {event.order_id for event in promised if event.order_id is not None}
         events = [*told, *logged, *_audited(self.pipeline, wanted, self.started)]
         events += _rows(self.pipeline, wanted)
         queued, dlq = self.pipeline.queue(), self.pipeline.dlq()
         browsed = DlqBrowser(self.pipeline).browse(MOST_LETTERS).envelopes if dlq.total else []
-        whose = _Owners(events, wanted)
+        whose = Owners(events, wanted)
         now = now_ms()
         events += [_found(envelope, whose.of(envelope), now) for envelope in browsed]
         if self.topic is not None:
@@ -149,7 +154,7 @@ def _of(events: Iterable[Event], wanted: set[str]) -> Iterator[Event]:
 _ABOUT_ALL = frozenset({Kind.CIRCUIT, Kind.LETTER_FOUND})
 
 
-class _Owners:
+class Owners:
     """Whose a dead letter is: by the id in its body, else by its key or by the ids of the messages it was."""
 
     def __init__(self, events: Iterable[Event], wanted: set[str]) -> None:
@@ -195,7 +200,7 @@ _FACTS = (
 )
 
 
-def _logged(line: LogLine) -> Iterator[Event]:
+def events_of(line: LogLine) -> Iterator[Event]:
     """The events that one log line tells of."""
     fields = line.fields
 

@@ -7,8 +7,12 @@ from lab.pipeline.ledger import Letter, Places
 
 
 def accepted(history: History) -> set[str]:
-    """The orders that somebody was promised: by an answer of the API, or by the queue to a producer of the run."""
-    return {event.order_id for event in history.of(Kind.ACCEPTED) if event.order_id is not None}
+    """The orders that somebody was promised.
+
+    That is what clients of the run were told, and where it was alone also what was queued while its answer got lost.
+    """
+    kinds = (Kind.ACCEPTED, Kind.SENT) if history.alone else (Kind.ACCEPTED,)
+    return {event.order_id for event in history.of(*kinds) if event.order_id is not None}
 
 
 def places(history: History) -> Places:
@@ -20,11 +24,22 @@ def places(history: History) -> Places:
             if event.order_id is not None
         },
         letters=[Letter(event.letter or "", event.order_id) for event in history.of(Kind.LETTER_FOUND)],
-        discarded={event.order_id for event in history.of(Kind.DISCARDED) if event.order_id is not None},
+        discarded=_given_up(history),
         waiting=under_way(history.events),
         queued=history.queued,
         hidden_letters=history.hidden_letters,
     )
+
+
+def _given_up(history: History) -> set[str]:
+    """The orders that were discarded and not submitted again."""
+    given_up: set[str] = set()
+    for event in history.of(Kind.ACCEPTED, Kind.SENT, Kind.DISCARDED):
+        if event.order_id is not None and event.kind is Kind.DISCARDED:
+            given_up.add(event.order_id)
+        else:
+            given_up.discard(event.order_id or "")
+    return given_up
 
 
 def under_way(events: Iterable[Event]) -> dict[str, list[str]]:
