@@ -15,7 +15,7 @@ from support.eventually import eventually
 from support.functions import Function
 
 ALL_PURPOSE = """
-    import importlib.util, json, logging, os, signal, subprocess, sys, tempfile, time
+    import importlib.util, json, logging, os, signal, subprocess, sys, time
 
     print(json.dumps({"init": True}))
     COUNTER = 0
@@ -90,9 +90,8 @@ ALL_PURPOSE = """
         print("to standard error", file=sys.stderr)
 
     def keep_file(event, context):
-        path = os.path.join(tempfile.gettempdir(), "kept")
-        existed = os.path.exists(path)
-        open(path, "w").close()
+        existed = os.path.exists("/tmp/kept")
+        open("/tmp/kept", "w").close()
         return existed
 
     def identity(event, context):
@@ -158,6 +157,13 @@ def test_files_in_the_temporary_folder_live_as_long_as_their_environment(
     assert function.invoke(do="keep_file").payload is True
 
 
+def test_files_in_the_temporary_folder_are_seen_by_no_other_environment(
+    create: Callable[..., Function],
+) -> None:
+    for _ in range(2):
+        assert create().invoke(do="keep_file").payload is False
+
+
 def test_concurrent_invocations_run_in_environments_of_their_own(create: Callable[..., Function]) -> None:
     function = create()
     with ThreadPoolExecutor(3) as pool:
@@ -197,6 +203,19 @@ def test_the_log_of_an_invocation_begins_with_start_and_ends_with_end_and_report
         r"Memory Size: 128 MB\tMax Memory Used: [1-9]\d* MB\t(Init Duration: [\d.]+ ms\t)?",
         lines[-1],
     )
+
+
+@pytest.mark.usefixtures("process_executor")
+def test_the_log_stream_of_an_environment_begins_with_init_start(create: Callable[..., Function]) -> None:
+    function = create()
+    function.invoke()
+    first, second, *_ = eventually(function.log_messages)
+    assert re.fullmatch(
+        r"INIT_START Runtime Version: python:3\.13\.v\d+\t"
+        r"Runtime Version ARN: arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}\n",
+        first,
+    )
+    assert second == '{"init": true}\n'
 
 
 def test_only_the_first_invocation_of_an_environment_reports_an_init_duration(
@@ -251,6 +270,7 @@ def test_logs_are_json_where_the_function_asks_for_it(create: Callable[..., Func
         lambda: function.log_messages('{ $.type = "platform.report" }') and function.log_messages()
     )
     records = [json.loads(message) for message in messages if message.startswith("{")]
+    assert records[0]["type"] == "platform.initStart"
     started = next(record for record in records if record.get("type") == "platform.start")
     logged = next(record for record in records if record.get("level") == "WARNING")
     reported = next(record for record in records if record.get("type") == "platform.report")
@@ -486,6 +506,32 @@ def test_an_asynchronous_invocation_runs(aws: Callable[..., Any], create: Callab
     )
     assert answer["StatusCode"] == 202
     eventually(lambda: "async line 0\n" in function.log_messages())
+
+
+def test_a_wrapper_gets_the_command_that_starts_the_runtime(create: Callable[..., Function]) -> None:
+    variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}
+    program = '#!/bin/sh\nexport WRAPPED="$#"\nexec "$@"\n'
+    function = create(programs={"wrapper": program}, Environment={"Variables": variables})
+    assert int(function.invoke(do="environment").payload["WRAPPED"]) > 0
+
+
+def test_a_wrapper_that_does_not_exist_ends_the_runtime(create: Callable[..., Function]) -> None:
+    function = create(Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/idontexist"}})
+    answer = function.invoke().payload
+    assert answer["errorType"] == "Runtime.ExitError"
+    assert answer["errorMessage"].endswith("Error: Runtime exited with error: exit status 127")
+    eventually(lambda: "/idontexist: does not exist\n" in function.log_messages())
+
+
+@pytest.mark.usefixtures("process_executor")
+def test_a_function_that_failed_for_its_runtime_is_repaired_by_an_update(
+    create: Callable[..., Function],
+) -> None:
+    function = create(Runtime="python3.12")
+    assert function.configuration()["State"] == "Failed"
+    function.update(Runtime=functions.RUNTIME)
+    assert function.configuration()["State"] == "Active"
+    assert function.invoke().payload["count"] == 1
 
 
 @pytest.mark.usefixtures("process_executor")

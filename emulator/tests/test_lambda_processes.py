@@ -25,7 +25,7 @@ SLEEPER = """
 
     def handler(event, context):
         time.sleep(event.get("seconds", 0))
-        return {"pid": os.getpid(), "uid": os.getuid(), "TMPDIR": os.environ["TMPDIR"]}
+        return {"pid": os.getpid(), "uid": os.getuid()}
 """
 
 
@@ -56,6 +56,11 @@ def _busy(engine: EngineWith, count: int) -> list[psutil.Process]:
     for _ in range(count):
         threading.Thread(target=invoke, daemon=True).start()
     return eventually(lambda: len(found := _functions_since(before)) == count and found)
+
+
+def _scratch_folders(engine: EngineWith) -> list[Path]:
+    """What environments have as their /tmp."""
+    return list((engine.home / "tmp").glob("lambda-*"))
 
 
 def _functions_since(before: set[int]) -> list[psutil.Process]:
@@ -94,7 +99,7 @@ def test_an_idle_environment_ends_after_its_time_and_leaves_nothing(start: Calla
     function = engine.create(SLEEPER)
     first = function.invoke().payload
     eventually(lambda: not psutil.pid_exists(first["pid"]))
-    eventually(lambda: not Path(first["TMPDIR"]).exists())
+    eventually(lambda: not _scratch_folders(engine))
     assert function.invoke().payload["pid"] != first["pid"]
 
 
@@ -102,9 +107,10 @@ def test_a_deleted_function_leaves_no_process_and_no_files(start: Callable[..., 
     engine = start()
     function = engine.create(SLEEPER)
     left = function.invoke().payload
+    assert len(_scratch_folders(engine)) == 1
     function.delete()
     eventually(lambda: not psutil.pid_exists(left["pid"]))
-    eventually(lambda: not Path(left["TMPDIR"]).exists())
+    eventually(lambda: not _scratch_folders(engine))
 
 
 def test_functions_run_without_the_native_part_of_the_runtime_client(

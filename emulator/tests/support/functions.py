@@ -6,7 +6,7 @@ import json
 import re
 import textwrap
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -96,8 +96,13 @@ class Function:
             self._logs.delete_log_group(logGroupName=self.log_group)
 
 
-def create(aws: Callable[..., Any], code: str, **configuration: Any) -> Function:
-    """Create a function from the text of its module `code`, whose handler is `handler`; active on return."""
+def create(
+    aws: Callable[..., Any], code: str, programs: Mapping[str, str] | None = None, **configuration: Any
+) -> Function:
+    """Create a function from the text of its module `code`, whose handler is `handler`; active or failed on return.
+
+    Its package has the programs, texts by file name, beside the module.
+    """
     name = f"test-{uuid4().hex[:12]}"
     settings = {
         "Runtime": RUNTIME,
@@ -106,15 +111,19 @@ def create(aws: Callable[..., Any], code: str, **configuration: Any) -> Function
         "Role": ROLE,
         **configuration,
     }
-    aws("lambda").create_function(FunctionName=name, Code={"ZipFile": archive(code)}, **settings)
+    aws("lambda").create_function(FunctionName=name, Code={"ZipFile": archive(code, programs)}, **settings)
     function = Function(aws, name)
     eventually(lambda: function.configuration()["State"] != "Pending")
     return function
 
 
-def archive(code: str) -> bytes:
-    """A deployment package with one module."""
+def archive(code: str, programs: Mapping[str, str] | None = None) -> bytes:
+    """A deployment package with one module, and programs that may be executed."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as package:
         package.writestr("code_under_test.py", textwrap.dedent(code))
+        for name, text in (programs or {}).items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o100755 << 16
+            package.writestr(entry, text)
     return packed.getvalue()

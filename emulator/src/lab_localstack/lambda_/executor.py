@@ -2,8 +2,8 @@
 
 Selected by `LAMBDA_RUNTIME_EXECUTOR=process`. The process runs AWS's runtime interface client (awslambdaric) on the
 interpreter the engine's own environment was made from, without the engine's packages: only what AWS's managed runtime
-offers (the folder LAB_LAMBDA_RUNTIME) and the function's code. Not a sandbox: no memory limit, no isolation but an
-optional user of its own (LAB_LAMBDA_USER).
+offers (the folder LAB_LAMBDA_RUNTIME) and the function's code. Not a sandbox: no memory limit, no isolation but a /tmp
+of its own (where Linux lets a process mount) and an optional user (LAB_LAMBDA_USER).
 """
 
 import logging
@@ -104,7 +104,10 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
     ) -> tuple[float | None, report.Failure | None]:
         """Start the process and wait until it asks for work: milliseconds it took, or why it failed."""
         began = time.monotonic()
-        command = [INTERPRETER, "-S", "-P", "-u", str(BOOTSTRAP)]
+        version = self.function_version.config.runtime_version_config or {}
+        arn = version.get("RuntimeVersionArn") or ""
+        self._sandbox.log(self._platform_log.init_start(RUNTIME, arn))
+        command = [INTERPRETER, "-S", "-P", "-u", str(BOOTSTRAP), str(self._scratch), *self._hidden_by_tmp()]
         self._sandbox.spawn(command, self._environment, self._code, self._user)
         match self._sandbox.wait(deadline):
             case Message(kind="next"):
@@ -202,6 +205,11 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             return False
         said = self._sandbox.wait(time.monotonic() if self._ready else deadline)
         return said is None if self._ready else said == Message("next")
+
+    def _hidden_by_tmp(self) -> list[str]:
+        """What the process needs of the /tmp that it does not see."""
+        needed = (self._code, Path(SETTINGS.lambda_runtime), BOOTSTRAP.parent, Path(sys.base_prefix))
+        return [str(folder) for folder in needed if folder.is_relative_to("/tmp")]  # noqa: S108
 
     def _process_environment(self, env_vars: dict[str, str]) -> dict[str, str]:
         """All that the process sees: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""

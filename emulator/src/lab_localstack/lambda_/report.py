@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 import json
 import math
 import signal
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -90,6 +92,10 @@ class TextLog:
     """The platform's lines in the plain text format."""
 
     @staticmethod
+    def init_start(runtime: str, arn: str) -> list[str]:
+        return [f"INIT_START Runtime Version: {_runtime_version(runtime)}\tRuntime Version ARN: {arn}"]
+
+    @staticmethod
     def start(request_id: str, version: str) -> list[str]:
         return [f"START RequestId: {request_id} Version: {version}"]
 
@@ -123,6 +129,16 @@ class JsonLog:
     """The platform's records in the JSON format (LoggingConfig LogFormat=JSON)."""
 
     @staticmethod
+    def init_start(runtime: str, arn: str) -> list[str]:
+        record = {
+            "initializationType": "on-demand",
+            "phase": "init",
+            "runtimeVersion": _runtime_version(runtime),
+            "runtimeVersionArn": arn,
+        }
+        return [_record("platform.initStart", record)]
+
+    @staticmethod
     def start(request_id: str, version: str) -> list[str]:
         return [_record("platform.start", {"requestId": request_id, "version": version})]
 
@@ -151,6 +167,11 @@ class JsonLog:
         return [_record("platform.initReport", record)]
 
 
+def _runtime_version(runtime: str) -> str:
+    """Such as python:3.13.v7: AWS counts its releases of a runtime, here it is the interpreter's third number."""
+    return f"{runtime.replace('python', 'python:')}.v{sys.version_info.micro}"
+
+
 def _status(failure: Failure | None) -> list[str]:
     if failure is None:
         return []
@@ -167,7 +188,7 @@ def _json_status(failure: Failure | None) -> dict[str, str]:
     return {"status": failure.status, "errorType": failure.error_type}
 
 
-def _record(kind: str, record: dict[str, object]) -> str:
+def _record(kind: str, record: Mapping[str, object]) -> str:
     return json.dumps({"time": _now(), "type": kind, "record": record})
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any, cast
 
 from localstack.aws.api.lambda_ import ServiceException, TooManyRequestsException
@@ -123,6 +124,10 @@ class LabLambdaService(LambdaService):
         super().__init__()
         self.assignment_service: Any = Environments()
         self.counting_service = ConcurrencyService()
+
+    def update_version(self, new_version: FunctionVersion) -> Future[None]:
+        """Update a version, also one that could not start: LocalStack refuses that with a fault of its own."""
+        return self.create_function_version(function_version=new_version)
 
     def stop_version(self, qualified_arn: str) -> None:
         """Stop one version, if there is anything to stop: a function that failed to start can be deleted too."""
