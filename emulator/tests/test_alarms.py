@@ -1,6 +1,7 @@
 """Alarms: AWS's documented evaluation, both directions within seconds, and one notification for each transition."""
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -65,6 +66,61 @@ def described(cloudwatch: Any, name: str) -> dict[str, Any]:
 
 def state(cloudwatch: Any, name: str) -> str:
     return described(cloudwatch, name)["StateValue"]
+
+
+REASONS = [
+    ({}, {"ALARM": "1 datapoint [1.0 ({at})] was", "OK": "1 datapoint [0.0 ({at})] was not"}, ""),
+    (
+        {"DatapointsToAlarm": 1},
+        {
+            "ALARM": "1 out of the last 1 datapoints [1.0 ({at})] was",
+            "OK": "1 out of the last 1 datapoints [0.0 ({at})] was not",
+        },
+        " (minimum 1 datapoint for {old} -> {new} transition)",
+    ),
+]
+
+
+@pytest.mark.evidence(
+    "recorded", source="StateReason and StateReasonData of alarms on AWS, 2024-04 and 2025-05"
+)
+@pytest.mark.parametrize(("given", "counted", "minimum"), REASONS, ids=["all", "DatapointsToAlarm"])
+def test_the_reason_of_a_state_is_worded_as_aws_words_it(
+    cloudwatch: Any, put_alarm: PutAlarm, given: dict[str, int], counted: dict[str, str], minimum: str
+) -> None:
+    name = put_alarm(TreatMissingData="ignore", **given)
+    old = "INSUFFICIENT_DATA"
+    for new, value in (("OK", 0), ("ALARM", 1)):
+        publish(cloudwatch, name, value)
+        publish(cloudwatch, name, value)
+        eventually(lambda new=new: state(cloudwatch, name) == new, within=15)
+        alarm = described(cloudwatch, name)
+        data = json.loads(alarm["StateReasonData"])
+        [evaluated] = data["evaluatedDatapoints"]
+        at = datetime.fromisoformat(evaluated["timestamp"]).strftime("%d/%m/%y %H:%M:%S")
+        crossed = f"{counted[new]} greater than the threshold (0.0){minimum}."
+        assert alarm["StateReason"] == "Threshold Crossed: " + crossed.format(at=at, old=old, new=new)
+        assert (evaluated["value"], data["recentDatapoints"]) == (float(value), [float(value)])
+        assert evaluated["sampleCount"] >= 1
+        assert data["startDate"] == evaluated["timestamp"]
+        old = new
+
+
+@pytest.mark.evidence("recorded", source="StateReasonData of an alarm without data on AWS, 2026-09")
+def test_the_reason_of_missing_data_has_the_time_of_the_period_alone(
+    cloudwatch: Any, put_alarm: PutAlarm
+) -> None:
+    name = put_alarm()
+    eventually(lambda: state(cloudwatch, name) == "OK", within=15)
+    alarm = described(cloudwatch, name)
+    data = json.loads(alarm["StateReasonData"])
+    assert alarm["StateReason"] == (
+        "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as "
+        "[NonBreaching]."
+    )
+    assert data["recentDatapoints"] == []
+    assert [point.keys() for point in data["evaluatedDatapoints"]] == [{"timestamp"}]
+    assert "startDate" not in data
 
 
 # The two tables of the CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": the data
@@ -257,8 +313,10 @@ def test_the_dead_letter_queue_alarm_goes_on_and_off_within_seconds_and_notifies
         sqs.send_message(QueueUrl=dead_letter_queue, MessageBody="dead")
         eventually(lambda: state(cloudwatch, name) == "ALARM", within=8)
         reason = described(cloudwatch, name)["StateReason"]
-        assert reason.startswith("Threshold Crossed: 1 out of the last 1 datapoints [1.0 (")
-        assert reason.endswith("(minimum 1 datapoint for OK -> ALARM transition).")
+        assert re.fullmatch(
+            r"Threshold Crossed: 1 datapoint \[1\.0 \(.{17}\)\] was greater than the threshold \(0\.0\)\.",
+            reason,
+        )
 
         sqs.purge_queue(QueueUrl=dead_letter_queue)
         eventually(lambda: state(cloudwatch, name) == "OK", within=15)

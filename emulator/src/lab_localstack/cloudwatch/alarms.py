@@ -26,6 +26,9 @@ PRINCIPAL = ServicePrincipal("cloudwatch")
 _ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 _SINGLE = "m1"
 
+type DataPoint = tuple[datetime, float | None, float | None]
+"""When its period began, its value, and how many samples it has: None where there are none, or for an expression."""
+
 
 def queries_of(config: dict[str, Any], account: str, region: str) -> tuple[MetricQueries, str]:
     """An alarm's metric as queries, and the id of the one that is compared with the threshold."""
@@ -89,9 +92,11 @@ class AlarmEvaluator:
             if state is None or state == alarm.state.value:
                 return
             times = [datetime.fromtimestamp(start + period * i, UTC) for i in range(rule.range)]
-            known = [(value, t) for value, t in zip(points, times, strict=True) if value is not None][::-1]
-            shown = [(value, t.strftime("%d/%m/%y %H:%M:%S")) for value, t in known]
-            data = self._reason_data(alarm, period, known[: rule.evaluation_periods])
+            newest = list(zip(times, points, queries.sample_counts(compared, start, rule.range), strict=True))
+            newest.reverse()
+            known = [point for point in newest if point[1] is not None]
+            shown = [(value, t.strftime("%d/%m/%y %H:%M:%S")) for t, value, _ in known if value is not None]
+            data = self._reason_data(alarm, period, (known or newest)[: rule.evaluation_periods])
             self.transition(alarm, state, reason(rule, state, alarm.state.value, shown), data)
 
     def transition(self, alarm: Alarm, state: State, why: str, data: dict[str, Any] | None) -> None:
@@ -191,21 +196,27 @@ class AlarmEvaluator:
         return bool(known) and low_sample_count(known[-1], name)
 
     @staticmethod
-    def _reason_data(alarm: Alarm, period: int, known: list[tuple[float, datetime]]) -> dict[str, Any]:
+    def _reason_data(alarm: Alarm, period: int, evaluated: list[DataPoint]) -> dict[str, Any]:
+        """The StateReasonData for these data points, newest first; of missing ones there is the time alone."""
         config = alarm.config
-        at = notifications.iso(now())
+        known = [value for _, value, _ in reversed(evaluated) if value is not None]
+        start = {"startDate": notifications.iso(evaluated[-1][0])} if known else {}
+        unit = {"unit": config["Unit"]} if "Unit" in config else {}
         named = config.get("Statistic") or config.get("ExtendedStatistic")
         return {
             "version": "1.0",
-            "queryDate": at,
-            **({"startDate": notifications.iso(known[-1][1])} if known else {}),
-            **({"unit": config["Unit"]} if "Unit" in config else {}),
+            "queryDate": notifications.iso(now()),
+            **start,
+            **unit,
             **({"statistic": named} if named else {}),
             "period": period,
-            "recentDatapoints": [value for value, _ in reversed(known)],
+            "recentDatapoints": known,
             "threshold": config["Threshold"],
             "evaluatedDatapoints": [
-                {"timestamp": notifications.iso(t), "value": value} for value, t in known
+                {"timestamp": notifications.iso(t)}
+                | ({} if samples is None else {"sampleCount": samples})
+                | ({} if value is None else {"value": value})
+                for t, value, samples in evaluated
             ],
         }
 

@@ -35,8 +35,14 @@ class Rule:
     comparison: str
     threshold: float
     evaluation_periods: int
-    datapoints_to_alarm: int
+    datapoints_to_alarm: int | None = None
+    """M; None where the alarm does not say it, and all N must breach."""
     missing: str = "missing"
+
+    @property
+    def needed(self) -> int:
+        """How many data points must breach."""
+        return self.datapoints_to_alarm or self.evaluation_periods
 
     @property
     def range(self) -> int:
@@ -67,19 +73,22 @@ def evaluate(rule: Rule, points: list[float | None]) -> State | None:
     to_fill = rule.evaluation_periods - len(newest)
     if rule.missing == "breaching":
         breaching += to_fill
-    if breaching >= rule.datapoints_to_alarm:
+    if breaching >= rule.needed:
         return "ALARM"
     if to_fill and all(breaches for _, breaches in real):
         if rule.missing == "ignore":
             return None
         # AWS does not wait for more points once the oldest is at least as old as M
-        if rule.missing == "missing" and real[-1][0] + 1 >= rule.datapoints_to_alarm:
+        if rule.missing == "missing" and real[-1][0] + 1 >= rule.needed:
             return "ALARM"
     return "OK"
 
 
 def reason(rule: Rule, state: State, old: State, points: list[tuple[float, str]]) -> str:
-    """The StateReason, as AWS words it. `points` are the real values with their times, newest first."""
+    """The StateReason. `points` are the real values with their times, newest first.
+
+    As AWS words it: recorded with and without DatapointsToAlarm, which alone makes it name a minimum.
+    """
     periods = rule.evaluation_periods
     if not points:
         if state == "INSUFFICIENT_DATA":
@@ -95,12 +104,14 @@ def reason(rule: Rule, state: State, old: State, points: list[tuple[float, str]]
     )
     listed = ", ".join(f"{value} ({at})" for value, at in shown)
     count = len(shown)
-    minimum = rule.datapoints_to_alarm if state == "ALARM" else periods - rule.datapoints_to_alarm + 1
     verb = _was(count) if state == "ALARM" else f"{_was(count)} not"
+    crossed = f"{verb} {COMPARISONS[rule.comparison][1]} the threshold ({rule.threshold})"
+    if rule.datapoints_to_alarm is None:
+        return f"Threshold Crossed: {count} datapoint{_s(count)} [{listed}] {crossed}."
+    minimum = rule.needed if state == "ALARM" else periods - rule.needed + 1
     return (
-        f"Threshold Crossed: {count} out of the last {periods} datapoints [{listed}] {verb} "
-        f"{COMPARISONS[rule.comparison][1]} the threshold ({rule.threshold}) (minimum {minimum} "
-        f"datapoint{_s(minimum)} for {old} -> {state} transition)."
+        f"Threshold Crossed: {count} out of the last {periods} datapoints [{listed}] {crossed} "
+        f"(minimum {minimum} datapoint{_s(minimum)} for {old} -> {state} transition)."
     )
 
 

@@ -92,12 +92,11 @@ class Alarm:
     @property
     def rule(self) -> Rule:
         """The alarm's condition."""
-        periods = self.config["EvaluationPeriods"]
         return Rule(
             self.config["ComparisonOperator"],
             self.config["Threshold"],
-            periods,
-            self.config.get("DatapointsToAlarm", periods),
+            self.config["EvaluationPeriods"],
+            self.config.get("DatapointsToAlarm"),
             self.config.get("TreatMissingData", "missing"),
         )
 

@@ -110,6 +110,14 @@ class MetricQueries:
         except MetricMathError as error:
             raise ValidationError(f"Error in expression '{identifier}': {error}") from error
 
+    def sample_counts(self, identifier: str, start: int, count: int) -> list[float | None]:
+        """How many samples each of the series' values has; an expression has none of its own."""
+        if "MetricStat" not in self.by_id[identifier]:
+            return [None] * count
+        return [
+            None if point is None else point.count for point in self.distributions(identifier, start, count)
+        ]
+
     def distributions(self, identifier: str, start: int, count: int) -> list[Distribution | None]:
         """The samples behind a metric query."""
         stat = self.by_id[identifier]["MetricStat"]
