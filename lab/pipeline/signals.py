@@ -4,7 +4,6 @@ A reading is five AWS API calls side by side, whatever the traffic: GetQueueAttr
 DescribeAlarms and a Scan of the few circuits. Nothing in it grows with the number of orders.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lab.deployment.stack import Stack
 from lab.pipeline.circuits import circuit_states
 from lab.pipeline.metrics import PERIOD_SECONDS, Metric, Query, emitted, values
 from lab.pipeline.observe import Depth, Pipeline
+from lab.pipeline.sampler import Sampler
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -163,10 +161,9 @@ class Counters:
 
 
 class Monitor:
-    """Takes a reading every `every` seconds in the background, and keeps the last ones.
+    """Takes a reading every `every` seconds in the background, and keeps the last ones: see `Sampler`.
 
-    Whoever asks gets what is kept and never waits for the engine. A reading that the engine did not answer is
-    counted in `missed`, not invented. `beside` adds figures of the caller's own, taken at the same moment.
+    `beside` adds figures of the caller's own, taken at the same moment.
     """
 
     def __init__(
@@ -177,31 +174,34 @@ class Monitor:
         keep: int = KEPT_READINGS,
         beside: Callable[[], Mapping[str, Any]] = dict[str, Any],
     ) -> None:
+        def sample() -> tuple[Mapping[str, Any], Signals]:
+            return beside(), reader.read()
+
         self._reader = reader
-        self._every = every
-        self._beside = beside
-        self._readings: deque[tuple[Signals, Mapping[str, Any]]] = deque(maxlen=keep)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="signals", daemon=True)
-        self.missed = 0
+        self._sampler = Sampler(sample, every=every, keep=keep)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._sampler.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(timeout=5)
+        self._sampler.__exit__()
         self._reader.close()
+
+    @property
+    def missed(self) -> int:
+        """How many readings the engine did not answer."""
+        return self._sampler.missed
 
     @property
     def latest(self) -> Signals | None:
         """The last reading; None before there is one."""
-        return self._readings[-1][0] if self._readings else None
+        latest = self._sampler.latest
+        return latest[1] if latest else None
 
     def since(self, at: float) -> list[Signals]:
         """The readings that are kept and younger than `at` (epoch seconds), oldest first."""
-        return [reading for reading, _ in list(self._readings) if reading.at > at]
+        return [reading for _, reading in self._sampler.samples if reading.at > at]
 
     def as_json(self, since: float, marks: Sequence[tuple[float, str]] = ()) -> dict[str, Any]:
         """What `follow` in lab/common/web/charts.js asks for. Marks are moments (epoch seconds) with a name."""
@@ -209,22 +209,12 @@ class Monitor:
             "now": time.time(),
             "readings": [
                 {**beside, **reading.as_json()}
-                for reading, beside in list(self._readings)
+                for beside, reading in self._sampler.samples
                 if reading.at > since
             ],
             "missed": self.missed,
             "marks": [{"at": at, "name": name} for at, name in marks],
         }
-
-    def _run(self) -> None:
-        while True:
-            try:
-                beside = self._beside()
-                self._readings.append((self._reader.read(), beside))
-            except (BotoCoreError, ClientError):
-                self.missed += 1
-            if self._ended.wait(self._every):
-                return
 
 
 def counted(stack: Stack) -> dict[str, Query]:

@@ -1,15 +1,13 @@
 """What the pipeline looked like over time: sampled in the background through AWS APIs."""
 
-import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lab.pipeline.metrics import Sums, emitted
 from lab.pipeline.observe import Pipeline
+from lab.pipeline.sampler import Sampler
 
 SAMPLE_SECONDS = 0.5
 
@@ -68,32 +66,21 @@ class Timeline:
 
 @contextmanager
 def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timeline]:
-    """Sample the pipeline every `every` seconds for the duration of a `with` block.
-
-    A sample the engine did not answer is counted in `missed`, not invented.
-    """
+    """Sample the pipeline every `every` seconds for the duration of a `with` block: see `Sampler`."""
     timeline = Timeline()
-    finished = threading.Event()
     processed = emitted(pipeline.stack, "OrdersProcessed", "worker")
+    sums = Sums(pipeline)
+    sums.watch(processed)
 
     def sample() -> None:
-        sums = Sums(pipeline)
-        sums.watch(processed)
-        last = False
-        while not last:
-            last = finished.wait(every)  # one more sample after the end, so that the end is seen
-            try:
-                timeline.samples.append(_sample(pipeline, timeline.now, sums.of(processed)))
-            except (BotoCoreError, ClientError):
-                timeline.missed += 1
+        timeline.samples.append(_sample(pipeline, timeline.now, sums.of(processed)))
 
-    thread = threading.Thread(target=sample, name="timeline", daemon=True)
-    thread.start()
+    sampler = Sampler(sample, every=every, keep=1)
     try:
-        yield timeline
+        with sampler:
+            yield timeline
     finally:
-        finished.set()
-        thread.join(timeout=10)
+        timeline.missed = sampler.missed
 
 
 def _sample(pipeline: Pipeline, at: float, processed: float) -> Sample:
