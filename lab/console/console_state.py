@@ -10,6 +10,7 @@ from lab.console.live import Live
 from lab.console.security import Guard
 from lab.console.switches import Switches
 from lab.errors import LabError
+from lab.history import Recorder
 from lab.pipeline.observe import Pipeline
 
 
@@ -29,11 +30,20 @@ class ConsoleState:
         self.switches = Switches()
         self.live = Live(self.connection, self.switches)
         self.jobs = Jobs(self._job_moved)
+        self._sent: Recorder | None = None
 
     @property
     def pipeline(self) -> Pipeline:
         """The deployed pipeline. Raises MissingError with the command that is missing."""
         return self.connection.pipeline()
+
+    @property
+    def sent(self) -> Recorder:
+        """What pages of this console have sent to the pipeline that is deployed now, among whatever else it is sent."""
+        pipeline = self.pipeline
+        if self._sent is None or self._sent.pipeline is not pipeline:
+            self._sent = Recorder("console", pipeline, alone=False)
+        return self._sent
 
     @property
     def local_functions(self) -> bool:

@@ -44,6 +44,9 @@ def test_orders_that_a_page_sends_show_in_its_readings(pipeline: Pipeline, page:
     sent = page.act("/api/orders", count=5)["accepted"]
     assert len(sent) == 5
     eventually(lambda: processed(pipeline, sent), within=20)
+    ledger = page.ask("/api/ledger")
+    assert (ledger["sound"], ledger["underWay"]) == (True, False)
+    assert ledger["accepted"] == ledger["succeeded"] >= 5
 
     def rates() -> list[float]:
         return [reading["rates"]["processed"] for reading in page.ask("/api/readings?since=0")["readings"]]

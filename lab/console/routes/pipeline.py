@@ -47,8 +47,22 @@ def send_orders(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     pipeline = state.pipeline
     with Api(pipeline.aws, pipeline.stack) as api, ThreadPoolExecutor(CLIENTS) as clients:
         accepted = list(clients.map(api.submit, orders(count, label="console")))
+    for order in accepted:
+        state.sent.accepted(order)
     state.live.look_soon()
     return {"accepted": [order.order_id for order in accepted]}
+
+
+def ledger(state: ConsoleState, _fields: Fields) -> dict[str, Any]:
+    """Where every order is that pages of this console have sent, by its id."""
+    account = state.sent.account(within=0)
+    under_way = bool(account.ledger.waiting or account.ledger.unknown)
+    return account.ledger.as_json() | {
+        "text": account.ledger.text,
+        "contract": account.judgement.text,
+        "sound": account.sound,
+        "underWay": under_way,
+    }
 
 
 def close_circuits(state: ConsoleState, _fields: Fields) -> dict[str, Any]:
@@ -63,5 +77,6 @@ ROUTES = [
     Route("/api/events", events),
     get("/api/readings", readings),
     post("/api/orders", send_orders),
+    get("/api/ledger", ledger),
     post("/api/circuits/close", close_circuits),
 ]

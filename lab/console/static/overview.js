@@ -1,6 +1,6 @@
 // The pipeline as a picture: nodes with live figures, edges that move as fast as the orders do, charts.
 
-import { act, doing, element, figure, live, span, tell } from "/static/console.js";
+import { act, ask, doing, element, figure, live, span, tell } from "/static/console.js";
 import { Charts, PIPELINE, follow } from "/static/web/charts.js";
 
 const byId = (id) => document.getElementById(id);
@@ -146,8 +146,19 @@ byId("send").addEventListener("submit", (event) => {
   doing(event.currentTarget, async () => {
     const { accepted } = await act("/api/orders", { count: byId("count").valueAsNumber });
     tell(`${accepted.length} orders accepted`);
+    account();
   });
 });
+
+// Where the orders are that this console has sent, until none is on its way any more.
+let asking;
+async function account(tries = 30) {
+  clearTimeout(asking);
+  const { text, contract, sound, underWay } = await ask("/api/ledger");
+  byId("ledger").textContent = `${text}; ${contract}`;
+  byId("ledger").classList.toggle("bad", !sound && !underWay);
+  if (underWay && tries > 0) asking = setTimeout(() => account(tries - 1), 2000);
+}
 byId("close-circuits").addEventListener("click", (event) => doing(event.currentTarget, async () => {
   const { noticedWithin } = await act("/api/circuits/close");
   tell(`Circuits closed; workers notice within ${noticedWithin} s`);
