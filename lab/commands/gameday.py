@@ -12,6 +12,7 @@ from lab.commands.options import Env, Port, console
 from lab.errors import LabError
 from lab.faults.healing import connect
 from lab.games.gameday import GAMEDAYS, Game, ScoreCard, play, score
+from lab.history.results import results
 from lab.pipeline.ledger import named
 from lab.report import Run
 
@@ -57,6 +58,7 @@ def run(
                 engine.name,
                 game.timeline.so_far(),
                 account=card.account,
+                findings=list(results(card.account)),
                 timings=rows(card),
             ),
             ["critical-dlq-depth"],

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,10 @@ from lab.engines.kinds import Kind
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.changes import Change
-from lab.history import Account, Recorder
+from lab.history import Recorder
 from lab.history.gather import LATE_SECONDS
+from lab.history.results import results
 from lab.pipeline.api import Api
-from lab.pipeline.ledger import named
 from lab.pipeline.logs import Logs
 from lab.pipeline.metrics import Sums
 from lab.pipeline.observe import Pipeline
@@ -165,7 +165,7 @@ class Runner:
             )
         start = time.monotonic()
         run.account = experiment.recorder.account(min(LATE_SECONDS * self.pace, experiment.patience))
-        run.findings += accounted(run.account, entry.scenario.ends_with, time.monotonic() - start)
+        run.findings += results(run.account, time.monotonic() - start, ends_with=entry.scenario.ends_with)
         run.excerpts += excerpts(experiment)
 
 
@@ -190,35 +190,6 @@ def examine(phase: Phase, prediction: Prediction, experiment: Experiment, guess:
             verdict = Verdict.REFUTED
         seen = shown(last)
     return _result(phase, prediction, seen, verdict, seconds=time.monotonic() - start, guess=guess)
-
-
-def accounted(account: Account, ends_with: int, seconds: float) -> Iterator[Result]:
-    """The ledger and the history as results, which name the orders that do not add up."""
-    ledger, judgement = account.ledger, account.judgement
-
-    def result(name: str, expected: str, seen: str, *, holds: bool, source: str = "ledger") -> Result:
-        return Result(
-            group="ledger",
-            name=name,
-            expected=expected,
-            seen=seen,
-            verdict=Verdict.of(holds),
-            source=source,
-            seconds=seconds,
-        )
-
-    def names(*kinds: str) -> str:
-        found = [which for kind in kinds for which in ledger.troubles.get(kind, ())]
-        return f"{len(found)}: {named(found)}" if found else "0"
-
-    strange = names("in two places", "not seen", "of no order of this run", "counted by SQS and not seen")
-    yield result("orders lost", "0", names("lost"), holds=not ledger.lost)
-    yield result("orders with a repeated effect", "0", names("duplicated"), holds=not ledger.doubled)
-    yield result("orders unaccounted for", "0", strange, holds=not ledger.unaccounted)
-    dead = len(ledger.dead)
-    yield result("orders left in the DLQ", str(ends_with), str(dead), holds=dead == ends_with)
-    rules = f"all {len(judgement.breaches)} rules kept"
-    yield result("the contract", rules, judgement.text, holds=judgement.kept, source="history")
 
 
 def timings(run: Run) -> None:
