@@ -267,3 +267,30 @@ def test_the_plugins_parse_json_in_one_place_but_for_motos_own_answers() -> None
         path.relative_to(sources) for path in sources.rglob("*.py") if "json.loads(" in path.read_text()
     }
     assert {path for path in parsing if path.parts[0] != "dynamodb"} == {Path("documents.py")}
+
+
+def test_provider_that_fails_after_it_changed_its_request_is_at_fault_itself() -> None:
+    assert in_engine(
+        """
+import json
+from types import SimpleNamespace
+from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.spec import load_service
+from localstack.http import Request, Response
+from lab_localstack.corrections.request_validation import correct
+
+def status(body, changed):
+    headers = {"X-Amz-Target": "AmazonSQS.SendMessage", "Content-Type": "application/x-amz-json-1.0"}
+    context = RequestContext(Request("POST", "/", headers=headers, body=json.dumps(body)))
+    context.service, context.protocol = load_service("sqs"), "json"
+    context.operation = context.service.operation_model("SendMessage")
+    context.service_request = changed
+    context.service_exception = CommonServiceException("InternalError", "a bug", 500)
+    response = Response(status=500)
+    correct(None, context, response)
+    return response.status_code
+
+good = {"QueueUrl": "q", "MessageBody": "m"}
+print(status(good, {"QueueUrl": "q", "MessageBody": {"changed": True}}), status({"QueueUrl": "q"}, good))
+"""
+    ).endswith("500 400")

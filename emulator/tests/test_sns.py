@@ -106,3 +106,17 @@ def test_a_message_that_a_filter_policy_cannot_read_is_filtered_out_and_reaches_
     received = eventually(lambda: aws("sqs").receive_message(QueueUrl=open_to_all).get("Messages"))
     assert json.loads(received[0]["Body"])["Message"] == message
     eventually(lambda: topic.metric("NumberOfNotificationsFilteredOut") == 1)
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_publish_batch_messages_from_sns_to_sqs")
+def test_batch_with_a_message_for_each_protocol_is_published(topic: Topic, aws: Callable[..., Any]) -> None:
+    url = topic.subscribe_queue(RawMessageDelivery="true")
+    message = json.dumps({"default": "for all", "sqs": "for queues"})
+    answer = topic.sns.publish_batch(
+        TopicArn=topic.arn,
+        PublishBatchRequestEntries=[{"Id": "1", "Message": message, "MessageStructure": "json"}],
+    )
+    assert [entry["Id"] for entry in answer["Successful"]] == ["1"]
+    received = eventually(lambda: aws("sqs").receive_message(QueueUrl=url).get("Messages"))
+    assert [one["Body"] for one in received] == ["for queues"]
+    eventually(lambda: topic.metric("PublishSize", "Maximum") == len(message))

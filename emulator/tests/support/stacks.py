@@ -18,6 +18,8 @@ class Stack:
     def __init__(self, aws: Callable[..., Any]) -> None:
         self.name = f"test-{uuid4().hex[:8]}"
         self.client = aws("cloudformation", read_timeout=60)
+        self.parameters: dict[str, Any] = {}
+        """The Parameters section of its templates."""
         self._exists = False
 
     def deploy(self, resources: Resources, outputs: dict[str, Any] | None = None) -> dict[str, str]:
@@ -29,7 +31,8 @@ class Stack:
     def try_to_deploy(self, resources: Resources, outputs: dict[str, Any] | None = None) -> dict[str, Any]:
         """The settled stack, successful or not."""
         shown = {name: {"Value": value} for name, value in (outputs or {}).items()}
-        body = json.dumps({"Resources": resources, "Outputs": shown} if shown else {"Resources": resources})
+        sections = {"Parameters": self.parameters, "Resources": resources, "Outputs": shown}
+        body = json.dumps({name: section for name, section in sections.items() if section})
         if self._exists:
             self.client.update_stack(StackName=self.name, TemplateBody=body)
         else:

@@ -8,6 +8,7 @@ import copy
 import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from localstack import config
@@ -119,6 +120,14 @@ class ResourcesRemainError(Exception):
     """A stack could not be deleted as a whole."""
 
 
+def remember_template(change_set: ChangeSet) -> None:
+    """Let a stack show the template and the parameters of a change set."""
+    stack = change_set.stack
+    stack.template, stack.template_body = change_set.template, change_set.template_body
+    stack.description = (change_set.template or {}).get("Description")
+    stack.resolved_parameters = change_set.resolved_parameters
+
+
 class Deployment(ChangeSetModelExecutor):
     """Carries out the changes of a stack: its creation, update or deletion. Serves once, in a thread of its own."""
 
@@ -159,11 +168,7 @@ class Deployment(ChangeSetModelExecutor):
         # Before the status says that they are there: LocalStack remembers some of it only afterwards, and an update
         # that comes at once would take every resource for a new one.
         self._stack.resolved_resources, self._stack.resolved_outputs = result.resources, result.outputs
-        self._stack.template, self._stack.template_body = (
-            self._change_set.template,
-            self._change_set.template_body,
-        )
-        self._stack.resolved_parameters = self._change_set.resolved_parameters
+        remember_template(self._change_set)
         # what a later deletion starts from; after an update LocalStack keeps that of the creation
         self._stack.processed_template = self._change_set.processed_template
         for name, resource in result.resources.items():
@@ -179,15 +184,17 @@ class Deployment(ChangeSetModelExecutor):
         self._stack.set_stack_status(StackStatus(f"{kind}_IN_PROGRESS"), reason)
         self._deferred_actions.clear()
         failures = [undo for undo in reversed(self._undo) if not undo()]
-        if creates and failures:
-            self._stack.processed_template = self._change_set.processed_template
-            self._stack.resolved_resources = self.resources
-        elif creates:
-            self._stack.processed_template = None
+        if creates:
+            self._stack.processed_template = self._change_set.processed_template if failures else None
+            self._stack.resolved_resources = self.resources if failures else {}
+            self._stack.deletion_time = None if failures else datetime.now(UTC)
         else:
             self._stack.resource_states = self._states
         self._change_set.set_execution_status(ExecutionStatus.EXECUTE_FAILED)
-        self._stack.set_stack_status(StackStatus(f"{kind}_{'FAILED' if failures else 'COMPLETE'}"), reason)
+        self._stack.status_reason = None
+        self._stack.set_stack_status(
+            StackStatus(f"{kind}_{'FAILED' if failures else 'COMPLETE'}"), reason if failures else None
+        )
         sys.exit()  # LocalStack's own last step in this thread would call the stack complete
 
     def _execute_resource_change(

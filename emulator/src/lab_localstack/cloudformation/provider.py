@@ -12,7 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from localstack.aws.api import RequestContext
+from localstack.services.cloudformation.v2.entities import ChangeSet
 from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
+
+from lab_localstack.cloudformation.deployment import remember_template
 
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.05
@@ -23,6 +26,13 @@ SETTLED_ENOUGH = (
 
 class PatientCloudFormation(CloudformationProviderV2):
     """LocalStack's own CloudFormation, with patience in two reads."""
+
+    @classmethod
+    def _setup_change_set_model(cls, change_set: ChangeSet, *args: Any, **kwargs: Any) -> None:
+        """A new stack has its template from its start on; in LocalStack a stack that fails never gets it."""
+        super()._setup_change_set_model(change_set, *args, **kwargs)
+        if change_set.stack.template is None:
+            remember_template(change_set)
 
     def describe_stacks(self, context: RequestContext, stack_name: Any = None, **kwargs: Any) -> Any:
         """One stack: when it has settled. All stacks: at once."""

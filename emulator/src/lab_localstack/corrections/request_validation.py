@@ -1,12 +1,14 @@
 """Requests that no service could read are the caller's fault: 400, as on AWS, where LocalStack answers 500.
 
 LocalStack hands on what it could parse without looking at types and required members. Only a request that has failed
-already is looked at here, so that good ones pay nothing.
+already is looked at here, so that good ones pay nothing. It is parsed again, because a provider may have changed what
+it was given before it failed: its own fault stays an InternalError, which LocalStack logs.
 """
 
 from typing import Any, cast
 
 from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.protocol.parser import create_parser
 from localstack.aws.protocol.serializer import create_serializer
 from localstack.aws.protocol.validate import (
     InvalidType,
@@ -28,6 +30,9 @@ def answer_malformed_requests() -> None:
     from localstack.aws import handlers
 
     from lab_localstack.corrections import patches
+    from lab_localstack.corrections.constraints import require_constraints
+
+    handlers.serve_custom_service_request_handlers.append(require_constraints)
 
     patches.search_for_queues_in_short_urls()
     handlers.run_custom_response_handlers.append(correct)
@@ -53,13 +58,13 @@ def correct(chain: Any, context: RequestContext, response: Any) -> None:  # noqa
 
 def _fault(context: RequestContext) -> CommonServiceException | None:
     """What is wrong with the request; None if nothing is, and the engine itself has failed."""
+    service: Any = context.service
     if context.operation is None or context.service_request is None:
         return CommonServiceException(SERIALIZATION, "The request could not be read.", 400, sender_fault=True)
-    operation: Any = context.operation
+    operation, request = create_parser(service, context.protocol).parse(context.request)
     if operation.input_shape is None:
         return None
-    service: Any = context.service
-    found = validate_request(operation, cast("Any", dict(context.service_request))).exceptions
+    found = validate_request(operation, cast("Any", request)).exceptions
     return _as_aws_says(service.service_name, found[0]) if found else None
 
 

@@ -55,9 +55,10 @@ class LabSnsProvider(SnsProvider):
     def publish_batch(
         self, context: RequestContext, topic_arn: str, publish_batch_request_entries: Any, **kwargs: Any
     ) -> Any:
-        answer: Any = super().publish_batch(context, topic_arn, publish_batch_request_entries, **kwargs)
-        taken = {one["Id"] for one in answer.get("Successful") or ()}
-        for entry in publish_batch_request_entries:
-            if entry["Id"] in taken:
-                metrics.published(topic_arn, entry["Message"])
+        messages = {entry.get("Id"): entry.get("Message") for entry in publish_batch_request_entries}
+        # LocalStack puts what it made of a message in its entry's place
+        entries: Any = [dict(entry) for entry in publish_batch_request_entries]
+        answer: Any = super().publish_batch(context, topic_arn, entries, **kwargs)
+        for taken in answer.get("Successful") or ():
+            metrics.published(topic_arn, messages[taken["Id"]])
         return answer
