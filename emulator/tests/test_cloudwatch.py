@@ -358,3 +358,48 @@ def test_an_operation_that_is_not_served_answers_501(cloudwatch: Any) -> None:
         cloudwatch.put_anomaly_detector(Namespace="Test", MetricName="A", Stat="Sum")
 
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_put_metric_data_validation")
+def test_values_beside_a_statistic_set_are_taken_and_a_value_beside_either_is_refused(
+    cloudwatch: Any, namespace: str
+) -> None:
+    both = {
+        "Values": [1.0, 10.0],
+        "StatisticValues": {"SampleCount": 10, "Sum": 55, "Minimum": 1, "Maximum": 10},
+    }
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": "m", **both}])
+    for name, given in both.items():
+        with pytest.raises(ClientError) as refused:
+            cloudwatch.put_metric_data(
+                Namespace=namespace, MetricData=[{"MetricName": "m", "Value": 1.5, name: given}]
+            )
+        assert code(refused) == "InvalidParameterCombination"
+        assert f"MetricData.member.1.Value and MetricData.member.1.{name} are mutually" in str(refused.value)
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_label_generation")
+@pytest.mark.parametrize(
+    ("first", "second", "labels"),
+    [
+        (("Sum", 60), ("Minimum", 30), ["m Sum 60", "m Minimum 30"]),
+        (("Sum", 60), ("Minimum", 60), ["m Sum", "m Minimum"]),
+        (("Sum", 60), ("Sum", 30), ["m 60", "m 30"]),
+        (("Sum", 60), ("Sum", 60), ["m", "m"]),
+    ],
+)
+def test_labels_name_the_statistic_and_the_period_where_they_differ(
+    cloudwatch: Any, first: tuple[str, int], second: tuple[str, int], labels: list[str]
+) -> None:
+    now = datetime.now(UTC)
+    queries = [
+        {
+            "Id": identifier,
+            "MetricStat": {"Metric": {"Namespace": "n", "MetricName": "m"}, "Stat": stat, "Period": period},
+        }
+        for identifier, (stat, period) in (("a", first), ("b", second))
+    ]
+    found = cloudwatch.get_metric_data(
+        MetricDataQueries=queries, StartTime=now - timedelta(minutes=2), EndTime=now
+    )
+    assert [result["Label"] for result in found["MetricDataResults"]] == labels

@@ -42,12 +42,13 @@ CODES = {"logs": "InvalidParameterException", "cloudwatch": "ValidationError"}
 
 
 @pytest.mark.evidence("recorded", "moto: test_logs aws_verified; LocalStack: test_set_alarm_invalid_input")
-@pytest.mark.parametrize(("service", "operation", "request_", "member", "constraint"), CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_value_outside_its_limit_is_refused_with_the_member_and_the_limit(
-    aws: Aws, service: str, operation: str, request_: dict[str, Any], member: str, constraint: str
+    aws: Aws, case: tuple[str, str, dict[str, Any], str, str]
 ) -> None:
+    service, operation, request, member, constraint = case
     with pytest.raises(ClientError) as refused:
-        getattr(aws(service), operation)(**request_)
+        getattr(aws(service), operation)(**request)
     answer = refused.value.response
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert answer["Error"]["Code"] == CODES[service]

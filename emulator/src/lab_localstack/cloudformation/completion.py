@@ -86,6 +86,24 @@ def alarm(request: Request, model: Model, before: Model) -> None:
     _tag(cloudwatch, "ResourceARN", model["Arn"], model, before)
 
 
+COMPOSITE_ALARM = (
+    "ActionsEnabled",
+    "AlarmActions",
+    "AlarmDescription",
+    "AlarmName",
+    "AlarmRule",
+    "InsufficientDataActions",
+    "OKActions",
+)
+
+
+def composite_alarm(request: Request, model: Model, before: Model) -> None:
+    cloudwatch: Any = request.aws_client_factory.cloudwatch
+    if before:
+        cloudwatch.put_composite_alarm(**select(model, COMPOSITE_ALARM))
+    _tag(cloudwatch, "ResourceARN", model["Arn"], model, before)
+
+
 CAPACITY = ("BillingMode", "ProvisionedThroughput")
 TABLE = {
     *CAPACITY,
@@ -254,6 +272,7 @@ def event_source_mapping(request: Request, model: Model, before: Model) -> None:
 
 COMPLETIONS: Mapping[str, Completion] = {
     "AWS::CloudWatch::Alarm": Completion(alarm),
+    "AWS::CloudWatch::CompositeAlarm": Completion(composite_alarm),
     "AWS::DynamoDB::Table": Completion(table),
     "AWS::Events::EventBus": Completion(event_bus),
     "AWS::Events::Rule": Completion(rule),

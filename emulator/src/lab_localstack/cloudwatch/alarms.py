@@ -14,8 +14,9 @@ from localstack.utils.aws.client_types import ServicePrincipal
 
 from lab_localstack import documents
 from lab_localstack.cloudwatch import notifications
+from lab_localstack.cloudwatch.alarm_rule import States
 from lab_localstack.cloudwatch.evaluation import State, evaluate, reason
-from lab_localstack.cloudwatch.models import STORES, Alarm, AlarmState, now
+from lab_localstack.cloudwatch.models import STORES, Alarm, AlarmState, CompositeAlarm, MetricAlarm, now
 from lab_localstack.cloudwatch.queries import MetricQueries
 from lab_localstack.cloudwatch.statistics import low_sample_count
 from lab_localstack.settings import SETTINGS
@@ -43,6 +44,12 @@ def queries_of(config: dict[str, Any], account: str, region: str) -> tuple[Metri
     if "Unit" in config:
         stat["Unit"] = config["Unit"]
     return MetricQueries([{"Id": _SINGLE, "MetricStat": stat}], account, region), _SINGLE
+
+
+def parents(alarm: Alarm) -> list[CompositeAlarm]:
+    """The composite alarms whose rules name the alarm."""
+    alarms = list(STORES[alarm.account][alarm.region].alarms.values())
+    return [one for one in alarms if isinstance(one, CompositeAlarm) and alarm.name in one.rule.names]
 
 
 class AlarmEvaluator:
@@ -77,7 +84,14 @@ class AlarmEvaluator:
                         LOG.exception("cannot evaluate alarm %s", alarm.name)
 
     def evaluate(self, alarm: Alarm, at: float) -> None:
-        """Move the alarm to the state that its metric has at that time (epoch seconds)."""
+        """Move the alarm to the state that its metric has at that time (epoch seconds), or a new rule."""
+        if isinstance(alarm, MetricAlarm):
+            self._evaluate_metric(alarm, at)
+        elif isinstance(alarm, CompositeAlarm) and not alarm.evaluated:
+            alarms = STORES[alarm.account][alarm.region].alarms
+            self._evaluate_rule(alarm, [alarms[name] for name in alarm.rule.names if name in alarms])
+
+    def _evaluate_metric(self, alarm: MetricAlarm, at: float) -> None:
         with alarm.mutex:
             if at < alarm.not_before:
                 return
@@ -99,8 +113,19 @@ class AlarmEvaluator:
             data = self._reason_data(alarm, period, (known or newest)[: rule.evaluation_periods])
             self.transition(alarm, state, reason(rule, state, alarm.state.value, shown), data)
 
+    def _evaluate_rule(self, alarm: CompositeAlarm, triggers: list[Alarm]) -> None:
+        """Move a composite alarm to the state that its rule has now, because of these alarms."""
+        with alarm.mutex:
+            alarm.evaluated = True
+            alarms = STORES[alarm.account][alarm.region].alarms
+            states: States = {name: alarms[name].state.value for name in alarm.rule.names if name in alarms}
+            state: State = "ALARM" if alarm.rule.holds(states) else "OK"
+            if state != alarm.state.value:
+                why, data = notifications.triggered([(trigger.arn, trigger.state) for trigger in triggers])
+                self.transition(alarm, state, why, data)
+
     def transition(self, alarm: Alarm, state: State, why: str, data: dict[str, Any] | None) -> None:
-        """Set the state; on a change of it, record history and run the actions."""
+        """Set the state; on a change of it, record history, run the actions and ask the rules that name the alarm."""
         with alarm.mutex:
             old = alarm.state
             at = now()
@@ -110,19 +135,20 @@ class AlarmEvaluator:
             if state == old.value:
                 return
             self._remember_change(alarm, old, data)
-            if not alarm.config["ActionsEnabled"]:
-                return
-            snapshot = self._snapshot(alarm)
-            config = dict(alarm.config)
-            for action in config[_ACTIONS[state]]:
-                self._sender.submit(self._act, alarm, action, config, self._shown(old), snapshot)
+            if alarm.config["ActionsEnabled"]:
+                snapshot = self._snapshot(alarm)
+                config = dict(alarm.config)
+                for action in config[_ACTIONS[state]]:
+                    self._sender.submit(self._act, alarm, action, config, self._shown(old), snapshot)
+        for parent in parents(alarm):
+            self._evaluate_rule(parent, [alarm])
 
     def remember(self, alarm: Alarm, kind: str, summary: str, data: dict[str, Any]) -> None:
         """Append an item to the alarm's history: ConfigurationUpdate, StateUpdate or Action."""
         STORES[alarm.account][alarm.region].histories.appendleft(
             {
                 "AlarmName": alarm.name,
-                "AlarmType": "MetricAlarm",
+                "AlarmType": alarm.KIND,
                 "Timestamp": now(),
                 "HistoryItemType": kind,
                 "HistorySummary": summary,
@@ -160,9 +186,11 @@ class AlarmEvaluator:
         state: dict[str, Any],
     ) -> None:
         service, region, account = action.split(":")[2:5]
-        clients = connect_to(aws_access_key_id=account, region_name=region)
         error: str | None = None
         try:
+            if service not in ("sns", "lambda"):
+                raise NotImplementedError(f"This engine runs no actions of {service}.")
+            clients = connect_to(aws_access_key_id=account, region_name=region)
             if service == "sns":
                 clients.sns.request_metadata(source_arn=alarm.arn, service_principal=PRINCIPAL).publish(
                     TopicArn=action,
@@ -188,7 +216,9 @@ class AlarmEvaluator:
         )
 
     @staticmethod
-    def _too_few_samples(alarm: Alarm, queries: MetricQueries, compared: str, start: int, count: int) -> bool:
+    def _too_few_samples(
+        alarm: MetricAlarm, queries: MetricQueries, compared: str, start: int, count: int
+    ) -> bool:
         name = alarm.config.get("ExtendedStatistic")
         if not name or alarm.config.get("EvaluateLowSampleCountPercentile") != "ignore":
             return False
@@ -196,7 +226,7 @@ class AlarmEvaluator:
         return bool(known) and low_sample_count(known[-1], name)
 
     @staticmethod
-    def _reason_data(alarm: Alarm, period: int, evaluated: list[DataPoint]) -> dict[str, Any]:
+    def _reason_data(alarm: MetricAlarm, period: int, evaluated: list[DataPoint]) -> dict[str, Any]:
         """The StateReasonData for these data points, newest first; of missing ones there is the time alone."""
         config = alarm.config
         known = [value for _, value, _ in reversed(evaluated) if value is not None]

@@ -7,20 +7,24 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from localstack.services.stores import AccountRegionBundle, BaseStore, CrossRegionAttribute, LocalAttribute
 
+from lab_localstack.cloudwatch.alarm_rule import parse
 from lab_localstack.cloudwatch.evaluation import Rule, State
 
 HISTORY_KEPT = 5000
-ALARM_FIELDS = (
+_COMMON_FIELDS = (
     "AlarmName",
     "AlarmDescription",
     "ActionsEnabled",
     "OKActions",
     "AlarmActions",
     "InsufficientDataActions",
+)
+METRIC_FIELDS = (
+    *_COMMON_FIELDS,
     "MetricName",
     "Namespace",
     "Statistic",
@@ -41,7 +45,6 @@ _DEFAULTS: dict[str, Any] = {
     "OKActions": [],
     "AlarmActions": [],
     "InsufficientDataActions": [],
-    "Dimensions": [],
 }
 
 
@@ -62,7 +65,11 @@ class AlarmState:
 
 
 class Alarm:
-    """A metric alarm: what was asked for (`config`) and the state it is in."""
+    """An alarm of either kind: what was asked for (`config`) and the state it is in."""
+
+    KIND: ClassVar[str]
+    FIELDS: ClassVar[tuple[str, ...]]
+    DEFAULTS: ClassVar[dict[str, Any]] = _DEFAULTS
 
     def __init__(self, arn: str, config: dict[str, Any]) -> None:
         self.arn = arn
@@ -74,7 +81,7 @@ class Alarm:
 
     def configure(self, config: dict[str, Any]) -> None:
         """Overwrite the whole configuration and keep the state, as PutMetricAlarm does."""
-        self.config = _DEFAULTS | {key: config[key] for key in ALARM_FIELDS if key in config}
+        self.config = self.DEFAULTS | {key: config[key] for key in self.FIELDS if key in config}
         self.configured = now()
 
     @property
@@ -89,17 +96,6 @@ class Alarm:
     def region(self) -> str:
         return self.arn.split(":")[3]
 
-    @property
-    def rule(self) -> Rule:
-        """The alarm's condition."""
-        return Rule(
-            self.config["ComparisonOperator"],
-            self.config["Threshold"],
-            self.config["EvaluationPeriods"],
-            self.config.get("DatapointsToAlarm"),
-            self.config.get("TreatMissingData", "missing"),
-        )
-
     def described(self) -> dict[str, Any]:
         """The alarm as DescribeAlarms shows it."""
         state = self.state
@@ -112,6 +108,36 @@ class Alarm:
             "StateTransitionedTimestamp": state.since,
         }
         return shown | ({"StateReasonData": state.data} if state.data else {})
+
+
+class MetricAlarm(Alarm):
+    """An alarm that compares a metric with a threshold."""
+
+    KIND, FIELDS = "MetricAlarm", METRIC_FIELDS
+    DEFAULTS: ClassVar[dict[str, Any]] = _DEFAULTS | {"Dimensions": []}
+
+    @property
+    def rule(self) -> Rule:
+        """The alarm's condition."""
+        return Rule(
+            self.config["ComparisonOperator"],
+            self.config["Threshold"],
+            self.config["EvaluationPeriods"],
+            self.config.get("DatapointsToAlarm"),
+            self.config.get("TreatMissingData", "missing"),
+        )
+
+
+class CompositeAlarm(Alarm):
+    """An alarm that follows the states of others. Raises ValidationError for a rule that cannot be read."""
+
+    KIND, FIELDS = "CompositeAlarm", (*_COMMON_FIELDS, "AlarmRule")
+
+    def configure(self, config: dict[str, Any]) -> None:
+        self.rule = parse(config["AlarmRule"])
+        self.evaluated = False
+        """Whether this rule has been asked: later only a change of another alarm's state moves it."""
+        super().configure(config)
 
 
 @dataclass(frozen=True)

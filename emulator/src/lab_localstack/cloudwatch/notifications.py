@@ -1,11 +1,14 @@
 """The messages that alarms send, as AWS words them."""
 
 import json
+import uuid
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from botocore.session import get_session
+
+from lab_localstack.cloudwatch.models import AlarmState
 
 SUBJECT_LIMIT = 100
 
@@ -47,9 +50,32 @@ def sns_message(config: dict[str, Any], arn: str, old_state: str, state: dict[st
             "OKActions": config.get("OKActions", []),
             "AlarmActions": config.get("AlarmActions", []),
             "InsufficientDataActions": config.get("InsufficientDataActions", []),
-            "Trigger": _trigger(config),
         }
+        | (_triggering_children(config, state) if "AlarmRule" in config else {"Trigger": _trigger(config)})
     )
+
+
+def triggered(children: list[tuple[str, AlarmState]]) -> tuple[str, dict[str, Any]]:
+    """Reason and reason data of a composite alarm, for the ARNs and states of the alarms that moved it."""
+    told = [
+        f"{arn} transitioned to {state.value} at {state.since:%A %d %B, %Y %H:%M:%S} UTC"
+        for arn, state in children
+    ]
+    data = [
+        {"arn": arn, "state": {"value": state.value, "timestamp": iso(state.since)}}
+        for arn, state in children
+    ]
+    return ", ".join(told) or "The alarm rule names no alarm.", {"triggeringAlarms": data}
+
+
+def _triggering_children(config: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"""
+    data = json.loads(state["data"]) if state["data"] else {}
+    children = [
+        {"Arn": child["arn"], "State": {name.capitalize(): value for name, value in child["state"].items()}}
+        for child in data.get("triggeringAlarms", ())
+    ]
+    return {"AlarmRule": config["AlarmRule"], "TriggeringChildren": children}
 
 
 def lambda_event(config: dict[str, Any], arn: str, previous: dict[str, Any], state: dict[str, Any]) -> str:
@@ -77,7 +103,11 @@ def lambda_event(config: dict[str, Any], arn: str, previous: dict[str, Any], sta
                 "previousState": described(previous),
                 "configuration": {
                     "description": config.get("AlarmDescription", ""),
-                    "metrics": _lambda_metrics(config),
+                    **(
+                        {"alarmRule": config["AlarmRule"]}
+                        if "AlarmRule" in config
+                        else {"metrics": _lambda_metrics(config, arn)}
+                    ),
                 },
             },
         }
@@ -127,7 +157,7 @@ def _trigger_metric(query: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _lambda_metrics(config: dict[str, Any]) -> list[dict[str, Any]]:
+def _lambda_metrics(config: dict[str, Any], arn: str) -> list[dict[str, Any]]:
     def stat(metric: dict[str, Any], period: int, name: str) -> dict[str, Any]:
         named = {d["Name"]: d["Value"] for d in metric.get("Dimensions") or ()}
         return {
@@ -138,7 +168,8 @@ def _lambda_metrics(config: dict[str, Any]) -> list[dict[str, Any]]:
 
     if "Metrics" not in config:
         name = config.get("Statistic") or config["ExtendedStatistic"]
-        return [{"id": "m1", "metricStat": stat(config, config["Period"], name), "returnData": True}]
+        identifier = str(uuid.uuid5(uuid.NAMESPACE_URL, arn))
+        return [{"id": identifier, "metricStat": stat(config, config["Period"], name), "returnData": True}]
     shown: list[dict[str, Any]] = []
     for query in config["Metrics"]:
         entry: dict[str, Any] = {"id": query["Id"], "returnData": query.get("ReturnData", True)}

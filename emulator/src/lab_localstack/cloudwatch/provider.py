@@ -6,6 +6,7 @@
 import math
 import re
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,11 +27,19 @@ from localstack.state import StateVisitor
 from localstack.utils.aws import arns
 
 from lab_localstack import documents
-from lab_localstack.cloudwatch.alarms import AlarmEvaluator, queries_of, set_by_hand
+from lab_localstack.cloudwatch.alarm_rule import parse
+from lab_localstack.cloudwatch.alarms import AlarmEvaluator, parents, queries_of, set_by_hand
 from lab_localstack.cloudwatch.errors import ValidationError
 from lab_localstack.cloudwatch.evaluation import COMPARISONS, TREATMENTS
 from lab_localstack.cloudwatch.metric_data import STORE, Metric, is_time, is_value
-from lab_localstack.cloudwatch.models import STORES, Alarm, CloudWatchStore, Dashboard
+from lab_localstack.cloudwatch.models import (
+    STORES,
+    Alarm,
+    CloudWatchStore,
+    CompositeAlarm,
+    Dashboard,
+    MetricAlarm,
+)
 from lab_localstack.cloudwatch.queries import MetricQueries, dimensions, require_period, require_statistic
 from lab_localstack.cloudwatch.statistics import BASIC, statistic
 
@@ -44,7 +53,8 @@ MAX_DIMENSIONS = 30
 ALARM_PERIODS = (10, 20, 30)
 EVALUATION_SPAN = timedelta(days=7).total_seconds()
 DASHBOARD_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
-ACTION_SERVICES = ("sns", "lambda")
+ACTION_SERVICES = ("sns", "lambda", "ssm", "ssm-incidents")
+"""What an alarm may act on. There are neither OpsItems nor incidents here: those fail, and the history says so."""
 ACTION_LISTS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 
 
@@ -109,9 +119,7 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
         ascending = request.get("ScanBy") == "TimestampAscending"
         limit = request.get("MaxDatapoints") or MAX_DATA_POINTS
         skipped = _offset(request.get("NextToken"))
-        several_stats = (
-            len({q["MetricStat"]["Stat"] for q in queries.by_id.values() if "MetricStat" in q}) > 1
-        )
+        differing = _differing(queries.by_id.values())
         position, results = 0, []
         for identifier, query in queries.by_id.items():
             if not query.get("ReturnData", True):
@@ -128,7 +136,7 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
                 results.append(
                     {
                         "Id": identifier,
-                        "Label": _label(query, several_stats),
+                        "Label": _label(query, differing),
                         "Timestamps": [datetime.fromtimestamp(at, UTC) for at, _ in page],
                         "Values": [value for _, value in page],
                         "StatusCode": "PartialData" if partial else "Complete",
@@ -211,27 +219,43 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
     @handler("PutMetricAlarm", expand=False)
     def put_metric_alarm(self, context: RequestContext, request: Any) -> None:
         _check_alarm(request, context)
+        self._put(context, request, MetricAlarm)
+
+    @handler("PutCompositeAlarm", expand=False)
+    def put_composite_alarm(self, context: RequestContext, request: Any) -> None:
+        if given := sorted(name for name in request if name.startswith("ActionsSuppressor")):
+            raise ValidationError(
+                f"{given[0]} is not supported: no action of a composite alarm is suppressed here."
+            )
+        _check_actions(request)
+        _check_children(_store(context).alarms, request["AlarmName"], parse(request["AlarmRule"]).names)
+        self._put(context, request, CompositeAlarm)
+
+    def _put(self, context: RequestContext, request: Any, kind: type[Alarm]) -> None:
         store = _store(context)
         name = request["AlarmName"]
         alarm = store.alarms.get(name)
+        if alarm and not isinstance(alarm, kind):
+            raise ValidationError(f"{name} is the name of an alarm of the type {alarm.KIND}.")
         if alarm:
             with alarm.mutex:
                 alarm.configure(request)
                 alarm.not_before = 0.0
         else:
             arn = arns.cloudwatch_alarm_arn(name, context.account_id, context.region)
-            alarm = store.alarms[name] = Alarm(arn, request)
+            alarm = store.alarms[name] = kind(arn, request)
             store.TAGS.setdefault(arn, {}).update(
                 {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
             )
-        kind = "updated" if alarm.state.reason != "Unchecked: Initial alarm creation" else "created"
-        self._evaluator.remember(alarm, "ConfigurationUpdate", f'Alarm "{name}" {kind}', {"version": "1.0"})
+        done = "updated" if alarm.state.reason != "Unchecked: Initial alarm creation" else "created"
+        self._evaluator.remember(alarm, "ConfigurationUpdate", f'Alarm "{name}" {done}', {"version": "1.0"})
 
     def delete_alarms(self, context: RequestContext, alarm_names: list[str], **_: Any) -> None:
         store = _store(context)
         unknown = [name for name in alarm_names if name not in store.alarms]
         if unknown and len(alarm_names) == 1:
-            raise ResourceNotFound("")
+            raise ResourceNotFound(f"Alarm {unknown[0]} does not exist")
+        _check_deletion([store.alarms[name] for name in alarm_names if name in store.alarms])
         for name in alarm_names:
             if alarm := store.alarms.pop(name, None):
                 store.TAGS.pop(alarm.arn, None)
@@ -248,18 +272,22 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
         if names and prefix:
             raise ValidationError("AlarmNames and AlarmNamePrefix are mutually exclusive.")
         state, action = request.get("StateValue"), request.get("ActionPrefix")
-        kinds = request.get("AlarmTypes") or ["MetricAlarm"]
+        kinds = request.get("AlarmTypes") or [MetricAlarm.KIND]
         found = [
-            alarm.described()
+            alarm
             for name, alarm in sorted(_store(context).alarms.items())
-            if "MetricAlarm" in kinds
+            if alarm.KIND in kinds
             and (not names or name in names)
             and (not prefix or name.startswith(prefix))
             and (not state or alarm.state.value == state)
             and (not action or any(a.startswith(action) for key in ACTION_LISTS for a in alarm.config[key]))
         ]
         page, token = _page(found, request.get("NextToken"), request.get("MaxRecords") or PAGE_ALARMS)
-        return {"MetricAlarms": page, "CompositeAlarms": [], **token}
+        shown = {
+            f"{kind.KIND}s": [alarm.described() for alarm in page if isinstance(alarm, kind)]
+            for kind in (MetricAlarm, CompositeAlarm)
+        }
+        return shown | token
 
     @handler("DescribeAlarmsForMetric", expand=False)
     def describe_alarms_for_metric(self, context: RequestContext, request: Any) -> Any:
@@ -296,15 +324,9 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
     def set_alarm_state(self, context: RequestContext, request: Any) -> None:
         alarm = _store(context).alarms.get(request["AlarmName"])
         if alarm is None:
-            raise ResourceNotFound("")
-        value = request["StateValue"]
-        if value not in ("OK", "ALARM", "INSUFFICIENT_DATA"):
-            raise ValidationError(
-                f"1 validation error detected: Value '{value}' at 'stateValue' failed to satisfy constraint: "
-                "Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]"
-            )
+            raise ResourceNotFound("")  # AWS's message is empty
         data = _json(request.get("StateReasonData"), "StateReasonData")
-        set_by_hand(self._evaluator, alarm, value, request["StateReason"], data)
+        set_by_hand(self._evaluator, alarm, request["StateValue"], request["StateReason"], data)
 
     def enable_alarm_actions(self, context: RequestContext, alarm_names: list[str], **_: Any) -> None:
         self._switch_actions(context, alarm_names, enabled=True)
@@ -380,7 +402,7 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
     # Tags
 
     def list_tags_for_resource(self, context: RequestContext, resource_arn: str, **_: Any) -> Any:
-        tags = _tags(context, resource_arn)
+        tags = _store(context).TAGS.get(resource_arn, {})
         return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
     def tag_resource(
@@ -432,15 +454,19 @@ def _aligned(start: float, period: int) -> int:
     return int(start // step) * step
 
 
-def _label(query: dict[str, Any], with_statistic: bool) -> str:
+def _differing(queries: Iterable[dict[str, Any]]) -> list[str]:
+    """By which of statistic and period the metrics of one call differ: labels name these."""
+    stats = [query["MetricStat"] for query in queries if "MetricStat" in query]
+    return [name for name in ("Stat", "Period") if len({stat[name] for stat in stats}) > 1]
+
+
+def _label(query: dict[str, Any], differing: list[str]) -> str:
     if query.get("Label"):
         return query["Label"]
     if "MetricStat" not in query:
         return query["Id"]
     stat = query["MetricStat"]
-    return (
-        f"{stat['Metric']['MetricName']} {stat['Stat']}" if with_statistic else stat["Metric"]["MetricName"]
-    )
+    return " ".join([stat["Metric"]["MetricName"], *(str(stat[name]) for name in differing)])
 
 
 def _has_dimension(metric: Metric, wanted: dict[str, str]) -> bool:
@@ -467,7 +493,7 @@ def _datum(datum: dict[str, Any], where: str) -> tuple[float, list[tuple[float, 
     if not datum.get("MetricName"):
         raise MissingRequiredParameterException(f"The parameter {where}.MetricName is required.")
     given = [key for key in ("Value", "Values", "StatisticValues") if datum.get(key) is not None]
-    if len(given) > 1:
+    if len(given) > 1 and "Value" in given:  # Values and StatisticValues may stand together: the values count
         raise InvalidParameterCombinationException(
             f"The parameters {where}.{given[0]} and {where}.{given[1]} are mutually exclusive and you have "
             "specified both."
@@ -490,7 +516,7 @@ def _datum(datum: dict[str, Any], where: str) -> tuple[float, list[tuple[float, 
             f"The parameter {where}.Timestamp must specify a time no more than two weeks in the past and no "
             "more than two hours in the future."
         )
-    if summary := datum.get("StatisticValues"):
+    if (summary := datum.get("StatisticValues")) and "Values" not in given:
         numbers = {
             "count": summary["SampleCount"],
             "total": summary["Sum"],
@@ -558,6 +584,10 @@ def _check_alarm(request: dict[str, Any], context: RequestContext) -> None:
         raise ValidationError(
             "Metrics cannot be checked across more than 7 days (EvaluationPeriods * Period)."
         )
+    _check_actions(request)
+
+
+def _check_actions(request: dict[str, Any]) -> None:
     for key in ACTION_LISTS:
         for action in request.get(key) or ():
             parts = action.split(":")
@@ -565,6 +595,36 @@ def _check_alarm(request: dict[str, Any], context: RequestContext) -> None:
                 raise ValidationError(
                     f"Invalid or unsupported arn for an alarm action. Unsupported: {action}"
                 )
+
+
+def _check_children(alarms: Mapping[str, Alarm], name: str, children: Sequence[str]) -> None:
+    """Raise ValidationError where a composite alarm's rule names an alarm that is not there, or leads to itself."""
+    if missing := [child for child in children if child not in alarms]:
+        raise ValidationError(
+            f"Could not save the composite alarm as alarms [{', '.join(missing)}] in the alarm rule do not exist"
+        )
+    below, seen = list(children), set[str]()
+    while below:
+        if (child := below.pop()) == name:
+            raise ValidationError(
+                f"The rule of {name} leads back to {name}: cycles of alarms are not served here."
+            )
+        alarm = alarms.get(child)
+        if isinstance(alarm, CompositeAlarm) and child not in seen:
+            below += alarm.rule.names
+        seen.add(child)
+
+
+def _check_deletion(alarms: Sequence[Alarm]) -> None:
+    """Raise ValidationError for alarms that a composite alarm depends on, and for two composite alarms in one call."""
+    needed = [alarm.name for alarm in alarms if any(parent not in alarms for parent in parents(alarm))]
+    if needed:
+        them = "it" if len(needed) == 1 else "them"
+        raise ValidationError(
+            f"Cannot delete {','.join(needed)} as there are composite alarm(s) depending on {them}."
+        )
+    if sum(isinstance(alarm, CompositeAlarm) for alarm in alarms) > 1:
+        raise ValidationError("At most one composite alarm can be deleted in one call.")
 
 
 def _check_alarm_metric(request: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ AWS checks them before anything else. LocalStack checks none, and botocore only 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
@@ -19,7 +19,7 @@ ENUMS = {"StateValue": ("INSUFFICIENT_DATA", "ALARM", "OK")}
 
 def require_constraints(chain: Any, context: RequestContext, response: Any) -> None:  # noqa: ARG001  LocalStack's signature
     """A request handler of LocalStack's gateway. Raises the service's validation error, which names every member."""
-    code = CODES.get(context.service.service_name) if context.service else None
+    code = CODES.get(str(context.service.service_name)) if context.service else None
     operation = context.operation
     if code is None or operation is None or operation.input_shape is None or operation.name in BULK:
         return
@@ -59,7 +59,8 @@ def _unsatisfied(shape: Any, value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if (pattern := limits.get("pattern")) and not _fits(pattern, value):
             yield f"satisfy regular expression pattern: {pattern}"
-        if (known := limits.get("enum")) and value not in known:
+        known: Sequence[str] = limits.get("enum", (value,))
+        if value not in known:
             yield f"satisfy enum value set: [{', '.join(ENUMS.get(shape.name, known))}]"
 
 

@@ -66,7 +66,9 @@ class LabLogsProvider(LogsProvider):
             raise ResourceNotFoundException("The specified log stream does not exist.")
         accepted, rejected = _accepted(log_events)
         with self._writing:
-            token = stream.put_log_events(accepted) if accepted else None
+            if accepted:
+                stream.put_log_events(accepted)
+            token = f"{stream.upload_sequence_token:056d}"
             forget_oldest(group)
         response: dict[str, Any] = {"nextSequenceToken": token}
         if rejected:
