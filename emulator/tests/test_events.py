@@ -189,3 +189,64 @@ def test_a_call_without_entries_or_with_more_than_ten_is_refused(
     with pytest.raises(ClientError) as refused:
         unchecked.put_events(Entries=[entry] * count)
     assert code(refused) == "ValidationException"
+
+
+PAYLOAD = {"id": "7", "t": 'a"b\n'}
+EMPTY: tuple[Any, ...] = (False, 0, [], {}, None, "")
+
+
+@pytest.mark.evidence("documented", "EventBridge guide: input transformation")
+@pytest.mark.parametrize(
+    ("paths", "template", "detail", "received"),
+    [
+        *[({"x": "$.detail.x"}, '{"x":<x>}', {"x": value}, {"x": value}) for value in EMPTY],
+        ({"x": "$.detail.x"}, '{"x":<x>}', {}, {"x": ""}),
+        ({"x": "$.detail.x"}, '{"x":"<x>!"}', {"x": 'say "hi"\n'}, {"x": 'say "hi"\n!'}),
+        ({"x": "$.detail.x"}, '{"x":"n is <x>"}', {"x": 5}, {"x": "n is 5"}),
+        (
+            {"id": "$.detail.id", "d": "$.detail"}, '{"path":"users/<id>","d":<d>}', PAYLOAD,
+            {"path": "users/7", "d": PAYLOAD},
+        ),
+        ({"x": "$.detail.x"}, '"<x> of them"', {"x": 5}, "5 of them"),
+        ({"x": "$.detail.x"}, '"<x>"', {"x": [1, "a"]}, "[1,a]"),
+        ({"x": "$.detail.x"}, '"<x>"', {"x": False}, "false"),
+    ],
+)  # fmt: skip
+def test_input_transformer_keeps_values_as_they_are(
+    bus: Bus, paths: Any, template: str, detail: Any, received: Any
+) -> None:
+    transformer = {"InputPathsMap": paths, "InputTemplate": template}
+    target = {"Id": "target", "Arn": bus.queue_arn, "InputTransformer": transformer}
+    bus.events.put_targets(Rule="failed", EventBusName=bus.name, Targets=[target])
+    entry = {
+        "EventBusName": bus.name,
+        "Source": "s",
+        "DetailType": "OrderFailed",
+        "Detail": json.dumps(detail),
+    }
+    bus.events.put_events(Entries=[entry])
+    assert eventually(bus.received) == [received]
+
+
+@pytest.mark.evidence(
+    "recorded", "LocalStack: test_input_transformer_nested_keys_replacement (nothing arrives)"
+)
+def test_event_whose_input_is_no_json_goes_to_the_dead_letter_queue_of_the_target(
+    bus: Bus, cloudwatch: Any
+) -> None:
+    target = {
+        "Id": "target", "Arn": bus.topic, "DeadLetterConfig": {"Arn": bus.queue_arn},
+        "InputTransformer": {"InputPathsMap": {"x": "$.detail"}, "InputTemplate": '{"x": "<x>"}'},
+    }  # fmt: skip
+    bus.events.put_targets(Rule="failed", EventBusName=bus.name, Targets=[target])
+    bus.put_events("OrderFailed")
+    (message,) = eventually(
+        lambda: bus.sqs.receive_message(QueueUrl=bus.queue, MessageAttributeNames=["All"]).get("Messages")
+    )
+    assert json.loads(message["Body"])["detail"] == {"n": 0}
+    facts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert facts["TARGET_ARN"] == bus.topic
+    assert facts["RULE_ARN"].endswith("/failed")
+    assert "not valid JSON" in facts["ERROR_MESSAGE"]
+    eventually(lambda: total(cloudwatch, bus, "InvocationsSentToDlq") == 1)
+    assert total(cloudwatch, bus, "FailedInvocations") == 1

@@ -34,6 +34,7 @@ PARTS = {
         "resource_provider",
     },
     "cloudwatch": {
+        "alarm_rule",
         "alarms",
         "evaluation",
         "metric_data",
@@ -43,7 +44,7 @@ PARTS = {
         "statistics",
     },
     "dynamodb": {"capacity", "transactions", "ttl"},
-    "events": {"entries", "matching"},
+    "events": {"entries", "input_transformer", "matching"},
     "iam": {"permissions", "policy"},
     "lambda_": {
         "bootstrap",

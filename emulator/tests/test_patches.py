@@ -233,7 +233,7 @@ from lab_localstack import documents
 from lab_localstack.corrections import patches
 from localstack.services.events import event_rule_engine, target, utils
 from localstack.services.sns import filter
-patches.match_within_bounds()
+patches.match_as_event_ruler_does()
 patches.read_json_within_bounds("events.utils", "events.target")
 for module in (event_rule_engine, filter, utils, target):
     assert module.json.loads is documents.loads and module.json.dumps, module
@@ -242,20 +242,21 @@ print("ok")
     ).endswith("ok")
 
 
-def test_localstacks_matchers_ask_their_conditions_and_flatten_documents_by_the_names_that_are_replaced() -> (
-    None
-):
+def test_localstacks_matchers_and_targets_call_by_their_names_what_is_replaced() -> None:
     assert in_engine(
         """
 import inspect
 from localstack.services.events.event_rule_engine import EventRuleEngine
 from localstack.services.events import target
+from localstack.services.sns import publisher
 from localstack.services.sns.filter import SubscriptionFilter
-for matcher in (EventRuleEngine, SubscriptionFilter):
-    source = inspect.getsource(matcher)
-    assert "self._evaluate_condition(" in source and "self.flatten_payload(" in source, matcher
-assert "self._evaluate_wildcard(" in inspect.getsource(EventRuleEngine)
-assert "extract_jsonpath(" in inspect.getsource(target.get_template_replacements)
+assert "self._evaluate_nested_event_pattern_on_dict(" in inspect.getsource(EventRuleEngine.evaluate_pattern_on_event)
+assert "self._evaluate_nested_filter_policy_on_dict(" in inspect.getsource(SubscriptionFilter)
+assert "check_filter_policy_on_message_attributes(" in inspect.getsource(publisher.PublishDispatcher._should_publish)
+transform = inspect.getsource(target.TargetSender.transform_event_with_target_input_transformer)
+assert "get_template_replacements(" in transform and "replace_template_placeholders(" in transform
+assert not [name for name, kind in vars(target).items() if inspect.isclass(kind) and kind is not target.TargetSender
+            and issubclass(kind, target.TargetSender) and "process_event" in vars(kind)]
 print("ok")
 """
     ).endswith("ok")

@@ -86,8 +86,9 @@ def events() -> Service:
 
     patches.use_own_entry_check()
     patches.read_json_within_bounds("events.archive", "events.provider", "events.target", "events.utils")
-    patches.match_within_bounds()
+    patches.match_as_event_ruler_does()
     patches.take_input_paths_of_any_event()
+    patches.transform_as_eventbridge_does()
     use_a_pool_for_events(DELIVERING_THREADS)
     TargetSenderFactory.register_target_sender("sns", SnsSender)
     TargetSenderFactory.register_target_sender("sqs", SqsSender)
@@ -128,7 +129,7 @@ def lambda_() -> Service:
         "lambda_.event_source_mapping.pollers.sqs_poller",
         "lambda_.invocation.event_manager",
     )
-    patches.match_within_bounds()
+    patches.match_as_event_ruler_does()
     return Service.for_provider(LabLambdaProvider())
 
 
@@ -176,7 +177,7 @@ def sns() -> Service:
 
     patches.count_deliveries()
     patches.read_json_within_bounds("sns.provider", "sns.publisher")
-    patches.match_within_bounds()
+    patches.match_as_event_ruler_does()
     return Service.for_provider(LabSnsProvider())
 
 

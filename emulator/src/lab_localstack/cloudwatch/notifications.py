@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.session import get_session
 
+from lab_localstack import documents
 from lab_localstack.cloudwatch.models import AlarmState
 
 SUBJECT_LIMIT = 100
@@ -70,7 +71,7 @@ def triggered(children: list[tuple[str, AlarmState]]) -> tuple[str, dict[str, An
 
 def _triggering_children(config: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"""
-    data = json.loads(state["data"]) if state["data"] else {}
+    data = documents.loads(state["data"]) if state["data"] else {}
     children = [
         {"Arn": child["arn"], "State": {name.capitalize(): value for name, value in child["state"].items()}}
         for child in data.get("triggeringAlarms", ())

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
-
-from lab_localstack import globs
+from typing import Any, cast
 
 
 def use_own_lambda_classes() -> None:
@@ -125,35 +123,58 @@ def take_input_paths_of_any_event() -> None:
     module.extract_jsonpath = extracted
 
 
-@cache
-def match_within_bounds() -> None:
-    """Let event patterns and filter policies be asked of any document.
+def transform_as_eventbridge_does() -> None:
+    """Give targets what a template makes of an event, also where that is false, 0 or empty."""
+    from localstack.services.events import target
 
-    LocalStack's matchers raise where an operator meets a value of another type, which on AWS does not match, and take
-    the product of all lists of a document: two of 100,000 members fill the memory.
+    from lab_localstack import documents
+    from lab_localstack.events.input_transformer import rendered, values_of
+
+    module: Any = target
+
+    def process_event(self: Any, event: Any, trace_header: Any) -> None:
+        event.pop("event-bus-name", None)
+        if text := self.target.get("Input"):
+            event = documents.loads(text)
+        elif path := self.target.get("InputPath"):
+            event = module.transform_event_with_target_input_path(path, event)
+            if event == []:  # the event has no such path
+                return
+        elif transformer := self.target.get("InputTransformer"):
+            event = self.transform_event_with_target_input_transformer(transformer, event)
+        self.send_event(event, trace_header)
+
+    module.get_template_replacements, module.replace_template_placeholders = values_of, rendered
+    module.TargetSender.process_event = process_event
+
+
+@cache
+def match_as_event_ruler_does() -> None:
+    """Ask event patterns and filter policies as AWS does.
+
+    LocalStack's matchers take fields of different elements of an array together and true for 1, raise where an operator
+    meets a value of another type, and take the product of all lists of a document: two of 100,000 members fill the
+    memory.
     """
     from localstack.services.events.event_rule_engine import EventRuleEngine
     from localstack.services.sns.filter import SubscriptionFilter
 
-    from lab_localstack.events.matching import flattened
+    from lab_localstack.events.matching import fields_of, fields_of_attributes, matches
+
+    def in_document(flatten: Callable[[Any], list[Any]]) -> Callable[..., bool]:
+        def matched(_self: Any, pattern: Any, payload: Any) -> bool:
+            patterns = flatten(pattern)
+            return matches(patterns, fields_of(payload, patterns))
+
+        return matched
+
+    def in_attributes(_self: Any, filter_policy: Any, message_attributes: Any) -> bool:
+        return matches(
+            SubscriptionFilter.flatten_policy(filter_policy), fields_of_attributes(message_attributes or {})
+        )
 
     read_json_within_bounds("events.event_rule_engine", "sns.filter")
-    matchers: tuple[Any, ...] = (EventRuleEngine, SubscriptionFilter)
-    for matcher in matchers:
-        matcher._evaluate_condition = _false_where_types_differ(matcher._evaluate_condition)
-        matcher.flatten_payload = staticmethod(flattened)
-    matchers[0]._evaluate_wildcard = staticmethod(_fits_wildcard)
-
-
-def _false_where_types_differ(evaluate: Callable[..., bool]) -> Callable[..., bool]:
-    def evaluated(*args: Any, **kwargs: Any) -> bool:
-        try:
-            return evaluate(*args, **kwargs)
-        except (TypeError, AttributeError, ValueError):
-            return False
-
-    return evaluated
-
-
-def _fits_wildcard(pattern: str, value: Any) -> bool:
-    return isinstance(value, str) and globs.fits(pattern, value)
+    events, policies = cast("tuple[Any, Any]", (EventRuleEngine, SubscriptionFilter))
+    events._evaluate_nested_event_pattern_on_dict = in_document(EventRuleEngine.flatten_pattern)
+    policies._evaluate_nested_filter_policy_on_dict = in_document(SubscriptionFilter.flatten_policy)
+    policies.check_filter_policy_on_message_attributes = in_attributes

@@ -1,14 +1,18 @@
 """EventBridge's rules: matched, counted and delivered in process."""
 
+# pyright: reportIncompatibleMethodOverride=false
+# The base class spells out every parameter of every operation; these take what they use.
+
 import logging
 from typing import Any
 
 from localstack.aws.api import RequestContext
+from localstack.services.events.event_rule_engine import EventPatternCompiler
 from localstack.services.events.models import FormattedEvent, Rule
 from localstack.services.events.provider import EventsProvider
 from localstack.services.events.target import SnsTargetSender, SqsTargetSender
 from localstack.services.events.utils import is_archive_arn, to_json_str
-from localstack.utils.aws.arns import sqs_queue_url_for_arn
+from localstack.utils.aws.arns import parse_arn, sqs_queue_url_for_arn
 from localstack.utils.event_matcher import matches_event
 from localstack.utils.xray.trace_header import TraceHeader
 
@@ -40,6 +44,18 @@ class SqsSender(SqsTargetSender):
 class LabEventsProvider(EventsProvider):
     """LocalStack's buses and rules; disabled rules do nothing, and what rules do is counted."""
 
+    def put_rule(
+        self,
+        context: RequestContext,
+        name: str,
+        schedule_expression: Any = None,
+        event_pattern: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        if event_pattern:
+            EventPatternCompiler().compile_event_pattern(event_pattern)
+        return super().put_rule(context, name, schedule_expression, event_pattern, **kwargs)
+
     def put_events(
         self, context: RequestContext, entries: Any, endpoint_id: Any = None, **kwargs: Any
     ) -> Any:
@@ -67,6 +83,38 @@ class LabEventsProvider(EventsProvider):
             try:
                 sender = self._target_sender_store[f"{rule.arn}-{identifier}"]
                 sender.process_event(event.copy(), trace_header)
-            except Exception as error:  # PutEvents has answered already: a failed target is only counted
+            except Exception as error:  # PutEvents has answered already: nobody else hears of it
                 count(rule, "FailedInvocations")
                 LOG.info("rule %s cannot deliver to target %s: %s", rule.name, identifier, error)
+                self._keep_undelivered(rule, target, event, error)
+
+    @staticmethod
+    def _keep_undelivered(rule: Rule, target: Any, event: Any, error: Exception) -> None:
+        """Send the event to the target's dead-letter queue, where it has one.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+        """
+        queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if not queue:
+            return
+        facts = {
+            "RULE_ARN": rule.arn,
+            "TARGET_ARN": target["Arn"],
+            "ERROR_CODE": getattr(error, "code", type(error).__name__),
+            "ERROR_MESSAGE": str(error) or type(error).__name__,
+        }
+        body = {name: value for name, value in event.items() if name != "event-bus-name"}
+        message = {
+            "QueueUrl": sqs_queue_url_for_arn(queue),
+            "MessageBody": to_json_str(body),
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in facts.items()
+            },
+        }
+        place = parse_arn(queue)
+        try:
+            call("sqs", "SendMessage", message, place["account"], place["region"])
+            count(rule, "InvocationsSentToDlq")
+        except Exception as failure:  # the queue is gone, or refuses
+            count(rule, "InvocationsFailedToBeSentToDlq")
+            LOG.info("rule %s cannot keep an event in %s: %s", rule.name, queue, failure)

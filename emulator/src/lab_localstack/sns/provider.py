@@ -3,7 +3,6 @@
 # pyright: reportIncompatibleMethodOverride=false
 # The base class spells out every parameter of every operation; these take what they use.
 
-import logging
 from typing import Any
 
 from localstack.aws.api import RequestContext
@@ -12,20 +11,12 @@ from localstack.services.sns.publisher import PublishDispatcher
 
 from lab_localstack.sns import metrics
 
-LOG = logging.getLogger(__name__)
-
 
 class CountingDispatcher(PublishDispatcher):
     """Hands messages to subscribers; counts those that a filter policy keeps from one."""
 
     def _should_publish(self, subscription_filter_policy: Any, message_ctx: Any, subscriber: Any) -> Any:
-        try:
-            wanted = super()._should_publish(subscription_filter_policy, message_ctx, subscriber)
-        except (
-            Exception
-        ) as error:  # an attribute that is not a list, for one: the other subscribers get the message
-            LOG.info("the policy of %s cannot be asked: %r", subscriber["SubscriptionArn"], error)
-            wanted = False
+        wanted = super()._should_publish(subscription_filter_policy, message_ctx, subscriber)
         if not wanted and subscriber["PendingConfirmation"] == "false":
             metrics.count(subscriber["TopicArn"], "NumberOfNotificationsFilteredOut")
         return wanted
