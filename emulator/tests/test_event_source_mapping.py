@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 import base64
 import hashlib
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support import functions
+from support.engines import EngineWith
 from support.eventually import eventually
 from support.functions import Function
 from support.metrics import recent
@@ -55,6 +57,34 @@ ANSWERING = """
         print(json.dumps({"records": len(event["Records"])}))
         answer = json.loads(ANSWER)
         return json.loads(json.dumps(answer).replace("FIRST", first))
+"""
+
+NOT_JSON = """#!/usr/bin/env python3
+import os, urllib.request
+
+runtime = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/"
+while True:
+    with urllib.request.urlopen(runtime + "next") as asked:
+        asked.read()
+        answered = runtime + asked.headers["Lambda-Runtime-Aws-Request-Id"] + "/response"
+    print('{"records": 3}', flush=True)
+    urllib.request.urlopen(answered, b"no JSON").close()
+"""
+"""A runtime of its own: Python's makes JSON of every answer."""
+
+HIDING = """
+    import boto3, json, os, time
+
+    sqs = boto3.client("sqs")
+
+    def handler(event, context):
+        [record] = event["Records"]
+        print(json.dumps({"bodies": [record["body"]], "at": time.time()}))
+        if record["attributes"]["ApproximateReceiveCount"] == "1":
+            sqs.change_message_visibility(
+                QueueUrl=os.environ["QUEUE"], ReceiptHandle=record["receiptHandle"], VisibilityTimeout=3
+            )
+            raise ValueError("asked to")
 """
 
 WHOLE_RECORD = """
@@ -151,7 +181,10 @@ class Pipeline:
 
 @pytest.fixture
 def make(aws: Callable[..., Any]) -> Iterator[Callable[..., Pipeline]]:
-    """`make(code, timeout=, visibility=, attributes=, **mapping)`: a pipeline of one test."""
+    """`make(code, timeout=, visibility=, attributes=, runtime=, **mapping)`: a pipeline of one test.
+
+    Its function, or the program that is its runtime, finds the queue's URL as QUEUE.
+    """
     with ExitStack() as cleanup:
 
         def build(
@@ -160,11 +193,16 @@ def make(aws: Callable[..., Any]) -> Iterator[Callable[..., Pipeline]]:
             timeout: int = 5,
             visibility: int = 30,
             attributes: dict[str, str] | None = None,
+            runtime: str = "",
             **parameters: Any,
         ) -> Pipeline:
             queue = Queue(aws("sqs"), VisibilityTimeout=str(visibility), **(attributes or {}))
             cleanup.callback(aws("sqs").delete_queue, QueueUrl=queue.url)
-            function = functions.create(aws, code, Timeout=timeout)
+            wrapper = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/runtime"} if runtime else {}
+            environment = {"Variables": {"QUEUE": queue.url} | wrapper}
+            function = functions.create(
+                aws, code, {"runtime": runtime}, Timeout=timeout, Environment=environment
+            )
             cleanup.callback(function.delete)
             settings = {"BatchSize": 10, "FunctionResponseTypes": ["ReportBatchItemFailures"]} | parameters
             mapping = Mapping(aws("lambda"), EventSourceArn=queue.arn, FunctionName=function.name, **settings)
@@ -237,6 +275,26 @@ def test_a_message_sent_to_an_idle_queue_reaches_the_function_at_once(make: Call
     pipeline.queue.send("now")
     (said,) = [each for each in pipeline.handled("now") if each["bodies"] == ["now"]]
     assert said["began"] - sent < 1
+
+
+@pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs a host engine of its own")
+def test_a_message_reaches_the_function_at_once_after_a_long_idle_time() -> None:
+    """What a quarter of an hour does: the environment has ended, and the poller has received nothing many times."""
+    engine = EngineWith(LAMBDA_KEEPALIVE_MS="300")
+    engine.up()
+    try:
+        queue, function = Queue(engine.client("sqs")), engine.create(RECORDER)
+        mapping = Mapping(engine.client("lambda"), EventSourceArn=queue.arn, FunctionName=function.name)
+        pipeline = Pipeline(queue, function, mapping)
+        queue.send("first")
+        pipeline.handled("first")
+        eventually(lambda: not list((engine.home / "tmp").glob("lambda-*")))
+        eventually(lambda: _counted(engine.client, queue, "NumberOfEmptyReceives") >= 10, within=20)
+        queue.send("after a while")
+        pipeline.handled("after a while", within=3)
+        eventually(lambda: queue.depth() == (0, 0))
+    finally:
+        engine.down()
 
 
 def test_a_batch_has_at_most_the_batch_size(make: Callable[..., Pipeline]) -> None:
@@ -330,9 +388,9 @@ def test_a_body_that_is_nested_deeply_reaches_the_function_together_with_the_oth
 # how its answer is understood
 
 
-def answered(make: Callable[..., Pipeline], answer: Any) -> Pipeline:
+def answered(make: Callable[..., Pipeline], answer: Any, **options: Any) -> Pipeline:
     """A pipeline whose function has answered a batch of three messages."""
-    pipeline = make(f"ANSWER = {json.dumps(answer)!r}\n" + _dedented(ANSWERING), Enabled=False)
+    pipeline = make(f"ANSWER = {json.dumps(answer)!r}\n" + _dedented(ANSWERING), Enabled=False, **options)
     pipeline.queue.send("a", "b", "c")
     pipeline.mapping.update(Enabled=True)
     pipeline.said(1)
@@ -379,6 +437,11 @@ def test_an_answer_of_the_wrong_form_fails_the_whole_batch(
     _stays(pipeline.queue.depth, (0, 3))
 
 
+def test_an_answer_that_is_not_json_fails_the_whole_batch(make: Callable[..., Pipeline]) -> None:
+    pipeline = answered(make, None, runtime=NOT_JSON)
+    _stays(pipeline.queue.depth, (0, 3))
+
+
 def test_only_the_reported_messages_come_back(make: Callable[..., Pipeline]) -> None:
     pipeline = make(visibility=2, timeout=2, Enabled=False)
     pipeline.queue.send("fine", "fail", "fine too")
@@ -386,6 +449,19 @@ def test_only_the_reported_messages_come_back(make: Callable[..., Pipeline]) -> 
     said = pipeline.said(2)
     assert said[0]["bodies"] == ["fine", "fail", "fine too"]
     assert (said[1]["bodies"], said[1]["receives"]) == (["fail"], ["2"])
+
+
+def test_a_batch_of_more_than_ten_is_deleted_but_for_its_failures(
+    aws: Callable[..., Any], make: Callable[..., Pipeline]
+) -> None:
+    """DeleteMessageBatch takes ten."""
+    bodies = [*map(str, range(24)), "fail"]
+    pipeline = make(BatchSize=100, MaximumBatchingWindowInSeconds=1, Enabled=False)
+    pipeline.queue.send(*bodies)
+    pipeline.mapping.update(Enabled=True)
+    assert len(pipeline.said(1)[0]["bodies"]) == 25
+    _stays(pipeline.queue.depth, (0, 1))
+    eventually(lambda: _counted(aws, pipeline.queue, "NumberOfMessagesDeleted") == 24)
 
 
 def test_the_answer_counts_only_where_the_mapping_asks_for_it(make: Callable[..., Pipeline]) -> None:
@@ -418,6 +494,34 @@ def test_a_message_that_always_fails_ends_in_the_dead_letter_queue(
     eventually(lambda: dead.depth() == (1, 0))
     assert [said["receives"] for said in pipeline.said(2)] == [["1"], ["2"]]
     sqs.delete_queue(QueueUrl=dead.url)
+
+
+def test_a_message_that_may_be_received_once_is_dead_after_its_first_failure(
+    aws: Callable[..., Any], make: Callable[..., Pipeline]
+) -> None:
+    sqs = aws("sqs")
+    dead = Queue(sqs)
+    policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 1})}
+    pipeline = make(visibility=1, timeout=1, attributes=policy, BatchSize=1)
+    pipeline.queue.send("raise", "fail", "fine")
+    eventually(lambda: dead.depth() == (2, 0))
+    _stays(pipeline.queue.depth, (0, 0))
+    assert Counter(body for said in pipeline.function.said() for body in said["bodies"]) == {
+        "raise": 1,
+        "fail": 1,
+        "fine": 1,
+    }
+    sqs.delete_queue(QueueUrl=dead.url)
+
+
+def test_a_visibility_timeout_that_was_changed_holds_although_the_function_then_raises(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make(HIDING, visibility=60)
+    pipeline.queue.send("once more")
+    first, second = pipeline.said(2)
+    assert 3 <= second["at"] - first["at"] < 8
+    eventually(lambda: pipeline.queue.depth() == (0, 0))
 
 
 def test_many_messages_are_each_handled_exactly_once(make: Callable[..., Pipeline]) -> None:
@@ -550,7 +654,11 @@ def test_settings_that_aws_refuses_are_refused(
 
 
 def _received(aws: Callable[..., Any], queue: Queue) -> float:
-    return recent(aws("cloudwatch"), "AWS/SQS", "NumberOfMessagesReceived", QueueName=queue.name)
+    return _counted(aws, queue, "NumberOfMessagesReceived")
+
+
+def _counted(aws: Callable[..., Any], queue: Queue, name: str) -> float:
+    return recent(aws("cloudwatch"), "AWS/SQS", name, QueueName=queue.name)
 
 
 def _stays[T](look: Callable[[], T], wanted: T) -> None:

@@ -290,20 +290,57 @@ def tasks(sqs: Any, queue: Queue) -> list[dict[str, Any]]:
     return sqs.list_message_move_tasks(SourceArn=queue.arn)["Results"]
 
 
-def test_only_one_move_task_runs_at_a_time_and_a_canceled_one_stops(sqs: Any, make_queue: MakeQueue) -> None:
+@pytest.mark.evidence(
+    "documented", source="SQS API reference, StartMessageMoveTask and CancelMessageMoveTask"
+)
+def test_a_slow_move_task_is_not_doubled_and_a_cancelled_one_moves_no_more(
+    sqs: Any, make_queue: MakeQueue
+) -> None:
     dead_letter_queue = make_queue()
     queue = make_queue(RedrivePolicy=redrive_to(dead_letter_queue, 1))
     for _ in range(5):
         sqs.send_message(QueueUrl=dead_letter_queue.url, MessageBody="x")
-    slow = {"DestinationArn": queue.arn, "MaxNumberOfMessagesPerSecond": 1}
+    slow = {
+        "SourceArn": dead_letter_queue.arn,
+        "DestinationArn": queue.arn,
+        "MaxNumberOfMessagesPerSecond": 1,
+    }
 
-    task = sqs.start_message_move_task(SourceArn=dead_letter_queue.arn, **slow)
-    with pytest.raises(ClientError):
-        sqs.start_message_move_task(SourceArn=dead_letter_queue.arn, **slow)
-    sqs.cancel_message_move_task(TaskHandle=task["TaskHandle"])
+    task = sqs.start_message_move_task(**slow)["TaskHandle"]
+    with pytest.raises(ClientError) as error:
+        sqs.start_message_move_task(**slow)
+    assert code(error) == "InvalidParameterValue"
+    eventually(lambda: tasks(sqs, dead_letter_queue)[0]["ApproximateNumberOfMessagesMoved"] == 2)
+    told = sqs.cancel_message_move_task(TaskHandle=task)["ApproximateNumberOfMessagesMoved"]
 
     eventually(lambda: tasks(sqs, dead_letter_queue)[0]["Status"] == "CANCELLED")
-    assert len(receive(sqs, dead_letter_queue)) + len(receive(sqs, queue)) == 5
+    with pytest.raises(ClientError) as error:
+        sqs.cancel_message_move_task(TaskHandle=task)
+    assert code(error) == "AWS.SimpleQueueService.UnsupportedOperation"
+    moved = receive(sqs, queue)
+    assert len(moved) in {told, told + 1}, "one may have been on its way"
+    assert len(receive(sqs, dead_letter_queue, VisibilityTimeout=0)) + len(moved) == 5
+    sqs.start_message_move_task(**slow | {"MaxNumberOfMessagesPerSecond": 500})
+    eventually(lambda: moved.extend(receive(sqs, queue)) or len(moved) == 5)
+    assert len({message["MessageId"] for message in moved}) == 5
+
+
+@pytest.mark.evidence("documented", source="SQS guide, Configuring a dead-letter queue redrive")
+def test_a_move_task_returns_each_message_to_the_queue_it_came_from(sqs: Any, make_queue: MakeQueue) -> None:
+    dead_letter_queue = make_queue()
+    policy = redrive_to(dead_letter_queue, 1)
+    sources = [make_queue(VisibilityTimeout="0", RedrivePolicy=policy) for _ in range(2)]
+    for queue in sources:
+        for number in range(3):
+            sqs.send_message(QueueUrl=queue.url, MessageBody=f"{queue.name} {number}")
+        eventually(lambda queue=queue: not receive(sqs, queue))
+
+    sqs.start_message_move_task(SourceArn=dead_letter_queue.arn)
+
+    eventually(lambda: tasks(sqs, dead_letter_queue)[0]["Status"] == "COMPLETED")
+    for queue in sources:
+        returned = sorted(message["Body"] for message in receive(sqs, queue))
+        assert returned == [f"{queue.name} {number}" for number in range(3)]
 
 
 def test_a_move_task_without_destination_fails_on_a_message_that_was_sent_to_the_queue(

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from localstack.aws.api.sqs import UnsupportedOperation
 from localstack.services.sqs.models import MessageMoveTask, MessageMoveTaskStatus, SqsMessage
 from localstack.services.sqs.provider import MessageMoveTaskManager
 from localstack.services.sqs.utils import generate_message_id
@@ -18,6 +19,14 @@ class CouldNotDetermineMessageSource(Exception):  # noqa: N818  its name is AWS'
 
 class MoveTasks(MessageMoveTaskManager):
     """LocalStack's tasks; a moved message gets a new id, a new sent time and a receive count of zero."""
+
+    def cancel(self, move_task: MessageMoveTask) -> None:
+        """Stop a task that runs. Raises UnsupportedOperation for any other: what is over stays as it ended."""
+        if move_task.status not in (MessageMoveTaskStatus.CREATED, MessageMoveTaskStatus.RUNNING):
+            raise UnsupportedOperation(
+                f"A task that is {move_task.status} cannot be cancelled, only a RUNNING one."
+            )
+        super().cancel(move_task)
 
     def _run(self, move_task: MessageMoveTask) -> None:
         try:
