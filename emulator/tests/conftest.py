@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import functions
+from support import evidence, functions
 from support.engines import Engine, EngineAt, EngineWith
 from support.functions import Function
 from support.http_apis import ECHO, SCRIPTED, HttpApi
@@ -20,6 +20,25 @@ for name in ("NO_PROXY", "no_proxy"):
 # How fast examples are made says something of the machine, which may be busy, and nothing of the code.
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lab")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Raises UsageError where a test does not say in exactly one mark what its expected answer rests on.
+
+    A mark of a test's own takes the place of its module's.
+    """
+    for item in items:
+        own = list(item.iter_markers_with_node("evidence"))
+        nearest = [mark for node, mark in own if node is own[0][0]]
+        wrong = (
+            evidence.fault(nearest[0].args, nearest[0].kwargs)
+            if len(nearest) == 1
+            else f"{len(nearest)} marks"
+        )
+        if wrong:
+            raise pytest.UsageError(
+                f"{item.nodeid}: {wrong}; mark it with pytest.mark.evidence(kind, source=)"
+            )
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from support.errors import code
 from support.eventually import eventually
 
+pytestmark = pytest.mark.evidence("documented", source="CloudWatch guide, Using Amazon CloudWatch alarms")
+
 NAMESPACE = "Test/Alarms"
 PERIOD = 10
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
@@ -187,6 +189,7 @@ def a_new_period() -> datetime:
     return datetime.fromtimestamp(time.time() // PERIOD * PERIOD, UTC)
 
 
+@pytest.mark.evidence("ours")
 def test_one_peak_does_not_count_as_two_periods(cloudwatch: Any, put_alarm: PutAlarm) -> None:
     name = put_alarm(EvaluationPeriods=3, DatapointsToAlarm=2)
     begun = a_new_period()
@@ -375,6 +378,7 @@ def test_disabled_actions_leave_the_state_moving(
     aws("sns").delete_topic(TopicArn=topic)
 
 
+@pytest.mark.evidence("ours")
 def test_a_state_set_by_hand_holds_until_the_next_evaluation(cloudwatch: Any, put_alarm: PutAlarm) -> None:
     name = put_alarm()
     eventually(lambda: state(cloudwatch, name) == "OK", within=5)

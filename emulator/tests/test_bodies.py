@@ -15,6 +15,8 @@ from support import functions
 from support.functions import Function
 from support.http_apis import ECHO, HttpApi
 
+pytestmark = pytest.mark.evidence("ours")
+
 type Aws = Callable[..., Any]
 
 TEXT = b'{"orderId": "1"}'

@@ -4,9 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from support import functions
 from support.eventually import eventually
 from support.stacks import Resources, Stack
+
+pytestmark = pytest.mark.evidence("documented", source="CloudFormation template reference, Update requires")
 
 type Aws = Callable[..., Any]
 
@@ -353,6 +357,7 @@ def test_a_queue_changes_its_attributes_in_place(aws: Aws, stack: Stack) -> None
     assert shown["VisibilityTimeout"] == "30"
 
 
+@pytest.mark.evidence("ours")
 def test_a_change_that_the_engine_cannot_make_fails(aws: Aws, stack: Stack) -> None:
     def bucket(status: str) -> Resources:
         return one("AWS::S3::Bucket", BucketName=stack.name, VersioningConfiguration={"Status": status})

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from support.eventually import eventually
 from support.stacks import Resources, Stack
 
+pytestmark = pytest.mark.evidence("documented", source="CloudFormation guide, Stack failure options")
+
 type Aws = Callable[..., Any]
 
 BROKEN: Resources = {

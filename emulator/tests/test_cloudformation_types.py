@@ -12,6 +12,8 @@ from support.eventually import eventually
 from support.functions import Function
 from support.stacks import Resources, Stack
 
+pytestmark = pytest.mark.evidence("documented", source="CloudFormation template reference")
+
 type Aws = Callable[..., Any]
 
 
@@ -372,6 +374,7 @@ def test_an_update_that_changes_nothing_says_so(stack: Stack) -> None:
 # what is refused
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.parametrize(
     "unknown", ["AWS::EC2::VPNGateway", "AWS::ApiGatewayV2::Deployment", "Custom::Thing"]
 )
@@ -383,6 +386,7 @@ def test_a_type_that_the_engine_does_not_have_fails_the_stack(aws: Aws, stack: S
     assert "QueueUrls" not in aws("sqs").list_queues(QueueNamePrefix=stack.name)
 
 
+@pytest.mark.evidence("ours")
 def test_a_change_set_with_a_type_that_the_engine_does_not_have_fails(stack: Stack) -> None:
     body = json.dumps({"Resources": {"Unknown": {"Type": "AWS::EC2::VPNGateway", "Properties": {}}}})
     made = stack.client.create_change_set(

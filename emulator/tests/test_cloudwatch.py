@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from support.errors import code
 
+pytestmark = pytest.mark.evidence("documented", source="CloudWatch API reference")
+
 BASIC = ["SampleCount", "Sum", "Average", "Minimum", "Maximum"]
 
 
@@ -353,6 +355,7 @@ def test_a_dashboard_body_must_be_a_json_object(cloudwatch: Any) -> None:
         assert code(error) == "InvalidParameterInput"
 
 
+@pytest.mark.evidence("ours")
 def test_an_operation_that_is_not_served_answers_501(cloudwatch: Any) -> None:
     with pytest.raises(ClientError) as error:
         cloudwatch.put_anomaly_detector(Namespace="Test", MetricName="A", Stat="Sum")

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 from support.errors import code
 from support.eventually import eventually
 
+pytestmark = pytest.mark.evidence("documented", source="DynamoDB API reference")
+
 
 @pytest.fixture(scope="module")
 def table(dynamodb: Any) -> Iterator[str]:
@@ -316,6 +318,7 @@ def test_capacity_is_told_only_if_asked_for(dynamodb: Any, table: str) -> None:
     assert told["ConsumedCapacity"] == [{"TableName": table, "CapacityUnits": 3.0}]
 
 
+@pytest.mark.evidence("ours")
 def test_partiql_is_refused_rather_than_half_answered(dynamodb: Any) -> None:
     with pytest.raises(ClientError) as error:
         dynamodb.execute_statement(Statement="SELECT * FROM orders")

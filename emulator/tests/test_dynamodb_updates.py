@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from support.errors import code
 
+pytestmark = pytest.mark.evidence("ours")
+
 
 @pytest.fixture(scope="module")
 def table(dynamodb: Any) -> Iterator[str]:

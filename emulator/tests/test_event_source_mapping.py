@@ -23,6 +23,8 @@ from support.eventually import eventually
 from support.functions import Function
 from support.metrics import recent
 
+pytestmark = pytest.mark.evidence("documented", source="Lambda guide, Using Lambda with Amazon SQS")
+
 RECORDER = """
     import json, time
 
@@ -277,6 +279,7 @@ def test_a_message_sent_to_an_idle_queue_reaches_the_function_at_once(make: Call
     assert said["began"] - sent < 1
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs a host engine of its own")
 def test_a_message_reaches_the_function_at_once_after_a_long_idle_time() -> None:
     """What a quarter of an hour does: the environment has ended, and the poller has received nothing many times."""
@@ -341,6 +344,7 @@ def test_messages_that_no_filter_matches_are_dropped(make: Callable[..., Pipelin
     eventually(lambda: pipeline.queue.depth() == (0, 0))
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.parametrize(
     "pattern",
     [
@@ -372,6 +376,7 @@ def test_a_body_that_no_filter_can_read_costs_no_other_message_of_its_batch(
     eventually(lambda: pipeline.queue.depth() == (0, 0))
 
 
+@pytest.mark.evidence("ours")
 def test_a_body_that_is_nested_deeply_reaches_the_function_together_with_the_others(
     make: Callable[..., Pipeline],
 ) -> None:
@@ -618,6 +623,7 @@ def test_a_changed_batch_size_takes_hold(make: Callable[..., Pipeline]) -> None:
     assert max(len(said["bodies"]) for said in pipeline.handled(*"abcdefghij")) > 1
 
 
+@pytest.mark.evidence("ours")
 def test_a_mapping_that_changes_often_ends_as_it_was_changed_last(make: Callable[..., Pipeline]) -> None:
     pipeline = make()
     for enabled in (False, True, False, True, False):

@@ -12,6 +12,10 @@ from support.errors import code
 from support.eventually import eventually
 from support.metrics import recent
 
+pytestmark = pytest.mark.evidence(
+    "documented", source="EventBridge API reference and guide, Monitoring Amazon EventBridge"
+)
+
 
 class Bus:
     """A custom bus with the rule `failed`, which matches detail-type OrderFailed, and a queue to receive in."""
@@ -109,6 +113,7 @@ def test_an_entry_that_cannot_be_read_fails_alone(bus: Bus) -> None:
     assert sorted(event["detail"]["n"] for event in arrived) == [0, 1, 2]
 
 
+@pytest.mark.evidence("ours")
 def test_an_event_that_one_rule_cannot_be_asked_of_reaches_the_others(bus: Bus) -> None:
     """A prefix of a number, on AWS no match, is an error in LocalStack's matcher. Rules are asked in their order."""
     bus.events.delete_rule(Name="failed", EventBusName=bus.name)

@@ -13,6 +13,8 @@ from support import functions
 from support.functions import Function
 from support.http_apis import ECHO, HttpApi
 
+pytestmark = pytest.mark.evidence("ours")
+
 type Aws = Callable[..., Any]
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -16,7 +16,7 @@ from support.engines import EngineWith
 from support.eventually import eventually
 from support.http_apis import ECHO, HttpApi
 
-pytestmark = pytest.mark.page
+pytestmark = [pytest.mark.evidence("ours"), pytest.mark.page]
 
 CREDENTIAL = {
     "X-Amz-Algorithm": "AWS4-HMAC-SHA256",

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from lab_localstack import globs
 from support.engines import EMULATOR, PYTHON
 
+pytestmark = pytest.mark.evidence("ours")
+
 DEEP = 50_000
 """Levels, far beyond Python's own."""
 

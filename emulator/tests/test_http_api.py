@@ -17,6 +17,8 @@ from support.eventually import eventually
 from support.functions import Function
 from support.http_apis import ECHO, SCRIPTED, HttpApi
 
+pytestmark = pytest.mark.evidence("documented", source="API Gateway guide, HTTP APIs")
+
 type Aws = Callable[..., Any]
 
 SERVICE_UNAVAILABLE = {"message": "Service Unavailable"}
@@ -281,6 +283,7 @@ def test_an_api_answers_under_its_host_name_too(echoing: HttpApi, engine_endpoin
         assert event["requestContext"]["domainName"] == host
 
 
+@pytest.mark.evidence("ours")
 def test_rest_apis_and_http_apis_are_served_side_by_side(
     aws: Aws, echoing: HttpApi, engine_endpoint: str
 ) -> None:

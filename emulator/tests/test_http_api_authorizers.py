@@ -12,6 +12,8 @@ from support.eventually import eventually
 from support.functions import Function
 from support.http_apis import HttpApi
 
+pytestmark = pytest.mark.evidence("documented", source="API Gateway guide, HTTP APIs with Lambda authorizers")
+
 type Aws = Callable[..., Any]
 
 AUTHORIZER = """

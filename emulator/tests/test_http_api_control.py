@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from support.functions import Function
 from support.http_apis import HttpApi
 
+pytestmark = pytest.mark.evidence("documented", source="API Gateway version 2 API reference")
+
 type Aws = Callable[..., Any]
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:some-function"
@@ -252,6 +254,7 @@ def test_settings_of_an_unknown_route_are_not_found(api: HttpApi) -> None:
     assert "GET /a" in message
 
 
+@pytest.mark.evidence("ours")
 def test_apis_of_other_kinds_are_refused(aws: Aws) -> None:
     create = aws("apigatewayv2").create_api
     for parameters in (
@@ -262,6 +265,7 @@ def test_apis_of_other_kinds_are_refused(aws: Aws) -> None:
         assert refused(create, Name="test", **parameters)[0] == "BadRequestException"
 
 
+@pytest.mark.evidence("ours")
 def test_operations_that_are_not_served_say_so(api: HttpApi) -> None:
     code, message = refused(api.client.create_deployment, ApiId=api.id)
     assert code == "InternalFailure"

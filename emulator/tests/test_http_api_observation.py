@@ -14,6 +14,8 @@ from support.functions import Function
 from support.http_apis import HttpApi
 from support.metrics import points
 
+pytestmark = pytest.mark.evidence("documented", source="API Gateway guide, Monitor HTTP APIs")
+
 type Aws = Callable[..., Any]
 
 FORMAT = {

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from lab_localstack.apigatewayv2 import access_log, cors, policy, routes, throttle
 
+pytestmark = pytest.mark.evidence("documented", source="API Gateway guide, HTTP APIs")
+
 SEGMENT = st.text(string.ascii_lowercase + string.digits + "-._~ %é", min_size=1, max_size=6)
 PLAIN = st.text(string.ascii_lowercase, min_size=1, max_size=3)
 METHOD = st.sampled_from(routes.METHODS)

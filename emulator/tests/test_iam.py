@@ -16,7 +16,12 @@ from support.engines import EngineEndedError, EngineWith
 from support.eventually import eventually
 from support.functions import Function
 
-pytestmark = pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs host engines of its own")
+pytestmark = [
+    pytest.mark.evidence(
+        "documented", source="IAM guide, Policy evaluation logic, and Service authorization reference"
+    ),
+    pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs host engines of its own"),
+]
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 TRUST = {
@@ -239,6 +244,7 @@ def test_each_call_of_the_pipeline_takes_exactly_its_documented_permissions(
         assert "not authorized" not in allowed.get("message", ""), (call, allowed)
 
 
+@pytest.mark.evidence("ours")
 def test_a_call_whose_permissions_are_not_known_is_refused_with_that_reason(
     engine: EngineWith, caller: Caller
 ) -> None:
@@ -248,6 +254,7 @@ def test_a_call_whose_permissions_are_not_known_is_refused_with_that_reason(
     assert "LAB_IAM does not know which permissions s3:ListBuckets takes" in refused["message"]
 
 
+@pytest.mark.evidence("ours")
 def test_a_policy_that_is_not_evaluated_allows_nothing_and_says_why(
     engine: EngineWith, caller: Caller
 ) -> None:
@@ -351,6 +358,7 @@ def test_the_log_of_a_function_that_may_not_write_one_is_lost(engine: EngineWith
     assert "nobody reads this\n" not in function.log_messages()
 
 
+@pytest.mark.evidence("ours")
 def test_all_other_callers_may_do_everything(engine: EngineWith) -> None:
     """Operators, and those who took a role that is not for functions: the CDK has such ones."""
     url, _queue = make_queue(engine)
@@ -382,6 +390,7 @@ def test_all_other_callers_may_do_everything(engine: EngineWith) -> None:
     assert not function.invoke(url=url, **keys).failed
 
 
+@pytest.mark.evidence("ours")
 def test_without_lab_iam_a_function_may_do_everything(aws: Callable[..., Any]) -> None:
     from support import functions
 
@@ -390,6 +399,7 @@ def test_without_lab_iam_a_function_may_do_everything(aws: Callable[..., Any]) -
     function.delete()
 
 
+@pytest.mark.evidence("ours")
 def test_an_engine_with_another_value_of_lab_iam_ends_and_says_so() -> None:
     engine = EngineWith(LAB_IAM="perhaps")
     with pytest.raises(EngineEndedError, match="LAB_IAM=perhaps is not known"):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from lab_localstack.iam.policy import Decision, UnservedPolicyError, decide, matches, parse
 
+pytestmark = pytest.mark.evidence("documented", source="IAM guide, Policy evaluation logic")
+
 ORDERS = "arn:aws:sqs:us-east-1:000000000000:orders"
 CONTEXT = {"aws:requestedregion": "us-east-1", "kms:viaservice": None}
 
@@ -83,6 +85,7 @@ def test_a_request_without_a_statement_is_not_allowed_and_a_deny_wins() -> None:
     assert decided(statement(), unmet) is Decision.ALLOWED
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.parametrize(
     ("unserved", "named"),
     [

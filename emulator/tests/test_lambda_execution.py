@@ -14,6 +14,10 @@ from support import functions
 from support.eventually import eventually
 from support.functions import Function
 
+pytestmark = pytest.mark.evidence(
+    "documented", source="Lambda guide, runtimes, execution environment and logs"
+)
+
 ALL_PURPOSE = """
     import importlib.util, json, logging, os, signal, subprocess, sys, time
 
@@ -438,6 +442,7 @@ def test_a_function_sees_the_documented_variables_and_its_own(create: Callable[.
         assert seen.get(name), name
 
 
+@pytest.mark.evidence("ours")
 def test_a_function_sees_nothing_of_the_engine(shared: Function) -> None:
     seen = shared.invoke(do="environment").payload
     assert not [
@@ -446,6 +451,7 @@ def test_a_function_sees_nothing_of_the_engine(shared: Function) -> None:
     assert shared.invoke(do="importable", names=["localstack", "moto", "lab_localstack"]).payload == []
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.usefixtures("process_executor")
 def test_a_function_sees_nothing_that_happens_to_be_installed_beside_the_interpreter(
     shared: Function,
@@ -515,6 +521,7 @@ def test_a_wrapper_gets_the_command_that_starts_the_runtime(create: Callable[...
     assert int(function.invoke(do="environment").payload["WRAPPED"]) > 0
 
 
+@pytest.mark.evidence("recorded", source="LocalStack's tests, test_lambda_runtime_wrapper_not_found")
 def test_a_wrapper_that_does_not_exist_ends_the_runtime(create: Callable[..., Function]) -> None:
     function = create(Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/idontexist"}})
     answer = function.invoke().payload
@@ -534,6 +541,7 @@ def test_a_function_that_failed_for_its_runtime_is_repaired_by_an_update(
     assert function.invoke().payload["count"] == 1
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.usefixtures("process_executor")
 def test_a_runtime_that_no_local_process_can_run_is_refused_with_the_reason(
     create: Callable[..., Function],

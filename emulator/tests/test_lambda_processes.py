@@ -18,7 +18,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from support.engines import PYTHON, RUNTIME, EngineWith
 from support.eventually import eventually
 
-pytestmark = pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs host engines of its own")
+pytestmark = [
+    pytest.mark.evidence("ours"),
+    pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs host engines of its own"),
+]
 
 SLEEPER = """
     import os, time

@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 from lab_localstack.lambda_ import report, sqs_records
 from lab_localstack.lambda_.output import MARK, OutputParser
 
+pytestmark = pytest.mark.evidence(
+    "documented", source="Lambda guide, Using Lambda with Amazon SQS, and Telemetry API reference"
+)
+
 LINES = st.text(st.characters(exclude_characters="\n\x00", exclude_categories=["Cs"]), min_size=1).filter(
     str.strip
 )
@@ -21,6 +25,7 @@ def framed(message: str) -> bytes:
     return MARK + b"\x0f" + len(raw).to_bytes(4) + (1_700_000_000_000_000).to_bytes(8) + raw
 
 
+@pytest.mark.evidence("ours")
 @given(WRITTEN, st.data())
 def test_lines_and_records_are_found_however_the_output_is_cut(
     written: list[tuple[str, str]], data: st.DataObject
@@ -34,6 +39,7 @@ def test_lines_and_records_are_found_however_the_output_is_cut(
     assert [event.message for event in parser.take()] == [text + "\n" for _, text in written]
 
 
+@pytest.mark.evidence("ours")
 def test_events_are_in_the_order_of_time_although_records_bring_their_own() -> None:
     parser = OutputParser()
     parser.feed(b"a line\n" + framed("a record of long ago"))
@@ -41,6 +47,7 @@ def test_events_are_in_the_order_of_time_although_records_bring_their_own() -> N
     assert first.timestamp <= second.timestamp
 
 
+@pytest.mark.evidence("ours")
 def test_a_line_without_an_end_counts_when_the_invocation_ends() -> None:
     parser = OutputParser()
     parser.feed(b"whole\nhalf")

@@ -7,6 +7,8 @@ import pytest
 
 from support.engines import EMULATOR
 
+pytestmark = pytest.mark.evidence("ours")
+
 SOURCES = EMULATOR / "src" / "lab_localstack"
 SHAPE = {"provider", "models", "errors", "metrics"}
 """What serves the operations; what is kept; what a client is answered that AWS's API model does not list; the

@@ -13,6 +13,10 @@ from botocore.exceptions import ClientError
 from support.errors import code
 from support.metrics import points
 
+pytestmark = pytest.mark.evidence(
+    "documented", source="CloudWatch Logs guide, Filter pattern syntax, and API reference"
+)
+
 
 @pytest.fixture
 def group(logs: Any) -> Iterator[str]:
@@ -403,6 +407,7 @@ def test_events_must_be_in_order_within_a_day_and_within_the_limits(logs: Any, g
     assert [event["message"] for event in events] == ["kept"]
 
 
+@pytest.mark.evidence("ours")
 def test_a_group_that_outgrows_the_engines_memory_forgets_its_oldest_events(logs: Any, group: str) -> None:
     """32 MB of messages are kept by default: see the emulator's README."""
     logs.create_log_stream(logGroupName=group, logStreamName="quiet")
@@ -446,6 +451,7 @@ def test_query_definitions_are_kept_by_id(logs: Any) -> None:
     assert logs.describe_query_definitions(queryDefinitionNamePrefix=name)["queryDefinitions"] == []
 
 
+@pytest.mark.evidence("ours")
 def test_lines_that_no_filter_can_read_cost_no_other_line_its_metric(
     logs: Any, cloudwatch: Any, group: str, namespace: str
 ) -> None:

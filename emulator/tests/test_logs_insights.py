@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 from support.errors import code
 
+pytestmark = pytest.mark.evidence("documented", source="CloudWatch Logs guide, Logs Insights query syntax")
+
 START = (int(time.time()) // 60 - 2) * 60_000
 """The start of a minute, in epoch milliseconds."""
 ORDERS = [
@@ -185,6 +187,7 @@ def test_only_the_time_range_and_the_limit_asked_for_are_returned(logs: Any, gro
     assert len(rows(logs, group, "fields orderId", limit=2)) == 2
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.parametrize(
     "text",
     [

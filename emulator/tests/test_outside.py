@@ -10,7 +10,10 @@ import pytest
 from support.http_apis import HttpApi
 from support.watching import Watch
 
-pytestmark = pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs host engines of its own")
+pytestmark = [
+    pytest.mark.evidence("ours"),
+    pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="needs host engines of its own"),
+]
 
 FUNCTION = """
     import os, boto3

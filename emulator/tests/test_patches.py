@@ -3,7 +3,11 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from support.engines import EMULATOR, PYTHON
+
+pytestmark = pytest.mark.evidence("ours")
 
 
 def in_engine(code: str) -> str:

@@ -17,6 +17,8 @@ from support.engines import Engine, EngineAt, EngineWith
 from support.eventually import eventually
 from support.http_apis import ECHO, HttpApi
 
+pytestmark = pytest.mark.evidence("ours")
+
 COUNT = 1000
 CLIENTS = 8
 SIGNED = (

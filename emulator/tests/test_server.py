@@ -12,6 +12,8 @@ import pytest
 
 from support.engines import EngineAt, EngineWith
 
+pytestmark = pytest.mark.evidence("ours")
+
 HEALTH = "/_localstack/health"
 
 

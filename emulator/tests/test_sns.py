@@ -14,6 +14,8 @@ import pytest
 from support.eventually import eventually
 from support.metrics import recent
 
+pytestmark = pytest.mark.evidence("documented", source="SNS guide, Monitoring topics using CloudWatch")
+
 
 class Topic:
     """A topic with the metrics that CloudWatch has of it."""
@@ -82,6 +84,7 @@ def test_a_delivery_to_a_queue_that_is_gone_has_failed(topic: Topic, aws: Callab
     assert topic.metric("NumberOfNotificationsDelivered") == 0
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.parametrize(
     ("policy", "message", "array"),
     [

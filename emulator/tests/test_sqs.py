@@ -14,6 +14,10 @@ from botocore.exceptions import ClientError
 from support.errors import code
 from support.eventually import eventually
 
+pytestmark = pytest.mark.evidence(
+    "documented", source="SQS API reference, quotas and guide, dead-letter queues"
+)
+
 
 @dataclass
 class Queue:
@@ -143,6 +147,7 @@ def test_a_message_of_characters_that_sqs_refuses_fails_alone(sqs: Any, make_que
     assert [message["MessageAttributes"]["a.b"]["BinaryValue"] for message in received] == [b"\x00\xff"] * 2
 
 
+@pytest.mark.evidence("ours")
 @pytest.mark.parametrize(
     "attributes",
     [
@@ -161,6 +166,7 @@ def test_a_queue_attribute_of_extreme_shape_is_refused(
     assert code(refused) in ("InvalidAttributeValue", "InvalidParameterValue")
 
 
+@pytest.mark.evidence("ours")
 def test_a_move_task_takes_any_message_along_as_it_is(sqs: Any, make_queue: MakeQueue) -> None:
     target, source = make_queue(), make_queue()
     sqs.set_queue_attributes(QueueUrl=target.url, Attributes={"RedrivePolicy": redrive_to(source, after=1)})
