@@ -31,13 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         own = list(item.iter_markers_with_node("evidence"))
         nearest = [mark for node, mark in own if node is own[0][0]]
         wrong = (
-            evidence.fault(nearest[0].args, nearest[0].kwargs)
+            evidence.fault(*nearest[0].args, **nearest[0].kwargs)
             if len(nearest) == 1
             else f"{len(nearest)} marks"
         )
         if wrong:
             raise pytest.UsageError(
-                f"{item.nodeid}: {wrong}; mark it with pytest.mark.evidence(kind, source=)"
+                f"{item.nodeid}: {wrong}; mark it with pytest.mark.evidence(kind, source)"
             )
 
 
