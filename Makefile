@@ -1,7 +1,8 @@
-# The front door. Variables: ENV=dev (stack environment), LAB_PORT=4566, ENGINE=docker|host, PYTHON=/path/to/python3.13
+# The front door. Variables: ENV=dev (stack environment), LAB_PORT=4566 (remembered by make up), ENGINE=docker|host, PYTHON=/path/to/python3.13
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-export LAB_PORT ?= 4566
+export LAB_PORT
+export ANOTHER
 export ENV ?= dev
 export ENGINE
 export PYTHON

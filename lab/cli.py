@@ -12,7 +12,7 @@ from typer.main import get_command, get_group
 
 from lab.common.interrupts import unwind_when_ended
 from lab.common.output import Terminal, escape_what_cannot_be_encoded, joined, shown, styled
-from lab.engines import disk
+from lab.engines import disk, remembered
 from lab.errors import LabError
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
@@ -37,6 +37,7 @@ COMMANDS = {
         Command("deploy", "lab.commands.deploy:deploy", "Deploy the four stacks and run the smoke checks."),
         Command("demo", "lab.commands.demo:demo", "From nothing to a finished story."),
         Command("status", "lab.commands.status:status", "Show the engine, the stacks, and what they hold."),
+        Command("env", "lab.commands.env:env", "Print a shell's variables for the deployed pipeline."),
         Command("down", "lab.commands.down:down", "Stop the engine and remove its files."),
     ),
     "Break": (
@@ -148,6 +149,7 @@ def lab(
 def main() -> NoReturn:
     """Run a command; show a LabError as what is wrong and how to fix it."""
     unwind_when_ended()
+    remembered.use()
     sys.exit(run(partial(app, prog_name="lab")))
 
 

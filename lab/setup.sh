@@ -77,6 +77,7 @@ PATH="$PWD/$env/node/bin:$PATH" npm --prefix infra ci --omit=optional --no-audit
 
 mkdir -p .lab/bin
 ln -sf ../env/lab/bin/lab .lab/bin/lab
+ln -sf ../../lab/engines/shims/aws ../../lab/engines/shims/cdklocal .lab/bin/
 
 printf '%s' "$wanted" >"$env/stamp"
 step "done"

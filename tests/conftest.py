@@ -17,6 +17,8 @@ from support.engines import free_port
 # What tests ask themselves is on this machine. The lab has no need of this: tests/integration/test_proxies.py.
 for name in ("NO_PROXY", "no_proxy"):
     os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
+# Engines of tests run beside one that somebody works with, whose port this clone remembers.
+os.environ["ANOTHER"] = "1"
 os.environ.update(QUIET)  # before anything imports the CDK, which starts its Node process then
 
 # How fast examples are made says something of the machine, which may be busy, and nothing of the code.

@@ -1,7 +1,5 @@
 """`lab demo`: from nothing to a finished story."""
 
-import os
-
 import typer
 
 from lab.commands.deploy import deployed_and_probed
@@ -15,8 +13,6 @@ from lab.scenario import demo as story
 
 def demo(port: Port = 4566, env: Env = "dev") -> None:
     """From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report."""
-
-    clients.refuse_real_credentials(os.environ)
     engine = started(port)
     aws = clients.local(engine.endpoint)
     stack = deployed_and_probed(aws, env, None)

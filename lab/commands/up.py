@@ -1,13 +1,15 @@
 """`lab up`: start the engine."""
 
+import os
 import time
 
 from lab import engines
 from lab.commands.options import Port, console, say
 from lab.common.output import styled
 from lab.common.paths import ROOT
-from lab.engines import Engine, iam
+from lab.engines import Engine, iam, remembered
 from lab.engines.host import GONE
+from lab.errors import LabError
 
 
 def up(port: Port = 4566) -> None:
@@ -18,6 +20,7 @@ def up(port: Port = 4566) -> None:
 
 def started(port: int) -> Engine:
     """The engine on the port, started if there is none, of the packaging that is wanted or possible."""
+    require_only(port)
     engine = engines.present(port)
     before = engine.status()
     if before.state != "running":
@@ -39,6 +42,19 @@ def started(port: int) -> Engine:
     if engine.enforces_iam:
         say("functions may do what their roles allow and nothing else (LAB_IAM=enforce)")
     return engine
+
+
+def require_only(port: int) -> None:
+    """Raise LabError where another engine of this clone runs already, and remember the port of the only one."""
+    if os.environ.get("ANOTHER"):
+        return
+    known = remembered.port()
+    if known not in (None, port) and engines.present(known).status().state == "running":
+        raise LabError(
+            f"This clone runs an engine already, on port {known}.",
+            f"Use it: LAB_PORT={known}; or start another one beside it: make up LAB_PORT={port} ANOTHER=1",
+        )
+    remembered.remember(port)
 
 
 def _tell_of_loss(before: engines.Status, engine: Engine) -> None:

@@ -4,7 +4,7 @@ import ipaddress
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lab.common.output import Terminal
 from lab.engines.direct import NO_PROXIES
 from lab.errors import LabError
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 LOCAL_ACCOUNT = "000000000000"
 REGION = "us-east-1"
 REAL_ACCESS_KEY = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}")
+LOCAL_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+"""LocalStack takes any."""
+
 REAL_CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
@@ -51,14 +55,14 @@ class Aws:
 def local(endpoint: str) -> Aws:
     """Clients of the engine at `endpoint`.
 
-    Raises LabError unless the endpoint is on loopback, answers with LocalStack's account 000000000000 and
-    the environment holds no credentials of a real account.
+    Raises LabError unless the endpoint is on loopback and answers with LocalStack's account 000000000000.
+    Credentials of the environment that could be real are taken out of it first.
     """
-    refuse_real_credentials(os.environ)
+    set_aside_real_credentials(os.environ)
     require_loopback(endpoint)
     session = boto3.Session(
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106  LocalStack takes any
+        aws_access_key_id=LOCAL_KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=LOCAL_KEYS["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
         botocore_session=_without_profile(),
     )
@@ -72,16 +76,21 @@ def _without_profile() -> botocore.session.Session:
     return botocore.session.Session(session_vars={"profile": (None, None, None, None)})
 
 
-def refuse_real_credentials(environment: Mapping[str, str]) -> None:
-    """Raise LabError if the environment names credentials that could belong to a real account."""
+def real_credentials(environment: Mapping[str, str]) -> list[str]:
+    """The variables whose credentials could belong to a real account."""
     found = [name for name in REAL_CREDENTIALS if environment.get(name)]
     if REAL_ACCESS_KEY.fullmatch(environment.get("AWS_ACCESS_KEY_ID", "")):
-        found.append("AWS_ACCESS_KEY_ID")
+        found += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    return found
+
+
+def set_aside_real_credentials(environment: MutableMapping[str, str]) -> None:
+    """Take credentials that could be real out of this process's environment, and of its children's, and say so once."""
+    found = real_credentials(environment)
+    for name in found:
+        environment.pop(name, None)
     if found:
-        raise LabError(
-            f"The environment holds AWS credentials ({', '.join(found)}); a local target refuses to run.",
-            f"Run it without them: env {' '.join(f'-u {name}' for name in found)} make ...",
-        )
+        Terminal(stderr=True).say(f"not used here, where everything is local: {', '.join(found)}")
 
 
 def require_loopback(endpoint: str) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from lab.common import paths
 from lab.engines import disk, docker_cli, ports
 from lab.engines.choose import choose, present
-from lab.engines.clients import refuse_real_credentials
+from lab.engines.clients import real_credentials
 from lab.engines.docker import (
     BUILT_IMAGE,
     RUNTIME_IMAGE_COMMAND,
@@ -189,8 +189,5 @@ def _disk() -> Finding:
 
 
 def _credentials(environ: Mapping[str, str]) -> Finding:
-    try:
-        refuse_real_credentials(environ)
-    except LabError as error:
-        return Finding("AWS credentials", error.what, error.fix)
-    return Finding("AWS credentials", "none that could be real")
+    found = real_credentials(environ)
+    return Finding("AWS credentials", f"{', '.join(found)}: not used" if found else "none that could be real")

@@ -17,18 +17,33 @@ from lab.errors import LabError
     ],
     ids=lambda environment: next(iter(environment)),
 )
-def test_real_credentials_in_the_environment_are_refused_by_name(environment: dict[str, str]) -> None:
-    with pytest.raises(LabError) as raised:
-        aws.refuse_real_credentials(environment)
-    name = next(iter(environment))
-    assert name in raised.value.what
-    assert f"-u {name}" in raised.value.fix
-    assert environment[name] not in f"{raised.value.what}{raised.value.fix}"
+def test_real_credentials_are_taken_out_of_the_environment_and_named_once(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (name, value), *_ = environment.items()
+    environment |= {"HOME": "/home/somebody"}
+    aws.set_aside_real_credentials(environment)
+    aws.set_aside_real_credentials(environment)
+    assert environment == {"HOME": "/home/somebody"}
+    told = capsys.readouterr().err
+    assert told.count(name) == 1
+    assert value not in told
+
+
+def test_the_secret_of_a_real_key_goes_with_it() -> None:
+    environment = {"AWS_ACCESS_KEY_ID": "AKIA" + "A" * 16, "AWS_SECRET_ACCESS_KEY": "s"}
+    aws.set_aside_real_credentials(environment)
+    assert environment == {}
 
 
 @pytest.mark.parametrize("environment", [{}, {"AWS_ACCESS_KEY_ID": "test"}, {"AWS_REGION": "eu-central-1"}])
-def test_an_environment_without_real_credentials_passes(environment: dict[str, str]) -> None:
-    aws.refuse_real_credentials(environment)
+def test_an_environment_without_real_credentials_stays_as_it_is(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = dict(environment)
+    aws.set_aside_real_credentials(environment)
+    assert environment == before
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -53,6 +68,6 @@ def test_a_profile_that_is_not_there_has_no_say_in_clients_of_the_engine(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "no-such")
-    monkeypatch.setattr(aws, "refuse_real_credentials", lambda _environment: None)
+    monkeypatch.setattr(aws, "set_aside_real_credentials", lambda _environment: None)
     with pytest.raises(LabError, match="does not answer"):
         aws.local("http://127.0.0.1:1")
