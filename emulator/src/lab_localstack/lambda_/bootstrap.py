@@ -89,10 +89,10 @@ def _replace_tmp(scratch: str, *kept: str) -> None:
                 file.write(line)
     mount("none", "/", MS_REC | MS_PRIVATE)
     for folder in kept:
-        place = os.path.join(scratch, os.path.relpath(folder, "/tmp"))  # noqa: PTH118, S108
+        place = os.path.join(scratch, os.path.relpath(folder, "/tmp"))  # noqa: PTH118, S108  the function's own
         os.makedirs(place, exist_ok=True)  # noqa: PTH103
         mount(folder, place, MS_BIND | MS_REC)
-    mount(scratch, "/tmp", MS_BIND | MS_REC)  # noqa: S108
+    mount(scratch, "/tmp", MS_BIND | MS_REC)  # noqa: S108  the function's own
     os.chdir(os.getcwd())  # noqa: PTH109  the same folder as it is seen now
 
 

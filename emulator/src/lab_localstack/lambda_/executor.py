@@ -209,7 +209,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
     def _hidden_by_tmp(self) -> list[str]:
         """What the process needs of the /tmp that it does not see."""
         needed = (self._code, Path(SETTINGS.lambda_runtime), BOOTSTRAP.parent, Path(sys.base_prefix))
-        return [str(folder) for folder in needed if folder.is_relative_to("/tmp")]  # noqa: S108
+        return [str(folder) for folder in needed if folder.is_relative_to("/tmp")]  # noqa: S108  the host's
 
     def _process_environment(self, env_vars: dict[str, str]) -> dict[str, str]:
         """All that the process sees: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
