@@ -453,3 +453,60 @@ def test_a_poison_message_leaves_the_age_metric_after_three_receives(
 
     eventually(lambda: statistic(cloudwatch, queue, "ApproximateAgeOfOldestMessage", "Maximum")[-1] == 0)
     assert statistic(cloudwatch, queue, "ApproximateNumberOfMessagesVisible", "Maximum")[-1] == 1
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_successive_purge_calls_fail")
+def test_queue_that_was_purged_a_moment_ago_is_not_purged_again(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    sqs.purge_queue(QueueUrl=queue.url)
+    sqs.send_message(QueueUrl=queue.url, MessageBody="kept")
+    with pytest.raises(ClientError) as refused:
+        sqs.purge_queue(QueueUrl=queue.url)
+    assert code(refused) == "AWS.SimpleQueueService.PurgeQueueInProgress"
+    told = f"Only one PurgeQueue operation on {queue.name} is allowed every 60 seconds."
+    assert refused.value.response["Error"]["Message"] == told
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert len(sqs.receive_message(QueueUrl=queue.url)["Messages"]) == 1
+
+
+@pytest.mark.evidence("ours", "the minute is shortened by LAB_QUEUE_WAIT_SECONDS")
+def test_queue_is_purged_and_made_again_when_the_wait_is_over(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    sqs.purge_queue(QueueUrl=queue.url)
+
+    def purged() -> bool:
+        try:
+            sqs.purge_queue(QueueUrl=queue.url)
+        except sqs.exceptions.PurgeQueueInProgress:
+            return False
+        return True
+
+    eventually(purged, within=10)
+    sqs.delete_queue(QueueUrl=queue.url)
+    with pytest.raises(ClientError) as refused:
+        sqs.create_queue(QueueName=queue.name)
+    assert code(refused) == "AWS.SimpleQueueService.QueueDeletedRecently"
+
+    def made() -> bool:
+        try:
+            sqs.create_queue(QueueName=queue.name)
+        except sqs.exceptions.QueueDeletedRecently:
+            return False
+        return True
+
+    eventually(made, within=10)
+
+
+@pytest.mark.long
+@pytest.mark.evidence("recorded", "LocalStack: test_message_retention")
+def test_message_older_than_the_retention_of_its_queue_is_gone(sqs: Any, make_queue: MakeQueue) -> None:
+    short, kept = make_queue(MessageRetentionPeriod="60"), make_queue(MessageRetentionPeriod="300")
+    for queue in (short, kept):
+        sqs.send_message(QueueUrl=queue.url, MessageBody="x")
+
+    def visible(queue: Queue) -> str:
+        name = "ApproximateNumberOfMessages"
+        return sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=[name])["Attributes"][name]
+
+    eventually(lambda: visible(short) == "0", within=75)
+    assert visible(kept) == "1"

@@ -14,6 +14,7 @@ from lab.faults import failure_mode, runtime_settings
 from lab.faults.changes import MEND, Changes
 from lab.pipeline.circuits import CACHE_SECONDS, circuit_states, forget_circuits
 from lab.pipeline.observe import Pipeline
+from lab.pipeline.queues import purge
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -104,7 +105,7 @@ def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     ):
         if total := depth().total:
             say(f"purge: {total} messages of the {name}")
-            sqs.purge_queue(QueueUrl=url)
+            purge(sqs, url)
             wait_for(
                 f"the {name} to be empty", lambda d=depth: d().total, lambda n: n == 0, within=PURGE_SECONDS
             )

@@ -13,6 +13,7 @@ from lab.engines.clients import Aws
 from lab.errors import LabError
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
+from lab.pipeline.queues import purge
 from support.eventually import eventually
 from tests.conftest import running_engine
 from tests.support.cure import cure
@@ -68,6 +69,7 @@ def steady(pipeline: Pipeline, api: Api) -> Iterator[None]:
     with suppress(AssertionError):  # what is under way would reach the DLQ after the purge
         eventually(lambda: pipeline.queue().total == 0 and pipeline.dlq().in_flight == 0, within=15)
     sqs = pipeline.aws.client("sqs")
-    sqs.purge_queue(QueueUrl=pipeline.stack.queue_url)
-    sqs.purge_queue(QueueUrl=pipeline.stack.dlq_url)
+    for url, depth in ((pipeline.stack.queue_url, pipeline.queue), (pipeline.stack.dlq_url, pipeline.dlq)):
+        if depth().total:
+            purge(sqs, url)
     eventually(lambda: pipeline.queue().total == 0 and pipeline.dlq().total == 0, within=40)

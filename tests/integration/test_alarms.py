@@ -23,6 +23,7 @@ from lab.faults.runtime_settings import RuntimeSetting
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
+from lab.pipeline.queues import purge
 from lab.pipeline.tap import tap
 from support.eventually import eventually
 
@@ -84,7 +85,7 @@ def a_message_that_is_no_order(pipeline: Pipeline, _api: Api) -> Iterator[None]:
     sqs = pipeline.aws.client("sqs")
     sqs.send_message(QueueUrl=pipeline.stack.queue_url, MessageBody="no order")
     yield
-    sqs.purge_queue(QueueUrl=pipeline.stack.dlq_url)
+    purge(sqs, pipeline.stack.dlq_url)
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def an_event_in_the_rules_dead_letter_queue(pipeline: Pipeline, _api: Api) -> It
     sqs, url = pipeline.aws.client("sqs"), pipeline.stack.undelivered_events_queue_url
     sqs.send_message(QueueUrl=url, MessageBody="an event")
     yield
-    sqs.purge_queue(QueueUrl=url)
+    purge(sqs, url)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from lab.engines.clients import Aws
 from lab.faults import Fault, FaultProxy, routed
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
+from lab.pipeline.queues import purge
 from support.eventually import eventually
 
 pytestmark = pytest.mark.long
@@ -47,7 +48,7 @@ def victim(local: Aws, strategy: str) -> Iterator[Pipeline]:
     pipeline.set_failure_mode("none")
     sqs = local.client("sqs")
     for url in (pipeline.stack.queue_url, pipeline.stack.dlq_url):
-        sqs.purge_queue(QueueUrl=url)
+        purge(sqs, url)
 
 
 def mapping_state(pipeline: Pipeline) -> str:

@@ -13,6 +13,7 @@ from lab.errors import LabError
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
+from lab.pipeline.queues import purge
 from lab.trace import OrderTimeline, build_timeline, collect
 from support.eventually import eventually
 
@@ -149,4 +150,4 @@ def test_with_tracing_a_dead_letter_has_no_more_attributes_than_sqs_allows_and_k
     (letter,) = evidence.letters
     assert len(letter.attributes) == 10
     assert letter.traceparent is not None
-    traced.aws.client("sqs").purge_queue(QueueUrl=traced.stack.dlq_url)
+    purge(traced.aws.client("sqs"), traced.stack.dlq_url)

@@ -19,6 +19,7 @@ from lab.dlq.repair import discard, send_repaired
 from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults.changes import Changes
+from lab.pipeline.queues import purge as purge_queue
 from tests.torture import hostile
 from tests.torture.calm import sight
 from tests.torture.ledger import Finding, Origin, id_in
@@ -172,7 +173,7 @@ def purge(subject: Subject, rng: random.Random) -> str:
     """Empty one of the queues. What was settled before is not in it; all others may be gone."""
     url = rng.choice((subject.stack.queue_url, subject.stack.dlq_url))
     before = sight(subject)
-    subject.sqs.purge_queue(QueueUrl=url)
+    purge_queue(subject.sqs, url)
     subject.book.purge(before)
     return url.rpartition("/")[2]
 

@@ -14,6 +14,8 @@ class Settings:
     """How often every alarm is evaluated."""
     queue_metrics_seconds: float = 1.0
     """How often the depths and ages of all queues are sampled."""
+    queue_wait_seconds: float = 60.0
+    """How long after a queue's purge it can be purged again, and after its deletion be made again."""
     ttl_seconds: float = 2.0
     """How often expired DynamoDB items are deleted."""
     log_group_bytes: int = 32_000_000

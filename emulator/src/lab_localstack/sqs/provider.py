@@ -3,19 +3,23 @@
 # pyright: reportIncompatibleMethodOverride=false
 # The base class spells out every parameter of every operation; these take what they use.
 
+import time
 from typing import Any
 
 from localstack.aws.api import RequestContext
+from localstack.services.sqs import constants
 from localstack.services.sqs.models import SqsMessage, SqsQueue
 from localstack.services.sqs.provider import QueueUpdateWorker, SqsProvider
 from localstack.utils.scheduler import Scheduler
 from localstack.utils.threads import start_thread
 
+from lab_localstack.settings import SETTINGS
 from lab_localstack.sqs import limits
 from lab_localstack.sqs.metrics import CallMetrics, QueueSampler
 from lab_localstack.sqs.moving import MoveTasks
 
 UPDATE_SECONDS = 0.2
+PURGE_SECONDS = 60
 
 
 class FinerQueueUpdateWorker(QueueUpdateWorker):
@@ -38,8 +42,15 @@ class LabSqsProvider(SqsProvider):
 
     def __init__(self) -> None:
         super().__init__()
+        constants.RECENTLY_DELETED_TIMEOUT = SETTINGS.queue_wait_seconds
         self._message_move_task_manager = MoveTasks()
         self._queue_update_worker = FinerQueueUpdateWorker()
+
+    def purge_queue(self, context: RequestContext, queue_url: str, **kwargs: Any) -> None:
+        """LocalStack counts 60 seconds from the purge; this sets it back by what is not to be waited for."""
+        super().purge_queue(context, queue_url, **kwargs)
+        queue = self._resolve_queue(context, queue_url=queue_url)
+        queue.purge_timestamp = time.time() - (PURGE_SECONDS - SETTINGS.queue_wait_seconds)
 
     def _init_cloudwatch_metrics_reporting(self) -> None:
         self.cloudwatch_disabled = False
