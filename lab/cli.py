@@ -1,5 +1,6 @@
 """The command line `lab`: the Makefile's targets are thin names for these commands."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
@@ -17,6 +18,9 @@ from lab.errors import LabError
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 MISUSED = 2
+EXAMPLE = "Example: "
+"""Begins the line of a command's help that shows how it is used."""
+
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name
 
 
@@ -172,10 +176,29 @@ def run(command: Callable[..., object]) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except UsageError as error:
-        errors.say(joined(styled("error:", "red"), f" {shown(str(error))}"))
-        errors.print("  fix: see --help")
+        what, fix = _misuse(error)
+        errors.say(joined(styled("error:", "red"), f" {shown(what)}"))
+        errors.say(f"  fix: {shown(fix)}")
         return MISUSED
     return code if isinstance(code, int) else 0
+
+
+def _misuse(error: Any) -> tuple[str, str]:
+    """What is wrong with a command line, with the name and value of whatever it is, and what would be right."""
+    variable: str | None = getattr(getattr(error, "param", None), "envvar", None)
+    what = error.format_message()
+    context = error.ctx
+    if context is None:
+        return what, "See: lab --help"
+    if variable and context.get_parameter_source(error.param.name).name == "ENVIRONMENT":
+        what = f"{variable}={os.environ.get(variable)}: {error.message}."
+    help_ = f"{context.command.help or ''}\n{context.command.epilog or ''}"
+    example = next((line for line in help_.splitlines() if line.strip().startswith(EXAMPLE)), None)
+    command = " ".join(["lab", *context.command_path.split()[1:]])  # by whatever name the program was called
+    return (
+        what,
+        f"For example: {example.strip().removeprefix(EXAMPLE)}" if example else f"See: {command} --help",
+    )
 
 
 def _with_errors_told(command: Callable[..., object]) -> object:

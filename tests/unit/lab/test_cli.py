@@ -1,5 +1,8 @@
 """The command line reports errors as what is wrong and how to fix it."""
 
+import sys
+from functools import partial
+
 import pytest
 import typer
 
@@ -74,3 +77,30 @@ def test_an_unknown_failure_mode_is_refused_with_those_there_are() -> None:
     with pytest.raises(LabError, match="There is no failure mode poison") as raised:
         mode.mode("poison")
     assert "poison_payload" in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    ("command", "port", "said"),
+    [
+        ("status", "abc", ("LAB_PORT=abc: ", "See: lab status --help")),
+        ("status", "80", ("LAB_PORT=80: ", "See: lab status --help")),
+        ("status --port 80", "4566", ("Invalid value for '--port'", "See: lab status --help")),
+        ("trace", "", ("Missing argument 'ORDER_ID'", "See: lab trace --help")),
+        ("dlq discard X", "", ("Missing option '--reason'", "See: lab dlq discard --help")),
+        ("history check", "", ("Missing argument 'FILE'", "For example: lab history check ")),
+        ("nonsense", "", ("No such command 'nonsense'", "See: lab --help")),
+    ],
+)
+def test_misuse_names_the_option_or_variable_with_its_value_and_the_help_or_an_example(
+    command: str,
+    port: str,
+    said: tuple[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LAB_PORT", port)
+    monkeypatch.setattr(sys, "argv", ["lab"])
+    assert cli.run(partial(cli.app, command.split())) == cli.MISUSED
+    what, fix = capsys.readouterr().err.splitlines()
+    assert what.startswith(f"error: {said[0]}")
+    assert fix.startswith(f"  fix: {said[1]}")
