@@ -1,6 +1,5 @@
 """The command line reports errors as what is wrong and how to fix it."""
 
-import sys
 from functools import partial
 
 import pytest
@@ -99,8 +98,7 @@ def test_misuse_names_the_option_or_variable_with_its_value_and_the_help_or_an_e
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LAB_PORT", port)
-    monkeypatch.setattr(sys, "argv", ["lab"])
-    assert cli.run(partial(cli.app, command.split())) == cli.MISUSED
+    assert cli.run(partial(cli.app, command.split(), prog_name="lab")) == cli.MISUSED
     what, fix = capsys.readouterr().err.splitlines()
     assert what.startswith(f"error: {said[0]}")
     assert fix.startswith(f"  fix: {said[1]}")
