@@ -121,8 +121,8 @@ def accepted_all(answer: Any) -> str | None:
     if answer.status_code != 207:
         return told(answer)
     results: list[dict[str, Any]] = answer.json()["results"]
-    ORDER_LOG.accept([one["orderId"] for one in results if one["status"] == 202])
-    others = [one for one in results if one["status"] != 202]
+    ORDER_LOG.accept([result["orderId"] for result in results if result["status"] == 202])
+    others = [result for result in results if result["status"] != 202]
     return f"{len(others)} of {len(results)} not accepted: {others[0]}" if others else None
 
 

@@ -121,5 +121,5 @@ def test_batch_with_a_message_for_each_protocol_is_published(topic: Topic, aws: 
     )
     assert [entry["Id"] for entry in answer["Successful"]] == ["1"]
     received = eventually(lambda: aws("sqs").receive_message(QueueUrl=url).get("Messages"))
-    assert [one["Body"] for one in received] == ["for queues"]
+    assert [message["Body"] for message in received] == ["for queues"]
     eventually(lambda: topic.metric("PublishSize", "Maximum") == len(message))

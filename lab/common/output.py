@@ -32,7 +32,9 @@ def shown(text: str, *, lines: bool = False) -> str:
     if text.isprintable() and not _INVISIBLE.search(text):
         return text
     kept = "\n\t" if lines else ""
-    return "".join(one if one in kept or _seen(one) else _escaped(one) for one in text)
+    return "".join(
+        character if character in kept or _seen(character) else _escaped(character) for character in text
+    )
 
 
 def utc(at: int, pattern: str = "%Y-%m-%dT%H:%M:%S.%f") -> str:

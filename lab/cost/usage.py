@@ -158,7 +158,7 @@ def standing(pipeline: Pipeline) -> dict[str, float]:
         "alarm-month": len(alarms),
         "dashboard-month": len(dashboards),
         "secret-month": len(named),
-        "key-month": sum(one["AliasName"] == f"alias/{prefix}" for one in aliases),
+        "key-month": sum(alias["AliasName"] == f"alias/{prefix}" for alias in aliases),
     }
 
 

@@ -43,7 +43,7 @@ class MoveTask:
         """Its status, and how many messages it has moved (approximately)."""
         results = self._sqs.list_message_move_tasks(SourceArn=self._source, MaxResults=10)["Results"]
         # Only a running task shows its handle; the newest comes first.
-        mine = next((one for one in results if one.get("TaskHandle") == self._handle), None)
+        mine = next((task for task in results if task.get("TaskHandle") == self._handle), None)
         task = mine or (results[0] if results else {})
         return task.get("Status", "UNKNOWN"), task.get("ApproximateNumberOfMessagesMoved", 0)
 

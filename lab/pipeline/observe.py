@@ -113,7 +113,9 @@ class Pipeline:
     def _order_rows_of(self, order_ids: Iterable[str]) -> "Iterator[Mapping[str, AttributeValueTypeDef]]":
         table = self.stack.orders_table_name
         for some in batched(sorted(set(order_ids)), MAX_KEYS, strict=False):
-            wanted: Any = {table: {"Keys": [{"orderId": {"S": one}} for one in some], "ConsistentRead": True}}
+            wanted: Any = {
+                table: {"Keys": [{"orderId": {"S": order_id}} for order_id in some], "ConsistentRead": True}
+            }
             while wanted:
                 answer = self._dynamodb.batch_get_item(RequestItems=wanted)
                 yield from answer["Responses"].get(table, [])

@@ -42,7 +42,10 @@ def timeline_table(timeline: OrderTimeline) -> Table:
     """A row for each moment: when (UTC), how long after the first, where, what, and how it is known."""
     several = len(timeline.correlation_ids) > 1
     titles = {one: f"submission {number}" for number, one in enumerate(timeline.correlation_ids, 1)}
-    caption = "; ".join(f"{titles[one]}: {one}" if several else f"correlation id {one}" for one in titles)
+    caption = "; ".join(
+        f"{titles[correlation_id]}: {correlation_id}" if several else f"correlation id {correlation_id}"
+        for correlation_id in titles
+    )
     table = Table(box=None, caption=shown(caption), caption_justify="left", pad_edge=False)
     table.add_column("UTC", no_wrap=True)
     table.add_column("+ms", justify="right", no_wrap=True)

@@ -131,7 +131,7 @@ def test_the_good_orders_of_a_batch_are_taken_whatever_the_others_are(
         (2, 422),
         (3, 202),
     ]
-    assert [one["pointer"] for one in body["results"][1]["violations"]] == ["/amount"]
+    assert [violation["pointer"] for violation in body["results"][1]["violations"]] == ["/amount"]
     good = {events[0]["orderId"], events[3]["orderId"]}
     eventually(lambda: good <= {effect.order_id for effect in pipeline.effects()}, within=20)
     assert {result["orderId"] for result in body["results"] if result["status"] == 202} == good

@@ -246,7 +246,7 @@ def test_a_fault_that_has_outlived_its_maker_is_undone_by_the_console(pipeline: 
 def test_a_fault_switched_on_by_a_console_ends_with_it(pipeline: Pipeline) -> None:
     with console(pipeline) as page:
         page.act("/api/faults/on", name="hurried_worker", seconds=600)
-        assert [one.setting for one in Changes(pipeline).active()] == ["worker-timeout"]
+        assert [change.setting for change in Changes(pipeline).active()] == ["worker-timeout"]
     assert Changes(pipeline).active() == []
 
 

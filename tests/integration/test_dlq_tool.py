@@ -55,8 +55,8 @@ def test_looking_costs_one_receive_each_and_hides_nothing(
     file = tmp_path / "letters.jsonl"
     assert lab("export", str(file))[0] == 0
     exported = [codec.loads(line) for line in file.read_text().splitlines()]
-    assert sorted(one["orderId"] for one in exported) == sorted(ids)
-    assert all(len(one["attributes"]) == 10 for one in exported)
+    assert sorted(letter["orderId"] for letter in exported) == sorted(ids)
+    assert all(len(letter["attributes"]) == 10 for letter in exported)
     _, (counted,) = lab("stats", "--json")
     assert counted["byErrorType"] == {"LinesExceedAmount": 23}
     assert pipeline.dlq().visible == 23

@@ -89,7 +89,7 @@ def test_every_saved_query_is_executed_here(pipeline: Pipeline) -> None:
     found = pipeline.aws.client("logs").describe_query_definitions(
         queryDefinitionNamePrefix=f"{pipeline.stack.prefix}/"
     )
-    names = {one["name"].removeprefix(f"{pipeline.stack.prefix}/") for one in found["queryDefinitions"]}
+    names = {query["name"].removeprefix(f"{pipeline.stack.prefix}/") for query in found["queryDefinitions"]}
     assert names == {"error-analysis", "failure-modes", "idempotency", "performance", "redrive-audit"}
 
 

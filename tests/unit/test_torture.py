@@ -46,7 +46,7 @@ def test_a_lost_order_is_not_hidden_by_a_second_letter_of_another() -> None:
     book.enter(A, Origin.ACCEPTED)
     book.enter(B, Origin.ACCEPTED)
     found = book.judge(Sight(letters=[letter(B), letter(B, message_id="m2")]), disturbed=0)
-    assert [(one.kind, one.order_id) for one in found] == [("lost", A), ("in several places", B)]
+    assert [(finding.kind, finding.order_id) for finding in found] == [("lost", A), ("in several places", B)]
 
 
 def test_a_second_effect_is_never_excused() -> None:

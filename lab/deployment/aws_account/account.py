@@ -76,7 +76,7 @@ def refuse_by_environment(environment: Mapping[str, str], consent: Consent) -> N
 def no_such_profile(environment: Mapping[str, str]) -> LabError:
     """What to say where boto3 does not find the profile that the environment names."""
     looked_at = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")  # in botocore's order
-    name = next(one for one in looked_at if environment.get(one))
+    name = next(variable for variable in looked_at if environment.get(variable))
     return LabError(
         f"{name} names a profile that is not there: {environment[name]}.",
         "See those there are: aws configure list-profiles; then AWS_PROFILE=... make ...",

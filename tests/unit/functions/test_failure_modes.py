@@ -74,4 +74,4 @@ def test_three_in_ten_deliveries_fail_whatever_they_have_in_common() -> None:
         for redrives in range(2)
         for receives in range(1, 6)
     ]
-    assert sum(one < 0.3 for one in draws) / len(draws) == pytest.approx(0.3, abs=0.03)
+    assert sum(draw < 0.3 for draw in draws) / len(draws) == pytest.approx(0.3, abs=0.03)

@@ -15,7 +15,7 @@ def test_packing_keeps_every_entry_in_order(given_sizes: list[int]) -> None:
     """Property: batches one after the other are the input without what is oversize."""
     packed = pack(enumerate(given_sizes), lambda one: one[1], max_bytes=LIMIT)
     fitting = [entry for entry in enumerate(given_sizes) if entry[1] <= LIMIT]
-    assert [one for batch in packed.batches for one in batch] == fitting
+    assert [thing for batch in packed.batches for thing in batch] == fitting
     assert packed.oversize == [entry for entry in enumerate(given_sizes) if entry[1] > LIMIT]
 
 

@@ -753,7 +753,7 @@ def test_text_with_half_a_surrogate_pair_is_refused_as_a_filter() -> None:
     """It could not be sent to any API."""
     with pytest.raises(ProblemError) as raised:
         plan_from({"bodyContains": "\ud800", "errorType": "\udfff", "correlationId": "\U0001f600"})
-    assert [one.pointer for one in raised.value.violations] == ["/bodyContains", "/errorType"]
+    assert [violation.pointer for violation in raised.value.violations] == ["/bodyContains", "/errorType"]
 
 
 def test_categories_that_strangers_made_up_fit_into_the_row() -> None:

@@ -59,7 +59,7 @@ def test_every_violation_is_pointed_to(document: Any, expected: list[str]) -> No
 
 def test_reasons_repeat_nothing_of_the_document() -> None:
     found = violations(order(orderId="<script>", amount=codec.loads("-1.234")))
-    assert [one.reason for one in found] == [
+    assert [violation.reason for violation in found] == [
         "must be greater than 0",
         "must have at most 2 decimals",
         "must be 1 to 64 of A-Z, a-z, 0-9, dot, underscore and hyphen",

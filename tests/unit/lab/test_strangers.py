@@ -175,7 +175,7 @@ def test_a_letter_with_markup_is_shown_as_text_on_any_terminal(command: str, enc
     assert code == 0, printed
     assert "Traceback" not in printed
     assert obeyed(printed) == []
-    assert [one for one in COMMANDS[command] if one not in printed] == []
+    assert [text for text in COMMANDS[command] if text not in printed] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

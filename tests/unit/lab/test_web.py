@@ -95,9 +95,9 @@ def node(expression: str) -> Any:
 def test_pages_show_invisible_characters_as_json_escapes() -> None:
     given = [*TEXTS, "[red]é😀\n\t", "\u3164\ufe0f\U000e0100\xa0\xad"]
     found = node(f"{json.dumps(given)}.map(shown)")
-    assert all(shown(one, lines=True) == one for one in found)
-    assert [json.loads(f'"{one}"', strict=False) for one in found if '"' not in one] == [
-        one for one in given if '"' not in one
+    assert all(shown(text, lines=True) == text for text in found)
+    assert [json.loads(f'"{text}"', strict=False) for text in found if '"' not in text] == [
+        text for text in given if '"' not in text
     ]
 
 

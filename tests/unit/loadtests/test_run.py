@@ -67,7 +67,7 @@ def test_a_spike_asks_for_users_stage_by_stage_and_then_for_none() -> None:
     world = World()
     run = run_of(world, "spike")
     asked = play(run, world, 40)
-    assert [one[0] for one in asked if one] == [7] * 10 + [70] * 10 + [7] * 10 + [0, 0]
+    assert [answer[0] for answer in asked if answer] == [7] * 10 + [70] * 10 + [7] * 10 + [0, 0]
     assert asked[-2:] == [(0, LEAVING_RATE), None]
     assert run.complete
     assert [name for _, name in run.marks] == ["usual", "spike", "back", "drain"]
@@ -93,7 +93,7 @@ def test_a_run_that_others_report_to_waits_for_their_reports() -> None:
     world = World()
     run = run_of(world, "steady", reporting_seconds=6)
     asked = play(run, world, 40)
-    assert len([one for one in asked[10:] if one]) >= 6
+    assert len([answer for answer in asked[10:] if answer]) >= 6
 
 
 def test_a_ramp_ends_at_the_first_step_that_leaves_a_backlog() -> None:
@@ -118,7 +118,7 @@ def test_a_ramp_that_finds_no_knee_ends_after_its_last_step() -> None:
     world = World()
     run = run_of(world, "ramp")
     asked = play(run, world, 200)
-    assert [one[0] for one in asked if one][::10][:10] == [7 * step for step in range(1, 11)]
+    assert [answer[0] for answer in asked if answer][::10][:10] == [7 * step for step in range(1, 11)]
     assert run.complete
 
 

@@ -25,7 +25,7 @@ ALL = [
     if isinstance(route, Route)
     for method in sorted((route.methods or set()) - {"HEAD"})
 ] + [("GET", f"{route.path}/x") for route in ROUTES if isinstance(route, Mount)]
-GUARDED = [one for one in ALL if one[1] not in OPEN_PATHS and not one[1].startswith("/static/")]
+GUARDED = [route for route in ALL if route[1] not in OPEN_PATHS and not route[1].startswith("/static/")]
 ACTING = [path for method, path in ALL if method == "POST"]
 
 
