@@ -6,7 +6,7 @@ from rich.table import Table
 
 from lab import report
 from lab.common.output import Terminal, joined
-from lab.common.results import ResultTable
+from lab.common.results import result_table
 from lab.scenario.live import verdict
 from loadtests.run import RunResult
 
@@ -23,7 +23,7 @@ def show(result: RunResult, console: Terminal) -> None:
     figures = Table(box=None, show_header=False)
     for name, value in result.figures.items():
         figures.add_row(name, value)
-    console.print(ResultTable(f"Load: {result.plan.shape}", "threshold", result.findings), figures)
+    console.print(result_table(f"Load: {result.plan.shape}", "threshold", result.findings), figures)
     if result.account:
         console.say(result.account.ledger.text)
     console.say(joined("Load ", verdict(result.passed)))

@@ -7,7 +7,7 @@ circuit may close, three times as long after each further receive: the same outa
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, at_least, between, exactly, recovery, under, where
 
 ORDERS, RECEIVES = 10, 5
@@ -16,7 +16,7 @@ RETRY_CAP_SECONDS = 2
 """With `none` five receives are at most 1 + 2 + 2 + 2 s apart: the outage is longer."""
 
 
-def outage(strategy: str, dead: int, fewest: int, most: int, *more: Prediction):
+def outage(strategy: str, dead: int, fewest: int, most: int, why: str, *more: Prediction):
     def strike(run: Experiment) -> None:
         run.submit_batch(ORDERS, label=strategy)
         run.hold(OUTAGE_SECONDS)
@@ -24,13 +24,14 @@ def outage(strategy: str, dead: int, fewest: int, most: int, *more: Prediction):
 
     worker = faults.worker_environment(BREAKER_STRATEGY=strategy, RETRY_CAP_SECONDS=str(RETRY_CAP_SECONDS))
     predict = (
-        Prediction("in the DLQ", probes.dlq_depth(), exactly(dead)),
-        Prediction("in the queue", probes.queue_depth(), exactly(ORDERS - dead)),
-        Prediction("most receives of an order", probes.most_receives(strategy), between(fewest, most)),
+        Prediction("in the DLQ", probes.dlq_depth(), exactly(dead), why),
+        Prediction("in the queue", probes.queue_depth(), exactly(ORDERS - dead), why),
+        Prediction("most receives of an order", probes.most_receives(strategy), between(fewest, most), why),
         *more,
     )
-    name = f"outage with {strategy}"
-    return under(worker, faults.failure_mode("slow_downstream"), do=strike, predict=predict, name=name)
+    premise = f"{ORDERS} orders are sent in one request; after {OUTAGE_SECONDS} s of outage:"
+    slow = faults.failure_mode("slow_downstream")
+    return under(worker, slow, do=strike, predict=predict, premise=premise, name=f"outage with {strategy}")
 
 
 def redrive_the_dead(run: Experiment) -> None:
@@ -43,26 +44,27 @@ def patience(run: Experiment) -> None:
     run.processed(within=100)
 
 
-PAUSED = Prediction("times paused", probes.emitted("MappingPaused", "valve"), at_least(1))
-RESUMED = Prediction("times resumed", probes.emitted("MappingResumed", "valve"), at_least(1))
+REDRIVEN = "1 order is sent, then everything in the DLQ is redriven."
+PAUSED = Prediction("times paused", probes.emitted("MappingPaused", "valve"), at_least(1), rules.PAUSES)
+RESUMED = Prediction("times resumed", probes.emitted("MappingResumed", "valve"), at_least(1), rules.RESUMES)
 
 
-def processed(count: int) -> Prediction:
-    return Prediction("orders processed", probes.processed(), exactly(count))
+def processed(count: int, why: str = "") -> Prediction:
+    return Prediction("orders processed", probes.processed(), exactly(count), why)
 
 
 SCENARIO = Scenario(
     title="Breaker strategies: one outage under each",
     hypothesis="Failing fast on an open circuit burns receives and kills good orders; waiting keeps them alive.",
     phases=(
-        outage("none", ORDERS, RECEIVES, RECEIVES),
-        recovery(redrive_the_dead, processed(ORDERS + 1), name="after none"),
-        outage("defer", 0, 1, RECEIVES - 1),
-        recovery(patience, processed(2 * ORDERS + 1), name="after defer"),
+        outage("none", ORDERS, RECEIVES, RECEIVES, rules.NONE_KILLS),
+        recovery(redrive_the_dead, processed(ORDERS + 1), premise=REDRIVEN, name="after none"),
+        outage("defer", 0, 1, RECEIVES - 1, rules.OUTLASTS),
+        recovery(patience, processed(2 * ORDERS + 1, rules.OUTLASTS), name="after defer"),
         *where(
             faults.can_pause,
-            outage("pause", 0, 1, RECEIVES - 1, PAUSED),
-            recovery(patience, processed(3 * ORDERS + 1), RESUMED, name="after pause"),
+            outage("pause", 0, 1, RECEIVES - 1, rules.OUTLASTS, PAUSED),
+            recovery(patience, processed(3 * ORDERS + 1, rules.OUTLASTS), RESUMED, name="after pause"),
         ),
     ),
     seconds=300,

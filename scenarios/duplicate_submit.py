@@ -6,7 +6,7 @@ effect. If both copies are at work at once, the second waits until the first one
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, exactly, steady, under
 
 ORDERS = 10
@@ -25,7 +25,11 @@ SCENARIO = Scenario(
     title="Duplicate submit: twice in the queue, once in the world",
     hypothesis="A message that arrives twice has one effect and one event id.",
     phases=(
-        steady(healthy_order, Prediction("orders processed", probes.processed(), exactly(1))),
+        steady(
+            healthy_order,
+            Prediction("orders processed", probes.processed(), exactly(1)),
+            premise="1 order is sent.",
+        ),
         under(
             faults.failure_mode("duplicate_submit"),
             do=doubled_orders,
@@ -34,6 +38,7 @@ SCENARIO = Scenario(
                     "messages sent to the queue",
                     probes.queue("NumberOfMessagesSent"),
                     exactly(1 + 2 * ORDERS),
+                    rules.TWICE_SENT,
                 ),
                 Prediction("orders processed", probes.processed(), exactly(1 + ORDERS)),
                 Prediction("most executions of one order", probes.most_executions(), exactly(1)),
@@ -46,6 +51,7 @@ SCENARIO = Scenario(
                 ),
                 Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             ),
+            premise=f"{ORDERS} more orders are sent.",
         ),
     ),
 )

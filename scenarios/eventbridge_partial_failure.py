@@ -6,7 +6,7 @@ missing, and none comes twice.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Probe, Scenario, at_least, exactly, recovery, under
 
 ORDERS, LATER = 20, 5
@@ -31,19 +31,33 @@ SCENARIO = Scenario(
             do=announced_orders,
             predict=(
                 Prediction(
-                    "entries refused", Probe("the bus in between", faults.entries_refused), at_least(1)
+                    "entries refused",
+                    Probe("the bus in between", faults.entries_refused),
+                    at_least(1),
+                    rules.REFUSED,
                 ),
                 Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(ORDERS)),
-                Prediction("events delivered in all", probes.deliveries("OrderProcessed"), exactly(ORDERS)),
-                Prediction("duplicates counted", probes.counted("OrdersDuplicate"), exactly(0)),
-                Prediction("failures counted", probes.counted("OrdersFailed"), exactly(0)),
+                Prediction(
+                    "events delivered in all",
+                    probes.deliveries("OrderProcessed"),
+                    exactly(ORDERS),
+                    rules.ONLY_REFUSED,
+                ),
+                Prediction(
+                    "duplicates counted", probes.counted("OrdersDuplicate"), exactly(0), rules.NOT_REPEATED
+                ),
+                Prediction(
+                    "failures counted", probes.counted("OrdersFailed"), exactly(0), rules.NOT_REPEATED
+                ),
                 Prediction("most executions of one order", probes.most_executions(), exactly(1)),
                 Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             ),
+            premise=f"{ORDERS} orders are sent.",
         ),
         recovery(
             later_orders,
             Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(ORDERS + LATER)),
+            premise=f"{LATER} more orders are sent.",
         ),
     ),
     needs_local_functions=True,

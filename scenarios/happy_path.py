@@ -4,7 +4,7 @@ Thirty good orders, ten of them one after the other, twenty at once. What the AP
 what the worker processed, what the table holds, what the bus announced and what both kinds of metrics counted.
 """
 
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, at_most, exactly, recovery, steady
 
 ALONE, TOGETHER = 10, 20
@@ -24,7 +24,11 @@ SCENARIO = Scenario(
     title="Happy path: every count agrees",
     hypothesis="Each accepted order is processed once, announced once and counted once.",
     phases=(
-        steady(one_at_a_time, Prediction("orders processed", probes.processed(), exactly(ALONE))),
+        steady(
+            one_at_a_time,
+            Prediction("orders processed", probes.processed(), exactly(ALONE)),
+            premise=f"{ALONE} orders are sent, each when the one before is processed.",
+        ),
         recovery(
             all_at_once,
             Prediction("requests answered 202", probes.answers(202), exactly(ALL)),
@@ -37,9 +41,10 @@ SCENARIO = Scenario(
             Prediction("processed counted (EMF)", probes.emitted("OrdersProcessed"), exactly(ALL)),
             Prediction("processed counted (log filter)", probes.counted("OrdersProcessed"), exactly(ALL)),
             Prediction("slowest order, ms", probes.slowest_ms(), at_most(20_000)),
-            Prediction("failures counted", probes.counted("OrdersFailed"), exactly(0)),
+            Prediction("failures counted", probes.counted("OrdersFailed"), exactly(0), rules.NO_FAILURE),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             Prediction("critical alarms that rang", probes.alarms_that_rang("critical"), exactly(0)),
+            premise=f"{TOGETHER} more orders are sent at once.",
         ),
     ),
 )

@@ -8,17 +8,18 @@ task still runs is moved again.)
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, under
 
 CURABLE, HOPELESS = 4, 2
+ALL = CURABLE + HOPELESS
 CONTRADICTION = {"amount": 0.01, "items": [{"sku": "sku-1", "quantity": 2, "unitPrice": 5}]}
 
 
 def poisoned_orders(run: Experiment) -> None:
     run.submit(CURABLE, label="curable")
     run.submit(HOPELESS, label="hopeless", **CONTRADICTION)
-    run.dead(CURABLE + HOPELESS)
+    run.dead(ALL)
 
 
 def move_to_where_they_came_from(run: Experiment) -> None:
@@ -39,11 +40,10 @@ SCENARIO = Scenario(
             do=poisoned_orders,
             predict=(
                 Prediction(
-                    "category of death",
-                    probes.letters("errorCategory"),
-                    exactly({"VALIDATION": CURABLE + HOPELESS}),
+                    "category of death", probes.letters("errorCategory"), exactly({"VALIDATION": ALL})
                 ),
             ),
+            premise=f"{CURABLE} orders are sent, and {HOPELESS} whose lines cost more than their amount.",
         ),
         recovery(
             move_to_where_they_came_from,
@@ -51,23 +51,26 @@ SCENARIO = Scenario(
             Prediction(
                 "why it failed", probes.move_task("FailureReason"), exactly("CouldNotDetermineMessageSource")
             ),
-            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(CURABLE + HOPELESS)),
+            Prediction("messages in the DLQ", probes.dlq_depth(), exactly(ALL), rules.NOTHING_MOVED),
             name="move without a destination",
+            premise="SQS is told to move them to where they came from.",
         ),
         recovery(
             move_to_the_queue,
-            Prediction(
-                "messages moved",
-                probes.move_task("ApproximateNumberOfMessagesMoved"),
-                at_least(CURABLE + HOPELESS),
-            ),
+            Prediction("messages moved", probes.move_task("ApproximateNumberOfMessagesMoved"), at_least(ALL)),
             Prediction("orders processed", probes.processed(), exactly(CURABLE)),
             Prediction(
-                "category of death", probes.letters("errorCategory"), exactly({"PERMANENT": HOPELESS})
+                "category of death",
+                probes.letters("errorCategory"),
+                exactly({"PERMANENT": HOPELESS}),
+                rules.HOPELESS,
             ),
-            Prediction("times redriven", probes.letters("redriveCount"), exactly({"0": HOPELESS})),
-            Prediction("redriven counted", probes.counted("OrdersRedriven"), exactly(0)),
+            Prediction(
+                "times redriven", probes.letters("redriveCount"), exactly({"0": HOPELESS}), rules.NO_TRACE
+            ),
+            Prediction("redriven counted", probes.counted("OrdersRedriven"), exactly(0), rules.NOT_OURS),
             name="move to the queue",
+            premise="SQS is told to move them to the queue.",
         ),
     ),
     ends_with=HOPELESS,

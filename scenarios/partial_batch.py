@@ -4,7 +4,7 @@ Ten orders go to the queue together. Three contradict themselves: their lines co
 schema cannot see and no retry can mend. The seven others are processed at their first receive.
 """
 
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, exactly, under
 
 GOOD, BAD = 7, 3
@@ -24,16 +24,19 @@ SCENARIO = Scenario(
         under(
             do=mixed_orders,
             predict=(
-                Prediction("orders processed", probes.processed(), exactly(GOOD)),
+                Prediction("orders processed", probes.processed(), exactly(GOOD), rules.NEIGHBOURS),
                 Prediction("category of death", probes.letters("errorCategory"), exactly({"PERMANENT": BAD})),
                 Prediction("type of death", probes.letters("errorType"), exactly({"LinesExceedAmount": BAD})),
                 Prediction("receives until death", probes.letters("receiveCount"), exactly({"1": BAD})),
                 Prediction("failures counted", probes.counted("OrdersFailed"), exactly(BAD)),
                 Prediction("failures counted as PERMANENT", probes.counted("FailedPermanent"), exactly(BAD)),
-                Prediction("processed counted", probes.emitted("OrdersProcessed"), exactly(GOOD)),
+                Prediction(
+                    "processed counted", probes.emitted("OrdersProcessed"), exactly(GOOD), rules.NEIGHBOURS
+                ),
                 Prediction("DLQ alarm", probes.alarm("critical-dlq-depth"), exactly("ALARM"), within=60),
                 Prediction("failed invocations of the worker", probes.worker("Errors"), exactly(0)),
             ),
+            premise=f"{BAD} orders whose lines cost more than their amount are sent, and {GOOD} good ones.",
         ),
     ),
     ends_with=BAD,

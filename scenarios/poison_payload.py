@@ -6,7 +6,7 @@ rings. When the corruption has ended, a redrive gives every order its effect, on
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, POISONED = 5, 5
@@ -34,6 +34,7 @@ SCENARIO = Scenario(
             healthy_orders,
             Prediction("orders processed", probes.processed(), exactly(HEALTHY)),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
+            premise=f"{HEALTHY} orders are sent.",
         ),
         under(
             faults.failure_mode("poison_payload"),
@@ -51,8 +52,9 @@ SCENARIO = Scenario(
                 Prediction("OrderFailed events", probes.announced("OrderFailed"), exactly(POISONED)),
                 Prediction("DLQ alarm", probes.alarm("critical-dlq-depth"), exactly("ALARM"), within=60),
                 Prediction("notifications", probes.notified("critical-dlq-depth"), exactly({"ALARM": 1})),
-                Prediction("orders processed", probes.processed(), exactly(HEALTHY)),
+                Prediction("orders processed", probes.processed(), exactly(HEALTHY), rules.KEPT),
             ),
+            premise=f"{POISONED} more orders are sent.",
         ),
         recovery(
             redrive,
@@ -64,6 +66,7 @@ SCENARIO = Scenario(
                 "OrderProcessed events", probes.announced("OrderProcessed"), at_least(HEALTHY + POISONED)
             ),
             Prediction("DLQ alarm", probes.alarm("critical-dlq-depth"), exactly("OK"), within=90),
+            premise="everything in the DLQ is redriven.",
         ),
     ),
 )

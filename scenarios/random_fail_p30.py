@@ -7,7 +7,7 @@ was not. Five failures in a row have a probability of 0.24 % an order; such an o
 
 from functions.processor.downstream import RANDOM_FAILURE_SHARE, DeliveryId, draw
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Probe, Scenario, at_most, between, exactly, recovery, under
 
 ORDERS, SEED = 30, "7"
@@ -46,21 +46,31 @@ SCENARIO = Scenario(
             faults.failure_mode("random_fail_p30"),
             do=unlucky_orders,
             predict=(
-                Prediction("orders processed", probes.processed(), between(ORDERS - 2, ORDERS)),
-                Prediction("failed deliveries counted", probes.counted("FailedTransient"), between(3, 27)),
-                Prediction("messages in the DLQ", probes.dlq_depth(), at_most(2)),
+                Prediction(
+                    "orders processed", probes.processed(), between(ORDERS - 2, ORDERS), rules.PATIENCE
+                ),
+                Prediction(
+                    "failed deliveries counted",
+                    probes.counted("FailedTransient"),
+                    between(3, 27),
+                    rules.BY_CHANCE,
+                ),
+                Prediction("messages in the DLQ", probes.dlq_depth(), at_most(2), rules.PATIENCE),
                 Prediction(
                     "deliveries that contradict the seed",
                     Probe("CloudWatch Logs FilterLogEvents of the worker", against_the_draw),
                     exactly(0),
+                    rules.DRAWN,
                 ),
             ),
+            premise=f"{ORDERS} orders are sent.",
         ),
         recovery(
             redrive_what_died,
             Prediction("orders processed", probes.processed(), exactly(ORDERS)),
             Prediction("most executions of one order", probes.most_executions(), exactly(1)),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
+            premise="what is in the DLQ, if anything, is redriven.",
         ),
     ),
 )

@@ -37,6 +37,7 @@ SCENARIO = Scenario(
                     "category of death", probes.letters("errorCategory"), exactly({"VALIDATION": CURABLE})
                 ),
             ),
+            premise=f"{CURABLE} orders are sent.",
         ),
         recovery(
             filtered_redrive,
@@ -49,6 +50,7 @@ SCENARIO = Scenario(
             ),
             Prediction("times redriven", probes.letters("redriveCount"), exactly({"0": HOPELESS})),
             Prediction("redriven counted", probes.counted("OrdersRedriven"), exactly(CURABLE)),
+            premise=f"{HOPELESS} orders whose lines cost more than their amount are sent; VALIDATION is redriven.",
         ),
     ),
     ends_with=HOPELESS,

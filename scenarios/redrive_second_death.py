@@ -6,7 +6,7 @@ force it.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, exactly, recovery, under
 
 ORDERS = 3
@@ -36,11 +36,17 @@ SCENARIO = Scenario(
             faults.failure_mode("poison_payload"),
             do=redrive_too_early,
             predict=(
-                Prediction("messages moved", probes.redrive("moved"), exactly(ORDERS)),
-                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(ORDERS)),
+                Prediction("messages moved", probes.redrive("moved"), exactly(ORDERS), rules.TOO_EARLY),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(ORDERS), rules.TOO_EARLY),
                 Prediction("times redriven", probes.letters("redriveCount"), exactly({"1": ORDERS})),
-                Prediction("deaths counted", probes.emitted("OrdersDeadLettered"), exactly(2 * ORDERS)),
+                Prediction(
+                    "deaths counted",
+                    probes.emitted("OrdersDeadLettered"),
+                    exactly(2 * ORDERS),
+                    rules.DIED_TWICE,
+                ),
             ),
+            premise=f"{ORDERS} orders are sent, and redriven when they are dead.",
         ),
         recovery(
             redrive_again,
@@ -48,6 +54,7 @@ SCENARIO = Scenario(
             Prediction("skipped as second deaths", probes.redrive("skipped.secondDeath"), exactly(ORDERS)),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(ORDERS)),
             name="redrive unforced",
+            premise="they are redriven again, without force.",
         ),
         recovery(
             force,
@@ -56,6 +63,7 @@ SCENARIO = Scenario(
             Prediction("most executions of one order", probes.most_executions(), exactly(1)),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             name="redrive forced",
+            premise="they are redriven with force.",
         ),
     ),
 )

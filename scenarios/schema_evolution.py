@@ -8,7 +8,7 @@ orders end in the DLQ, whose cause of death names the same pointer.
 import uuid
 from typing import Any
 
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, exactly, steady, under
 
 EACH = 4
@@ -41,22 +41,32 @@ SCENARIO = Scenario(
             both_versions,
             Prediction("orders accepted", probes.answers(202), exactly(2 * EACH)),
             Prediction("orders processed", probes.processed(), exactly(2 * EACH)),
+            premise=f"{EACH} orders of version 1 and {EACH} of version 2 are sent.",
         ),
         under(
             do=unknown_version,
             predict=(
                 Prediction("requests answered 422", probes.answers(422), exactly(EACH)),
                 Prediction("rejections counted", probes.emitted("OrdersRejected", "ingest"), exactly(EACH)),
-                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(EACH)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(EACH), rules.PAST_THE_API),
                 Prediction(
-                    "category of death", probes.letters("errorCategory"), exactly({"VALIDATION": EACH})
+                    "category of death",
+                    probes.letters("errorCategory"),
+                    exactly({"VALIDATION": EACH}),
+                    rules.PAST_THE_API,
                 ),
-                Prediction("type of death", probes.letters("errorType"), exactly({"SchemaViolation": EACH})),
+                Prediction(
+                    "type of death",
+                    probes.letters("errorType"),
+                    exactly({"SchemaViolation": EACH}),
+                    rules.PAST_THE_API,
+                ),
                 Prediction(
                     "letters that name /schemaVersion", probes.letters_saying("/schemaVersion"), exactly(EACH)
                 ),
-                Prediction("orders processed", probes.processed(), exactly(2 * EACH)),
+                Prediction("orders processed", probes.processed(), exactly(2 * EACH), rules.KEPT),
             ),
+            premise=f"{EACH} orders of version 3 are sent to the API, and {EACH} to the queue past it.",
         ),
     ),
     ends_with=EACH,

@@ -7,7 +7,7 @@ every order is processed without anybody's help.
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, LATE, STUCK = 3, 1, 10
@@ -34,7 +34,11 @@ SCENARIO = Scenario(
     title="Slow downstream: deadlines missed, circuit open",
     hypothesis="An outage of a dependency delays orders; with an open circuit none of them dies.",
     phases=(
-        steady(healthy_orders, Prediction("orders processed", probes.processed(), exactly(HEALTHY))),
+        steady(
+            healthy_orders,
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY)),
+            premise=f"{HEALTHY} orders are sent.",
+        ),
         under(
             faults.failure_mode("slow_downstream"),
             do=late_order,
@@ -43,6 +47,7 @@ SCENARIO = Scenario(
                 Prediction(SERVICE, probes.circuit("price-service"), exactly("CLOSED")),
             ),
             name="one order late",
+            premise=f"{LATE} more order is sent.",
         ),
         recovery(
             patience,
@@ -58,17 +63,18 @@ SCENARIO = Scenario(
                 Prediction(
                     "failures counted as TRANSIENT", probes.counted("FailedTransient"), at_least(STUCK)
                 ),
-                Prediction("messages in the queue", probes.queue_depth(), exactly(STUCK)),
+                Prediction("messages in the queue", probes.queue_depth(), exactly(STUCK), rules.HIDDEN),
                 Prediction("orders processed", probes.processed(), exactly(HEALTHY + LATE)),
-                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0), rules.HIDDEN),
             ),
+            premise=f"{STUCK} more orders are sent in one request.",
         ),
         recovery(
             patience,
-            Prediction("orders processed", probes.processed(), exactly(HEALTHY + LATE + STUCK)),
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY + LATE + STUCK), rules.HIDDEN),
             Prediction(SERVICE, probes.circuit("price-service"), exactly("CLOSED")),
             Prediction("circuits closed", probes.counted("CircuitsClosed"), at_least(1)),
-            Prediction("most messages in the DLQ at once", probes.deepest_dlq(), exactly(0)),
+            Prediction("most messages in the DLQ at once", probes.deepest_dlq(), exactly(0), rules.HIDDEN),
         ),
     ),
 )

@@ -7,10 +7,11 @@ nothing to kill.)
 """
 
 from lab.faults import catalogue as faults
-from lab.scenario import Experiment, probes
+from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, at_least, exactly, recovery, steady, under
 
 HEALTHY, CRASHED = 3, 5
+ALL = HEALTHY + CRASHED
 
 
 def healthy_orders(run: Experiment) -> None:
@@ -32,6 +33,7 @@ SCENARIO = Scenario(
         steady(
             healthy_orders,
             Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(HEALTHY)),
+            premise=f"{HEALTHY} orders are sent.",
         ),
         under(
             faults.silent_event_bus(),
@@ -42,16 +44,22 @@ SCENARIO = Scenario(
                 Prediction(
                     "worker error alarm", probes.alarm("critical-worker-errors"), exactly("ALARM"), within=60
                 ),
-                Prediction("orders with their effect", probes.processed(), exactly(HEALTHY + CRASHED)),
-                Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(HEALTHY)),
-                Prediction("messages still in the queue", probes.queue_depth(), exactly(CRASHED)),
+                Prediction("orders with their effect", probes.processed(), exactly(ALL), rules.COMMITTED),
+                Prediction(
+                    "OrderProcessed events",
+                    probes.announced("OrderProcessed"),
+                    exactly(HEALTHY),
+                    rules.SILENT,
+                ),
+                Prediction(
+                    "messages still in the queue", probes.queue_depth(), exactly(CRASHED), rules.KILLED
+                ),
             ),
+            premise=f"{CRASHED} more orders are sent.",
         ),
         recovery(
             patience,
-            Prediction(
-                "OrderProcessed events", probes.announced("OrderProcessed"), exactly(HEALTHY + CRASHED)
-            ),
+            Prediction("OrderProcessed events", probes.announced("OrderProcessed"), exactly(ALL)),
             Prediction("duplicates counted", probes.counted("OrdersDuplicate"), at_least(CRASHED)),
             Prediction("most executions of one order", probes.most_executions(), exactly(1)),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),

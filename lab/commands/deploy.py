@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from lab import engines
 from lab.commands.options import Env, Port, console, say
-from lab.common.results import ResultTable
+from lab.common.results import result_table
 from lab.deployment import deploy as stacks
 from lab.deployment.context import Context, settings_of
 from lab.deployment.smoke_checks import probe
@@ -40,7 +40,7 @@ def deployed_and_probed(aws: Aws, env: str, context: list[str] | None) -> Stack:
     start = time.monotonic()
     stack = stacks.deploy(aws, env, settings_of(context), say)
     found = list(probe(aws, stack))
-    console.print(ResultTable(f"Smoke checks of {', '.join(stack_names(env))}", "check", found))
+    console.print(result_table(f"Smoke checks of {', '.join(stack_names(env))}", "check", found))
     stacks.require_passed(found)
     say(f"deployed and probed in {time.monotonic() - start:.1f} s")
     return stack

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from lab import report
 from lab.commands.options import Env, Port, console
+from lab.common.results import result_table
 from lab.errors import LabError
 from lab.faults.healing import connect
 from lab.games.gameday import GAMEDAYS, Game, ScoreCard, play, score
 from lab.history.results import results
-from lab.pipeline.ledger import named
 from lab.report import Run
 
 app = typer.Typer(name="gameday", help="Scripted incidents with injects on a clock.", no_args_is_help=True)
@@ -42,7 +42,7 @@ def run(
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Play a GameDay. Exit code 1 if an order was lost or had its effect twice."""
+    """Play a GameDay. Exit code 1 if an order was lost, had its effect twice, or is unaccounted for."""
     if name not in GAMEDAYS:
         raise LabError(f"There is no GameDay {name}.", f"Choose one of: {', '.join(GAMEDAYS)}")
     day = GAMEDAYS[name].faster(faster)
@@ -51,22 +51,19 @@ def run(
     with play(day, pipeline, say) as game:
         attend(game, unattended=unattended or not sys.stdin.isatty())
         card = score(game)
-        page = report.write(
-            Run(
-                f"gameday-{day.name}",
-                f"GameDay: {day.title}",
-                engine.name,
-                game.timeline.so_far(),
-                account=card.account,
-                findings=list(results(card.account)),
-                timings=rows(card),
-            ),
-            ["critical-dlq-depth"],
+        finished = Run(
+            f"gameday-{day.name}",
+            f"GameDay: {day.title}",
+            engine.name,
+            game.timeline.so_far(),
+            account=card.account,
+            findings=list(results(card.account)),
+            timings=rows(card),
         )
-    console.print(table(card))
+        page = report.write(finished, ["critical-dlq-depth"])
+    console.print(table(card), result_table("Ledger", "of what was accepted", finished.findings))
     say(f"report: {page}")
-    if not card.accounted:
-        raise typer.Exit(1)
+    raise typer.Exit(finished.exit_code)
 
 
 def attend(game: Game, *, unattended: bool) -> None:
@@ -123,7 +120,4 @@ def table(card: ScoreCard) -> Table:
     shown.add_row("orders processed", str(len(ledger.done)))
     shown.add_row("orders in the DLQ", str(len(ledger.dead)))
     shown.add_row("orders still queued", str(len(ledger.waiting)))
-    for trouble in ("lost", "duplicated", "in two places"):
-        shown.add_row(f"orders {trouble}", named(ledger.troubles.get(trouble, ())) or "0")
-    shown.add_row("the contract", card.account.judgement.text)
     return shown

@@ -9,7 +9,7 @@ import typer
 from lab import engines
 from lab.commands.options import Port, console, say
 from lab.common.output import Terminal
-from lab.common.results import Result, ResultTable
+from lab.common.results import Result, result_table
 from lab.engines import clients
 from lab.parity import run as ask_all
 from lab.parity.page import document, remember
@@ -32,6 +32,6 @@ def probe(
     if as_json:
         print(json.dumps([document(answer) for answer in answers], indent=2))  # noqa: T201  for other programs
     else:
-        console.print(ResultTable("The engine's answers beside AWS's", "asked for", answers))
+        console.print(result_table("The engine's answers beside AWS's", "asked for", answers))
     if write:
         say(f"written: {remember(engine.packaging, engine.image, time.strftime('%Y-%m-%d'), answers)}")

@@ -1,6 +1,9 @@
 """`lab scenario ...`: list, show and run the scenarios."""
 
+import sys
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,13 +12,14 @@ from rich.table import Table
 from lab import engines, report
 from lab.commands.options import Env, Port, console
 from lab.common.output import Line, joined, styled
-from lab.common.results import tally
+from lab.common.results import Grid, tally
 from lab.errors import LabError
 from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.live import live, results, verdict
+from lab.scenario.guesses import Guesses, ask, guess_table, judged, misses, read, score
+from lab.scenario.live import live, predictions, verdict
 from lab.scenario.runner import Runner
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
@@ -46,13 +50,14 @@ def show(name: str) -> None:
     """Show a scenario: its story, its phases, and what it predicts from which AWS API."""
     entry = load(name)
     say(joined(styled(entry.scenario.title, "bold"), f"\n\n{entry.story}\n"))
-    table = Table(title="predictions", title_justify="left")
-    for column in ("phase", "in force", "prediction", "expected", "read from"):
-        table.add_column(column, overflow="fold")
-    for phase, prediction in entry.scenario.predictions:
-        changes = ", ".join(change.meaning for change in phase.changes)
-        table.add_row(phase.name, changes, prediction.name, prediction.expected.text, prediction.probe.source)
-    console.print(table)
+    foretold = entry.scenario.predictions
+    columns = {
+        "prediction": [prediction.name for _, prediction in foretold],
+        "expected": [prediction.expected.text for _, prediction in foretold],
+        "why": [prediction.why for _, prediction in foretold],
+        "read from": [prediction.probe.source for _, prediction in foretold],
+    }
+    console.print(Grid("predictions", [phase.setting for phase, _ in foretold], columns))
 
 
 @app.command()
@@ -61,8 +66,14 @@ def run(  # noqa: PLR0917  one parameter for each option
     every: Every = False,
     predict: Annotated[
         bool,
-        typer.Option("--predict", help="Ask for your own numbers first, and show them beside the result."),
+        typer.Option(
+            "--predict", help="Ask for your own predictions first, and judge them by what was seen."
+        ),
     ] = False,
+    predict_from: Annotated[
+        Path | None,
+        typer.Option("--predict-from", help="Take them from a file: an answer a line, empty for none."),
+    ] = None,
     faultless: Annotated[
         bool,
         typer.Option("--without-fault", help="Leave the faults out: predictions about them must be refuted."),
@@ -72,6 +83,7 @@ def run(  # noqa: PLR0917  one parameter for each option
 ) -> None:
     """Run scenarios one after the other. Exit code 1 if a prediction was refuted or an order is unaccounted for."""
     entries = entries_of(chosen, every=every)
+    guesses = predicted(entries, predict, predict_from)
     pipeline, engine = connect(port, env)
     runner = Runner(
         pipeline,
@@ -81,7 +93,22 @@ def run(  # noqa: PLR0917  one parameter for each option
         watch=lambda experiment, found: live(console, experiment, found),
         differs=differences(engines.present(port).packaging),
     )
-    run_all(runner, entries, predict=predict)
+    run_all(runner, entries, guesses)
+
+
+def predicted(entries: list[Entry], predict: bool, file: Path | None) -> dict[str, Guesses]:
+    """A person's predictions by scenario: from a file, from a pipe, or asked for at the terminal."""
+    if file is None and not predict:
+        return {}
+    if file is None and sys.stdin.isatty():
+        return {entry.name: ask(entry, console.input, say) for entry in entries}
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file else sys.stdin.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(
+            f"The predictions cannot be read: {error}.", "Name a text file, an answer a line"
+        ) from error
+    return read(entries, lines)
 
 
 def entries_of(chosen: list[str] | None, *, every: bool) -> list[Entry]:
@@ -91,35 +118,31 @@ def entries_of(chosen: list[str] | None, *, every: bool) -> list[Entry]:
     return [load(name) for name in (names() if every else chosen or [])]
 
 
-def run_all(runner: Runner, entries: list[Entry], *, predict: bool = False) -> None:
-    """Run them one after the other and tell how each went. Raises typer.Exit(1) if one did not pass."""
+def run_all(runner: Runner, entries: list[Entry], guesses: Mapping[str, Guesses] | None = None) -> None:
+    """Run them one after the other and tell how each went. Raises typer.Exit with their code unless all passed."""
     runs: list[Run] = []
     start = time.monotonic()
     for entry in entries:
-        guesses = ask(entry) if predict else {}
-        finished = runner.run(entry, guesses)
+        own = (guesses or {}).get(entry.name, {})
+        finished = runner.run(entry)
+        finished.findings = judged(entry.scenario, finished.findings, own)
         runs.append(finished)
         page = report.write(finished, entry.scenario.alarms)
-        if predict or not finished.passed or len(entries) == 1:
-            console.print(results(finished.findings))
+        if own or not finished.passed or len(entries) == 1:
+            console.print(predictions(finished.findings))
+        if own:
+            console.print(guess_table(finished.findings))
+            say(f"you: {score(finished.findings)}")
+            for miss in misses(finished.findings):
+                console.print(f"- {miss}")
         told = f" in {finished.seconds:.0f} s: {tally(finished.findings)}; report: {page}"
         say(joined(f"{entry.name} ", verdict(finished.passed), told))
-    judged = [result for run in runs for result in run.findings]
     if len(runs) > 1:
+        results = [result for run in runs for result in run.findings]
         failed = [run.name for run in runs if not run.passed]
         seconds = time.monotonic() - start
-        say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(judged)}")
+        say(f"{len(runs) - len(failed)} of {len(runs)} scenarios passed in {seconds:.0f} s: {tally(results)}")
         if failed:
             say(joined(styled("failed:", "red"), f" {', '.join(failed)}"))
     if codes := {run.exit_code for run in runs} - {0}:
         raise typer.Exit(min(codes))
-
-
-def ask(entry: Entry) -> dict[tuple[str, str], str]:
-    """The attendee's own numbers, by phase and prediction."""
-    say(f"\n{entry.story}\n\nWhat do you predict? (Enter skips a question.)")
-    return {
-        (phase.name, prediction.name): guess
-        for phase, prediction in entry.scenario.predictions
-        if (guess := typer.prompt(f"  {phase.name}: {prediction.name}", default="", show_default=False))
-    }

@@ -1,7 +1,7 @@
 """Was it as expected: one type for whatever the lab judges, one table that shows it, one rule for the exit code."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import ConsoleOptions, RenderResult
 from rich.table import Table
 
-from lab.common.output import styled
+from lab.common.output import Line, styled
 
 UNREAD_CODE = 3
 """The exit code where something could not be looked at, and nothing that could be was wrong."""
@@ -52,7 +52,8 @@ class Result:
     """An expectation beside what was seen.
 
     `group` is the phase of a scenario or the area of a question; `source` what was asked, such as an AWS API; `fix`
-    what a person can do about it; `seconds` how long it took to come true, or to be given up.
+    what a person can do about it; `seconds` how long it took to come true, or to be given up; `why` the rule behind
+    it. `guess` is what a person expected, and whether that was seen; None where nothing was seen.
     """
 
     name: str
@@ -63,13 +64,15 @@ class Result:
     fix: str = ""
     group: str = ""
     seconds: float = 0.0
+    why: str = ""
     guess: str | None = None
+    guessed_right: bool | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """The result as the JSON of reports has it."""
         fields = asdict(self)
-        return {"act": fields.pop("group")} | fields
+        return {"act": fields.pop("group"), "guessedRight": fields.pop("guessed_right")} | fields
 
 
 def exit_code(results: Sequence[Result]) -> int:
@@ -95,45 +98,49 @@ def shown(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class ResultTable:
-    """Results for a terminal, as wide as it is: names and values stay whole as long as they fit.
+class Grid:
+    """A table as wide as its terminal: names and values stay whole as long as they fit.
 
-    A group has a line of its own. Columns in which nothing stands are left out. `name` is what a result is about, such
-    as `prediction`.
+    `groups` has one name for each row; a group of rows has a line of its own. Columns in which nothing stands are left
+    out.
     """
 
     title: str
-    name: str
-    results: Sequence[Result]
+    groups: Sequence[str]
+    columns: Mapping[str, Sequence[Line]]
 
     def __rich_console__(self, console: Any, options: ConsoleOptions) -> RenderResult:
-        columns = {
-            self.name: [result.name for result in self.results],
-            "expected": [result.expected for result in self.results],
-            "seen": [_with_fix(result) for result in self.results],
-            "verdict": [_mark(result.verdict) for result in self.results],
-            "s": [f"{result.seconds:.1f}" if result.seconds else "" for result in self.results],
-        }
-        columns = {head: cells for head, cells in columns.items() if any(cells)}
+        columns = {head: cells for head, cells in self.columns.items() if any(map(str, cells))}
+        widths = fitted([[head, *map(str, cells)] for head, cells in columns.items()], options.max_width)
         table = Table(
             title=self.title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
         )
-        widths = fitted([[head, *cells] for head, cells in columns.items()], options.max_width)
         for head, width in zip(columns, widths, strict=True):
             table.add_column(head, width=width, overflow="fold", justify="right" if head == "s" else "left")
-        rows = zip(self.results, zip(*columns.values(), strict=True), strict=True)
-        for group, members in groupby(rows, lambda row: row[0].group):
+        rows = zip(self.groups, zip(*columns.values(), strict=True), strict=True)
+        for group, members in groupby(rows, lambda row: row[0]):
             if group:
                 table.add_row(styled(broken(group, widths[0]), "bold"))
-            for result, cells in members:
-                styles = [STYLES[result.verdict] if head == "verdict" else "" for head in columns]
-                table.add_row(
-                    *(
-                        styled(broken(cell, width), style)
-                        for cell, width, style in zip(cells, widths, styles, strict=True)
-                    )
-                )
+            for _, cells in members:
+                table.add_row(*(_within(cell, width) for cell, width in zip(cells, widths, strict=True)))
         yield table
+
+
+def result_table(title: str, name: str, results: Sequence[Result]) -> Grid:
+    """Expectations beside what was seen. `name` says what they are about, such as `prediction`."""
+    return Grid(
+        title,
+        [result.group for result in results],
+        {
+            name: [result.name for result in results],
+            "expected": [result.expected for result in results],
+            "seen": [
+                f"{result.seen}\nfix: {result.fix}" if result.fix else result.seen for result in results
+            ],
+            "verdict": [_mark(result.verdict) for result in results],
+            "s": [f"{result.seconds:.1f}" if result.seconds else "" for result in results],
+        },
+    )
 
 
 def fitted(columns: Sequence[Sequence[str]], total: int) -> list[int]:
@@ -168,9 +175,10 @@ def _at_seams(word: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def _mark(verdict: Verdict) -> str:
-    return verdict.upper() if verdict in (Verdict.REFUTED, Verdict.UNREAD) else verdict
+def _within(cell: Line, width: int) -> Line:
+    return styled(broken(str(cell), width), "" if isinstance(cell, str) else str(cell.style))
 
 
-def _with_fix(result: Result) -> str:
-    return f"{result.seen}\nfix: {result.fix}" if result.fix else result.seen
+def _mark(verdict: Verdict) -> Line:
+    failed = verdict in (Verdict.REFUTED, Verdict.UNREAD)
+    return styled(verdict.upper() if failed else verdict, STYLES[verdict])

@@ -17,7 +17,7 @@ import typer
 
 from lab.common import paths
 from lab.common.output import Terminal
-from lab.common.results import Result, ResultTable, Verdict, exit_code
+from lab.common.results import Result, Verdict, exit_code, result_table
 from lab.errors import LabError
 
 VULNERABILITIES = "api.osv.dev"
@@ -41,7 +41,7 @@ def audit() -> None:
             status.update(name)
             verdict, seen = check()
             found.append(Result(name=name, expected="none", seen=seen, verdict=verdict))
-    console.print(ResultTable("audit: known weaknesses", "check", found))
+    console.print(result_table("audit: known weaknesses", "check", found))
     raise typer.Exit(exit_code(found))
 
 

@@ -210,11 +210,6 @@ class ScoreCard:
     refused: int
     account: Account
 
-    @property
-    def accounted(self) -> bool:
-        """Whether every order is in one place, with its effect once at most."""
-        return self.account.sound
-
 
 @contextlib.contextmanager
 def play(day: GameDay, pipeline: Pipeline, say: Callable[[str], None]) -> Generator[Game]:

@@ -1,6 +1,7 @@
 """An account as results, beside the predictions of its run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lab.common.results import Result, Verdict
 from lab.history.gather import Account
@@ -37,4 +38,5 @@ def results(account: Account, seconds: float = 0.0, *, ends_with: int | None = N
         dead = len(ledger.dead)
         yield result("orders left in the DLQ", str(ends_with), str(dead), holds=dead == ends_with)
     rules = f"all {len(judgement.breaches)} rules kept"
-    yield result("the contract", rules, judgement.text, holds=judgement.kept, source="history")
+    contract = result("the contract", rules, judgement.text, holds=judgement.kept, source="history")
+    yield contract if judgement.breaches else replace(contract, verdict=Verdict.NOT_PROVABLE)

@@ -9,7 +9,7 @@ it fails, and test_mutants.py breaks it.
 
 from lab.common.results import Result, Verdict
 from lab.faults import catalogue as faults
-from lab.scenario import probes
+from lab.scenario import probes, rules
 from lab.scenario.experiment import Experiment
 from lab.scenario.model import (
     Phase,
@@ -43,6 +43,7 @@ __all__ = [
     "faults",
     "probes",
     "recovery",
+    "rules",
     "steady",
     "under",
     "where",

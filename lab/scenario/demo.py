@@ -23,11 +23,12 @@ from lab.scenario import (
     exactly,
     probes,
     recovery,
+    rules,
     steady,
     under,
 )
 from lab.scenario.catalog import Entry
-from lab.scenario.live import live, results, verdict
+from lab.scenario.live import live, predictions, verdict
 from lab.scenario.runner import Runner
 
 TOGETHER, ALONE, POISONED = 20, 10, 5
@@ -72,6 +73,7 @@ DEMO = Scenario(
                 Probe("DynamoDB BatchGetItem of the orders, processedAt - acceptedAt", median_ms_alone),
                 at_most(5000),
             ),
+            premise=f"{TOGETHER} orders are sent at once, then {ALONE} one by one.",
         ),
         under(
             faults.failure_mode("poison_payload"),
@@ -84,13 +86,15 @@ DEMO = Scenario(
                 Prediction("DLQ alarm", probes.alarm(ALARM), exactly("ALARM"), within=60),
                 Prediction("its notification", probes.notified(ALARM), exactly({"ALARM": 1})),
             ),
+            premise=f"{POISONED} orders are sent.",
         ),
         recovery(
             cure_and_redrive,
             Prediction("orders processed", probes.processed(), exactly(HEALTHY + POISONED + 1)),
-            Prediction("messages in the queue", probes.queue_depth(), exactly(0)),
+            Prediction("messages in the queue", probes.queue_depth(), exactly(0), rules.BACKLOG),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             Prediction("DLQ alarm", probes.alarm(ALARM), exactly("OK"), within=90),
+            premise="one more order is sent, then everything in the DLQ is redriven.",
         ),
     ),
     alarms=(ALARM,),
@@ -110,7 +114,7 @@ def play(pipeline: Pipeline, engine: Kind, console: Terminal) -> tuple[Run, Path
 
 def summary(run: Run, page: Path, console: Terminal) -> None:
     """Print prediction beside result, and the ledger in one line."""
-    console.print(results(run.findings))
+    console.print(predictions(run.findings))
     if ledger := run.ledger:
         console.say(ledger.text)
     console.say(joined("Demo ", verdict(run.passed), f" in {run.seconds:.0f} s"))

@@ -1,51 +1,53 @@
 """The view of a run while it lasts: the pipeline now, and each prediction as it is decided."""
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Group, RenderableType
+from rich.console import ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.table import Table
+from rich.segment import Segment
 
 from lab.common.output import Line, Terminal, styled
-from lab.common.results import Result, ResultTable
+from lab.common.results import Grid, Result, result_table
 from lab.faults.changes import Changes
 from lab.pipeline.circuits import circuit_states
 from lab.scenario.experiment import Experiment
 
 REFRESHES_A_SECOND = 2
+HEAD_LINES = 3
+"""Title, columns and rule of a table."""
 
 
 class View:
-    """Draws one run again at every refresh."""
+    """Draws one run again at every refresh. Where a terminal is too low for all predictions it shows the newest."""
 
     def __init__(self, experiment: Experiment, findings: list[Result]) -> None:
         self._experiment = experiment
         self._findings = findings
 
-    def __rich__(self) -> RenderableType:
-        return Group(self._pipeline(), results(self._findings))
+    def __rich_console__(self, console: Any, options: ConsoleOptions) -> RenderResult:
+        above = console.render_lines(styled(self._pipeline(), ""), options)
+        rows = console.render_lines(predictions(self._findings), options)
+        room = options.max_height - len(above) - 1
+        newest = rows if len(rows) <= room else rows[:HEAD_LINES] + rows[HEAD_LINES - room :]
+        for line in [*above, *newest]:
+            yield from line
+            yield Segment.line()
 
-    def _pipeline(self) -> Table:
-        table = Table(title=f"{self._experiment.name}: the pipeline now", title_justify="left")
-        for name in ("queue", "in flight", "DLQ", "processed"):
-            table.add_column(name, justify="right")
-        for name in ("alarms", "circuits", "in force"):
-            table.add_column(name, overflow="fold")
-        samples = self._experiment.timeline.samples
-        if samples:
-            now = samples[-1]
-            ringing = [name for name, state in now.alarms.items() if state == "ALARM"]
-            table.add_row(
-                str(now.queued),
-                str(now.in_flight),
-                str(now.dlq),
-                str(now.processed),
-                ", ".join(ringing) or "silent",
-                *self._asked(),
-            )
-        return table
+    def _pipeline(self) -> str:
+        name, samples = self._experiment.name, self._experiment.timeline.samples
+        if not samples:
+            return f"{name}: the pipeline now\n"
+        now = samples[-1]
+        ringing = [name for name, state in now.alarms.items() if state == "ALARM"]
+        circuits, changes = self._asked()
+        return (
+            f"{name}: the pipeline now\n"
+            f"queue {now.queued}, in flight {now.in_flight}, DLQ {now.dlq}, processed {now.processed}; "
+            f"alarms {', '.join(ringing) or 'silent'}; circuits {circuits}; in force {changes}\n"
+        )
 
     def _asked(self) -> tuple[str, str]:
         """Circuits that are not closed, and the changes that stand."""
@@ -61,9 +63,9 @@ class View:
         return ", ".join(circuits) or "closed", ", ".join(changes) or "nothing"
 
 
-def results(findings: list[Result]) -> ResultTable:
-    """Predictions beside results."""
-    return ResultTable("predictions", "prediction", findings)
+def predictions(findings: Sequence[Result]) -> Grid:
+    """Predictions beside what was seen."""
+    return result_table("predictions", "prediction", findings)
 
 
 def verdict(passed: bool) -> Line:
@@ -79,7 +81,7 @@ def live(console: Terminal, experiment: Experiment, findings: list[Result]) -> G
         yield
         return
     with Live(
-        get_renderable=View(experiment, findings).__rich__,
+        View(experiment, findings),
         console=console,
         refresh_per_second=REFRESHES_A_SECOND,
         transient=True,

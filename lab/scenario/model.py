@@ -8,6 +8,7 @@ from infra.components.names import AlarmName
 from lab.common.results import shown
 from lab.faults.changes import Change
 from lab.pipeline.metrics import Metric
+from lab.scenario.answers import NUMBER, Answer
 
 if TYPE_CHECKING:
     from lab.pipeline.observe import Pipeline
@@ -18,15 +19,16 @@ type Action = Callable[["Experiment"], None]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a probe is predicted to find. `text` says it in words."""
+    """What a probe is predicted to find. `text` says it in words; `exact` that one value alone will do."""
 
     text: str
     holds: Callable[[Any], bool]
+    exact: bool = False
 
 
 def exactly(value: Any) -> Tolerance:
     """This value and no other."""
-    return Tolerance(shown(value), lambda seen: seen == value)
+    return Tolerance(shown(value), lambda seen: seen == value, exact=True)
 
 
 def at_least(low: float) -> Tolerance:
@@ -49,22 +51,34 @@ class Probe:
     """How a number is read from the running pipeline. `source` names the AWS API and what it is asked.
 
     `relies_on` is the question of `lab probe` that an engine must answer as AWS does, or the number says nothing.
+    `answer` is what a person who predicts it may type, `why` the rule that the number follows.
     """
 
     source: str
     read: "Callable[[Experiment], Any]"
     metric: "Callable[[Pipeline], Metric] | None" = None
     relies_on: str = ""
+    answer: Answer = NUMBER
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One number foretold: its name, what it is read from, and how long the pipeline may take to get there."""
+    """One number foretold: its name, what it is read from, and how long the pipeline may take to get there.
+
+    `own_why` is the rule behind it where that is another than its probe's.
+    """
 
     name: str
     probe: Probe
     expected: Tolerance
+    own_why: str = ""
     within: float = 30
+
+    @property
+    def why(self) -> str:
+        """The rule behind it in one sentence, with its source where the rule is AWS's."""
+        return self.own_why or self.probe.why
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class Phase:
 
     Predictions are looked at in their order, each until it holds or its time is up. What must stay at zero
     therefore stands behind what must happen first. `unprovable` gives the reason why the deployment at hand cannot
-    show the phase, or None; with a reason it is not played.
+    show the phase, or None; with a reason it is not played. `premise` says what is done, for whoever is to predict.
     """
 
     name: str
@@ -81,16 +95,25 @@ class Phase:
     predictions: tuple[Prediction, ...]
     changes: tuple[Change, ...] = ()
     unprovable: "Callable[[Experiment], str | None]" = lambda _experiment: None
+    premise: str = ""
+
+    @property
+    def setting(self) -> str:
+        """The phase, what is in force in it, and what is done."""
+        changes = " and ".join(change.meaning for change in self.changes)
+        return f"{self.name}{f', with {changes}' if changes else ''}: {self.premise}"
 
 
-def steady(do: Action, *predictions: Prediction, name: str = "steady state") -> Phase:
+def steady(do: Action, *predictions: Prediction, premise: str = "", name: str = "steady state") -> Phase:
     """The pipeline when nothing is wrong."""
-    return Phase(name, do, predictions)
+    return Phase(name, do, predictions, premise=premise)
 
 
-def under(*changes: Change, do: Action, predict: tuple[Prediction, ...], name: str = "fault") -> Phase:
+def under(
+    *changes: Change, do: Action, predict: tuple[Prediction, ...], premise: str = "", name: str = "fault"
+) -> Phase:
     """The pipeline under faults."""
-    return Phase(name, do, predict, changes)
+    return Phase(name, do, predict, changes, premise=premise)
 
 
 def where(possible: "Callable[[Experiment], str | None]", *phases: Phase) -> tuple[Phase, ...]:
@@ -98,9 +121,14 @@ def where(possible: "Callable[[Experiment], str | None]", *phases: Phase) -> tup
     return tuple(replace(phase, unprovable=possible) for phase in phases)
 
 
-def recovery(do: Action, *predictions: Prediction, name: str = "recovery") -> Phase:
+def recovery(
+    do: Action,
+    *predictions: Prediction,
+    premise: str = "nothing more is sent.",
+    name: str = "recovery",
+) -> Phase:
     """The pipeline once the fault is gone."""
-    return Phase(name, do, predictions)
+    return Phase(name, do, predictions, premise=premise)
 
 
 @dataclass(frozen=True)

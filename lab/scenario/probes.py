@@ -3,10 +3,13 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from functions.common.errors import Category
 from infra.components.names import AlarmName
 from lab.pipeline.circuits import circuit_states
 from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.metrics import LOG_NAMESPACE, Metric
+from lab.scenario import rules
+from lab.scenario.answers import NUMBER, Choice, Counts
 from lab.scenario.model import Probe
 
 if TYPE_CHECKING:
@@ -21,6 +24,19 @@ LOG_FILTER = "a metric filter with a pattern"
 ALARM = "an alarm whose metric rises and falls (period 10 s)"
 """Questions of `lab probe` that probes rely on."""
 
+ALARM_STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
+CIRCUIT_STATES = ("CLOSED", "OPEN", "HALF_OPEN")
+LETTERS = {
+    "errorCategory": (Counts("5 x VALIDATION", tuple(Category)), rules.CATEGORY),
+    "errorType": (Counts("5 x SchemaViolation"), rules.TYPE),
+    "receiveCount": (Counts("2 x 1 for two letters received once"), rules.FIRST_RECEIVE),
+    "redriveCount": (Counts("2 x 0 for two letters never redriven"), rules.REDRIVE_COUNT),
+}
+MOVE_TASK_ANSWERS = {
+    "Status": Choice(("RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED")),
+    "FailureReason": Choice(("AccessDenied", "CouldNotDetermineMessageSource", "NonExistentQueue")),
+}
+
 
 def _effects(run: "Experiment") -> "list[Effect]":
     return list(run.pipeline.effects(run.accepted))
@@ -28,7 +44,7 @@ def _effects(run: "Experiment") -> "list[Effect]":
 
 def processed() -> Probe:
     """Orders of this run that have their effect."""
-    return Probe("DynamoDB BatchGetItem of the orders", lambda run: len(_effects(run)))
+    return Probe("DynamoDB BatchGetItem of the orders", lambda run: len(_effects(run)), why=rules.PROCESSED)
 
 
 def most_executions() -> Probe:
@@ -36,6 +52,7 @@ def most_executions() -> Probe:
     return Probe(
         "DynamoDB BatchGetItem of the orders, `executions`",
         lambda run: max((effect.executions for effect in _effects(run)), default=0),
+        why=rules.ONCE,
     )
 
 
@@ -44,6 +61,7 @@ def slowest_ms() -> Probe:
     return Probe(
         "DynamoDB BatchGetItem of the orders, processedAt - acceptedAt",
         lambda run: max((effect.latency_ms for effect in _effects(run)), default=0),
+        why=rules.SECONDS,
     )
 
 
@@ -64,12 +82,14 @@ def most_receives(label: str) -> Probe:
 
 def queue_depth() -> Probe:
     """Messages in the queue: visible, in flight, delayed."""
-    return Probe("SQS GetQueueAttributes of the queue", lambda run: run.pipeline.queue().total)
+    return Probe(
+        "SQS GetQueueAttributes of the queue", lambda run: run.pipeline.queue().total, why=rules.QUEUED
+    )
 
 
 def dlq_depth() -> Probe:
     """Messages in the DLQ."""
-    return Probe("SQS GetQueueAttributes of the DLQ", lambda run: run.pipeline.dlq().total)
+    return Probe("SQS GetQueueAttributes of the DLQ", lambda run: run.pipeline.dlq().total, why=rules.DEATH)
 
 
 def deepest_dlq() -> Probe:
@@ -77,6 +97,7 @@ def deepest_dlq() -> Probe:
     return Probe(
         "SQS GetQueueAttributes of the DLQ, sampled",
         lambda run: max((sample.dlq for sample in run.timeline.samples), default=0),
+        why=rules.DEATH,
     )
 
 
@@ -87,7 +108,9 @@ def letters(attribute: str) -> Probe:
         found = dead_letters(run.pipeline)
         return dict(Counter(letter.attributes.get(attribute, "none") for letter in found))
 
-    return Probe(f"SQS ReceiveMessage of the DLQ, attribute {attribute}", read)
+    source = f"SQS ReceiveMessage of the DLQ, attribute {attribute}"
+    answer, why = LETTERS[attribute]
+    return Probe(source, read, answer=answer, why=why)
 
 
 def letters_saying(text: str) -> Probe:
@@ -97,6 +120,7 @@ def letters_saying(text: str) -> Probe:
         lambda run: sum(
             text in letter.attributes.get("errorMessage", "") for letter in dead_letters(run.pipeline)
         ),
+        why=rules.POINTER,
     )
 
 
@@ -106,6 +130,8 @@ def alarm(name: AlarmName) -> Probe:
         f"CloudWatch DescribeAlarms, {name}",
         lambda run: run.pipeline.alarm_states().get(name, "missing"),
         relies_on=ALARM,
+        answer=Choice(ALARM_STATES),
+        why=rules.ALARMS.get(name, ""),
     )
 
 
@@ -115,7 +141,8 @@ def notified(name: AlarmName) -> Probe:
     def read(run: "Experiment") -> dict[str, int]:
         return dict(Counter(run.notifications.alarm_transitions(run.pipeline.stack.alarm(name))))
 
-    return Probe(f"SNS notifications of {name}", read, relies_on=ALARM)
+    answer = Counts("1 x ALARM", ALARM_STATES)
+    return Probe(f"SNS notifications of {name}", read, relies_on=ALARM, answer=answer, why=rules.TOLD_ONCE)
 
 
 def alarms_that_rang(severity: str) -> Probe:
@@ -131,19 +158,30 @@ def alarms_that_rang(severity: str) -> Probe:
             }
         ),
         relies_on=ALARM,
+        why=rules.NO_CRITICAL,
     )
 
 
 def emitted(name: str, service: str = "worker") -> Probe:
     """The sum of a metric that a function emits (EMF)."""
     metric = Metric("Ingestion", name, (("service", service),))
-    return _sum(f"CloudWatch GetMetricData, Ingestion {name} of {service}", lambda _run: metric, EMF)
+    return _sum(
+        f"CloudWatch GetMetricData, Ingestion {name} of {service}",
+        lambda _run: metric,
+        rules.METRICS.get(name, rules.COUNTED),
+        EMF,
+    )
 
 
 def counted(name: str) -> Probe:
     """The sum of a metric that a filter counts from the logs."""
     metric = Metric(LOG_NAMESPACE, name)
-    return _sum(f"CloudWatch GetMetricData, {LOG_NAMESPACE} {name}", lambda _run: metric, LOG_FILTER)
+    return _sum(
+        f"CloudWatch GetMetricData, {LOG_NAMESPACE} {name}",
+        lambda _run: metric,
+        rules.METRICS.get(name, rules.COUNTED),
+        LOG_FILTER,
+    )
 
 
 def worker(name: str) -> Probe:
@@ -152,7 +190,9 @@ def worker(name: str) -> Probe:
     def metric(pipeline: "Pipeline") -> Metric:
         return Metric("AWS/Lambda", name, (("FunctionName", pipeline.stack.worker_function_name),))
 
-    return _sum(f"CloudWatch GetMetricData, AWS/Lambda {name} of the worker", metric)
+    return _sum(
+        f"CloudWatch GetMetricData, AWS/Lambda {name} of the worker", metric, rules.LAMBDA.get(name, "")
+    )
 
 
 def queue(name: str) -> Probe:
@@ -161,11 +201,11 @@ def queue(name: str) -> Probe:
     def metric(pipeline: "Pipeline") -> Metric:
         return Metric("AWS/SQS", name, (("QueueName", pipeline.stack.queue_name),))
 
-    return _sum(f"CloudWatch GetMetricData, AWS/SQS {name} of the queue", metric)
+    return _sum(f"CloudWatch GetMetricData, AWS/SQS {name} of the queue", metric, rules.SQS.get(name, ""))
 
 
-def _sum(source: str, metric: "Callable[[Pipeline], Metric]", relies_on: str = "") -> Probe:
-    return Probe(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric, relies_on)
+def _sum(source: str, metric: "Callable[[Pipeline], Metric]", why: str, relies_on: str = "") -> Probe:
+    return Probe(source, lambda run: round(run.sums.of(metric(run.pipeline))), metric, relies_on, why=why)
 
 
 def announced(detail_type: str) -> Probe:
@@ -180,7 +220,7 @@ def announced(detail_type: str) -> Probe:
             }
         )
 
-    return Probe(f"EventBridge rule to SNS, {detail_type} by eventId", read)
+    return Probe(f"EventBridge rule to SNS, {detail_type} by eventId", read, why=rules.ANNOUNCED)
 
 
 def deliveries(detail_type: str) -> Probe:
@@ -191,6 +231,7 @@ def deliveries(detail_type: str) -> Probe:
             event.get("detail-type") == detail_type and event["detail"].get("orderId") in run.accepted
             for event in run.events.notifications()
         ),
+        why=rules.ANNOUNCED,
     )
 
 
@@ -199,12 +240,15 @@ def circuit(name: str) -> Probe:
     return Probe(
         f"DynamoDB Scan of the circuits table, {name}",
         lambda run: circuit_states(run.pipeline).get(name, "CLOSED"),
+        answer=Choice(CIRCUIT_STATES),
+        why=rules.CIRCUIT,
     )
 
 
 def answers(status: int) -> Probe:
     """How many requests the API answered with one status."""
-    return Probe(f"HTTP status {status} of POST /events", lambda run: run.answers.count(status))
+    source = f"HTTP status {status} of POST /events"
+    return Probe(source, lambda run: run.answers.count(status), why=rules.ANSWERS.get(status, ""))
 
 
 def redrive(field: str) -> Probe:
@@ -215,9 +259,12 @@ def redrive(field: str) -> Probe:
         value = run.redrives[-1][group] if run.redrives else None
         return value.get(key, 0) if key and value is not None else value
 
-    return Probe(f"GET /redrive/ID, {field}", read)
+    return Probe(f"GET /redrive/ID, {field}", read, why=rules.REDRIVE.get(field, ""))
 
 
 def move_task(field: str) -> Probe:
     """One field of the latest of SQS's own move tasks."""
-    return Probe(f"SQS ListMessageMoveTasks, {field}", lambda run: run.move_task.get(field))
+    source = f"SQS ListMessageMoveTasks, {field}"
+    answer = MOVE_TASK_ANSWERS.get(field, NUMBER)
+    why = rules.MOVE_TASK.get(field, "")
+    return Probe(source, lambda run: run.move_task.get(field), answer=answer, why=why)

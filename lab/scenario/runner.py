@@ -5,7 +5,9 @@ import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.common.interrupts import undoing
 from lab.common.polling import wait_for
@@ -35,6 +37,9 @@ HASTE_SECONDS = 6
 EXCERPT_ORDERS = 3
 """Orders whose way through the logs the report shows, each the latest under its label."""
 
+UNREADABLE = (BotoCoreError, ClientError, httpx.HTTPError, LabError)
+"""What a probe raises where AWS, or the API, gives no answer that could be read."""
+
 type Watch = Callable[[Experiment, list[Result]], contextlib.AbstractContextManager[object]]
 """Shows a run while it lasts."""
 
@@ -62,17 +67,17 @@ class Runner:
     hasty: bool = False
     pace: float = 1.0
 
-    def run(self, entry: Entry, guesses: Mapping[tuple[str, str], str] | None = None) -> Run:
+    def run(self, entry: Entry) -> Run:
         """Run one scenario from the steady state and back to it. Raises LabError on a dirty lab.
 
-        `guesses` are an attendee's own numbers, by phase and prediction. The steady state is restored however the
-        run ends. KeyboardInterrupt, which Ctrl-C, termination and a closed terminal raise, passes through after that.
+        The steady state is restored however the run ends. KeyboardInterrupt, which Ctrl-C, termination and a closed
+        terminal raise, passes through after that.
         """
         steady.require(self.pipeline, self.say)
         with undoing(lambda: steady.restore(self.pipeline, self.say)):
-            return self._record(entry, guesses or {})
+            return self._record(entry)
 
-    def _record(self, entry: Entry, guesses: Mapping[tuple[str, str], str]) -> Run:
+    def _record(self, entry: Entry) -> Run:
         stack, aws, scenario = self.pipeline.stack, self.pipeline.aws, entry.scenario
         with (
             Api(aws, stack) as api,
@@ -114,9 +119,10 @@ class Runner:
                         experiment.sums.watch(prediction.probe.metric(self.pipeline))
                 try:
                     with self.watch(experiment, run.findings):
-                        self._play(entry, experiment, run, guesses)
+                        self._play(entry, experiment, run)
                 finally:
                     experiment.undo()
+            run.findings += unjudged(scenario, run.findings)
             self._account(entry, experiment, run)
         timings(run)
         return run
@@ -127,9 +133,7 @@ class Runner:
             return "the functions do not run on this machine, so that its fault cannot reach them"
         return next((self.differs[asked] for asked in scenario.relies_on if asked in self.differs), None)
 
-    def _play(
-        self, entry: Entry, experiment: Experiment, run: Run, guesses: Mapping[tuple[str, str], str]
-    ) -> None:
+    def _play(self, entry: Entry, experiment: Experiment, run: Run) -> None:
         for number, phase in enumerate(entry.scenario.phases):
             start = time.monotonic()
             if why := phase.unprovable(experiment):
@@ -142,12 +146,9 @@ class Runner:
                 with _in_force(() if self.faultless else phase.changes, experiment):
                     self._do(phase, experiment)
                     for prediction in phase.predictions:
-                        guess = guesses.get((phase.name, prediction.name))
-                        run.findings.append(examine(phase, prediction, experiment, guess))
+                        run.findings.append(examine(phase, prediction, experiment))
             except Exception as error:  # noqa: BLE001  a scenario that crashes is a failed run with a report, too
                 run.findings.append(_broken(phase, str(error) or repr(error), time.monotonic() - start))
-                for missed in entry.scenario.phases[number + 1 :]:
-                    run.findings.append(_broken(missed, "not reached", 0.0))
                 return
 
     def _do(self, phase: Phase, experiment: Experiment) -> None:
@@ -169,27 +170,41 @@ class Runner:
         run.excerpts += excerpts(experiment)
 
 
-def examine(phase: Phase, prediction: Prediction, experiment: Experiment, guess: str | None = None) -> Result:
-    """Look until a prediction holds or its time is up."""
+def examine(phase: Phase, prediction: Prediction, experiment: Experiment) -> Result:
+    """Look until a prediction holds or its time is up, at least once.
+
+    An error at one look is not the end. If the last look was one, nothing is known, which is told as such.
+    """
+    if reason := experiment.differs.get(prediction.probe.relies_on):
+        return _unproved(phase, prediction, reason)
     start = time.monotonic()
-    reason = experiment.differs.get(prediction.probe.relies_on)
-    if reason:
-        verdict, seen = Verdict.NOT_PROVABLE, reason
-    else:
-        last: Any = None
+    seen, verdict = "", Verdict.UNREAD
 
-        def look() -> Any:
-            nonlocal last
-            last = prediction.probe.read(experiment)
-            return last
-
+    def look() -> bool:
+        nonlocal seen, verdict
         try:
-            experiment.until(prediction.name, look, prediction.expected.holds, prediction.within)
-            verdict = Verdict.PROVED
-        except LabError:
-            verdict = Verdict.REFUTED
-        seen = shown(last)
-    return _result(phase, prediction, seen, verdict, seconds=time.monotonic() - start, guess=guess)
+            value = prediction.probe.read(experiment)
+        except UNREADABLE as error:
+            seen, verdict = " ".join(f"could not be read: {error}".split()), Verdict.UNREAD
+        else:
+            seen, verdict = shown(value), Verdict.of(prediction.expected.holds(value))
+        return verdict is Verdict.PROVED
+
+    with contextlib.suppress(LabError):  # its time is up
+        experiment.until(prediction.name, look, bool, prediction.within)
+    if not seen:
+        look()
+    return _result(phase, prediction, seen, verdict, seconds=time.monotonic() - start)
+
+
+def unjudged(scenario: Scenario, found: Sequence[Result]) -> list[Result]:
+    """A row for every prediction that has none: what a run did not come to has not been proved."""
+    judged = {(result.group, result.name) for result in found}
+    return [
+        _result(phase, prediction, "not reached", Verdict.UNREAD)
+        for phase, prediction in scenario.predictions
+        if (phase.name, prediction.name) not in judged
+    ]
 
 
 def timings(run: Run) -> None:
@@ -252,7 +267,9 @@ def _unproved(phase: Phase, prediction: Prediction, why: str) -> Result:
     return _result(phase, prediction, why, Verdict.NOT_PROVABLE)
 
 
-def _result(phase: Phase, prediction: Prediction, seen: str, verdict: Verdict, **more: Any) -> Result:
+def _result(
+    phase: Phase, prediction: Prediction, seen: str, verdict: Verdict, seconds: float = 0.0
+) -> Result:
     return Result(
         group=phase.name,
         name=prediction.name,
@@ -260,7 +277,8 @@ def _result(phase: Phase, prediction: Prediction, seen: str, verdict: Verdict, *
         seen=seen,
         verdict=verdict,
         source=prediction.probe.source,
-        **more,
+        seconds=seconds,
+        why=prediction.why,
     )
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from lab.common.output import Terminal
-from lab.common.results import Result, ResultTable, Verdict, broken, exit_code, fitted, tally
+from lab.common.results import Result, Verdict, broken, exit_code, fitted, result_table, tally
 from tests.support.results import result
 
 PROVED, REFUTED, ELSEWHERE, UNREAD = Verdict
@@ -23,7 +23,7 @@ def judged(verdict: Verdict) -> Result:
 
 def printed(width: int, results: list[Result] = RESULTS) -> list[str]:
     terminal = Terminal(file=io.StringIO(), width=width)
-    terminal.print(ResultTable("predictions", "prediction", results))
+    terminal.print(result_table("predictions", "prediction", results))
     return terminal.file.getvalue().splitlines()  # pyright: ignore
 
 

@@ -1,21 +1,26 @@
 """The rules of scenarios: what a prediction is, when it counts, and that every file keeps to the form."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from lab.common.polling import wait_for
+from lab.errors import LabError
 from lab.history import Account
 from lab.history.check import Judgement
+from lab.history.results import results
 from lab.history.rules import RULES, Breach
 from lab.parity import FEATURES
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.junit import junit
-from lab.scenario import Result, Verdict, at_least, at_most, between, exactly
+from lab.scenario import Prediction, Probe, Result, Verdict, at_least, at_most, between, exactly, steady
 from lab.scenario.catalog import FOLDER, load, names
-from lab.scenario.runner import timings
+from lab.scenario.runner import examine, timings, unjudged
 from tests.support.accounts import account
 from tests.support.results import result
 
@@ -133,6 +138,125 @@ def test_a_broken_rule_of_the_contract_fails_a_run_whose_ledger_balances() -> No
     breach = Breach("a", "its effect was not announced", ())
     unsound = replace(BALANCED, judgement=Judgement({RULES[0]: [breach]}, {}))
     assert not run_with(Verdict.PROVED, account=unsound).passed
+
+
+def test_what_could_not_be_read_fails_a_run_and_is_an_error_in_junit() -> None:
+    run = run_with(Verdict.PROVED, Verdict.UNREAD)
+    assert (run.passed, run.exit_code) == (False, 3)
+    suite = ET.fromstring(junit(run))  # noqa: S314  our own
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "1")
+    assert suite[1][0].tag == "error"
+
+
+class Reading:
+    """An experiment of which only one number is asked: each look gives the next value, or raises it."""
+
+    differs: Mapping[str, str] = {"an odd question": "the engine answers otherwise"}
+
+    def __init__(self, *values: Any, seconds_left: float = 1) -> None:
+        self._values = list(values)
+        self._seconds_left = seconds_left
+
+    def read(self) -> Any:
+        value = self._values.pop(0) if len(self._values) > 1 else self._values[0]
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def until(self, what: str, look: Callable[[], Any], done: Callable[[Any], bool], within: float) -> Any:
+        if self._seconds_left <= 0:
+            raise LabError("time is up", "")
+        return wait_for(what, look, done, within=within, every=0.001)
+
+
+THROTTLED = ClientError(
+    {"Error": {"Code": "ThrottlingException", "Message": "slow\ndown"}}, "GetQueueAttributes"
+)
+PHASE = steady(lambda _run: None, Prediction("messages", Probe("SQS", lambda run: run.read()), exactly(5)))  # pyright: ignore
+
+
+def examined(reading: Reading, relies_on: str = "") -> Result:
+    (prediction,) = PHASE.predictions
+    probe = replace(prediction.probe, relies_on=relies_on)
+    return examine(PHASE, replace(prediction, probe=probe, within=0.02), reading)  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("reading", "verdict", "seen"),
+    [
+        (Reading(5), Verdict.PROVED, "5"),
+        (Reading(3, 4, 5), Verdict.PROVED, "5"),
+        (Reading(4), Verdict.REFUTED, "4"),
+        (Reading(None), Verdict.REFUTED, "None"),
+        (Reading(THROTTLED, 5), Verdict.PROVED, "5"),
+        (Reading(THROTTLED, 4), Verdict.REFUTED, "4"),
+        (Reading(5, seconds_left=0), Verdict.PROVED, "5"),
+        (Reading(4, seconds_left=0), Verdict.REFUTED, "4"),
+    ],
+)
+def test_a_prediction_is_judged_by_the_last_value_that_was_read(
+    reading: Reading, verdict: Verdict, seen: str
+) -> None:
+    result = examined(reading)
+    assert (result.verdict, result.seen) == (verdict, seen)
+
+
+@pytest.mark.parametrize("error", [THROTTLED, EndpointConnectionError(endpoint_url="x"), LabError("503", "")])
+@pytest.mark.parametrize("before", [(), (4,)], ids=["at once", "after a value"])
+def test_a_prediction_whose_probe_cannot_be_read_is_neither_proved_nor_refuted(
+    error: Exception, before: tuple[int, ...]
+) -> None:
+    result = examined(Reading(*before, error))
+    assert result.verdict is Verdict.UNREAD
+    assert result.seen == " ".join(f"could not be read: {error}".split())
+
+
+def test_where_the_engine_answers_otherwise_than_aws_nothing_is_proved() -> None:
+    result = examined(Reading(5), relies_on="an odd question")
+    assert (result.verdict, result.seen) == (Verdict.NOT_PROVABLE, "the engine answers otherwise")
+
+
+def test_every_prediction_without_a_row_gets_one_that_says_so() -> None:
+    scenario = load("poison-payload").scenario
+    (phase, first), *others = scenario.predictions
+    found = [result(phase.name, first.name, "5", "5", Verdict.PROVED)]
+    rows = unjudged(scenario, found)
+    assert [(row.group, row.name) for row in rows] == [(phase.name, other.name) for phase, other in others]
+    assert {row.verdict for row in rows} == {Verdict.UNREAD}
+    assert unjudged(scenario, [*found, *rows]) == []
+
+
+@pytest.mark.parametrize(
+    ("orders", "refuted"),
+    [
+        ({"done": ["a"]}, []),
+        ({"lost": ["a"]}, ["orders lost"]),
+        ({"unknown": ["a"]}, ["orders unaccounted for"]),
+        ({"done": ["a"], "doubled": {"a": "two effects"}}, ["orders with a repeated effect"]),
+        ({"dead": ["a"]}, ["orders left in the DLQ"]),
+    ],
+    ids=str,
+)
+def test_an_account_refutes_what_does_not_add_up(orders: dict[str, Any], refuted: list[str]) -> None:
+    rows = list(results(account(**orders), ends_with=0))
+    assert [row.name for row in rows if row.verdict is Verdict.REFUTED] == refuted
+    assert len(rows) == len(list(results(BALANCED))) + 1
+
+
+@pytest.mark.parametrize(
+    ("judgement", "verdict"),
+    [
+        (Judgement({RULES[0]: []}, {}), Verdict.PROVED),
+        (Judgement({RULES[0]: [Breach("a", "not announced", ())]}, {}), Verdict.REFUTED),
+        (Judgement({}, {RULES[0]: "the history is without logs"}), Verdict.NOT_PROVABLE),
+    ],
+    ids=["kept", "broken", "not applied"],
+)
+def test_a_contract_is_proved_only_by_rules_that_could_be_applied(
+    judgement: Judgement, verdict: Verdict
+) -> None:
+    (row,) = [row for row in results(replace(BALANCED, judgement=judgement)) if row.name == "the contract"]
+    assert row.verdict is verdict
 
 
 def test_junit_shows_refuted_predictions_as_failures_and_unprovable_ones_as_skipped() -> None:
