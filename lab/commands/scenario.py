@@ -12,13 +12,13 @@ from rich.table import Table
 from lab import engines, report
 from lab.commands.options import Env, Port, console
 from lab.common.output import Line, joined, styled
-from lab.common.results import Grid, tally
+from lab.common.results import Grid, misses, score, tally
 from lab.errors import LabError
 from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.guesses import Guesses, ask, guess_table, judged, misses, read, score
+from lab.scenario.guesses import Guesses, ask, guess_table, judged, read
 from lab.scenario.live import live, predictions, verdict
 from lab.scenario.runner import Runner
 
@@ -133,8 +133,8 @@ def run_all(runner: Runner, entries: list[Entry], guesses: Mapping[str, Guesses]
         if own:
             console.print(guess_table(finished.findings))
             say(f"you: {score(finished.findings)}")
-            for miss in misses(finished.findings):
-                console.print(f"- {miss}")
+            for miss, why in misses(finished.findings).items():
+                console.print(f"- {miss}. {why}")
         told = f" in {finished.seconds:.0f} s: {tally(finished.findings)}; report: {page}"
         say(joined(f"{entry.name} ", verdict(finished.passed), told))
     if len(runs) > 1:

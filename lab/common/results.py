@@ -69,6 +69,11 @@ class Result:
     guessed_right: bool | None = None
 
     @property
+    def judged(self) -> str:
+        """What is to be said of the guess."""
+        return {True: "right", False: "wrong", None: "not judged"}[self.guessed_right]
+
+    @property
     def document(self) -> dict[str, Any]:
         """The result as the JSON of reports has it."""
         fields = asdict(self)
@@ -87,6 +92,23 @@ def tally(results: Sequence[Result]) -> str:
     """How many ended how. What could not be read is told where there is any."""
     counts = {verdict: sum(result.verdict is verdict for result in results) for verdict in Verdict}
     return ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n or verdict is not Verdict.UNREAD)
+
+
+def score(results: Sequence[Result]) -> str:
+    """How many guesses were right, such as "9 of 11"; empty where there is none."""
+    guesses = [result.judged for result in results if result.guess]
+    unjudged = guesses.count("not judged")
+    told = f"{guesses.count('right')} of {len(guesses) - unjudged}"
+    return f"{told}, {unjudged} not judged" if unjudged else told if guesses else ""
+
+
+def misses(results: Sequence[Result]) -> dict[str, str]:
+    """The guesses that were wrong, beside what was seen, each with the rule behind it."""
+    return {
+        f"{result.group}, {result.name}: you said {result.guess}, seen {result.seen}": result.why
+        for result in results
+        if result.judged == "wrong"
+    }
 
 
 def shown(value: Any) -> str:

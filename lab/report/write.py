@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from infra.components.names import AlarmName
 from lab.common import paths
+from lab.common.results import misses, score
 from lab.history import write as write_history
 from lab.history.states import reached
 from lab.report.index import templates, write_index
@@ -36,6 +37,8 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
         encoding="utf-8",
         data=template.render(
             run=run,
+            score=score(run.findings),
+            misses=misses(run.findings),
             plot=Markup(svg(run.timeline, list(dict.fromkeys([*alarms, *sorted(run.rang)])))),  # noqa: S704  made by matplotlib from numbers and our own labels
             legend=legend(run.timeline),
             started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),

@@ -9,7 +9,7 @@ from lab.errors import LabError
 from lab.scenario.catalog import Entry
 from lab.scenario.model import Phase, Prediction, Scenario
 
-MARKS = {True: styled("right", "green"), False: styled("wrong", "red"), None: styled("not judged", "yellow")}
+COLOURS = {"right": "green", "wrong": "red", "not judged": "yellow"}
 FACTOR = 2
 """A number that differs from run to run is guessed right from half to double of what was seen."""
 
@@ -96,14 +96,6 @@ def _right(prediction: Prediction, guess: str, result: Result) -> bool | None:
     return seen / FACTOR <= float(guess) <= seen * FACTOR
 
 
-def score(results: Sequence[Result]) -> str:
-    """How many guesses were right, such as "9 of 11"; empty where there is none."""
-    guesses = [result.guessed_right for result in results if result.guess]
-    open_ = guesses.count(None)
-    told = f"{guesses.count(True)} of {len(guesses) - open_}"
-    return f"{told}, {open_} not judged" if open_ else told if guesses else ""
-
-
 def guess_table(results: Sequence[Result]) -> Grid:
     """What a person predicted, beside what was seen."""
     guessed = [result for result in results if result.guess]
@@ -114,13 +106,6 @@ def guess_table(results: Sequence[Result]) -> Grid:
             "prediction": [result.name for result in guessed],
             "you": [result.guess or "" for result in guessed],
             "seen": [result.seen for result in guessed],
-            "judged": [MARKS[result.guessed_right] for result in guessed],
+            "judged": [styled(result.judged, COLOURS[result.judged]) for result in guessed],
         },
     )
-
-
-def misses(results: Sequence[Result]) -> Iterator[str]:
-    """One line on each guess that was wrong: what was seen, and the rule behind it."""
-    for result in results:
-        if result.guessed_right is False:
-            yield f"{result.group}, {result.name}: you said {result.guess}, seen {result.seen}. {result.why}"

@@ -22,7 +22,7 @@ TOLD_ONCE = (
     'An alarm acts when its state changes, not at every evaluation (CloudWatch User Guide, "Alarm actions").'
 )
 ALARMS = {
-    "critical-dlq-depth": "One visible message in the DLQ rings, and none is silent: a count of what was sent there "
+    "critical-dlq-depth": "The alarm rings at one visible message in the DLQ: a count of what was sent there "
     'would miss redrives and moves (SQS Developer Guide, "Available CloudWatch metrics").',
     "critical-worker-errors": "The alarm looks at the invocations of the worker that ended badly: one is too many.",
     "warning-throttles": "The alarm looks at the refused invocations of the worker: one is too many.",

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.common.output import Terminal
-from lab.common.results import Result, Verdict, shown
+from lab.common.results import Result, Verdict, misses, score, shown
 from lab.errors import LabError
 from lab.scenario import Prediction, Probe, Scenario, at_least, exactly, recovery, steady
 from lab.scenario.answers import NUMBER, Answer, Choice, Counts
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.guesses import ask, guess_table, judged, misses, questions, read, score
+from lab.scenario.guesses import ask, guess_table, judged, questions, read
 from tests.support.results import result
 
 STATES = Choice(("CLOSED", "OPEN", "HALF_OPEN"))
@@ -253,10 +253,10 @@ def sevens() -> list[Result]:
 
 def test_who_answers_seven_to_everything_is_told_what_was_wrong_and_why(sevens: list[Result]) -> None:
     assert score(sevens) == "1 of 3"
-    assert list(misses(sevens)) == [
-        "steady state, in the DLQ: you said 7, seen 5. A poisoned order dies at once.",
-        "steady state, cause of death: you said 7 x VALIDATION, seen 5 x VALIDATION. ",
-    ]
+    assert misses(sevens) == {
+        "steady state, in the DLQ: you said 7, seen 5": "A poisoned order dies at once.",
+        "steady state, cause of death: you said 7 x VALIDATION, seen 5 x VALIDATION": "",
+    }
 
 
 def test_guesses_stand_beside_what_was_seen_as_right_or_wrong(sevens: list[Result]) -> None:
@@ -276,7 +276,7 @@ def test_guesses_that_could_not_be_judged_are_told_apart() -> None:
         {("steady state", "in the DLQ"): "5", ("steady state", "cause of death"): "5 x VALIDATION"},
     )
     assert score(found) == "1 of 1, 1 not judged"
-    assert list(misses(found)) == []
+    assert misses(found) == {}
     assert score(SEEN) == ""
 
 

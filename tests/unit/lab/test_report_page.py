@@ -44,7 +44,16 @@ def run() -> Run:
     timeline.spans.append(Span("failure mode poison_payload", 5, 11))
     findings = [
         result(
-            "fault", "messages in the DLQ", "5", "5", Verdict.PROVED, source="SQS", seconds=1.0, guess="4"
+            "fault",
+            "messages in the DLQ",
+            "5",
+            "5",
+            Verdict.PROVED,
+            source="SQS",
+            seconds=1.0,
+            guess="4",
+            guessed_right=False,
+            why="A poisoned order goes to the `DLQ` at once.",
         ),
         result("fault", "category of death", "5 x VALIDATION", HOSTILE, Verdict.REFUTED, seconds=30.0),
         result("recovery", "DLQ alarm", "OK", "no alarms here", Verdict.NOT_PROVABLE),
@@ -87,7 +96,7 @@ def expected(url: str) -> bool:
 def test_predictions_stand_beside_results_by_act(page: Page) -> None:
     assert page.locator("tr.group").all_inner_texts()[:2] == ["fault", "recovery"]
     assert page.locator("td.verdict").all_inner_texts() == ["proved", "refuted", "not provable here"]
-    assert page.locator("tr.proved td").first.inner_text() == "4"
+    assert page.locator("tr.proved td.guess").inner_text() == "4 wrong"
     assert page.get_by_text(HOSTILE).is_visible()
     assert page.locator("header code").inner_text() == "poison_payload"
 
@@ -107,9 +116,23 @@ def test_text_can_be_read_in_both_themes(page: Page) -> None:
     assert (paper == "rgb(255, 255, 255)") is light_paper
 
 
-def test_the_page_fits_into_a_narrow_window(page: Page) -> None:
-    page.set_viewport_size({"width": 420, "height": 900})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+def test_a_persons_score_is_told_and_each_miss_explained(page: Page) -> None:
+    assert page.locator(".card", has_text="your predictions right").locator("b").inner_text() == "0 of 1"
+    assert page.get_by_role("heading", name="Your predictions: 0 of 1").is_visible()
+    assert page.locator("#misses dt").all_inner_texts() == ["fault, messages in the DLQ: you said 4, seen 5"]
+    assert page.locator("#misses dd").all_inner_texts() == ["A poisoned order goes to the DLQ at once."]
+
+
+@pytest.mark.parametrize("width", [390, 420])
+def test_the_page_fits_into_a_narrow_window_with_what_was_seen_and_its_verdict(
+    page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for cell in page.locator(".results td.verdict, .results td.seen").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
 
 
 def test_a_printed_page_is_black_on_white_without_the_way_back(page: Page) -> None:
