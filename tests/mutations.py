@@ -1,8 +1,9 @@
-"""Breaks each invariant of the functions once, and names the unit test that fails then.
+"""Breaks each invariant of the functions, and each rule of verdicts, once, and names the unit test that fails then.
 
-    python -m tests.mutations
+    python -m tests.mutations [WORDS]
 
-A mutation that no test notices is an error. Each runs on a copy; the working tree stays as it is. About five minutes.
+A mutation that no test notices is an error. Each runs on a copy; the working tree stays as it is. About five minutes;
+with WORDS only the mutations that have them in their names.
 """
 
 import re
@@ -197,19 +198,93 @@ MUTATIONS = {
 }
 """What no longer holds, by the mutation that makes it so."""
 
+RESULTS, GUESSES, RUNNER = "lab/common/results.py", "lab/scenario/guesses.py", "lab/scenario/runner.py"
+VERDICTS = {
+    "verdict: a refuted result is not passed": Mutation(
+        RESULTS, "exit_code", "not verdicts or Verdict.REFUTED in verdicts", "not verdicts"
+    ),
+    "verdict: where nothing was judged nothing is passed": Mutation(
+        RESULTS, "exit_code", "not verdicts or Verdict.REFUTED in verdicts", "Verdict.REFUTED in verdicts"
+    ),
+    "verdict: what was not read is not passed": Mutation(
+        RESULTS, "exit_code", "UNREAD_CODE if Verdict.UNREAD in verdicts else 0", "0"
+    ),
+    "verdict: what is not provable here is not tallied as proved": Mutation(
+        RESULTS, "tally", "result.verdict is verdict", "result.verdict in (verdict, Verdict.NOT_PROVABLE)"
+    ),
+    "verdict: what is not provable here is not counted as proved": Mutation(
+        "lab/report/run.py",
+        "Run.count",
+        "result.verdict == verdict",
+        "result.verdict in (verdict, Verdict.NOT_PROVABLE)",
+    ),
+    "verdict: a run without an account is not passed": Mutation(
+        "lab/report/run.py", "Run.exit_code", "self.account is not None and self.account.sound", "True"
+    ),
+    "verdict: a command ends with the exit code of its worst run": Mutation(
+        "lab/commands/scenario.py", "run_all", "{run.exit_code for run in runs} - {0}", "set()"
+    ),
+    "verdict: a refuted result is a failure in JUnit": Mutation(
+        "lab/report/junit.py", "junit", "result.verdict is Verdict.REFUTED", "False"
+    ),
+    "verdict: a prediction without a row gets one": Mutation(
+        RUNNER, "unjudged", "(phase.name, prediction.name) not in judged", "False"
+    ),
+    "verdict: a prediction is proved by its tolerance": Mutation(
+        RUNNER, "examine", "Verdict.of(prediction.expected.holds(value))", "Verdict.PROVED"
+    ),
+    "verdict: an error of AWS's is not a value": Mutation(
+        RUNNER,
+        "",
+        "(BotoCoreError, ClientError, httpx.HTTPError, LabError)",
+        "(BotoCoreError, httpx.HTTPError, LabError)",
+    ),
+    "verdict: what could not be read is not refuted": Mutation(
+        RUNNER,
+        "examine",
+        """(' '.join(f'could not be read: {error}'.split()), Verdict.UNREAD)""",
+        """(' '.join(f'could not be read: {error}'.split()), Verdict.REFUTED)""",
+    ),
+    "verdict: where the engine differs nothing is proved": Mutation(
+        RUNNER, "examine", "experiment.differs.get(prediction.probe.relies_on)", "''"
+    ),
+    "verdict: a guess is judged by what was seen": Mutation(
+        GUESSES, "_right", "guess == result.seen", "guess == result.expected"
+    ),
+    "verdict: a guess about what was not seen is not judged": Mutation(
+        GUESSES, "_right", "result.verdict not in (Verdict.PROVED, Verdict.REFUTED)", "False"
+    ),
+    "verdict: a number that varies is not guessed by any number": Mutation(
+        GUESSES, "_right", "seen / FACTOR <= float(guess) <= seen * FACTOR", "True"
+    ),
+    "verdict: each wrong guess is explained": Mutation(
+        RESULTS, "misses", 'result.judged == "wrong"', 'result.judged == "right"'
+    ),
+}
+"""The same for the rules by which the lab judges."""
 
-def main() -> int:
-    """Run all mutations. Returns how many no test noticed."""
+SUITES = {
+    "functions": ("tests/unit/functions",),
+    "lab": tuple(
+        f"tests/unit/lab/test_{name}.py" for name in ("results", "guesses", "scenarios", "scenario_command")
+    ),
+}
+"""The tests that are to notice a mutation, by the folder of its file."""
+
+
+def main(wanted: str = "") -> int:
+    """Run the mutations with these words in their names. Returns how many no test noticed."""
     unnoticed = 0
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch)
         for entry in paths.ROOT.iterdir():
-            if entry.name != "functions" and not entry.name.startswith(".git"):
+            if entry.name not in SUITES and not entry.name.startswith(".git"):
                 (tree / entry.name).symlink_to(entry)
-        shutil.copytree(
-            paths.ROOT / "functions", tree / "functions", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        for broken, mutation in MUTATIONS.items():
+        for name in SUITES:
+            shutil.copytree(paths.ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for broken, mutation in (MUTATIONS | VERDICTS).items():
+            if wanted not in broken:
+                continue
             found = noticed(tree, mutation)
             unnoticed += found is None
             print(f"{broken}: {found or 'NO TEST NOTICES'}", flush=True)  # noqa: T201  a command's output
@@ -223,7 +298,15 @@ def noticed(tree: Path, mutation: Mutation) -> str | None:
     file.write_text(mutation.applied(original))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "tests/unit/functions"],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-x",
+                "-p",
+                "no:cacheprovider",
+                *SUITES[mutation.file.partition("/")[0]],
+            ],
             cwd=tree,
             capture_output=True,
             text=True,
@@ -236,4 +319,4 @@ def noticed(tree: Path, mutation: Mutation) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(" ".join(sys.argv[1:])))

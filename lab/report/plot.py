@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
@@ -115,8 +116,8 @@ def bands_of(timeline: Timeline, alarm: str) -> Iterator[Band]:
     samples = timeline.samples
     ends = [*(sample.at for sample in samples[1:]), _end(timeline)]
     states = [sample.alarms.get(alarm, "INSUFFICIENT_DATA") for sample in samples]
-    known = zip(states, (sample.at for sample in samples), ends, strict=True)
-    for state, stretch in groupby(known, key=lambda one: one[0]):
+    known = zip(states, (sample.at for sample in samples), ends[: len(samples)], strict=True)
+    for state, stretch in groupby(known, key=itemgetter(0)):
         pieces = list(stretch)
         yield Band(state, pieces[0][1], pieces[-1][2])
 

@@ -4,7 +4,7 @@ import pytest
 
 from lab.common import paths
 from tests.integration.mutants import MUTANTS
-from tests.mutations import MUTATIONS
+from tests.mutations import MUTATIONS, VERDICTS
 from tests.support.mutation import Mutation
 
 SOURCE = '''
@@ -25,6 +25,7 @@ LISTED = {
     for broken, mutation in [
         *((f"{mutant}", mutant.patch.mutation) for mutant in MUTANTS if mutant.patch),
         *MUTATIONS.items(),
+        *VERDICTS.items(),
     ]
 }
 

@@ -1,0 +1,123 @@
+"""`lab scenario run` ends with the verdict's exit code, and takes a person's predictions from wherever they come."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from lab.commands import scenario as command
+from lab.common import paths
+from lab.common.output import Terminal
+from lab.common.results import Result, Verdict
+from lab.errors import LabError
+from lab.pipeline.timeline import Timeline
+from lab.report import Run
+from lab.scenario.catalog import Entry, load
+from tests.support.accounts import account
+from tests.support.results import result
+
+PROVED, REFUTED, ELSEWHERE, UNREAD = Verdict
+
+
+class Ended:
+    """A runner whose runs have ended already, each with these verdicts."""
+
+    def __init__(self, *runs: list[Verdict]) -> None:
+        self._runs = iter(runs)
+
+    def run(self, entry: Entry) -> Run:
+        findings = [row(entry, number, verdict) for number, verdict in enumerate(next(self._runs))]
+        return Run(entry.name, "x", "host", Timeline(), account=account(done=["a"]), findings=findings)
+
+
+def row(entry: Entry, number: int, verdict: Verdict) -> Result:
+    phase, prediction = entry.scenario.predictions[number]
+    seen = prediction.expected.text
+    return result(phase.name, prediction.name, seen, seen, verdict, why=prediction.why)
+
+
+@pytest.fixture(autouse=True)
+def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> io.StringIO:
+    out = io.StringIO()
+    monkeypatch.setattr(command, "console", Terminal(file=out, width=80))
+    monkeypatch.setattr(paths, "REPORTS", tmp_path)
+    return out
+
+
+def code_of(*runs: list[Verdict], **options: Any) -> int:
+    """What a command ends with that ran a scenario for each list of verdicts."""
+    entries = [load(name) for name in ("poison-payload", "throttling")][: len(runs)]
+    try:
+        command.run_all(Ended(*runs), entries, **options)  # pyright: ignore
+    except typer.Exit as leave:
+        return leave.exit_code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("runs", "code"),
+    [
+        ([[PROVED, PROVED]], 0),
+        ([[PROVED, ELSEWHERE]], 0),
+        ([[PROVED, REFUTED]], 1),
+        ([[PROVED, UNREAD]], 3),
+        ([[]], 1),
+        ([[PROVED], [REFUTED]], 1),
+        ([[UNREAD], [REFUTED]], 1),
+        ([[UNREAD], [PROVED]], 3),
+    ],
+    ids=str,
+)
+def test_the_exit_code_is_that_of_the_worst_scenario(runs: list[list[Verdict]], code: int) -> None:
+    assert code_of(*runs) == code
+
+
+def test_a_persons_predictions_are_judged_scored_and_explained(printed: io.StringIO) -> None:
+    guesses = {
+        "poison-payload": {
+            ("steady state", "orders processed"): "7",
+            ("steady state", "messages in the DLQ"): "0",
+        }
+    }
+    assert code_of([PROVED, PROVED], guesses=guesses) == 0
+    text = " ".join(printed.getvalue().split())
+    assert "you: 1 of 2" in text
+    assert "- steady state, orders processed: you said 7, seen 5. An order is processed at the first" in text
+
+
+def test_who_predicted_nothing_is_not_told_a_score(printed: io.StringIO) -> None:
+    assert code_of([PROVED], guesses={"poison-payload": {}}) == 0
+    assert "you:" not in printed.getvalue()
+
+
+def test_predictions_come_from_a_file_or_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries, typed = [load("poison-payload")], "# mine\n7\n\n5\n"
+    file = tmp_path / "mine.txt"
+    file.write_text(typed)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    wanted = {
+        "poison-payload": {("steady state", "orders processed"): "7", ("fault", "messages in the DLQ"): "5"}
+    }
+    assert command.predicted(entries, predict=False, file=file) == wanted
+    assert command.predicted(entries, predict=True, file=None) == wanted
+    assert command.predicted(entries, predict=False, file=None) == {}
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe5"], ids=["missing", "not UTF-8"])
+def test_a_file_that_cannot_be_read_is_an_error_with_its_fix(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "mine.txt"
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(LabError) as error:
+        command.predicted([load("poison-payload")], predict=True, file=file)
+    assert "predictions cannot be read" in error.value.what
+
+
+def test_a_scenario_is_shown_with_its_premises_and_rules(printed: io.StringIO) -> None:
+    command.show("poison-payload")
+    text = " ".join(printed.getvalue().split())
+    assert "fault, with failure mode poison_payload: 5 more orders are sent." in text
+    assert max(map(len, printed.getvalue().splitlines())) <= 120
