@@ -425,17 +425,62 @@ def test_a_group_that_outgrows_the_engines_memory_forgets_its_oldest_events(logs
     assert described["storedBytes"] == sum(len(event["message"]) for event in kept)
 
 
-def test_an_unknown_group_or_stream_is_not_found(logs: Any, group: str) -> None:
-    event = [{"timestamp": now(), "message": "x"}]
-    for call in (
-        lambda: logs.put_log_events(logGroupName=f"{group}-x", logStreamName="stream", logEvents=event),
-        lambda: logs.put_log_events(logGroupName=group, logStreamName="x", logEvents=event),
-        lambda: logs.filter_log_events(logGroupName=f"{group}-x"),
-        lambda: put_filter(logs, f"{group}-x", "Test", "x"),
-    ):
-        with pytest.raises(ClientError) as error:
-            call()
-        assert code(error) == "ResourceNotFoundException"
+NOTHING: dict[str, Any] = {"logGroupName": "/no/group", "logStreamName": "stream"}
+EVENTS = [{"timestamp": now(), "message": "x"}]
+FILTER = {
+    "filterName": "f",
+    "filterPattern": "x",
+    "metricTransformations": [{"metricNamespace": "n", "metricName": "m", "metricValue": "1"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "what"),
+    [
+        ("put_log_events", NOTHING | {"logEvents": EVENTS}, "group"),
+        ("create_log_stream", NOTHING, "group"),
+        ("delete_log_stream", NOTHING, "group"),
+        ("filter_log_events", {"logGroupName": "/no/group"}, "group"),
+        ("list_tags_log_group", {"logGroupName": "/no/group"}, "group"),
+        ("put_metric_filter", {"logGroupName": "/no/group", **FILTER}, "group"),
+        ("put_log_events", {"logStreamName": "x", "logEvents": EVENTS}, "stream"),
+        ("get_log_events", {"logStreamName": "x"}, "stream"),
+        ("delete_log_stream", {"logStreamName": "x"}, "stream"),
+    ],
+)
+def test_a_missing_group_or_stream_is_not_found_and_called_what_it_is(
+    logs: Any, group: str, operation: str, parameters: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(logs, operation)(**{"logGroupName": group} | parameters)
+    assert code(error) == "ResourceNotFoundException"
+    assert error.value.response["Error"]["Message"] == f"The specified log {what} does not exist."
+
+
+@pytest.mark.parametrize("what", ["group", "stream"])
+def test_a_group_or_stream_that_exists_already_is_called_what_it_is(logs: Any, group: str, what: str) -> None:
+    name = {"logStreamName": "stream"} if what == "stream" else {}
+    with pytest.raises(ClientError) as error:
+        getattr(logs, f"create_log_{what}")(logGroupName=group, **name)
+    assert code(error) == "ResourceAlreadyExistsException"
+    assert error.value.response["Error"]["Message"] == f"The specified log {what} already exists"
+
+
+def test_a_stream_shows_no_stored_bytes_and_a_token_of_56_digits(logs: Any, group: str) -> None:
+    event = {"timestamp": now(), "message": "x"}
+    logs.put_log_events(logGroupName=group, logStreamName="stream", logEvents=[event])
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert stream["storedBytes"] == 0
+    assert len(stream["uploadSequenceToken"]) == 56
+
+
+def test_a_retention_that_aws_does_not_offer_is_refused(logs: Any, group: str) -> None:
+    with pytest.raises(ClientError) as error:
+        logs.put_retention_policy(logGroupName=group, retentionInDays=8)
+    assert code(error) == "InvalidParameterException"
+    logs.put_retention_policy(logGroupName=group, retentionInDays=7)
+    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert described["retentionInDays"] == 7
 
 
 def test_query_definitions_are_kept_by_id(logs: Any) -> None:

@@ -250,6 +250,26 @@ def test_a_redrive_policy_needs_an_existing_target_and_a_count_from_1_to_1000(
         assert code(error) == "InvalidParameterValue"
 
 
+@pytest.mark.evidence("ours")
+@pytest.mark.parametrize("form", ["{url}", "{name}", "http://127.0.0.1:1/000000000000/{name}"])
+def test_a_queue_is_deleted_by_its_url_or_its_name(sqs: Any, form: str) -> None:
+    """LocalStack takes names where AWS takes URLs alone, and this engine's own calls use them."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    sqs.delete_queue(QueueUrl=form.format(url=url, name=name))
+    assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix=name)
+
+
+@pytest.mark.parametrize(
+    "url", ["nobody", "", "/", "http://x/y", "arn:aws:sqs:us-east-1:000000000000:nobody"]
+)
+@pytest.mark.parametrize("operation", ["delete_queue", "purge_queue", "receive_message", "list_queue_tags"])
+def test_a_wrong_url_is_a_queue_that_does_not_exist(sqs: Any, operation: str, url: str) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(sqs, operation)(QueueUrl=url)
+    assert code(error) == "AWS.SimpleQueueService.NonExistentQueue"
+
+
 def test_a_message_becomes_visible_soon_after_its_timeout(sqs: Any, make_queue: MakeQueue) -> None:
     queue = make_queue(VisibilityTimeout="1")
     sqs.send_message(QueueUrl=queue.url, MessageBody="x")

@@ -15,6 +15,7 @@ from localstack.aws.api.logs import (
     InvalidParameterException,
     LogsApi,
     MalformedQueryException,
+    ResourceAlreadyExistsException,
     ResourceNotFoundException,
 )
 from localstack.services.logs.models import get_moto_logs_backend
@@ -42,6 +43,32 @@ MAX_FILTERS = 100
 PAGE_EVENTS = 10_000
 PAGE_GROUPS = 50
 KEPT_QUERIES = 100
+SEQUENCE_DIGITS = 56
+RETENTIONS = [
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+]
+"""Days that PutRetentionPolicy takes."""
 
 
 class LabLogsProvider(LogsProvider):
@@ -146,6 +173,46 @@ class LabLogsProvider(LogsProvider):
     def delete_log_group(self, context: RequestContext, log_group_name: str, **_: Any) -> None:
         call_moto(context)
         _store(context).metric_filters.pop(log_group_name, None)
+
+    def put_retention_policy(
+        self, context: RequestContext, log_group_name: str, retention_in_days: int, **_: Any
+    ) -> None:
+        _group(context, log_group_name)
+        if retention_in_days not in RETENTIONS:
+            raise InvalidParameterException(
+                f"1 validation error detected: Value '{retention_in_days}' at 'retentionInDays' failed to satisfy "
+                f"constraint: Member must satisfy enum value set: {RETENTIONS}"
+            )
+        call_moto(context)
+
+    def list_tags_log_group(self, context: RequestContext, log_group_name: str, **kwargs: Any) -> Any:
+        _group(context, log_group_name)
+        return super().list_tags_log_group(context, log_group_name, **kwargs)
+
+    # Streams
+
+    def create_log_stream(
+        self, context: RequestContext, log_group_name: str, log_stream_name: str, **_: Any
+    ) -> None:
+        if log_stream_name in _group(context, log_group_name).streams:
+            raise ResourceAlreadyExistsException("The specified log stream already exists")
+        call_moto(context)
+
+    def delete_log_stream(
+        self, context: RequestContext, log_group_name: str, log_stream_name: str, **_: Any
+    ) -> None:
+        if log_stream_name not in _group(context, log_group_name).streams:
+            raise ResourceNotFoundException("The specified log stream does not exist.")
+        call_moto(context)
+
+    @handler("DescribeLogStreams", expand=False)
+    def describe_log_streams(self, context: RequestContext, request: Any) -> Any:
+        answer: Any = super().describe_log_streams(context, request)
+        for stream in answer["logStreams"]:
+            stream["storedBytes"] = 0  # always, for a stream: AWS stopped counting in 2019
+            if token := stream.get("uploadSequenceToken"):
+                stream["uploadSequenceToken"] = token.zfill(SEQUENCE_DIGITS)
+        return answer
 
     # Metric filters
 

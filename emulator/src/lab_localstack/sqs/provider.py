@@ -74,6 +74,11 @@ class LabSqsProvider(SqsProvider):
         limits.require_queue_attributes(attributes)
         super().set_queue_attributes(context, queue_url, attributes, **kwargs)
 
+    def delete_queue(self, context: RequestContext, queue_url: str, **kwargs: Any) -> None:
+        """LocalStack resolves a bare name in all other operations, and fails in this one on what is no URL."""
+        queue = self._resolve_queue(context, queue_url=queue_url)
+        super().delete_queue(context, queue.url(context), **kwargs)
+
     def _put_message(
         self,
         queue: SqsQueue,
