@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from lab.commands.examples import EXAMPLES
 from lab.common.interrupts import unwind_when_ended
 from lab.common.output import Terminal, escape_what_cannot_be_encoded, joined, shown, styled
 from lab.engines import disk, remembered
@@ -19,7 +20,6 @@ from lab.errors import LabError
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 MISUSED = 2
 EXAMPLE = "Example: "
-"""Begins the line of a command's help that shows how it is used."""
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name
 
@@ -95,9 +95,12 @@ class Deferred(TyperCommand):
         module, _, name = self._place.partition(":")
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
-            return get_group(found)
+            group = get_group(found)
+            for name, command in group.commands.items():
+                command.epilog = _example(f"{self.name} {name}")
+            return group
         alone = typer.Typer(add_completion=False)
-        alone.command(name=self.name)(found)
+        alone.command(name=self.name, epilog=_example(self.name or ""))(found)
         return get_command(alone)
 
     @property
@@ -108,6 +111,10 @@ class Deferred(TyperCommand):
     @override
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         return self.loaded.make_context(*args, **kwargs)
+
+
+def _example(command: str) -> str | None:
+    return f"{EXAMPLE}{EXAMPLES[command]}" if command in EXAMPLES else None
 
 
 class Lab(TyperGroup):
@@ -192,13 +199,8 @@ def _misuse(error: Any) -> tuple[str, str]:
         return what, "See: lab --help"
     if variable and context.get_parameter_source(error.param.name).name == "ENVIRONMENT":
         what = f"{variable}={os.environ.get(variable)}: {error.message}."
-    help_ = f"{context.command.help or ''}\n{context.command.epilog or ''}"
-    example = next((line for line in help_.splitlines() if line.strip().startswith(EXAMPLE)), None)
     command = " ".join(["lab", *context.command_path.split()[1:]])  # by whatever name the program was called
-    return (
-        what,
-        f"For example: {example.strip().removeprefix(EXAMPLE)}" if example else f"See: {command} --help",
-    )
+    return what, f"See: {command} --help. {context.command.epilog or ''}".rstrip()
 
 
 def _with_errors_told(command: Callable[..., object]) -> object:

@@ -25,8 +25,6 @@ def env(
     """Print a shell's variables for the deployed pipeline: endpoint, dummy keys, API, queues, redrive token.
 
     With them `aws`, curl and boto3 speak with the engine and with no account.
-
-    Example: eval "$(lab env)"; aws sqs receive-message --queue-url "$DLQ_URL"
     """
     pipeline, _ = connect(port, env)
     variables = variables_of(pipeline, port, env)

@@ -22,7 +22,7 @@ app = typer.Typer(
 SHOWN_BREACHES = 5
 
 
-@app.command(epilog="Example: lab history check .lab/reports/demo-20260101-120000/history.jsonl")
+@app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The history.jsonl of a report.")],
     every: Annotated[
@@ -45,7 +45,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: lab history states")
+@app.command()
 def states() -> None:
     """List the situations worth having been in, and the latest report of each that a run has reached."""
     table = Table(title="Situations that runs of this clone have met", title_justify="left")

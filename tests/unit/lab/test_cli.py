@@ -1,12 +1,17 @@
 """The command line reports errors as what is wrong and how to fix it."""
 
+import shlex
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 import typer
+from typer.main import get_command
 
 from lab import cli
 from lab.commands import mode
+from lab.commands.examples import EXAMPLES
 from lab.deployment import context
 from lab.errors import LabError
 
@@ -86,7 +91,11 @@ def test_an_unknown_failure_mode_is_refused_with_those_there_are() -> None:
         ("status --port 80", "4566", ("Invalid value for '--port'", "See: lab status --help")),
         ("trace", "", ("Missing argument 'ORDER_ID'", "See: lab trace --help")),
         ("dlq discard X", "", ("Missing option '--reason'", "See: lab dlq discard --help")),
-        ("history check", "", ("Missing argument 'FILE'", "For example: lab history check ")),
+        (
+            "history check",
+            "",
+            ("Missing argument 'FILE'", "See: lab history check --help. Example: lab history check "),
+        ),
         ("nonsense", "", ("No such command 'nonsense'", "See: lab --help")),
     ],
 )
@@ -102,3 +111,31 @@ def test_misuse_names_the_option_or_variable_with_its_value_and_the_help_or_an_e
     what, fix = capsys.readouterr().err.splitlines()
     assert what.startswith(f"error: {said[0]}")
     assert fix.startswith(f"  fix: {said[1]}")
+
+
+def leaves(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with its words."""
+    found = getattr(command, "loaded", command)
+    below = getattr(found, "commands", None)
+    if below is None:
+        yield " ".join(path), found
+        return
+    for name, member in below.items():
+        yield from leaves(member, *path, name)
+
+
+COMMANDS = dict(leaves(get_command(cli.app)))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_ends_its_help_with_an_example_that_it_takes(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.epilog == f"{cli.EXAMPLE}{EXAMPLES[name]}"
+    if name != "env":  # whose example is more than one command
+        words = shlex.split(EXAMPLES[name])
+        words = words[words.index("lab") + 1 + len(name.split()) :]
+        command.make_context(name, words)  # raises what a misuse raises
+
+
+def test_no_example_is_of_a_command_that_is_not_there() -> None:
+    assert set(EXAMPLES) == set(COMMANDS)
