@@ -55,7 +55,7 @@ scenario: setup ## Run one scenario: make scenario NAME=poison-payload (without 
 scenarios: setup ## Run all scenarios and report; the index of runs is .lab/reports/index.html
 	@$(lab) scenario run --all
 steady: setup ## Bring the steady state back: undo faults, empty queues, close circuits
-	@$(lab) clean
+	@$(lab) steady
 
 .PHONY: load load-headless
 SHAPE ?= steady
@@ -145,6 +145,11 @@ lock: setup ## Write the lock files again from requirements/*.in and emulator/re
 	@for name in requirements/functions $(filter-out requirements/functions,$(basename $(wildcard requirements/*.in emulator/requirements/*.in))); do \
 	  .lab/env/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
 	    --no-emit-index-url --no-header --output-file $$name.txt $$name.in || exit 1; done
-clean: ## Stop the engine and remove everything the lab has made
+clean: ## Stop the engine and remove what the lab has made; asks before it deletes reports
 	@[ ! -x .lab/env/lab/bin/python ] || $(lab) down
-	@rm -rf .lab infra/node_modules
+	@rm -rf infra/node_modules
+	@if [ -d .lab ]; then find .lab -mindepth 1 -maxdepth 1 ! -name reports -exec rm -rf {} +; fi
+	@if [ -d .lab/reports ]; then \
+	  if [ -t 0 ]; then read -r -p "Delete the reports of $$(ls .lab/reports | wc -l) runs, too? [y/N] " answer; fi; \
+	  case "$$answer" in [yY]*) rm -rf .lab ;; *) echo "kept: .lab/reports" ;; esac; \
+	fi

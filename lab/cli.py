@@ -63,7 +63,7 @@ COMMANDS = {
     ),
     "Repair": (
         Command("dlq", "lab.commands.dlq:dlq", "The dead-letter queue: look, redrive, repair, discard."),
-        Command("clean", "lab.commands.steady:clean", "Bring the steady state back."),
+        Command("steady", "lab.commands.steady:steady", "Bring the steady state back."),
     ),
     "Load and cost": (
         Command("load", "loadtests.command:load", "Drive load on the deployed pipeline with Locust."),

@@ -38,7 +38,7 @@ EXAMPLES = {
     "dlq edit": "EDITOR=nano lab dlq edit first-1",
     "dlq discard": 'lab dlq discard first-1 --reason "test data"',
     "dlq move-native": "lab dlq move-native --rate 10",
-    "clean": "lab clean",
+    "steady": "lab steady",
     "load": "lab load spike --headless",
     "cost run": "lab cost run --orders 100 --month 1000000",
     "cost failures": "lab cost failures --orders 50",

@@ -53,7 +53,7 @@ def test_a_command_of_the_runbooks_runs(pipeline: Pipeline, command: str) -> Non
 def test_a_gameday_can_be_played_unattended_and_loses_nothing(
     pipeline: Pipeline, gameday: str, dead: int, alarm: bool
 ) -> None:
-    done = run(".lab/bin/lab clean", pipeline)
+    done = run(".lab/bin/lab steady", pipeline)
     assert done.returncode == 0, done.stdout + done.stderr
     done = run(f".lab/bin/lab gameday run {gameday} --unattended --faster 3", pipeline)
     assert done.returncode == 0, done.stdout + done.stderr

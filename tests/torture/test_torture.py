@@ -149,7 +149,7 @@ def _tools(subject: Subject) -> list[Finding]:
 
 def _killed(subject: Subject, this: Round) -> list[Finding]:
     """The engine dies under load. It can be stopped and started again; what it knew is gone."""
-    found = subject.lab("clean", within=200).findings()
+    found = subject.lab("steady", within=200).findings()
     with ThreadPoolExecutor() as crowd:
         crowd.submit(_acted, subject, orders, "orders", this.number)
         time.sleep(1)
