@@ -14,10 +14,12 @@ node := .lab/env/node/bin/node
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+##@ Start
 .PHONY: setup
-setup: ## Make or refresh the environments under .lab/env (every other target does it when needed)
+setup: ## Make or refresh the environments under .lab/env
 	@lab/setup.sh
 
 .PHONY: up down status doctor probe
@@ -27,7 +29,7 @@ down: setup ## Stop the engine and remove its files
 	@$(lab) down
 status: setup ## Show what runs and what is deployed
 	@$(lab) status
-doctor: setup ## Show what the lab finds on this machine, and the fix for each problem
+doctor: setup ## Show what the lab finds on this machine, and the fixes
 	@$(lab) doctor
 
 probe: setup ## Compare what the engine answers with what AWS documents
@@ -36,38 +38,43 @@ probe: setup ## Compare what the engine answers with what AWS documents
 .PHONY: deploy-local demo
 deploy-local: setup ## Deploy the four stacks to the engine and run the smoke checks
 	@$(lab) deploy
-demo: setup ## From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report
+demo: setup ## From nothing to a finished story, with a report
 	@$(lab) demo
 
+##@ Break
+.PHONY: scenario scenarios steady
+scenario: setup ## Run one: make scenario NAME=poison-payload, or list them
+	@$(lab) scenario $(if $(NAME),run $(NAME),list)
+scenarios: setup ## Run all scenarios; the list of runs is .lab/reports/index.html
+	@$(lab) scenario run --all
+steady: setup ## Bring the steady state back, whatever happened
+	@$(lab) steady
+
+##@ Watch
+.PHONY: console
+console: setup ## Watch, break and repair in a browser (CONSOLE_PORT=8090)
+	@$(lab) console $(if $(OPEN),--open)
+
+##@ Repair
 .PHONY: dlq-ls dlq-stats dlq-redrive dlq-export
-dlq-ls: setup ## List dead letters; more in: .lab/bin/lab dlq --help
+dlq-ls: setup ## List dead letters; more: lab dlq --help
 	@$(lab) dlq ls
 dlq-stats: setup ## Count dead letters by cause of death
 	@$(lab) dlq stats
-dlq-redrive: setup ## Move dead letters back to the queue: plan, confirmation, canaries, ramp
+dlq-redrive: setup ## Move dead letters back to the queue: plan, canaries, ramp
 	@$(lab) dlq redrive
 dlq-export: setup ## Write dead letters to dlq.jsonl; nothing is removed
 	@$(lab) dlq export dlq.jsonl
 
-.PHONY: scenario scenarios steady
-scenario: setup ## Run one scenario: make scenario NAME=poison-payload (without NAME: list them)
-	@$(lab) scenario $(if $(NAME),run $(NAME),list)
-scenarios: setup ## Run all scenarios and report; the index of runs is .lab/reports/index.html
-	@$(lab) scenario run --all
-steady: setup ## Bring the steady state back: undo faults, empty queues, close circuits
-	@$(lab) steady
-
+##@ Load
 .PHONY: load load-headless
 SHAPE ?= steady
-load: setup ## Drive load: Locust's web UI at 127.0.0.1:8089, with the pipeline's charts in it
+load: setup ## Drive load: Locust's web UI at 127.0.0.1:8089
 	@$(lab) load $(SHAPE)
-load-headless: setup ## Drive load and end with a verdict: make load-headless SHAPE=spike (steady, ramp, soak)
+load-headless: setup ## Drive load, end with a verdict: SHAPE=steady|spike|ramp|soak
 	@$(lab) load $(SHAPE) --headless
 
-.PHONY: console
-console: setup ## Serve the console on 127.0.0.1 (CONSOLE_PORT=8090): watch, break, repair, in a browser
-	@$(lab) console $(if $(OPEN),--open)
-
+##@ AWS
 .PHONY: synth diff deploy-aws destroy-aws bootstrap-aws
 # CONTEXT="key=value ..." gives settings. ACCOUNT=... names the account that is meant, YES=1 answers the question with it;
 # both count only if they are typed with the command, not if they lie about in the environment.
@@ -75,21 +82,22 @@ settings = $(foreach one,$(CONTEXT),-c $(one))
 typed = $(if $(filter command,$(origin $(1))),$(2))
 account = $(call typed,ACCOUNT,--account $(ACCOUNT))
 consent = $(account) $(call typed,YES,$(if $(filter 1,$(YES)),--yes))
-synth: setup ## Write the templates for AWS to .lab/cdk.aws; needs no credentials
+synth: setup ## Write the templates for AWS to .lab/cdk.aws; no credentials
 	@$(lab) aws synth $(settings)
-diff: setup ## Show what deploy-aws would change in the account of your credentials (ENV=, CONTEXT=)
+diff: setup ## Show what deploy-aws would change (ENV=, CONTEXT=)
 	@$(lab) aws diff $(settings) $(account)
-deploy-aws: setup ## Deploy to the AWS account of your credentials: shows it, and asks (ENV=, CONTEXT=)
+deploy-aws: setup ## Deploy to your AWS account: shows it, and asks (ENV=, CONTEXT=)
 	@$(lab) aws deploy $(settings) $(consent)
-destroy-aws: setup ## Delete an environment from the AWS account: shows it, and asks (ENV=)
+destroy-aws: setup ## Delete an environment from your AWS account: asks (ENV=)
 	@$(lab) aws destroy $(consent)
-bootstrap-aws: setup ## Prepare an AWS account and region for CDK, once: shows it, and asks
+bootstrap-aws: setup ## Prepare an AWS account and region for CDK, once: asks
 	@$(lab) aws bootstrap $(consent)
 
+##@ Develop
 .PHONY: test lint types unit infra-test engine-test integration
 test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
 
-lint: setup ## ruff: lint and format; the CI workflow against its schema and zizmor's rules
+lint: setup ## ruff; the CI workflow against its schema and zizmor's rules
 	@.lab/env/lab/bin/ruff check .
 	@.lab/env/lab/bin/ruff format --check .
 	@.lab/env/lab/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -106,46 +114,46 @@ engine-test: setup ## What the engine promises, through boto3
 integration: setup ## The deployed pipeline
 	@$(pytest) $(side_by_side) tests/engines tests/integration -m "not long and not page"
 .PHONY: test-long
-test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: what takes minutes
+test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: minutes
 	@$(pytest) -c emulator/pyproject.toml emulator/tests -m long
 	@$(pytest) tests/engines tests/integration tests/torture -m long
 .PHONY: test-torture
-test-torture: setup ## Kills, pauses, races, hostile letters by TORTURE_SEED=, for TORTURE_SECONDS=600
+test-torture: setup ## Kills and races at random: TORTURE_SEED=, TORTURE_SECONDS=600
 	@LAB_TORTURE_SECONDS=$(or $(TORTURE_SECONDS),600) LAB_TORTURE_SEED=$(TORTURE_SEED) $(pytest) -s tests/torture
 .PHONY: test-pages
-test-pages: setup ## Console, reports, load charts, the engine's guard, in a browser (needs Chromium or Chrome)
+test-pages: setup ## The pages in a browser (needs Chromium or Chrome)
 	@$(pytest) -c emulator/pyproject.toml emulator/tests -m page
 	@$(pytest) tests/unit tests/integration -m page
 
 .PHONY: test-docker images-offline
-test-docker: setup ## The engine's tests and the pipeline's in containers, and the compose file (needs Docker)
+test-docker: setup ## Engine and pipeline in containers (needs Docker)
 	@$(pytest) tests/docker
-images-offline: setup ## Build stand-ins for the official images where these cannot be pulled (needs Debian, root)
+images-offline: setup ## Build stand-ins for the official images (Debian, root)
 	@emulator/offline/build.sh
 
 .PHONY: bench benchmark openapi
-bench: setup ## Every benchmark on the running host engine, into one Markdown table: .lab/bench.md
+bench: setup ## Every benchmark on the running host engine: .lab/bench.md
 	@.lab/env/lab/bin/python -m loadtests.benchmarks.bench
-benchmark: setup ## Calls, rates and processor time against a plain baseline, on the running host engine
+benchmark: setup ## Calls, rates and processor time against a plain baseline
 	@.lab/env/lab/bin/python -m loadtests.benchmarks
 openapi: setup ## Write the API's OpenAPI document again from the routes
 	@$(lab) openapi
 
 .PHONY: audit cost
-audit: setup ## Look for known weaknesses in code and dependencies; says what could not be checked here
+audit: setup ## Look for known weaknesses in code and dependencies
 	@$(lab) audit
-cost: setup ## What the last run would cost on AWS; more in: .lab/bin/lab cost --help
+cost: setup ## What the last run would cost on AWS; more: lab cost --help
 	@$(lab) cost
 
 .PHONY: format lock clean
 format: setup ## Let ruff rewrite the code
 	@.lab/env/lab/bin/ruff check --fix .
 	@.lab/env/lab/bin/ruff format .
-lock: setup ## Write the lock files again from requirements/*.in and emulator/requirements/*.in
+lock: setup ## Write the lock files again from the *.in files
 	@for name in requirements/functions $(filter-out requirements/functions,$(basename $(wildcard requirements/*.in emulator/requirements/*.in))); do \
 	  .lab/env/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
 	    --no-emit-index-url --no-header --output-file $$name.txt $$name.in || exit 1; done
-clean: ## Stop the engine and remove what the lab has made; asks before it deletes reports
+clean: ## Stop the engine, remove what the lab made; asks about reports
 	@[ ! -x .lab/env/lab/bin/python ] || $(lab) down
 	@rm -rf infra/node_modules
 	@if [ -d .lab ]; then find .lab -mindepth 1 -maxdepth 1 ! -name reports -exec rm -rf {} +; fi

@@ -112,3 +112,16 @@ def test_every_lab_command_that_is_named_exists(document: Path) -> None:
 def test_a_command_that_does_not_exist_is_noticed(line: str, wrong: str | None) -> None:
     (arguments,) = LAB.findall(line)
     assert unknown(arguments.split(), typer.main.get_command(app)) == wrong
+
+
+def test_the_list_of_targets_is_grouped_and_fits_eighty_columns() -> None:
+    listed = subprocess.run(
+        ["make", "--silent", "--no-print-directory", "help"],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    groups = [line for line in listed if line and not line.startswith(" ")]
+    assert groups == ["Start", "Break", "Watch", "Repair", "Load", "AWS", "Develop"]
+    assert [line for line in listed if len(line) > 80] == []
