@@ -26,6 +26,7 @@ class Line:
     proved: int
     refuted: int
     not_provable: int
+    not_read: int = 0
     reached: tuple[str, ...] = ()
 
 
@@ -84,6 +85,7 @@ def _line(folder: Path) -> Line | None:
             proved=verdicts.count("proved"),
             refuted=verdicts.count("refuted"),
             not_provable=verdicts.count("not provable here"),
+            not_read=verdicts.count("not read"),
             reached=tuple(run.get("reached", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):

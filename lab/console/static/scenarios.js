@@ -3,7 +3,7 @@
 import { act, ask, backToSteady, doing, element, live, row, tell } from "/static/console.js";
 
 const byId = (id) => document.getElementById(id);
-const VERDICTS = { proved: "good", refuted: "bad" };
+const VERDICTS = { proved: "good", refuted: "bad", "not read": "bad" };
 let reported = "";
 
 live.on("job", (job) => {
@@ -24,15 +24,15 @@ function draw(job) {
   const findings = job.details.findings ?? [];
   const pending = [...(card?.querySelectorAll(".predictions tbody tr") ?? [])]
     .map((line) => line.dataset)
-    .filter(({ act: of, name: what }) => !findings.some((one) => one.act === of && one.name === what));
+    .filter(({ act: of, name: what }) => !findings.some((found) => found.act === of && found.name === what));
   byId("findings").replaceChildren(
-    ...findings.map((one) => row([
-      one.act, one.name, one.expected, one.seen,
-      element("td", {}, element("span", { className: `badge ${VERDICTS[one.verdict] ?? "soft"}` }, one.verdict)),
-      { text: one.seconds.toFixed(1), className: "number" },
+    ...findings.map((found) => row([
+      found.act, found.name, found.expected, found.seen,
+      element("td", {}, element("span", { className: `badge ${VERDICTS[found.verdict] ?? "soft"}`, title: found.why }, found.verdict)),
+      { text: found.seconds.toFixed(1), className: "number" },
     ])),
-    ...pending.map((one, index) => row([
-      one.act, one.name, one.expected, "", element("td", { className: "soft" }, waits(job, index)), "",
+    ...pending.map((awaited, index) => row([
+      awaited.act, awaited.name, awaited.expected, "", element("td", { className: "soft" }, waits(job, index)), "",
     ], { className: "pending" })));
   const now = job.details.now?.[0];
   if (now) {
