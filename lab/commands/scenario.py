@@ -81,10 +81,13 @@ def run(  # noqa: PLR0917  one parameter for each option
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Run scenarios one after the other. Exit code 1 if a prediction was refuted or an order is unaccounted for."""
+    """Run scenarios one after the other.
+
+    Exit code 1 if a prediction was refuted or an order is unaccounted for, 3 if something was only not read.
+    """
     entries = entries_of(chosen, every=every)
+    pipeline, engine = connect(port, env)  # before anybody has answered questions in vain
     guesses = predicted(entries, predict, predict_from)
-    pipeline, engine = connect(port, env)
     runner = Runner(
         pipeline,
         engine,
