@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,12 @@ REACHED = {
 def test_a_state_is_told_where_a_history_has_been_in_it_and_not_of_a_quiet_run(name: str) -> None:
     assert name in reached(REACHED[name])
     assert name not in reached(RUN)
+
+
+def test_a_stranger_s_order_id_is_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "history.jsonl"
+    write(history(submitted("a"), processed("a"), lies("[/red]\x1b[31m\u202e\ud800", "l-9")), file)
+    assert cli.run(partial(cli.app, ["history", "check", str(file)])) == 1
+    out = capsys.readouterr().out
+    assert "order [/red]\\x1b[31m\\u202e\\ud800" in out
+    assert "\x1b[31m" not in out
