@@ -8,7 +8,7 @@ import statistics
 from pathlib import Path
 
 from infra.components.names import AlarmName
-from lab import report
+from lab import history, report
 from lab.common.output import Terminal, joined
 from lab.engines.kinds import Kind
 from lab.faults import catalogue as faults
@@ -73,7 +73,7 @@ DEMO = Scenario(
                 Probe("DynamoDB BatchGetItem of the orders, processedAt - acceptedAt", median_ms_alone),
                 at_most(5000),
             ),
-            premise=f"{TOGETHER} orders are sent at once, then {ALONE} one by one.",
+            premise=f"{TOGETHER} orders are sent at once, then {ALONE} one by one; each has its effect once.",
         ),
         under(
             faults.failure_mode("poison_payload"),
@@ -86,7 +86,8 @@ DEMO = Scenario(
                 Prediction("DLQ alarm", probes.alarm(ALARM), exactly("ALARM"), within=60),
                 Prediction("its notification", probes.notified(ALARM), exactly({"ALARM": 1})),
             ),
-            premise=f"{POISONED} orders are sent.",
+            premise=f"{POISONED} orders are sent that the worker cannot read. They go to the DLQ at once, "
+            "each with the cause of its death, and an alarm rings.",
         ),
         recovery(
             cure_and_redrive,
@@ -94,7 +95,8 @@ DEMO = Scenario(
             Prediction("messages in the queue", probes.queue_depth(), exactly(0), rules.BACKLOG),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             Prediction("DLQ alarm", probes.alarm(ALARM), exactly("OK"), within=90),
-            premise="one more order is sent, then everything in the DLQ is redriven.",
+            premise="the fault is gone. One more order passes; then the dead ones are redriven and processed, "
+            "and the alarm falls silent.",
         ),
     ),
     alarms=(ALARM,),
@@ -113,9 +115,20 @@ def play(pipeline: Pipeline, engine: Kind, console: Terminal) -> tuple[Run, Path
 
 
 def summary(run: Run, page: Path, console: Terminal) -> None:
-    """Print prediction beside result, and the ledger in one line."""
+    """Print prediction beside result, the ledger in one line, and what to do next."""
     console.print(predictions(run.findings))
     if ledger := run.ledger:
         console.say(ledger.text)
     console.say(joined("Demo ", verdict(run.passed), f" in {run.seconds:.0f} s"))
     console.say(f"Report: {page}")
+    died = (
+        next((event.order_id for event in run.account.history.of(history.Kind.DIED)), None)
+        if run.account
+        else None
+    )
+    console.say("Next:")
+    if died:
+        console.say(f"  lab trace {died}   one dead order's whole way")
+    console.say("  make console    watch, break and repair it in a browser")
+    console.say("  make scenario NAME=slow-downstream    an outage, and what it must not do")
+    console.say("  make down    stop the engine, which still runs")

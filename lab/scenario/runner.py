@@ -143,6 +143,7 @@ class Runner:
                 if number and phase.changes and not entry.scenario.phases[number - 1].changes:
                     # An order of the steady phase that is delivered once more must not meet the fault.
                     experiment.drained()
+                self.say(f"{entry.name}: {phase.setting}")
                 with _in_force(() if self.faultless else phase.changes, experiment):
                     self._do(phase, experiment)
                     for prediction in phase.predictions:
