@@ -1,7 +1,7 @@
 """Was it as expected: one type for whatever the lab judges, one table that shows it, one rule for the exit code."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -134,18 +134,15 @@ class Grid:
     def __rich_console__(self, console: Any, options: ConsoleOptions) -> RenderResult:
         columns = {head: cells for head, cells in self.columns.items() if any(map(str, cells))}
         widths = fitted([[head, *map(str, cells)] for head, cells in columns.items()], options.max_width)
-        table = Table(
-            title=self.title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
-        )
-        for head, width in zip(columns, widths, strict=True):
-            table.add_column(head, width=width, overflow="fold", justify="right" if head == "s" else "left")
+        yield _table(columns, widths, title=self.title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         rows = zip(self.groups, zip(*columns.values(), strict=True), strict=True)
         for group, members in groupby(rows, lambda row: row[0]):
             if group:
-                table.add_row(styled(broken(group, widths[0]), "bold"))
+                yield styled(group, "bold")
+            table = _table(columns, widths, show_header=False, box=None, padding=(0, 2, 0, 0))
             for _, cells in members:
                 table.add_row(*(_within(cell, width) for cell, width in zip(cells, widths, strict=True)))
-        yield table
+            yield table
 
 
 def result_table(title: str, name: str, results: Sequence[Result]) -> Grid:
@@ -195,6 +192,13 @@ def _at_seams(word: str, width: int) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(lines)
+
+
+def _table(heads: Iterable[str], widths: Sequence[int], **options: Any) -> Table:
+    table = Table(title_justify="left", show_edge=False, pad_edge=False, **options)
+    for head, width in zip(heads, widths, strict=True):
+        table.add_column(head, width=width, overflow="fold", justify="right" if head == "s" else "left")
+    return table
 
 
 def _within(cell: Line, width: int) -> Line:
