@@ -1,122 +1,122 @@
-"""Powertools' DynamoDB persistence layer, completing a key and writing its effect in one transaction.
+"""Idempotency records in DynamoDB, where completing a key and writing its effect are one transaction.
 
-Powertools writes COMPLETED after the effect: a crash in between leaves an effect that a retry repeats. Here
-both are in one TransactWriteItems, on the condition that this delivery still holds the key. The claim's expiry
-(milliseconds) tells holders apart: a key can only be claimed again after the old claim's expiry.
+Powertools' persistence layer writes COMPLETED after the effect: a crash in between leaves an effect that a retry
+repeats. Its records and its conditional claim are used as they are; completing and giving up are conditional here, on
+this delivery still holding the key. The claim's expiry (milliseconds) tells holders apart: a key can only be claimed
+again after the old claim's expiry.
 """
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS, DataRecord
 from botocore.exceptions import ClientError
 
-from functions.common.errors import (
-    AWS_ERRORS,
-    ContentionError,
-    LockLostError,
-    OrderIdTakenError,
-    PipelineError,
-    type_of,
-)
+from functions.common.errors import AWS_ERRORS, ContentionError, LockLostError, OrderIdTakenError, type_of
 from functions.common.observability import log_problem
 from functions.idempotency.group_commit import GroupCommit, Member
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
-_COMPLETED = STATUS_CONSTANTS["COMPLETED"]
-_IN_PROGRESS = STATUS_CONSTANTS["INPROGRESS"]
-
-
-class _Attempt(threading.local):
-    """What this thread has claimed, and the effect it wants committed."""
-
-    member: Member
-    claim_expiry: int | None = None
-    effect: "UpdateTypeDef | None" = None
+COMPLETED = STATUS_CONSTANTS["COMPLETED"]
+IN_PROGRESS = STATUS_CONSTANTS["INPROGRESS"]
+_NOTHING: Mapping[str, Any] = {}
 
 
 class TransactionalStore(DynamoDBPersistenceLayer):
-    """Used by many threads at once; each processes one key at a time."""
+    """Used by many threads at once; each processes one key at a time, as a member of the group commit."""
 
     def __init__(self, table_name: str, client: "DynamoDBClient") -> None:
         super().__init__(table_name=table_name, boto3_client=client)
-        self._attempt = _Attempt()
+        self.payload_validation_enabled = True
         self._commits = GroupCommit(client)
 
-    @contextmanager
-    def attempt(self) -> Generator[None]:
-        """Everything that this thread does for one key happens within."""
-        with self._commits.member() as member:
-            self._attempt.member = member
-            yield
+    def member(self) -> AbstractContextManager[Member]:
+        """Everything that a thread does for one key happens within."""
+        return self._commits.member()
 
-    def stage(self, effect: "UpdateTypeDef") -> None:
-        """Set the write that completes together with the key this thread holds."""
-        self._attempt.effect = effect
+    def claim(self, key: str, payload: str, *, seconds: int, ttl_seconds: int) -> DataRecord:
+        """Claim a key for so many seconds. Returns the claim, which completes the key or gives it up.
 
-    def _put_record(self, data_record: DataRecord) -> None:
-        super()._put_record(data_record)
-        self._attempt.claim_expiry = data_record.in_progress_expiry_timestamp
-        self._attempt.effect = None
+        Raises Powertools' IdempotencyValidationError (the key has a record with another payload),
+        IdempotencyItemAlreadyExistsError (with that record), or AWS's error.
+        """
+        now = time.time()
+        claim = DataRecord(
+            f"order#{_hash(key)}",
+            IN_PROGRESS,
+            expiry_timestamp=int(now + ttl_seconds),
+            in_progress_expiry_timestamp=int((now + seconds) * 1000),
+            payload_hash=_hash(payload),
+        )
+        self._put_record(claim)
+        return claim
 
-    def _update_record(self, data_record: DataRecord) -> None:
+    def complete(
+        self,
+        member: Member,
+        claim: DataRecord,
+        effect: "UpdateTypeDef",
+        response: Mapping[str, Any],
+        ttl_seconds: int,
+    ) -> None:
+        """Write the effect and complete the key, or neither. The response is kept for so many seconds.
+
+        Raises LockLostError, OrderIdTakenError, ContentionError or AWS's error.
+        """
+        completion: Any = {
+            **self._while_held(
+                claim,
+                {"#expiry": self.expiry_attr, "#data": self.data_attr},
+                {
+                    ":completed": {"S": COMPLETED},
+                    ":expiry": {"N": str(int(time.time() + ttl_seconds))},
+                    ":data": {"S": json.dumps(response, sort_keys=True)},
+                },
+            ),
+            "UpdateExpression": "SET #status = :completed, #expiry = :expiry, #data = :data",
+        }
         try:
-            self._commits.commit(self._attempt.member, self._transaction(data_record))
+            self._commits.commit(member, [{"Update": completion}, {"Update": effect}])
         except AWS_ERRORS as error:
-            # With no answer the transaction may have happened: a completed key keeps its record.
-            self._delete_record(data_record)
             raise _cause(error) from error
 
-    def _delete_record(self, data_record: DataRecord) -> None:
-        """Give the key up, if this thread still holds it. A key that stays claimed expires by itself."""
+    def release(self, claim: DataRecord) -> None:
+        """Give the key up, if it is still held. A key that stays claimed expires by itself.
+
+        A commit that got no answer may have happened: a completed key keeps its record.
+        """
         try:
-            self.client.delete_item(
-                TableName=self.table_name,
-                Key=self._key(data_record),
-                ConditionExpression="#status = :in_progress AND #claim = :ours",
-                ExpressionAttributeNames=self._names(),
-                ExpressionAttributeValues=self._held(),
-            )
+            self.client.delete_item(**self._while_held(claim))
         except AWS_ERRORS as error:
             if type_of(error) != "ConditionalCheckFailedException":
                 log_problem("idempotency.claim_left", errorType=type_of(error))
 
-    def _transaction(self, record: DataRecord) -> "list[TransactWriteItemTypeDef]":
-        completion: UpdateTypeDef = {
+    def _while_held(
+        self, claim: DataRecord, names: Mapping[str, str] = _NOTHING, values: Mapping[str, Any] = _NOTHING
+    ) -> Any:
+        """A write's table and key, and the condition that the claim still holds the key."""
+        held = {"#status": self.status_attr, "#claim": self.in_progress_expiry_attr}
+        ours = {"N": str(claim.in_progress_expiry_timestamp)}
+        return {
             "TableName": self.table_name,
-            "Key": self._key(record),
-            "UpdateExpression": "SET #status = :completed, #expiry = :expiry, #data = :data",
+            "Key": {self.key_attr: {"S": claim.idempotency_key}},
             "ConditionExpression": "#status = :in_progress AND #claim = :ours",
-            "ExpressionAttributeNames": {
-                **self._names(),
-                "#expiry": self.expiry_attr,
-                "#data": self.data_attr,
-            },
-            "ExpressionAttributeValues": {
-                **self._held(),
-                ":completed": {"S": _COMPLETED},
-                ":expiry": {"N": str(record.expiry_timestamp)},
-                ":data": {"S": record.response_data},
-            },
+            "ExpressionAttributeNames": {**held, **names},
+            "ExpressionAttributeValues": {":in_progress": {"S": IN_PROGRESS}, ":ours": ours, **values},
         }
-        if self._attempt.effect is None:
-            raise PipelineError("there is no effect to commit")
-        return [{"Update": completion}, {"Update": self._attempt.effect}]
 
-    def _key(self, record: DataRecord) -> dict[str, dict[str, str]]:
-        return {self.key_attr: {"S": record.idempotency_key}}
 
-    def _names(self) -> dict[str, str]:
-        return {"#status": self.status_attr, "#claim": self.in_progress_expiry_attr}
-
-    def _held(self) -> dict[str, dict[str, str]]:
-        return {":in_progress": {"S": _IN_PROGRESS}, ":ours": {"N": str(self._attempt.claim_expiry or 0)}}
+def _hash(text: str) -> str:
+    """SHA-256 of the JSON of a text, as Powertools hashes keys and payloads."""
+    return hashlib.sha256(json.dumps(text).encode()).hexdigest()
 
 
 def _cause(error: Exception) -> Exception:

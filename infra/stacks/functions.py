@@ -138,7 +138,6 @@ class FunctionsStack(LabStack):
                     "HoldIdempotencyKeys",
                     [queue.idempotency_table.table_arn],
                     "dynamodb:DeleteItem",
-                    "dynamodb:GetItem",
                     "dynamodb:PutItem",
                     "dynamodb:UpdateItem",
                 ),

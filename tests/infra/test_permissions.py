@@ -27,7 +27,6 @@ MAY: dict[str, dict[str, set[str]]] = {
         "queue/OrdersTable.Arn": {"dynamodb:UpdateItem"},
         "queue/IdempotencyTable.Arn": {
             "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
         },

@@ -73,10 +73,10 @@ RAISES = Patch(
 REPEATS = Patch(
     "worker",
     Mutation(
-        "functions/idempotency/exactly_once.py",
-        "ExactlyOnce.run",
-        '{"key": key, "payload": payload}',
-        '{"key": key + __import__("uuid").uuid4().hex, "payload": payload}',
+        "functions/idempotency/store.py",
+        "TransactionalStore.claim",
+        "_hash(key)",
+        '_hash(key + __import__("uuid").uuid4().hex)',
     ),
 )
 FORGETS_THE_DEAD = Patch(
