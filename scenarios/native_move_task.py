@@ -2,9 +2,9 @@
 
 The worker sends its dead letters itself, so SQS does not know where they came from: StartMessageMoveTask without a
 destination fails. With the queue as its destination it takes everything: it has no filter, writes no audit row and
-counts nothing on the message. Of four poisoned and two self-contradicting orders it moves all six; the two die again,
-and their redriveCount still reads 0, so nothing tells a second death from a first. (A letter that dies again while the
-task still runs is moved again.)
+counts nothing on the message. Four orders died of a worker that was ahead of their schema and has been rolled back, two
+contradict themselves. It moves all six; the two die again, and their redriveCount still reads 0, so nothing tells a
+second death from a first. (A letter that dies again while the task still runs is moved again.)
 """
 
 from lab.faults import catalogue as faults
@@ -16,7 +16,7 @@ ALL = CURABLE + HOPELESS
 CONTRADICTION = {"amount": 0.01, "items": [{"sku": "sku-1", "quantity": 2, "unitPrice": 5}]}
 
 
-def poisoned_orders(run: Experiment) -> None:
+def mismatched_orders(run: Experiment) -> None:
     run.submit(CURABLE, label="curable")
     run.submit(HOPELESS, label="hopeless", **CONTRADICTION)
     run.dead(ALL)
@@ -36,8 +36,8 @@ SCENARIO = Scenario(
     hypothesis="The native task brings everything back, the hopeless too, and leaves no trace on the message.",
     phases=(
         under(
-            faults.failure_mode("poison_payload"),
-            do=poisoned_orders,
+            faults.failure_mode("schema_mismatch"),
+            do=mismatched_orders,
             predict=(
                 Prediction(
                     "category of death", probes.letters("errorCategory"), exactly({"VALIDATION": ALL})

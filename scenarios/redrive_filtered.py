@@ -1,8 +1,8 @@
 """Redrive, filtered: only what was cured goes back.
 
-The DLQ holds four poisoned orders, whose cause is gone, and three that contradict themselves, whose cause is not. A
-redrive of everything would kill the three again; one filtered by category moves the four and leaves the others as they
-were, visible and unchanged.
+A worker ahead of its producers killed four orders for their schema version, and has been rolled back: their cause is
+gone. Three others contradict themselves, and still do. A redrive of everything would kill the three again; one filtered
+by category moves the four and leaves the others as they were, visible and unchanged.
 """
 
 from lab.faults import catalogue as faults
@@ -13,7 +13,7 @@ CURABLE, HOPELESS = 4, 3
 CONTRADICTION = {"amount": 0.01, "items": [{"sku": "sku-1", "quantity": 2, "unitPrice": 5}]}
 
 
-def poisoned_orders(run: Experiment) -> None:
+def mismatched_orders(run: Experiment) -> None:
     run.submit(CURABLE, label="curable")
     run.dead(CURABLE)
 
@@ -30,8 +30,8 @@ SCENARIO = Scenario(
     hypothesis="A filtered redrive moves what it names and leaves the rest untouched.",
     phases=(
         under(
-            faults.failure_mode("poison_payload"),
-            do=poisoned_orders,
+            faults.failure_mode("schema_mismatch"),
+            do=mismatched_orders,
             predict=(
                 Prediction(
                     "category of death", probes.letters("errorCategory"), exactly({"VALIDATION": CURABLE})

@@ -1,8 +1,8 @@
 """Redrive, second death: what was brought back too early is not brought back again unasked.
 
-Three poisoned orders are redriven while the poison still works. They die again, and now say so: redriveCount 1, and the
-first death in their lineage. The next redrive passes them over. Once the poison is gone, a person who knows that may
-force it.
+A worker ahead of its producers demands a schema version that no order has yet. Three orders die of that, and are
+redriven while it still runs. They die again, and now say so: redriveCount 1, and the first death in their lineage. The
+next redrive passes them over. Once the worker is rolled back, a person who knows that may force it.
 """
 
 from lab.faults import catalogue as faults
@@ -33,7 +33,7 @@ SCENARIO = Scenario(
     hypothesis="A message that died after a redrive is skipped by the next one, unless it is forced.",
     phases=(
         under(
-            faults.failure_mode("poison_payload"),
+            faults.failure_mode("schema_mismatch"),
             do=redrive_too_early,
             predict=(
                 Prediction("messages moved", probes.redrive("moved"), exactly(ORDERS), rules.TOO_EARLY),

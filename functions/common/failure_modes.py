@@ -18,6 +18,7 @@ class FailureMode(StrEnum):
 
     NONE = "none"
     POISON_PAYLOAD = "poison_payload"
+    SCHEMA_MISMATCH = "schema_mismatch"
     SLOW_DOWNSTREAM = "slow_downstream"
     RANDOM_FAIL_P30 = "random_fail_p30"
     DUPLICATE_SUBMIT = "duplicate_submit"

@@ -100,14 +100,30 @@ class Envelope:
         accepted = self.lineage["acceptedAt"]
         return accepted if type(accepted) is int and 0 <= accepted <= LAST_MS else self.sent_at
 
+    @property
+    def waiting_since(self) -> int:
+        """Since when the order waits for its effect, in epoch milliseconds: its acceptance, or its way back from the DLQ.
+
+        Time in the DLQ is no waiting: there an order stays until somebody acts.
+        """
+        since = self.lineage.get("waitingSince")
+        if type(since) is int and 0 <= since <= LAST_MS:
+            return since
+        was_dead = self.redrive_count > 0 or self.text("failedAt") is not None
+        return self.sent_at if was_dead else self.accepted_at
+
     @cached_property
+    def document(self) -> Any:
+        """The body, parsed once. Raises MalformedJsonError."""
+        return codec.loads(self.body)
+
+    @property
     def order_id(self) -> str | None:
         """The order's id, if the body has one."""
         try:
-            document = codec.loads(self.body)
+            order_id = _object(self.document).get("orderId")
         except MalformedJsonError:
             return None
-        order_id = cast(dict[str, Any], document).get("orderId") if isinstance(document, dict) else None
         return order_id if isinstance(order_id, str) else None
 
 

@@ -21,13 +21,15 @@ from functions.processor import downstream
 from functions.processor.downstream import PriceService
 from functions.publish.envelope import from_lambda
 from functions.publish.publisher import Publisher
+from functions.validate import require_order
 from functions.worker import bus
 from functions.worker.batch import BatchRunner
 from functions.worker.circuit_outcome import reconsidered
 from functions.worker.circuits import Circuits
+from functions.worker.faults import poisoned, require_unwritten_version
 from functions.worker.pause_requests import PauseRequests, follow
 from functions.worker.policy import RetryPolicy
-from functions.worker.process import MessageProcessor, poisoned, untouched
+from functions.worker.process import MessageProcessor
 from functions.worker.settlement import Settlement
 
 THREADS = 10
@@ -63,7 +65,7 @@ class Worker:
             once=self.once,
             orders_table=self.settings.orders_table,
             price_service=self.price_services.get(mode, self.price_services[FailureMode.NONE]),
-            corrupt=poisoned if mode is FailureMode.POISON_PAYLOAD else untouched,
+            require=require_unwritten_version if mode is FailureMode.SCHEMA_MISMATCH else require_order,
         )
         runner = BatchRunner(
             tracing.each_traced(processor.process),
@@ -74,6 +76,8 @@ class Worker:
         log_event(
             "batch.received", messages={envelope.message_id: envelope.receive_count for envelope in envelopes}
         )
+        if mode is FailureMode.POISON_PAYLOAD:
+            envelopes = [poisoned(envelope) for envelope in envelopes]
         outcomes = runner.run(envelopes, seconds_left)
         outcomes = reconsidered(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
         kept = self.settlement.settle(outcomes)
@@ -115,6 +119,7 @@ def _worker() -> Worker:
                 rng=random.Random(),  # noqa: S311  jitter, no secret
             ),
             code_version=settings.code_version,
+            metric_seconds=settings.alarm_period_seconds,
         ),
         executor=ThreadPoolExecutor(THREADS, thread_name_prefix="message"),
         circuits=circuits,

@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from functions.common import codec
 from functions.common.errors import Category, category_of
 from functions.common.observability import log_event, logger
 from functions.events.order_events import processed_event
@@ -28,19 +27,19 @@ class Once(Protocol):
 
 @dataclass(frozen=True)
 class MessageProcessor:
-    """Processes messages. `corrupt` is applied to each parsed body before it is validated."""
+    """Processes messages. `require` is what turns a parsed body into a valid order, or raises."""
 
     once: Once
     orders_table: str
     price_service: PriceService
-    corrupt: Callable[[Any], Any]
+    require: Callable[[Any], dict[str, Any]] = require_order
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
     def process(self, envelope: Envelope) -> Outcome:
         """Process one message; whatever goes wrong is its outcome alone."""
         key = envelope.idempotency_key()
         try:
-            document = require_order(self.corrupt(codec.loads(envelope.body)))
+            document = self.require(envelope.document)
             key = envelope.idempotency_key(document)
             result = self.once.run(
                 key, payload_digest(document), lambda: self._effect(envelope, order_from(document), key)
@@ -85,13 +84,3 @@ def _log_unexpected(error: Exception, envelope: Envelope) -> None:
     if category_of(error) is Category.PROCESSING:
         fields = {"event": "order.error", "correlation_id": envelope.correlation_id}
         logger.error("order.error", exc_info=error, extra=fields)
-
-
-def poisoned(document: Any) -> Any:
-    """A copy that no schema version accepts: what a message corrupted on its way looks like."""
-    return cast(dict[str, Any], document) | {"orderId": 0} if isinstance(document, dict) else document
-
-
-def untouched(document: Any) -> Any:
-    """The document itself."""
-    return document

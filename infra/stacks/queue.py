@@ -86,7 +86,7 @@ class QueueStack(LabStack):
                 f"FailureMode{index}",
                 parameter_name=name,
                 string_value="none",
-                description="Failure mode of the lab: none, poison_payload, slow_downstream, ...",
+                description="Failure mode of the lab: none, poison_payload, schema_mismatch, slow_downstream, ...",
             )
             for index, name in enumerate(self.names.failure_mode_parameters)
         ]

@@ -12,7 +12,7 @@ from lab.scenario import demo as story
 
 
 def demo(port: Port = 4566, env: Env = "dev") -> None:
-    """From nothing to a finished story: orders, poison, alarm, cure, redrive, ledger, report."""
+    """From nothing to a finished story: orders, a bad release, alarm, rollback, redrive, ledger, report."""
     engine = started(port)
     aws = clients.local(engine.endpoint)
     stack = deployed_and_probed(aws, env, None)

@@ -94,7 +94,12 @@ SWITCHES = {
         _mode(
             "poison_payload",
             "Poison payload",
-            "The worker cannot validate what it reads: straight to the DLQ, with the cause of death.",
+            "Orders are corrupted on their way: straight to the DLQ. Only an edit of the letter saves them.",
+        ),
+        _mode(
+            "schema_mismatch",
+            "Schema mismatch",
+            "The worker wants a schema version nobody writes: straight to the DLQ. A redrive after it saves them.",
         ),
         _mode(
             "slow_downstream",

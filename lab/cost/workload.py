@@ -100,9 +100,9 @@ def outage(traffic: Traffic) -> None:
     traffic.processed(sent)
 
 
-def poisoned_and_redriven(traffic: Traffic) -> None:
+def died_and_redriven(traffic: Traffic) -> None:
     """Every order dies at its first receive, and is brought back after the cure."""
-    with traffic.under("poison_payload"):
+    with traffic.under("schema_mismatch"):
         sent = traffic.submit()
         wait_for(
             f"{len(sent)} dead letters",
@@ -126,7 +126,7 @@ FAILURES: dict[str, Play] = {
     "submitted twice": submitted_twice,
     "30 % of deliveries fail": flaky,
     f"outage of {OUTAGE_SECONDS} s": outage,
-    "poisoned, then redriven": poisoned_and_redriven,
+    "died, then redriven": died_and_redriven,
 }
 
 

@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 CURRENCIES = ("EUR", "USD", "GBP")
@@ -14,6 +15,11 @@ def orders(count: int, *, label: str, seed: int = 1) -> Iterator[dict[str, Any]]
     run = uuid.uuid4().hex[:8]
     for number in range(1, count + 1):
         yield order(f"{label}-{run}-{number:04d}", rng)
+
+
+def healed(order: dict[str, Any]) -> dict[str, Any]:
+    """An order that the failure mode poison_payload corrupted, as its sender meant it: `"12,50"` is 12.50."""
+    return order | {"amount": Decimal(order["amount"].replace(",", "."))}
 
 
 def order(order_id: str, rng: random.Random) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The demo: one fault and its whole recovery, on the deployed pipeline.
 
-Twenty good orders at once and ten one at a time; then poison until the DLQ alarm rings; cure; redrive; the alarm is
-silent again and the ledger is settled. It is a scenario like those in `scenarios/`, see `lab.scenario`.
+Twenty good orders at once and ten one at a time; then a worker release that demands a schema version nobody
+writes, until the DLQ alarm rings; rollback; redrive; the alarm is silent again and the ledger is settled. It is a
+scenario like those in `scenarios/`, see `lab.scenario`.
 """
 
 import statistics
@@ -31,7 +32,7 @@ from lab.scenario.catalog import Entry
 from lab.scenario.live import live, predictions, verdict
 from lab.scenario.runner import Runner
 
-TOGETHER, ALONE, POISONED = 20, 10, 5
+TOGETHER, ALONE, REFUSED = 20, 10, 5
 HEALTHY = TOGETHER + ALONE
 ALARM: AlarmName = "critical-dlq-depth"
 
@@ -43,10 +44,10 @@ def good_orders(run: Experiment) -> None:
         run.processed(run.submit(1, label="alone"))
 
 
-def poisoned_orders(run: Experiment) -> None:
-    """Orders that the worker cannot read."""
-    run.submit(POISONED, label="poison")
-    run.dead(POISONED)
+def refused_orders(run: Experiment) -> None:
+    """Orders that the worker refuses: it is ahead of its producers."""
+    run.submit(REFUSED, label="refused")
+    run.dead(REFUSED)
 
 
 def cure_and_redrive(run: Experiment) -> None:
@@ -62,8 +63,8 @@ def median_ms_alone(run: Experiment) -> float:
 
 
 DEMO = Scenario(
-    title="Demo: poison, alarm, cure, redrive",
-    hypothesis="What the worker cannot read waits in the DLQ, an alarm tells, and after the cure nothing is missing.",
+    title="Demo: a bad release, alarm, rollback, redrive",
+    hypothesis="What the worker refuses waits in the DLQ, an alarm tells, and after the cure nothing is missing.",
     phases=(
         steady(
             good_orders,
@@ -76,12 +77,12 @@ DEMO = Scenario(
             premise=f"{TOGETHER} orders are sent at once, then {ALONE} one by one; each has its effect once.",
         ),
         under(
-            faults.failure_mode("poison_payload"),
-            do=poisoned_orders,
+            faults.failure_mode("schema_mismatch"),
+            do=refused_orders,
             predict=(
-                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(POISONED)),
+                Prediction("messages in the DLQ", probes.dlq_depth(), exactly(REFUSED)),
                 Prediction(
-                    "cause of death", probes.letters("errorType"), exactly({"SchemaViolation": POISONED})
+                    "cause of death", probes.letters("errorType"), exactly({"SchemaViolation": REFUSED})
                 ),
                 Prediction("DLQ alarm", probes.alarm(ALARM), exactly("ALARM"), within=60),
                 Prediction("its notification", probes.notified(ALARM), exactly({"ALARM": 1})),
@@ -91,7 +92,7 @@ DEMO = Scenario(
         ),
         recovery(
             cure_and_redrive,
-            Prediction("orders processed", probes.processed(), exactly(HEALTHY + POISONED + 1)),
+            Prediction("orders processed", probes.processed(), exactly(HEALTHY + REFUSED + 1)),
             Prediction("messages in the queue", probes.queue_depth(), exactly(0), rules.BACKLOG),
             Prediction("messages in the DLQ", probes.dlq_depth(), exactly(0)),
             Prediction("DLQ alarm", probes.alarm(ALARM), exactly("OK"), within=90),

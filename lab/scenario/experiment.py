@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from functions.common import codec
 from lab.common.polling import wait_for
 from lab.common.results import shown
+from lab.dlq.browser import DlqBrowser
+from lab.dlq.repair import Repaired, send_repaired
 from lab.errors import LabError
 from lab.faults.changes import Change, Changes
 from lab.history import Recorder
@@ -55,6 +58,7 @@ class Experiment:
     accepted: dict[str, Accepted] = field(default_factory=dict[str, Accepted])
     answers: list[int] = field(default_factory=list[int])
     redrives: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    edits: list[Repaired] = field(default_factory=list[Repaired])
     move_task: dict[str, Any] = field(default_factory=dict[str, Any])
     figures: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -163,6 +167,15 @@ class Experiment:
         )
         self.redrives.append(row)
         return row
+
+    def edit(self, mend: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Replace the body of each of this run's dead letters by a mended one, as `lab dlq edit` does."""
+        browser = DlqBrowser(self.pipeline)
+        letters = browser.browse(len(self.accepted)).envelopes
+        for letter in (letter for letter in letters if letter.order_id in self.accepted):
+            with browser.take(letter.message_id) as taken:
+                body = codec.dumps(mend(taken.document))
+                self.edits.append(send_repaired(self.pipeline, browser, taken, body))
 
     def move_natively(self, *, to_the_queue: bool) -> None:
         """Have SQS itself move the DLQ (StartMessageMoveTask) and wait for the end of the task.

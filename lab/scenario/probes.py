@@ -1,5 +1,6 @@
 """Probes: the numbers that predictions are about, each from an AWS API."""
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,14 @@ def letters_saying(text: str) -> Probe:
             text in letter.attributes.get("errorMessage", "") for letter in dead_letters(run.pipeline)
         ),
         why=rules.POINTER,
+    )
+
+
+def letters_holding(pattern: str) -> Probe:
+    """Dead letters whose body matches a regular expression somewhere."""
+    return Probe(
+        f"SQS ReceiveMessage of the DLQ, body matches {pattern}",
+        lambda run: sum(bool(re.search(pattern, letter.body)) for letter in dead_letters(run.pipeline)),
     )
 
 
@@ -260,6 +269,13 @@ def redrive(field: str) -> Probe:
         return value.get(key, 0) if key and value is not None else value
 
     return Probe(f"GET /redrive/ID, {field}", read, why=rules.REDRIVE.get(field, ""))
+
+
+def edited() -> Probe:
+    """Different orders of this run whose dead letter was edited and sent."""
+    return Probe(
+        "SQS SendMessageBatch of edited letters", lambda run: len({edit.order_id for edit in run.edits})
+    )
 
 
 def move_task(field: str) -> Probe:

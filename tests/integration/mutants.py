@@ -79,6 +79,15 @@ REPEATS = Patch(
         '_hash(key + __import__("uuid").uuid4().hex)',
     ),
 )
+CORRUPTS_ONLY_ITS_VIEW = Patch(
+    "worker",
+    Mutation(
+        "functions/worker/faults.py",
+        "poisoned",
+        "replace(envelope, body=codec.dumps(_with_comma(envelope.document)))",
+        "envelope.__dict__.update(document=_with_comma(envelope.document)) or envelope",
+    ),
+)
 FORGETS_THE_DEAD = Patch(
     "worker",
     Mutation(
@@ -222,6 +231,49 @@ MUTANTS = (
         patch=REPEATS,
     ),
     Mutant(
+        "edit-poisoned",
+        "without the fault",
+        {
+            "fault": ("letters that blame the amount", "letters with a corrupt amount"),
+            "redrive unchanged": (
+                "status of the redrive",
+                "messages moved",
+                "times redriven",
+                "orders processed",
+            ),
+            "edit": ("letters edited",),
+        },
+        faultless=True,
+    ),
+    Mutant(
+        "edit-poisoned",
+        "the corruption is in the worker's view alone",
+        {
+            "fault": ("letters with a corrupt amount",),
+            "redrive unchanged": (
+                "status of the redrive",
+                "messages moved",
+                "times redriven",
+                "orders processed",
+            ),
+            "edit": ("letters edited",),
+        },
+        patch=CORRUPTS_ONLY_ITS_VIEW,
+    ),
+    Mutant(
+        "edit-poisoned",
+        "the corruption does not end",
+        {
+            "edit": (
+                "orders processed",
+                "most executions of one order",
+                "OrderProcessed events",
+                "messages in the DLQ",
+            ),
+        },
+        endless=True,
+    ),
+    Mutant(
         "eventbridge-partial-failure", "without the fault", {"fault": ("entries refused",)}, faultless=True
     ),
     Mutant(
@@ -290,7 +342,7 @@ MUTANTS = (
                 "notifications",
                 "orders processed",
             ),
-            "recovery": ("messages moved", "redriven counted"),
+            "recovery": ("letters edited",),
         },
         faultless=True,
     ),
@@ -342,7 +394,7 @@ MUTANTS = (
     ),
     Mutant(
         "redrive-filtered",
-        "the poison stays",
+        "the mismatch stays",
         {"recovery": ("orders processed", "messages in the DLQ", "category of death")},
         endless=True,
     ),
@@ -364,7 +416,7 @@ MUTANTS = (
     ),
     Mutant(
         "redrive-second-death",
-        "the poison stays",
+        "the mismatch stays",
         {"redrive forced": ("orders processed", "most executions of one order", "messages in the DLQ")},
         endless=True,
     ),

@@ -197,7 +197,7 @@ def hostile_batch(subject: Subject, rng: random.Random) -> str:
 
 def forgotten_fault(subject: Subject, rng: random.Random) -> str:
     """A failure mode whose maker dies: its time limit passes, and nobody undoes it."""
-    mode = rng.choice(("poison_payload", "random_fail_p30", "slow_downstream"))
+    mode = rng.choice(("schema_mismatch", "random_fail_p30", "slow_downstream"))
     Changes(subject.pipeline).make(faults.failure_mode(mode), why="torture", seconds=1)
     return mode
 

@@ -20,7 +20,7 @@ from functions.publish.publisher import Publisher
 from functions.validate import order as orders
 from functions.validate import violations
 from functions.worker.outcome import Done
-from functions.worker.process import MessageProcessor, untouched
+from functions.worker.process import MessageProcessor
 from tests.unit.functions.builders import FakeSqs
 from tests.unit.functions.test_worker_process import Remembering
 
@@ -50,7 +50,7 @@ def test_the_amount_that_was_written_is_priced_stored_and_announced(
         {"MessageId": "m", "Body": entry["MessageBody"], "MessageAttributes": entry["MessageAttributes"]}
     )
     once = Remembering()
-    outcomes = [MessageProcessor(once, "orders", healthy, untouched).process(message) for _ in range(2)]
+    outcomes = [MessageProcessor(once, "orders", healthy).process(message) for _ in range(2)]
     [effect] = once.effects
     stored = effect.write["ExpressionAttributeValues"]
     money = {name: Decimal(stored[f":{name}"]["N"]) for name in ("amount", "linesTotal", "charges", "total")}

@@ -22,7 +22,7 @@ from functions.publish.publisher import Publisher
 from functions.worker.batch import BatchRunner
 from functions.worker.circuit_outcome import reconsidered
 from functions.worker.policy import RetryPolicy
-from functions.worker.process import MessageProcessor, untouched
+from functions.worker.process import MessageProcessor
 from functions.worker.settlement import Settlement
 from tests.unit.functions.memory import MODES, Aws, Crash, Faults, Inline, Mode
 
@@ -69,7 +69,7 @@ class Worker:
         store = TransactionalStore("idempotency", client)
         once = ExactlyOnce(store, ttl_days=7, in_progress_seconds=CLAIM_SECONDS)
         self._circuit_is_open = price_service in OUTAGE
-        self._processor = MessageProcessor(once, "orders", price_service, untouched, now=lambda: 5_000)
+        self._processor = MessageProcessor(once, "orders", price_service, now=lambda: 5_000)
         policy = RetryPolicy(MAX_RECEIVES, 1, 8, 5, "defer", random.Random(1))
         self._settlement = Settlement(
             EventPublisher(client, "bus", sleep=lambda _s: None).publish,

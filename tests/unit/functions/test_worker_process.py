@@ -2,6 +2,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from functions.common import codec
 from functions.common.errors import Category, category_of, type_of
 from functions.events.order_events import event_id
@@ -9,8 +11,10 @@ from functions.idempotency import Effect, Result
 from functions.processor.downstream import DeliveryId, PriceService, healthy
 from functions.processor.order import Order
 from functions.publish.key import idempotency_key
+from functions.validate import require_order
+from functions.worker.faults import poisoned, require_unwritten_version
 from functions.worker.outcome import Done, Failed, Outcome
-from functions.worker.process import MessageProcessor, poisoned, untouched
+from functions.worker.process import MessageProcessor
 from tests.unit.functions.builders import envelope, order, order_v2
 
 
@@ -31,9 +35,11 @@ class Remembering:
 
 
 def processor(
-    once: Remembering, service: PriceService = healthy, corrupt: Callable[[Any], Any] = untouched
+    once: Remembering,
+    service: PriceService = healthy,
+    require: Callable[[Any], dict[str, Any]] = require_order,
 ) -> MessageProcessor:
-    return MessageProcessor(once, "orders", service, corrupt, now=lambda: 5_000)
+    return MessageProcessor(once, "orders", service, require, now=lambda: 5_000)
 
 
 def failed(outcome: Outcome) -> tuple[str, Category]:
@@ -88,10 +94,49 @@ def test_an_unexpected_error_is_a_processing_failure() -> None:
     assert failed(outcome) == ("ZeroDivisionError", "PROCESSING")
 
 
-def test_a_poisoned_payload_fails_the_real_validator_and_leaves_the_message_alone() -> None:
+@pytest.mark.parametrize(
+    ("document", "amount", "wrong"),
+    [
+        (order(), '"amount":"12,50"', "/amount must be of type number"),
+        (order_v2(), '"amount":"7,10"', "/total/amount must be of type number"),
+    ],
+)
+def test_a_poisoned_message_dies_with_the_body_that_killed_it(
+    document: dict[str, Any], amount: str, wrong: str
+) -> None:
     once = Remembering()
-    message = envelope(idempotencyKey="key")
-    assert failed(processor(once, corrupt=poisoned).process(message)) == ("SchemaViolation", "VALIDATION")
+    message = poisoned(envelope(body=codec.dumps(document), idempotencyKey="key"))
+    outcome = processor(once).process(message)
+    assert failed(outcome) == ("SchemaViolation", "VALIDATION")
+    assert isinstance(outcome, Failed)
+    assert str(outcome.error) == wrong
+    assert amount in outcome.envelope.body
+    assert outcome.envelope.order_id == document["orderId"]
+    assert failed(processor(once).process(outcome.envelope)) == ("SchemaViolation", "VALIDATION")
+    assert once.effects == []
+
+
+@pytest.mark.parametrize("body", ["no json", '"no object"', "{}", '{"amount": "five"}'])
+def test_what_is_no_order_is_poisoned_without_a_change_of_meaning(body: str) -> None:
+    changed = poisoned(envelope(body=body))
+    assert changed.body == body if body == "no json" else codec.loads(changed.body) == codec.loads(body)
+
+
+@pytest.mark.parametrize("document", [order(), order_v2()])
+def test_a_worker_ahead_of_its_producers_kills_with_a_true_cause_and_leaves_the_body_alone(
+    document: dict[str, Any],
+) -> None:
+    once = Remembering()
+    message = envelope(body=codec.dumps(document), idempotencyKey="key")
+    outcome = processor(once, require=require_unwritten_version).process(message)
+    assert failed(outcome) == ("SchemaViolation", "VALIDATION")
+    assert isinstance(outcome, Failed)
+    assert str(outcome.error) == "/schemaVersion must be 3"
+    assert outcome.envelope.body == message.body
     assert isinstance(processor(once).process(message), Done)
-    assert poisoned(order_v2())["orderId"] == 0
-    assert poisoned("no object") == "no object"
+
+
+def test_a_message_that_is_wrong_anyway_dies_of_its_own_fault_before_a_worker_ahead() -> None:
+    outcome = processor(Remembering(), require=require_unwritten_version).process(envelope(body="{}"))
+    assert isinstance(outcome, Failed)
+    assert "/schemaVersion" not in str(outcome.error)

@@ -26,6 +26,7 @@ from tests.support.results import result
 REQUIRED = {
     "breaker-strategies",
     "duplicate-submit",
+    "edit-poisoned",
     "eventbridge-partial-failure",
     "happy-path",
     "native-move-task",
