@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,10 +16,13 @@ from functions.common import codec, problem
 from functions.common.errors import MalformedJsonError
 from functions.common.observability import logger
 from functions.common.problem import ProblemError
+from functions.common.routes import Route
 
 CORRELATION_HEADER = "X-Correlation-Id"
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)", re.IGNORECASE)
+
+type Handler = Callable[..., Mapping[str, Any]]
 
 
 class Api:
@@ -28,9 +31,24 @@ class Api:
     def __init__(self) -> None:
         self.app = APIGatewayHttpResolver()
         self.correlation_id = ""
+        self.handlers: dict[Route, Handler] = {}
         self.app.exception_handler(ProblemError)(self.problem)
         self.app.exception_handler(NotFoundError)(self._not_found)
         self.app.exception_handler(Exception)(self._unexpected)
+
+    def serves(self, route: Route) -> Callable[[Handler], Handler]:
+        """Make a function the handler of a route: it gets the path's parameters and returns the answer of success."""
+
+        def register(handler: Handler) -> Handler:
+            def respond(**parameters: str) -> Response[str]:
+                return self._response(route.status, "application/json", handler(*parameters.values()))
+
+            self.handlers[route] = handler
+            rule = route.path.replace("{", "<").replace("}", ">")
+            self.app.route(rule, method=route.method)(respond)
+            return handler
+
+        return register
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Serve one API Gateway event of payload format 2.0."""
@@ -69,10 +87,6 @@ class Api:
             return codec.loads(raw)
         except MalformedJsonError as error:
             raise ProblemError(HTTPStatus.BAD_REQUEST, f"The body is no JSON: {error}.") from error
-
-    def reply(self, status: HTTPStatus, document: Mapping[str, Any]) -> Response[str]:
-        """A JSON answer."""
-        return self._response(status, "application/json", document)
 
     def problem(self, error: ProblemError) -> Response[str]:
         """An answer that explains why the request cannot be served."""

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common import aws, codec, settings
@@ -14,6 +13,7 @@ from functions.common.failure_modes import FailureMode, FailureModes, SsmParamet
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
 from functions.common.problem import ProblemError, Violation
 from functions.common.problem import body as problem_body
+from functions.ingest import routes
 from functions.ingest.acceptance import Acceptance, Accepted, order_field
 from functions.publish.publisher import Publisher
 
@@ -53,25 +53,21 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return api.resolve(event, context)
 
 
-@api.app.get("/health")
-def health() -> Response[str]:
+@api.serves(routes.HEALTH)
+def health() -> dict[str, str]:
     """Tell that the function answers, and which code it runs; no other service is asked."""
-    return api.reply(HTTPStatus.OK, {"status": "ok", "version": _settings().code_version})
+    return {"status": "ok", "version": _settings().code_version}
 
 
-@api.app.get("/openapi.json")
-def openapi() -> Response[str]:
-    """Describe the whole API, the /redrive routes included, as OpenAPI 3.1."""
-    return api.reply(HTTPStatus.OK, _document())
-
-
+@api.serves(routes.OPENAPI)
 @cache
-def _document() -> dict[str, Any]:
+def openapi() -> dict[str, Any]:
+    """Describe the whole API, the /redrive routes included, as OpenAPI 3.1."""
     return codec.loads(DOCUMENT.read_bytes())
 
 
-@api.app.post("/events")
-def post_event() -> Response[str]:
+@api.serves(routes.EVENTS)
+def post_event() -> dict[str, str]:
     """Take one order."""
     try:
         order = api.json_body(_settings().send_batch_bytes)
@@ -81,11 +77,11 @@ def post_event() -> Response[str]:
     [verdict] = _accept([order], api.header("Idempotency-Key"))
     if isinstance(verdict, ProblemError):
         raise verdict
-    return api.reply(HTTPStatus.ACCEPTED, _accepted_body(verdict))
+    return _accepted_body(verdict)
 
 
-@api.app.post("/events/batch")
-def post_batch() -> Response[str]:
+@api.serves(routes.BATCH)
+def post_batch() -> dict[str, Any]:
     """Take up to 500 orders; every one gets its own answer, and the good ones are published."""
     try:
         orders = _events_of(api.json_body(MAX_BATCH_BODY_BYTES))
@@ -95,8 +91,12 @@ def post_batch() -> Response[str]:
     verdicts = _accept(orders, None)
     results = [{"index": index, **_result(verdict)} for index, verdict in enumerate(verdicts)]
     accepted = sum(isinstance(verdict, Accepted) for verdict in verdicts)
-    summary = {"accepted": accepted, "rejected": len(verdicts) - accepted, "results": results}
-    return api.reply(HTTPStatus.MULTI_STATUS, {"correlationId": api.correlation_id, **summary})
+    return {
+        "correlationId": api.correlation_id,
+        "accepted": accepted,
+        "rejected": len(verdicts) - accepted,
+        "results": results,
+    }
 
 
 def _events_of(document: Any) -> list[Any]:

@@ -8,7 +8,6 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common import aws
@@ -18,6 +17,7 @@ from functions.common.observability import log_event, log_problem, logger, metri
 from functions.common.problem import ProblemError, Violation
 from functions.common.settings import SQS_MAX_BYTES, redrive_settings
 from functions.publish.publisher import Publisher
+from functions.redrive import routes
 from functions.redrive.canary import OrdersTable
 from functions.redrive.crash import CrashPoint
 from functions.redrive.dlq import DeadLetterQueue
@@ -85,8 +85,8 @@ def _dependencies(context: LambdaContext) -> Dependencies:
     )
 
 
-@api.app.get("/redrive/preview")
-def get_preview() -> Response[str]:
+@api.serves(routes.PREVIEW)
+def get_preview() -> dict[str, Any]:
     """Show a sample of the DLQ."""
     plan = plan_from({"minAgeSeconds": 0} | typed(api.query()))
     context = api.app.lambda_context
@@ -95,11 +95,11 @@ def get_preview() -> Response[str]:
     def seconds_left() -> float:
         return min(answer_by - time.monotonic(), context.get_remaining_time_in_millis() / 1000)
 
-    return api.reply(HTTPStatus.OK, preview(_dlq(), plan, seconds_left))
+    return preview(_dlq(), plan, seconds_left)
 
 
-@api.app.post("/redrive/start")
-def start() -> Response[str]:
+@api.serves(routes.START)
+def start() -> dict[str, Any]:
     """Record an operation and have it executed.
 
     With `planDigest` it begins only if the plan is the one with that digest: what a person has confirmed.
@@ -121,11 +121,11 @@ def start() -> Response[str]:
         _operations().fail(operation_id, type_of(error))
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The operation could not be started.") from error
     log_event("redrive.requested", operationId=operation_id, plan=row["plan"])
-    return api.reply(HTTPStatus.ACCEPTED, public(row))
+    return public(row)
 
 
-@api.app.get("/redrive/<operation_id>")
-def show(operation_id: str) -> Response[str]:
+@api.serves(routes.SHOW)
+def show(operation_id: str) -> dict[str, Any]:
     """Show how far an operation got; one that nobody works on any more is taken up again."""
     row = _operations().get(operation_id)
     if row is None:
@@ -133,15 +133,15 @@ def show(operation_id: str) -> Response[str]:
     if _operations().restart_if_stalled(row):
         log_problem("redrive.nudged", operationId=operation_id, status=row["status"])
         _invoke_self(operation_id, api.app.lambda_context)
-    return api.reply(HTTPStatus.OK, public(row))
+    return public(row)
 
 
-@api.app.post("/redrive/<operation_id>/cancel")
-def cancel(operation_id: str) -> Response[str]:
+@api.serves(routes.CANCEL)
+def cancel(operation_id: str) -> dict[str, Any]:
     """Ask an operation to stop after the messages it has at hand."""
     row = _operations().cancel(operation_id)
     if row is not None:
-        return api.reply(HTTPStatus.ACCEPTED, public(row))
+        return public(row)
     if _operations().get(operation_id) is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such operation.")
     raise ProblemError(HTTPStatus.CONFLICT, "The operation is finished already.")

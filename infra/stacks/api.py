@@ -13,23 +13,12 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpLambdaAuthorizer, HttpLambd
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from functions.ingest import routes as ingest
+from functions.redrive import routes as redrive
 from infra.components.logs import log_group
 from infra.components.stack import LabStack
 from infra.settings import Settings
 from infra.stacks.functions import FunctionsStack
-
-PUBLIC_ROUTES = (
-    ("POST", "/events"),
-    ("POST", "/events/batch"),
-    ("GET", "/health"),
-    ("GET", "/openapi.json"),
-)
-REDRIVE_ROUTES = (
-    ("GET", "/redrive/preview"),
-    ("POST", "/redrive/start"),
-    ("GET", "/redrive/{id}"),
-    ("POST", "/redrive/{id}/cancel"),
-)
 
 AUTHORIZER_CACHE = cdk.Duration.seconds(30)
 """How long a verdict on a token is reused: short, so that a changed token takes hold."""
@@ -74,8 +63,10 @@ class ApiStack(LabStack):
                 max_age=cdk.Duration.hours(1),
             ),
         )
-        ingest = HttpLambdaIntegration("Ingest", functions.ingest.function)
-        redrive = HttpLambdaIntegration("Redrive", functions.redrive.function)
+        served = (
+            (HttpLambdaIntegration("Ingest", functions.ingest.function), ingest.ROUTES),
+            (HttpLambdaIntegration("Redrive", functions.redrive.function), redrive.ROUTES),
+        )
         bearer_token = HttpLambdaAuthorizer(
             "BearerToken",
             functions.authorizer.function,
@@ -84,15 +75,14 @@ class ApiStack(LabStack):
             response_types=[HttpLambdaResponseType.SIMPLE],
             results_cache_ttl=AUTHORIZER_CACHE,
         )
-        for method, path in PUBLIC_ROUTES:
-            self.api.add_routes(path=path, methods=[apigateway.HttpMethod[method]], integration=ingest)
-        for method, path in REDRIVE_ROUTES:
-            self.api.add_routes(
-                path=path,
-                methods=[apigateway.HttpMethod[method]],
-                integration=redrive,
-                authorizer=bearer_token,
-            )
+        for integration, routes in served:
+            for route in routes:
+                self.api.add_routes(
+                    path=route.path,
+                    methods=[apigateway.HttpMethod[route.method]],
+                    integration=integration,
+                    authorizer=bearer_token if route.guarded else None,
+                )
         self._stage()
         self.output("ApiUrl", self.api.api_endpoint, "Where orders are posted.")
         self.output("ApiId", self.api.api_id, "The API's id, which its metrics carry.")

@@ -4,29 +4,34 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import pytest
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common.api import Api
 from functions.common.problem import ProblemError, Violation
+from functions.common.routes import Route
 
 api = Api()
 CONTEXT = cast(LambdaContext, None)
 
 
-@api.app.post("/echo")
-def echo() -> Response[str]:
-    return api.reply(HTTPStatus.OK, {"got": api.json_body(100)})
+@api.serves(Route("POST", "/echo", HTTPStatus.OK))
+def echo() -> dict[str, Any]:
+    return {"got": api.json_body(100)}
 
 
-@api.app.get("/broken")
-def broken() -> Response[str]:
+@api.serves(Route("GET", "/broken", HTTPStatus.OK))
+def broken() -> dict[str, Any]:
     raise ZeroDivisionError("secret internals")
 
 
-@api.app.get("/invalid")
-def invalid() -> Response[str]:
+@api.serves(Route("GET", "/invalid", HTTPStatus.OK))
+def invalid() -> dict[str, Any]:
     raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "Wrong.", [Violation("/a", "is wrong")])
+
+
+@api.serves(Route("POST", "/things/{name}/{part}", HTTPStatus.ACCEPTED))
+def thing(name: str, of: str) -> dict[str, Any]:
+    return {"name": name, "part": of}
 
 
 def request(method: str, path: str, body: str | None = None, **headers: str) -> dict[str, Any]:
@@ -51,6 +56,11 @@ def problem(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 JSON = {"content_type": "application/json"}
+
+
+def test_a_handler_gets_the_paths_parameters_in_order_and_its_route_says_the_status() -> None:
+    answer = request("POST", "/things/a/b")
+    assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"name": "a", "part": "b"})
 
 
 def test_money_goes_through_unchanged() -> None:

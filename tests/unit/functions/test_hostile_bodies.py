@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.event_handler import Response
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.common.api import Api
 from functions.common.errors import category_of
+from functions.common.problem import ProblemError
 from functions.common.settings import SQS_MAX_BYTES
-from functions.ingest.acceptance import Acceptance, Accepted
+from functions.ingest.acceptance import Acceptance
+from functions.ingest.routes import EVENTS
 from functions.publish.death import dead_letter
 from functions.publish.message import MAX_ATTRIBUTES
 from functions.publish.publisher import Publisher
@@ -70,10 +71,12 @@ def answer(body: str) -> dict[str, Any]:
         Publisher(FakeSqs(), "queue", max_bytes=SQS_MAX_BYTES), max_message_bytes=SQS_MAX_BYTES
     )
 
-    @api.app.post("/events")
-    def post() -> Response[str]:  # pyright: ignore[reportUnusedFunction]
+    @api.serves(EVENTS)
+    def post() -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
         [verdict] = acceptance.accept([api.json_body(1_000_000)], correlation_id="c")
-        return api.problem(verdict) if not isinstance(verdict, Accepted) else api.reply(202, {})  # type: ignore[arg-type]
+        if isinstance(verdict, ProblemError):
+            raise verdict
+        return {}
 
     event = {
         "version": "2.0",

@@ -1,0 +1,21 @@
+"""The routes behind the bearer token."""
+
+from http import HTTPStatus
+
+from functions.common.routes import READING, Route
+from functions.redrive.plan import PARAMETERS
+
+PREVIEW = Route("GET", "/redrive/preview", HTTPStatus.OK, "Preview", (422,), query=PARAMETERS, guarded=True)
+START = Route(
+    "POST",
+    "/redrive/start",
+    HTTPStatus.ACCEPTED,
+    "Operation",
+    (*READING, 409, 503),
+    body="Plan",
+    guarded=True,
+)
+SHOW = Route("GET", "/redrive/{id}", HTTPStatus.OK, "Operation", (404,), guarded=True)
+CANCEL = Route("POST", "/redrive/{id}/cancel", HTTPStatus.ACCEPTED, "Operation", (404, 409), guarded=True)
+
+ROUTES = (PREVIEW, START, SHOW, CANCEL)
