@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 # ASCII, other than Powertools' own: half a surrogate pair, which an order id in JSON can spell, has no other encoding,
@@ -41,6 +41,14 @@ def count(name: str, value: float = 1) -> None:
 def milliseconds(name: str, value: float) -> None:
     """Add a duration. Not thread-safe: for the thread of the handler alone."""
     metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=value)
+
+
+def seconds_at(name: str, value: float, at: float) -> None:
+    """Write a duration at once, with a time of its own (epoch seconds), which may lie up to two hours ahead."""
+    with single_metric(
+        name, MetricUnit.Seconds, value, default_dimensions={"service": metrics.service or ""}
+    ) as metric:
+        metric.set_timestamp(round(at * 1000))
 
 
 @contextmanager

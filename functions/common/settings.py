@@ -57,6 +57,7 @@ class WorkerSettings(Settings):
     ttl_days: int
     breaker_strategy: BreakerStrategy
     in_progress_seconds: int
+    alarm_period_seconds: int
     fault_seed: str | None
     pauser_queue_url: str | None
 
@@ -194,6 +195,7 @@ def worker_settings(variables: Mapping[str, str] = os.environ) -> WorkerSettings
         ttl_days=env.number("TTL_DAYS", 1, 365),
         breaker_strategy=env.strategy("BREAKER_STRATEGY"),
         in_progress_seconds=env.number("IDEMPOTENCY_IN_PROGRESS_SECONDS", 1, SQS_MAX_VISIBILITY_SECONDS),
+        alarm_period_seconds=env.number("ALARM_PERIOD_SECONDS", 1, 3600),
         fault_seed=env.optional("FAULT_SEED"),
         pauser_queue_url=env.text("VALVE_QUEUE_URL") if pauses else None,
     )

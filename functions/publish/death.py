@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef as Attribute
 
 REQUEUES = "requeues"
+WAITING_SINCE = "waitingSince"
 EDITED = "edited"
 """Of the lineage."""
 MESSAGE_LENGTH = 256
@@ -68,7 +69,9 @@ def redriven(
 
     `body` and `key` replace the letter's own; `edit`, which says who did so, joins those in its lineage.
     """
-    lineage = {name: value for name, value in _with_death(envelope).items() if name != REQUEUES}
+    lineage = {
+        name: value for name, value in _with_death(envelope).items() if name not in (REQUEUES, WAITING_SINCE)
+    }
     if edit is not None:
         lineage[EDITED] = [*_list(lineage.get(EDITED)), edit][-MAX_HISTORY:]
     mine = _identity(envelope) | {REDRIVE_COUNT: number(envelope.next_redrive_count)}
@@ -85,7 +88,7 @@ def requeued(envelope: Envelope, delay_seconds: int) -> OutgoingMessage:
         body=envelope.body,
         attributes=carrying(
             envelope,
-            envelope.lineage | {REQUEUES: envelope.requeues + 1},
+            envelope.lineage | {REQUEUES: envelope.requeues + 1, WAITING_SINCE: envelope.waiting_since},
             own(envelope) | _identity(envelope),
         ),
         delay_seconds=delay_seconds,

@@ -102,7 +102,7 @@ class Envelope:
 
     @property
     def waiting_since(self) -> int:
-        """Since when the order waits for its effect, in epoch milliseconds: its acceptance, or its way back from the DLQ.
+        """Since when the order waits, in epoch milliseconds: since it was accepted, or brought back from the DLQ.
 
         Time in the DLQ is no waiting: there an order stays until somebody acts.
         """

@@ -14,8 +14,10 @@ MAX_DELAY_SECONDS = 43_000
 DEFER_FACTOR = 3
 
 MAX_DEFER_SECONDS = 900
-"""Longest wait for a circuit, unless its recovery time is longer: what SQS delays a new message at most, and how
-late an order can be once its dependency is back."""
+"""Longest wait for a circuit, unless its recovery time is longer: what SQS delays a new message at most."""
+
+MAX_DEFER_RECOVERIES = 30
+"""The same in recovery times, where these are short: how late an order can be once its dependency is back."""
 
 MAX_REQUEUES = 12
 """Lambda stops a message that has passed the same function about 16 times (Lambda guide, "Use Lambda recursive loop
@@ -86,5 +88,8 @@ class RetryPolicy:
 
     def _until_recovery(self, waits: int, age_seconds: float) -> float:
         """Seconds to wait for a circuit, after so many waits in vain."""
-        longest = max(min(MAX_DEFER_SECONDS, (DEFER_FACTOR - 1) * age_seconds), self.recovery_seconds)
-        return min(self.recovery_seconds * DEFER_FACTOR ** min(waits, 16), longest)
+        longest = min(
+            MAX_DEFER_SECONDS, MAX_DEFER_RECOVERIES * self.recovery_seconds, (DEFER_FACTOR - 1) * age_seconds
+        )
+        wanted = self.recovery_seconds * DEFER_FACTOR ** min(waits, 16)
+        return max(min(wanted, longest), self.recovery_seconds)

@@ -18,6 +18,7 @@ from functions.publish.publisher import Publisher
 from functions.publish.visibility import ChangesVisibility, Hidden, hide
 from functions.worker.outcome import Done, Failed, Outcome
 from functions.worker.policy import DeadLetter, Requeue, Retry, RetryPolicy
+from functions.worker.waiting import tell
 
 type Publish = Callable[[Sequence[OrderEvent]], Sequence[TransientError | None]]
 """Puts events on the bus; an error or None for each."""
@@ -34,6 +35,8 @@ class Settlement:
     queue_url: str
     policy: RetryPolicy
     code_version: str
+    metric_seconds: int = 60
+    """Period of the metric of the oldest order that waits."""
 
     def settle(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Settle a batch. Returns the ids of the messages that must not be acknowledged."""
@@ -56,6 +59,7 @@ class Settlement:
                     leaving.append(Hidden(failure.envelope, seconds))
                 case Retry(seconds):
                     retries.append(Hidden(failure.envelope, seconds))
+        tell([*retries, *leaving], time.time(), self.metric_seconds)
         kept = {hidden.envelope.message_id for hidden in retries}
         hide(self.sqs, self.queue_url, retries)
         return kept | self._requeue(leaving) | self._dead_letter(dying)

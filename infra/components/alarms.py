@@ -17,13 +17,15 @@ WARNING_PERIODS = 3
 WARNING_DATAPOINTS = 2
 """A warning needs two bad periods of three, so that one peak tells nobody; a critical alarm needs one."""
 
+AGE_PERIODS = 3
+"""An age is no peak, and may be told late: one bad period of so many is enough, and rings until as many are good."""
+
 
 class Alarms(Construct):
     """Makes an environment's alarms. Each notifies the topic on ALARM and on OK.
 
-    Statistics are simple ones and metrics single ones, without percentiles and metric math: LocalStack's
-    alarms know no others, and the alarms are to be the same everywhere. Missing data is not a breach: an idle
-    queue stops emitting after six hours, a function that is not called emits nothing at all.
+    Missing data is not a breach: an idle queue stops emitting after six hours, a function that is not called emits
+    nothing at all.
     """
 
     def __init__(self, scope: LabStack, construct_id: str, topic: sns.Topic) -> None:
@@ -44,17 +46,32 @@ class Alarms(Construct):
         meaning: str,
     ) -> None:
         """Alarm when the metric is above a value in one period (critical) or in two of three (warning)."""
-        critical = name.startswith("critical-")
+        rule = (1, 1) if name.startswith("critical-") else (WARNING_DATAPOINTS, WARNING_PERIODS)
+        self._add(name, metric.with_(period=self._period, statistic=statistic), rule, above, meaning)
+
+    def add_age(self, name: AlarmName, age: cloudwatch.MathExpression, *, above: float, meaning: str) -> None:
+        """Alarm when an age in seconds is above a value in one period of the last few."""
+        self._add(name, age.with_(period=self._period), (1, AGE_PERIODS), above, meaning)
+
+    def _add(
+        self,
+        name: AlarmName,
+        metric: cloudwatch.IMetric,
+        rule: tuple[int, int],
+        above: float,
+        meaning: str,
+    ) -> None:
+        datapoints, periods = rule
         alarm = cloudwatch.Alarm(
             self,
             name,
             alarm_name=self._names.alarm(name),
             alarm_description=f"{meaning} Runbook: {self._runbooks}/{name}.md",
-            metric=metric.with_(period=self._period, statistic=statistic),
+            metric=metric,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             threshold=above,
-            evaluation_periods=1 if critical else WARNING_PERIODS,
-            datapoints_to_alarm=1 if critical else WARNING_DATAPOINTS,
+            evaluation_periods=periods,
+            datapoints_to_alarm=datapoints,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(self._action)

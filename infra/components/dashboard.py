@@ -27,6 +27,28 @@ def emitted(name: str, service: str, statistic: str = "Sum") -> cloudwatch.Metri
     )
 
 
+def oldest_order(orders: sqs.Queue) -> cloudwatch.MathExpression:
+    """How long the oldest order has been waiting, in seconds.
+
+    SQS tells the age of the oldest message that was received less than three times, and a requeued copy is new to it.
+    The worker tells the age of what it hides, ahead of time: that counts while anything is hidden.
+    """
+
+    def hidden(state: str) -> cloudwatch.Metric:
+        return orders.metric(f"ApproximateNumberOfMessages{state}", statistic="Maximum")
+
+    return cloudwatch.MathExpression(
+        expression="MAX([age, IF(retried + requeued > 0, waiting, 0)])",
+        using_metrics={
+            "age": orders.metric_approximate_age_of_oldest_message(statistic="Maximum"),
+            "retried": hidden("NotVisible"),
+            "requeued": hidden("Delayed"),
+            "waiting": emitted("OldestOrderWaiting", "worker", "Maximum"),
+        },
+        label="the oldest order's age, s",
+    )
+
+
 def counted(name: str) -> cloudwatch.Metric:
     """A metric that a filter counts from the logs."""
     return cloudwatch.Metric(
@@ -65,12 +87,16 @@ class PipelineDashboard(Construct):
 
 
 def _graph(
-    title: str, left: list[cloudwatch.Metric], right: list[cloudwatch.Metric] | None = None, *, width: int = 8
+    title: str,
+    left: Sequence[cloudwatch.IMetric],
+    right: Sequence[cloudwatch.IMetric] | None = None,
+    *,
+    width: int = 8,
 ) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
         title=title,
-        left=left,
-        right=right,
+        left=list(left),
+        right=None if right is None else list(right),
         width=width,
         height=_ROW_HEIGHT,
         left_y_axis=cloudwatch.YAxisProps(min=0),
@@ -101,6 +127,7 @@ def _queues(queue: QueueStack) -> list[cloudwatch.IWidget]:
         _graph(
             "Age of the oldest message, s",
             [
+                oldest_order(queue.orders).with_(label="orders, since accepted"),
                 of(queue.orders, "ApproximateAgeOfOldestMessage", "queue"),
                 of(queue.dlq, "ApproximateAgeOfOldestMessage", "DLQ (since the move)"),
             ],

@@ -16,6 +16,7 @@ AlarmName = Literal[
     "critical-ingest-errors",
     "critical-redrive-errors",
     "critical-api-5xx",
+    "critical-queue-age",
     "warning-backlog",
     "warning-queue-age",
     "warning-latency",

@@ -98,6 +98,7 @@ class FunctionsStack(LabStack):
             "MAX_RECEIVE_COUNT": str(settings.max_receive_count),
             "RETRY_BASE_SECONDS": str(settings.retry_base_seconds),
             "RETRY_CAP_SECONDS": str(settings.retry_cap_seconds),
+            "ALARM_PERIOD_SECONDS": str(settings.alarm_period_seconds),
             "TTL_DAYS": str(settings.ttl_days),
             "BREAKER_STRATEGY": settings.breaker_strategy,
             "IDEMPOTENCY_IN_PROGRESS_SECONDS": str(settings.worker_timeout_seconds),

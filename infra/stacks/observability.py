@@ -14,7 +14,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.components.alarms import Alarms
-from infra.components.dashboard import PipelineDashboard, emitted
+from infra.components.dashboard import PipelineDashboard, emitted, oldest_order
 from infra.components.function import PipelineFunction
 from infra.components.log_metrics import LOG_METRICS
 from infra.components.names import LOG_METRIC_NAMESPACE, METRIC_NAMESPACE, AlarmName
@@ -120,15 +120,16 @@ class ObservabilityStack(LabStack):
             above=backlog,
             meaning=f"More than {backlog} orders wait: they arrive faster than the worker takes them.",
         )
-        old = 2 * settings.queue_visibility_seconds
-        alarms.add(
-            "warning-queue-age",
-            queue.orders.metric_approximate_age_of_oldest_message(),
-            "Maximum",
-            above=old,
-            meaning=f"The oldest order has waited for more than {old} s, two visibility timeouts. Poison "
-            "does not show here: after three receives a message no longer counts.",
-        )
+        ages: dict[AlarmName, int] = {"warning-queue-age": 2, "critical-queue-age": 4}
+        for name, timeouts in ages.items():
+            old = timeouts * settings.queue_visibility_seconds
+            alarms.add_age(
+                name,
+                oldest_order(queue.orders),
+                above=old,
+                meaning=f"The oldest order has waited for more than {old} s, {timeouts} visibility timeouts, since "
+                "it was accepted or brought back, however often it was retried or requeued.",
+            )
         slow = 1000 * settings.worker_timeout_seconds
         alarms.add(
             "warning-latency",

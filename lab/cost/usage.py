@@ -155,7 +155,10 @@ def standing(pipeline: Pipeline) -> dict[str, float]:
     aliases = [alias for page in kms.get_paginator("list_aliases").paginate() for alias in page["Aliases"]]
     return {
         "metric-month": metrics,
-        "alarm-month": len(alarms),
+        # an alarm on an expression is charged once for each metric in it
+        "alarm-month": sum(
+            max(1, sum("MetricStat" in query for query in alarm.get("Metrics", []))) for alarm in alarms
+        ),
         "dashboard-month": len(dashboards),
         "secret-month": len(named),
         "key-month": sum(alias["AliasName"] == f"alias/{prefix}" for alias in aliases),

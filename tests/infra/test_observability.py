@@ -2,10 +2,12 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
 from functions.common.errors import Category
+from functions.worker import waiting
 from infra.bundles import ROOT
 from infra.components.log_metrics import FAILURE_CATEGORIES
 from infra.components.names import ALARMS
@@ -30,11 +32,14 @@ def test_every_alarm_names_its_runbook_and_tells_the_topic_when_it_comes_and_goe
         assert alarm.properties["OKActions"] == ["observability/Alarms"]
 
 
-def test_a_critical_alarm_needs_one_bad_period_and_a_warning_two_of_three(templates: Templates) -> None:
+def test_a_critical_alarm_needs_one_bad_period_a_warning_two_of_three_and_an_age_one_of_three(
+    templates: Templates,
+) -> None:
     settings = templates.settings
     limits = {
         "warning-backlog": settings.backlog_alarm_messages,
         "warning-queue-age": 2 * settings.queue_visibility_seconds,
+        "critical-queue-age": 4 * settings.queue_visibility_seconds,
         "warning-latency": 1000 * settings.worker_timeout_seconds,
     }
     for alarm in templates.all("AWS::CloudWatch::Alarm"):
@@ -44,7 +49,7 @@ def test_a_critical_alarm_needs_one_bad_period_and_a_warning_two_of_three(templa
             "GreaterThanThreshold",
             limits.get(short, 0),
         ), short
-        periods = (1, 1) if short.startswith("critical") else (2, 3)
+        periods = (1, 3) if short.endswith("age") else (1, 1) if short.startswith("critical") else (2, 3)
         assert (rule["DatapointsToAlarm"], rule["EvaluationPeriods"]) == periods, short
 
 
@@ -53,12 +58,36 @@ def test_idle_times_set_off_no_alarm(templates: Templates) -> None:
     assert handling == {"notBreaching"}
 
 
-def test_alarms_use_only_features_that_every_engine_evaluates(templates: Templates) -> None:
+def test_alarms_look_at_simple_statistics_of_the_alarms_period(templates: Templates) -> None:
     for alarm in templates.all("AWS::CloudWatch::Alarm"):
-        assert alarm.properties["Statistic"] in ("Sum", "Average", "Maximum")
-        assert alarm.properties["Period"] == templates.settings.alarm_period_seconds
-        assert not {"Metrics", "ExtendedStatistic"} & alarm.properties.keys()
-        assert alarm.properties["Dimensions"]
+        single: dict[str, Any] = {"Metric": alarm.properties, "Stat": alarm.properties.get("Statistic")}
+        stats = [
+            query["MetricStat"] for query in alarm.properties.get("Metrics", []) if "MetricStat" in query
+        ]
+        for stat in stats or [single | {"Period": alarm.properties["Period"]}]:
+            assert stat["Stat"] in ("Sum", "Average", "Maximum")
+            assert stat["Period"] == templates.settings.alarm_period_seconds
+            assert stat["Metric"]["Dimensions"]
+
+
+def test_the_age_of_the_oldest_order_is_the_queues_or_what_the_worker_tells_of_hidden_ones(
+    templates: Templates,
+) -> None:
+    for severity in ("warning", "critical"):
+        alarm = templates.one("AWS::CloudWatch::Alarm", f"AlarmSet/{severity}-queue-age").properties
+        (compared,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
+        assert compared["Expression"] == "MAX([age, IF(retried + requeued > 0, waiting, 0)])"
+        metrics = {
+            query["Id"]: query["MetricStat"]["Metric"]["MetricName"]
+            for query in alarm["Metrics"]
+            if "MetricStat" in query
+        }
+        assert metrics == {
+            "age": "ApproximateAgeOfOldestMessage",
+            "retried": "ApproximateNumberOfMessagesNotVisible",
+            "requeued": "ApproximateNumberOfMessagesDelayed",
+            "waiting": waiting.METRIC,
+        }
 
 
 def test_one_dead_letter_is_enough_for_an_alarm(aws: Templates) -> None:

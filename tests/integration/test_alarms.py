@@ -36,7 +36,11 @@ SETTINGS = {
     "backlogAlarmMessages": str(BACKLOG),
 }
 RINGS_WITHIN, SILENT_WITHIN = 75, 90
-"""Seconds: the slowest alarm needs an age of two visibility timeouts, then two periods; silence needs three."""
+"""Seconds: the slowest alarm needs an age of four visibility timeouts; silence needs three periods."""
+
+PERIOD = 10
+OUTAGE_RINGS_WITHIN, OUTAGE_SERVED_WITHIN = 100, 180
+"""An order has to be four visibility timeouts old, and is then hidden for twice its age at most."""
 
 type Cause = Callable[[Pipeline, Api], AbstractContextManager[Callable[[], object] | None]]
 """In force for a `with` block; what it yields, if anything, is repeated until the alarm rings."""
@@ -168,6 +172,7 @@ CAUSES: dict[str, Cause] = {
     "critical-api-5xx": an_ingest_without_concurrency,
     "warning-backlog": more_orders_than_anybody_takes,
     "warning-queue-age": an_order_that_nobody_takes,
+    "critical-queue-age": an_order_that_nobody_takes,
     "warning-latency": orders_that_wait_before_they_are_processed,
     "warning-throttles": a_worker_without_concurrency,
 }
@@ -201,3 +206,56 @@ def test_an_alarm_rings_tells_the_topic_and_is_silent_after_the_cure(
         print(f"{alarm}: rang after {rang - began:.1f} s, silent {silent - rang:.1f} s later")  # noqa: T201
         name = f"{watched.stack.prefix}-{alarm}"
         eventually(lambda: notifications.alarm_transitions(name) == ["ALARM", "OK"], within=10)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("strategy", ["defer", "pause"])
+def test_an_outage_rings_critically_and_without_a_pause_until_no_order_waits(
+    watched: Pipeline, front: Api, strategy: str
+) -> None:
+    """Retried and requeued orders are hidden most of the time, and SQS's own age of them begins again."""
+    ages = ("warning-queue-age", "critical-queue-age")
+
+    def ringing() -> set[str]:
+        return {name for name, state in watched.alarm_states().items() if state == "ALARM"}
+
+    def interrupted() -> set[str]:
+        before, silent, after = watched.queue().total, set(ages) - ringing(), watched.queue().total
+        return silent if before and after else set()
+
+    eventually(lambda: not ringing(), within=SILENT_WITHIN, every=0.5)
+    with outage(watched, strategy):
+        accepted = front.submit_batch(list(orders(12, label="outage")))
+        eventually(lambda: ringing() >= set(ages), within=OUTAGE_RINGS_WITHIN, every=0.5)
+    interruptions: list[set[str]] = []
+
+    def served() -> bool:
+        interruptions.append(interrupted())
+        return len(list(watched.effects({order.order_id for order in accepted}))) == len(accepted)
+
+    eventually(served, within=OUTAGE_SERVED_WITHIN, every=0.5)
+    assert len(interruptions) > 2 * PERIOD, "the orders did not outlast the outage: nothing was observed"
+    assert not any(interruptions)
+    eventually(lambda: not ringing(), within=SILENT_WITHIN, every=0.5)
+
+
+@pytest.mark.timeout(300)
+def test_an_outage_without_a_breaker_strategy_rings_for_the_orders_that_die(
+    watched: Pipeline, front: Api
+) -> None:
+    with outage(watched, "none"):
+        front.submit_batch(list(orders(12, label="outage")))
+        eventually(lambda: watched.alarm_states()["critical-dlq-depth"] == "ALARM", within=120, every=0.5)
+    eventually(lambda: watched.queue().total == 0, within=60, every=0.5)
+    watched.aws.client("sqs").purge_queue(QueueUrl=watched.stack.dlq_url)
+
+
+@contextmanager
+def outage(pipeline: Pipeline, strategy: str) -> Iterator[None]:
+    """The price service answers nobody, and the worker keeps to a breaker strategy."""
+    environment = runtime_settings.WORKER_ENVIRONMENT.read(pipeline)
+    with (
+        turned(runtime_settings.WORKER_ENVIRONMENT, pipeline, environment | {"BREAKER_STRATEGY": strategy}),
+        turned(runtime_settings.FAILURE_MODE, pipeline, "slow_downstream"),
+    ):
+        yield

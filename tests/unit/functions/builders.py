@@ -5,7 +5,7 @@ from typing import Any
 
 from functions.common import codec
 from functions.publish.envelope import Envelope
-from functions.publish.message import number, text
+from functions.publish.message import MAX_ATTRIBUTES, OutgoingMessage, number, text
 
 
 def order(**changes: Any) -> dict[str, Any]:
@@ -37,6 +37,12 @@ def envelope(message_id: str = "m-1", body: str | None = None, **attributes: str
         receive_count=receive_count,
         sent_at=sent_at,
     )
+
+
+def as_received(message: OutgoingMessage, message_id: str = "again") -> Envelope:
+    """A message that was sent, as its receiver gets it."""
+    assert len(message.attributes) <= MAX_ATTRIBUTES
+    return Envelope(message_id, "handle", message.body, message.attributes, 1, 1_000)
 
 
 class FakeSqs:

@@ -17,7 +17,7 @@ from functions.publish.envelope import MAX_COUNT, Envelope
 from functions.publish.message import MAX_ATTRIBUTES, OutgoingMessage
 from functions.publish.publisher import Publisher
 from lab.dlq.repair import repaired
-from tests.unit.functions.builders import FakeSqs, envelope, order
+from tests.unit.functions.builders import FakeSqs, as_received, envelope, order
 
 BODY = codec.dumps(order())
 AT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -53,11 +53,6 @@ senders = st.one_of(
     st.dictionaries(names, attributes, max_size=MAX_ATTRIBUTES),
     st.dictionaries(names | own_names, binaries, max_size=MAX_ATTRIBUTES),
 )
-
-
-def as_received(message: OutgoingMessage, message_id: str = "again") -> Envelope:
-    assert len(message.attributes) <= MAX_ATTRIBUTES
-    return Envelope(message_id, "handle", message.body, message.attributes, 1, 1_000)
 
 
 def died(of: Envelope) -> Envelope:
