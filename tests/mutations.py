@@ -76,9 +76,30 @@ MUTATIONS = {
     ),
     "a circuit is waited for at most twice the age": Mutation(
         "functions/worker/policy.py",
-        "RetryPolicy._until_recovery",
-        "min(MAX_DEFER_SECONDS, (DEFER_FACTOR - 1) * age_seconds)",
+        "RetryPolicy._defer_seconds",
+        "(DEFER_FACTOR - 1) * age_seconds",
         "MAX_DEFER_SECONDS",
+    ),
+    "a hidden order grows older": Mutation(
+        "functions/worker/waiting.py", "outlook", "now + ahead - since / 1000", "now - since / 1000"
+    ),
+    "a requeued copy is as old as its order": Mutation(
+        "functions/publish/death.py",
+        "requeued",
+        "{REQUEUES: envelope.requeues + 1, WAITING_SINCE: envelope.waiting_since}",
+        "{REQUEUES: envelope.requeues + 1}",
+    ),
+    "time in the DLQ is no waiting": Mutation(
+        "functions/publish/envelope.py",
+        "Envelope.waiting_since",
+        "self.sent_at if was_dead else self.accepted_at",
+        "self.accepted_at",
+    ),
+    "the letter holds the body that died": Mutation(
+        "functions/worker/faults.py",
+        "poisoned",
+        "replace(envelope, body=codec.dumps(_with_comma(envelope.document)))",
+        "envelope.__dict__.update(document=_with_comma(envelope.document)) or envelope",
     ),
     "a dead message is acknowledged only when the DLQ has it": Mutation(
         "functions/worker/settlement.py",

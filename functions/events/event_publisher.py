@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from functions.common.backoff import full_jitter
 from functions.common.errors import AWS_ERRORS, type_of
@@ -12,7 +12,8 @@ from functions.events.order_events import SOURCE, OrderEvent
 from functions.publish.packing import pack
 
 if TYPE_CHECKING:
-    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef, PutEventsResponseTypeDef
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 MAX_BYTES = 262_144
 """Of one PutEvents call: what EventBridge took before January 2026. Events of orders are far smaller."""
@@ -22,22 +23,12 @@ BACKOFF_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 1.0
 
 
-class PutsEvents(Protocol):
-    """The part of an EventBridge client that publishing needs."""
-
-    def put_events(
-        self,
-        *,
-        Entries: "Sequence[PutEventsRequestEntryTypeDef]",  # noqa: N803  boto3's name
-    ) -> "PutEventsResponseTypeDef": ...
-
-
 class EventPublisher:
     """Puts events on one bus."""
 
     def __init__(
         self,
-        events: PutsEvents,
+        events: "EventBridgeClient",
         bus_name: str,
         *,
         sleep: Callable[[float], None] = time.sleep,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -15,34 +15,20 @@ from functions.common.partial_batch import partial_batch_response
 from functions.common.settings import SQS_MAX_VISIBILITY_SECONDS, pauser_settings
 from functions.pauser.resume_message import ResumeMessage
 
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
 RETRY_SECONDS = 2
 """Until a mapping that is just changing, or an AWS API that failed, is asked again."""
-
-
-class SwitchesMappings(Protocol):
-    """The part of a Lambda client that the pauser needs."""
-
-    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> Any: ...  # noqa: N803  boto3's names
-
-
-class HidesMessages(Protocol):
-    """The part of an SQS client that the pauser needs."""
-
-    def change_message_visibility(
-        self,
-        *,
-        QueueUrl: str,  # noqa: N803  boto3's names
-        ReceiptHandle: str,  # noqa: N803
-        VisibilityTimeout: int,  # noqa: N803
-    ) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Pauser:
     """Applies resume messages to one mapping. `now` is the time in epoch seconds."""
 
-    mappings: SwitchesMappings
-    sqs: HidesMessages
+    mappings: "LambdaClient"
+    sqs: "SQSClient"
     mapping_id: str
     queue_url: str
     now: Callable[[], float] = time.time

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from functions.common.backoff import full_jitter
 from functions.common.errors import AWS_ERRORS, category_of, type_of
@@ -12,22 +12,12 @@ from functions.publish.message import OutgoingMessage
 from functions.publish.packing import pack
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef, SendMessageBatchResultTypeDef
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 ATTEMPTS = 4
 BACKOFF_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 2.0
-
-
-class SendsBatches(Protocol):
-    """The part of an SQS client that sending needs."""
-
-    def send_message_batch(
-        self,
-        *,
-        QueueUrl: str,  # noqa: N803  boto3's names
-        Entries: "Sequence[SendMessageBatchRequestEntryTypeDef]",  # noqa: N803
-    ) -> "SendMessageBatchResultTypeDef": ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +54,7 @@ class Publisher:
 
     def __init__(
         self,
-        sqs: SendsBatches,
+        sqs: "SQSClient",
         queue_url: str,
         *,
         max_bytes: int,

@@ -1,9 +1,9 @@
 """When messages that failed become visible again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import batched
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from functions.common.errors import AWS_ERRORS, type_of
 from functions.common.observability import log_problem
@@ -11,21 +11,8 @@ from functions.publish.envelope import Envelope
 from functions.publish.packing import MAX_ENTRIES
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import (
-        ChangeMessageVisibilityBatchRequestEntryTypeDef,
-        ChangeMessageVisibilityBatchResultTypeDef,
-    )
-
-
-class ChangesVisibility(Protocol):
-    """The part of an SQS client that this needs."""
-
-    def change_message_visibility_batch(
-        self,
-        *,
-        QueueUrl: str,  # noqa: N803  boto3's names
-        Entries: "Sequence[ChangeMessageVisibilityBatchRequestEntryTypeDef]",  # noqa: N803
-    ) -> "ChangeMessageVisibilityBatchResultTypeDef": ...
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
 
 
 @dataclass(frozen=True)
@@ -36,7 +23,7 @@ class Hidden:
     seconds: int
 
 
-def hide(sqs: ChangesVisibility, queue_url: str, messages: Iterable[Hidden]) -> None:
+def hide(sqs: "SQSClient", queue_url: str, messages: Iterable[Hidden]) -> None:
     """Change visibility timeouts, ten a call. Where that fails the queue's own timeout stays in force."""
     for chunk in batched(messages, MAX_ENTRIES, strict=False):
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [

@@ -13,9 +13,8 @@ from functions.tracing.telemetry import Telemetry
 _settings = tracing_settings()
 _telemetry = Telemetry(_settings)
 tracing.install(_telemetry)
-_traced: Callable[[dict[str, Any], LambdaContext], Any] = getattr(
-    importlib.import_module(_settings.traced_module), _settings.traced_function
-)
+_module, _, _name = _settings.traced_handler.rpartition(".")
+_traced: Callable[[dict[str, Any], LambdaContext], Any] = getattr(importlib.import_module(_module), _name)
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:

@@ -124,7 +124,7 @@ def _worker() -> Worker:
         executor=ThreadPoolExecutor(THREADS, thread_name_prefix="message"),
         circuits=circuits,
         pauses=PauseRequests(aws.sqs(), settings.pauser_queue_url, settings.recovery_seconds)
-        if settings.pauser_queue_url
+        if settings.pauses and settings.pauser_queue_url
         else None,
         price_services={
             FailureMode.NONE: guarded(downstream.healthy),

@@ -3,27 +3,24 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from functions.common.errors import AWS_ERRORS, type_of
 from functions.common.observability import count, log_problem
 from functions.pauser.resume_message import ResumeMessage
 from functions.worker.circuits import Transition
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
 _METRICS = {"OPEN": "CircuitsOpened", "HALF_OPEN": "CircuitsHalfOpened", "CLOSED": "CircuitsClosed"}
-
-
-class SendsMessages(Protocol):
-    """The part of an SQS client that asking for a pause needs."""
-
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> Any: ...  # noqa: N803  boto3's names
 
 
 @dataclass(frozen=True)
 class PauseRequests:
     """Asks the pauser to pause the mapping for a circuit's recovery time."""
 
-    sqs: SendsMessages
+    sqs: "SQSClient"
     queue_url: str
     recovery_seconds: int
     now: Callable[[], float] = time.time

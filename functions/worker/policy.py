@@ -79,14 +79,14 @@ class RetryPolicy:
         delay += error.retry_after if isinstance(error, TransientError) else 0
         if isinstance(error, CircuitOpenError) and self.strategy != "none":
             if not isinstance(error, CircuitRecoveredError):
-                delay += self._until_recovery(receive_count - 1 + requeues, age_seconds)
+                delay += self._defer_seconds(receive_count - 1 + requeues, age_seconds)
             if receive_count >= self.max_receive_count - 1 and requeues < MAX_REQUEUES:
                 return Requeue(min(round(delay), MAX_DEFER_SECONDS))
         if receive_count >= self.max_receive_count:
             return DeadLetter()
         return Retry(min(round(delay), MAX_DELAY_SECONDS))
 
-    def _until_recovery(self, waits: int, age_seconds: float) -> float:
+    def _defer_seconds(self, waits: int, age_seconds: float) -> float:
         """Seconds to wait for a circuit, after so many waits in vain."""
         longest = min(
             MAX_DEFER_SECONDS, MAX_DEFER_RECOVERIES * self.recovery_seconds, (DEFER_FACTOR - 1) * age_seconds

@@ -9,16 +9,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from functions.common.errors import TransientError, category_of, type_of
 from functions.common.observability import count, log_event, log_problem, milliseconds
 from functions.events.order_events import OrderEvent, failed_event
 from functions.publish.death import dead_letter, requeued
 from functions.publish.publisher import Publisher
-from functions.publish.visibility import ChangesVisibility, Hidden, hide
+from functions.publish.visibility import Hidden, hide
 from functions.worker.outcome import Done, Failed, Outcome
 from functions.worker.policy import DeadLetter, Requeue, Retry, RetryPolicy
 from functions.worker.waiting import tell
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 type Publish = Callable[[Sequence[OrderEvent]], Sequence[TransientError | None]]
 """Puts events on the bus; an error or None for each."""
@@ -31,7 +35,7 @@ class Settlement:
     publish: Publish
     dlq: Publisher
     queue: Publisher
-    sqs: ChangesVisibility
+    sqs: "SQSClient"
     queue_url: str
     policy: RetryPolicy
     code_version: str

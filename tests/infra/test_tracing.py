@@ -101,7 +101,7 @@ def test_a_traced_function_understands_its_variables(secured: Templates) -> None
         properties = secured.one("AWS::Lambda::Function", f"{name}/Function").properties
         read = function_settings.tracing_settings(properties["Environment"]["Variables"])
         assert properties["Handler"] == "functions.tracing.handler.lambda_handler"
-        assert f"{read.traced_module}.{read.traced_function}" == f"{HANDLERS[name.lower()]}.lambda_handler"
+        assert read.traced_handler == f"{HANDLERS[name.lower()]}.lambda_handler"
         assert (read.service, read.exports_otlp) == (name.lower(), False)
 
 
