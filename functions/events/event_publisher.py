@@ -24,7 +24,11 @@ BACKOFF_CAP_SECONDS = 1.0
 
 
 class EventPublisher:
-    """Puts events on one bus."""
+    """Puts events on one bus.
+
+    >>> EventPublisher(events, "bus").publish([OrderEvent("OrderProcessed", '{"orderId":"o-1"}')])
+    [None]
+    """
 
     def __init__(
         self,

@@ -28,7 +28,13 @@ class OrderEvent:
 
 
 def event_id(idempotency_key: str, detail_type: str, death: int = 0) -> str:
-    """The stable id of an event: one for a key's success, one for each of its deaths."""
+    """The stable id of an event: one for a key's success, one for each of its deaths.
+
+    >>> event_id("key", PROCESSED)
+    'cef0aea4-dfbe-591b-ae52-c511c6bff2a3'
+    >>> event_id("key", FAILED, death=1) == event_id("key", FAILED, death=0)
+    False
+    """
     return str(uuid.uuid5(_NAMESPACE, f"{idempotency_key}/{detail_type}/{death}"))
 
 

@@ -41,6 +41,14 @@ class ExactlyOnce:
 
     Powertools' `idempotent_function` is not used: it completes a key after the effect, and claims it for the time
     that the invocation has left, which would end just when a slow last record still writes.
+
+    >>> store = TransactionalStore("idempotency", dynamodb)
+    >>> once = ExactlyOnce(store, ttl_days=7, in_progress_seconds=30)
+    >>> effect = Effect({"TableName": "orders", "Key": {"orderId": {"S": "o-1"}}}, {"orderId": "o-1"})
+    >>> once.run("key", "digest", lambda: effect)
+    Result(response={'orderId': 'o-1'}, replayed=False)
+    >>> once.run("key", "digest", lambda: effect)
+    Result(response={'orderId': 'o-1'}, replayed=True)
     """
 
     def __init__(self, store: TransactionalStore, *, ttl_days: int, in_progress_seconds: int) -> None:

@@ -29,7 +29,11 @@ class Order:
 
 
 def order_from(document: Mapping[str, Any]) -> Order:
-    """The order of a document that its schema version accepts."""
+    """The order of a document that its schema version accepts.
+
+    >>> order_from({"orderId": "o-1", "amount": 12}).amount
+    Decimal('12.00')
+    """
     money: Mapping[str, Any] = document.get("total", document)
     return Order(
         order_id=document["orderId"],

@@ -26,6 +26,9 @@ def price(order: Order, lines: Decimal) -> Price:
 
     Raises LinesExceedAmountError if that is more than the agreed amount: no retry can make it pass. An order
     without lines is its amount.
+
+    >>> price(Order("o-1", Decimal("12.50"), "EUR", None, lines=()), Decimal(0)).total
+    Decimal('12.50')
     """
     if not order.lines:
         return Price(order.amount, Decimal(0), order.amount)

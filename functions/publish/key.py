@@ -8,7 +8,13 @@ from functions.common import codec
 
 
 def idempotency_key(order: Mapping[str, Any]) -> str:
-    """The key the order brings along, else the hash of its content."""
+    """The key the order brings along, else the hash of its content.
+
+    >>> idempotency_key({"orderId": "o-1", "amount": 5, "idempotencyKey": "mine"})
+    'mine'
+    >>> idempotency_key({"orderId": "o-1", "amount": 5}) == idempotency_key({"amount": 5, "orderId": "o-1"})
+    True
+    """
     return order.get("idempotencyKey") or payload_digest(order)
 
 

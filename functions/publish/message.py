@@ -47,7 +47,12 @@ def number(value: int) -> "Attribute":
 def order_message(
     order: Mapping[str, Any], key: str, *, correlation_id: str, accepted_at: int
 ) -> OutgoingMessage:
-    """The message of an accepted order. `accepted_at` is in epoch milliseconds."""
+    """The message of an accepted order. `accepted_at` is in epoch milliseconds.
+
+    >>> message = order_message({"orderId": "o-1"}, "key", correlation_id="c-1", accepted_at=1_000)
+    >>> message.body, message.attributes["lineage"]["StringValue"]
+    ('{"orderId":"o-1"}', '{"acceptedAt":1000,"history":[]}')
+    """
     lineage: dict[str, Any] = {"acceptedAt": accepted_at, "history": []}
     return OutgoingMessage(
         body=codec.dumps(order),

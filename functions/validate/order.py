@@ -20,7 +20,13 @@ _SCHEMAS = Path(__file__).parent / "schemas"
 
 
 def violations(order: Any) -> list[Violation]:
-    """Everything that is wrong with an order, in the order of the pointers; nothing if it is valid."""
+    """Everything that is wrong with an order, in the order of the pointers; nothing if it is valid.
+
+    >>> violations({"orderId": "o-1", "amount": 12})
+    []
+    >>> violations({"orderId": "o-1", "amount": "12,50"})
+    [Violation(pointer='/amount', reason='must be of type number')]
+    """
     if not isinstance(order, dict):
         return [Violation("", "must be of type object")]
     version = cast(dict[str, Any], order).get("schemaVersion", SCHEMA_VERSIONS[0])
@@ -34,7 +40,12 @@ def violations(order: Any) -> list[Violation]:
 
 
 def require_order(order: Any) -> dict[str, Any]:
-    """The order, if it is valid. Raises SchemaViolationError, which names the first violations."""
+    """The order, if it is valid. Raises SchemaViolationError, which names the first violations.
+
+    >>> require_order({"orderId": "o-1"})
+    Traceback (most recent call last):
+    functions.common.errors.SchemaViolationError: /amount is missing
+    """
     found = violations(order)
     if found:
         raise SchemaViolationError(
