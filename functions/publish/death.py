@@ -41,7 +41,7 @@ def dead_letter(
         body=envelope.body,
         attributes=carrying(
             envelope,
-            _with_death(envelope) if again else envelope.lineage,
+            _without(_with_death(envelope) if again else envelope.lineage, WAITING_SINCE),
             {
                 "idempotencyKey": text(key),
                 **_identity(envelope),
@@ -69,9 +69,7 @@ def redriven(
 
     `body` and `key` replace the letter's own; `edit`, which says who did so, joins those in its lineage.
     """
-    lineage = {
-        name: value for name, value in _with_death(envelope).items() if name not in (REQUEUES, WAITING_SINCE)
-    }
+    lineage = _without(_with_death(envelope), REQUEUES, WAITING_SINCE)
     if edit is not None:
         lineage[EDITED] = [*_list(lineage.get(EDITED)), edit][-MAX_HISTORY:]
     mine = _identity(envelope) | {REDRIVE_COUNT: number(envelope.next_redrive_count)}
@@ -114,6 +112,10 @@ def _with_death(envelope: Envelope) -> dict[str, Any]:
     cause = {name: value for name in CAUSE_ATTRIBUTES if (value := envelope.text(name)) is not None}
     death = {**cause, REDRIVE_COUNT: envelope.redrive_count}
     return lineage | {"history": [*_list(lineage["history"]), death][-MAX_HISTORY:]}
+
+
+def _without(lineage: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in lineage.items() if name not in names}
 
 
 def _list(value: object) -> list[Any]:

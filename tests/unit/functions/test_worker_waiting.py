@@ -2,12 +2,14 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from functions.common import codec
+from functions.common.errors import DependencyTimeoutError
 from functions.common.observability import metrics
-from functions.publish.death import redriven, requeued
+from functions.publish.death import dead_letter, redriven, requeued
 from functions.publish.envelope import Envelope
 from functions.publish.visibility import Hidden
 from functions.worker.waiting import METRIC, MOST_AHEAD_SECONDS, outlook, tell
@@ -64,6 +66,16 @@ def test_time_in_the_dlq_is_no_waiting() -> None:
     assert (
         as_received(redriven(as_received(requeued(dead, 0)), 0)).lineage.keys().isdisjoint({"waitingSince"})
     )
+
+
+def test_a_letter_that_sqs_moves_back_by_itself_waits_since_it_came_back() -> None:
+    """After StartMessageMoveTask it has its cause of death still, and nothing that a redrive adds."""
+    error = DependencyTimeoutError("late")
+    at = datetime.now(UTC)
+    letter = dead_letter(
+        as_received(requeued(accepted(700), 900)), error, key="k", failed_at=at, code_version="v"
+    )
+    assert as_received(letter).waiting_since == as_received(letter).sent_at
 
 
 def test_a_redriven_order_that_is_requeued_waits_since_it_came_back() -> None:
