@@ -103,15 +103,15 @@ MUTATIONS = {
     ),
     "a dead message is acknowledged only when the DLQ has it": Mutation(
         "functions/worker/settlement.py",
-        "Settlement._dead_letter",
-        "refused.add(failed.envelope.message_id)",
-        "pass",
+        "Settlement.settle",
+        "_ids(self._dead_letter(letters))",
+        "(self._dead_letter(letters), _ids(failed for failed, _ in letters))[1]",
     ),
     "a requeued message is acknowledged only when the queue has it": Mutation(
         "functions/worker/settlement.py",
-        "Settlement._requeue",
-        "refused.add(hidden.envelope.message_id)",
-        "pass",
+        "Settlement.settle",
+        "_ids(self._requeue(copies))",
+        "(self._requeue(copies), _ids(failed for failed, _ in copies))[1]",
     ),
     "an order is acknowledged only when its event is out": Mutation(
         "functions/worker/settlement.py",
@@ -122,8 +122,8 @@ MUTATIONS = {
     "a message that is retried is not acknowledged": Mutation(
         "functions/worker/settlement.py",
         "Settlement.settle",
-        "kept | self._requeue(leaving)",
-        "self._requeue(leaving)",
+        "_ids(failed) - gone",
+        "set[str]()",
     ),
     "a failed event is sent again alone": Mutation(
         "functions/events/event_publisher.py",

@@ -6,7 +6,7 @@ between is delivered again, and idempotency turns the second time into a duplica
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,10 +15,11 @@ from functions.common.errors import TransientError, category_of, type_of
 from functions.common.observability import count, log_event, log_problem, milliseconds
 from functions.events.order_events import OrderEvent, failed_event
 from functions.publish.death import dead_letter, requeued
+from functions.publish.message import OutgoingMessage
 from functions.publish.publisher import Publisher
 from functions.publish.visibility import Hidden, hide
 from functions.worker.outcome import Done, Failed, Outcome
-from functions.worker.policy import DeadLetter, Requeue, Retry, RetryPolicy
+from functions.worker.policy import DeadLetter, Disposition, Requeue, Retry, RetryPolicy
 from functions.worker.waiting import tell
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 type Publish = Callable[[Sequence[OrderEvent]], Sequence[TransientError | None]]
 """Puts events on the bus; an error or None for each."""
+
+type Move = tuple[Failed, OutgoingMessage]
+"""A failure, and its message as it goes on: to the DLQ, or to its queue again."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +52,37 @@ class Settlement:
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         failed += self._publish(done)
         retries: list[Hidden] = []
-        leaving: list[Hidden] = []
-        dying: list[Failed] = []
+        copies: list[Move] = []
+        letters: list[Move] = []
         for failure in failed:
-            age = time.time() - failure.envelope.accepted_at / 1000
-            disposition = self.policy.decide(
-                failure.error, failure.envelope.receive_count, failure.envelope.requeues, age
-            )
-            _log_failure(failure, will_retry=not isinstance(disposition, DeadLetter))
-            match disposition:
+            match self._disposition_of(failure):
                 case DeadLetter():
-                    dying.append(failure)
+                    letters.append((failure, self._letter(failure)))
                 case Requeue(seconds):
-                    leaving.append(Hidden(failure.envelope, seconds))
+                    copies.append((failure, requeued(failure.envelope, seconds)))
                 case Retry(seconds):
                     retries.append(Hidden(failure.envelope, seconds))
-        tell([*retries, *leaving], time.time(), self.metric_seconds)
-        kept = {hidden.envelope.message_id for hidden in retries}
+        delayed = [Hidden(failure.envelope, copy.delay_seconds) for failure, copy in copies]
+        tell([*retries, *delayed], time.time(), self.metric_seconds)
         hide(self.sqs, self.queue_url, retries)
-        return kept | self._requeue(leaving) | self._dead_letter(dying)
+        gone = _ids(self._requeue(copies)) | _ids(self._dead_letter(letters))
+        return _ids(failed) - gone
+
+    def _disposition_of(self, failed: Failed) -> Disposition:
+        envelope = failed.envelope
+        age = time.time() - envelope.accepted_at / 1000
+        disposition = self.policy.decide(failed.error, envelope.receive_count, envelope.requeues, age)
+        _log_failure(failed, will_retry=not isinstance(disposition, DeadLetter))
+        return disposition
+
+    def _letter(self, failed: Failed) -> OutgoingMessage:
+        return dead_letter(
+            failed.envelope,
+            failed.error,
+            key=failed.key,
+            failed_at=datetime.now(UTC),
+            code_version=self.code_version,
+        )
 
     def _publish(self, done: Sequence[Done]) -> list[Failed]:
         """Publish what is done. Returns what has to be published again."""
@@ -85,51 +101,40 @@ class Settlement:
     def _put(self, events: Sequence[OrderEvent]) -> Sequence[TransientError | None]:
         return self.publish(events) if events else ()
 
-    def _requeue(self, leaving: Sequence[Hidden]) -> set[str]:
-        """Send to the queue again. Returns the ids of those it did not take: they have a receive left."""
-        if not leaving:
-            return set()
-        refused: set[str] = set()
-        sent = self.queue.send([requeued(hidden.envelope, hidden.seconds) for hidden in leaving])
-        for hidden, delivery in zip(leaving, sent, strict=True):
-            if delivery.sent:
-                _log_requeue(hidden, delivery.message_id)
-            else:
-                refused.add(hidden.envelope.message_id)
-                log_problem(
-                    "order.not_requeued",
-                    correlation_id=hidden.envelope.correlation_id,
-                    reason=delivery.error,
-                    detail=delivery.detail,
-                )
-        count("OrdersRequeued", len(leaving) - len(refused))
-        return refused
-
-    def _dead_letter(self, dying: Sequence[Failed]) -> set[str]:
-        """Send to the DLQ. Returns the ids of those it did not take: SQS moves them there in the end."""
-        if not dying:
-            return set()
-        now = datetime.now(UTC)
-        letters = [
-            dead_letter(
-                failed.envelope, failed.error, key=failed.key, failed_at=now, code_version=self.code_version
+    def _requeue(self, copies: Sequence[Move]) -> list[Failed]:
+        """Send to the queue again. Returns those that it took; the others have a receive left."""
+        taken = _taken(self.queue, copies, "order.not_requeued")
+        for failed, copy, message_id in taken:
+            log_event(
+                "order.requeued",
+                **_who(failed),
+                receiveCount=failed.envelope.receive_count,
+                requeues=failed.envelope.requeues + 1,
+                delaySeconds=copy.delay_seconds,
+                newMessageId=message_id,
             )
-            for failed in dying
-        ]
-        refused: set[str] = set()
-        dead_lettered: list[Failed] = []
-        for failed, delivery in zip(dying, self.dlq.send(letters), strict=True):
-            if delivery.sent:
-                dead_lettered.append(failed)
-                _log_dead_lettered(failed, delivery.message_id)
-            else:
-                refused.add(failed.envelope.message_id)
-                log_problem(
-                    "order.not_dead_lettered", **_who(failed), reason=delivery.error, detail=delivery.detail
-                )
-        count("OrdersDeadLettered", len(dead_lettered))
-        self._publish_deaths(dead_lettered)
-        return refused
+        if copies:
+            count("OrdersRequeued", len(taken))
+        return [failed for failed, _, _ in taken]
+
+    def _dead_letter(self, letters: Sequence[Move]) -> list[Failed]:
+        """Send to the DLQ. Returns those that it took; SQS moves the others there in the end."""
+        taken = _taken(self.dlq, letters, "order.not_dead_lettered")
+        for failed, _, message_id in taken:
+            log_event(
+                "order.dead_lettered",
+                **_who(failed),
+                errorType=type_of(failed.error),
+                errorCategory=category_of(failed.error),
+                receiveCount=failed.envelope.receive_count,
+                redriveCount=failed.envelope.redrive_count,
+                dlqMessageId=message_id,
+            )
+        if letters:
+            count("OrdersDeadLettered", len(taken))
+        dead = [failed for failed, _, _ in taken]
+        self._publish_deaths(dead)
+        return dead
 
     def _publish_deaths(self, dead_lettered: Sequence[Failed]) -> None:
         """Publish deaths. The DLQ is their record: whatever cannot be published is not sent there twice."""
@@ -137,6 +142,24 @@ class Settlement:
         for failed, error in zip(dead_lettered, errors, strict=True):
             if error:
                 log_problem("order.death_not_announced", **_who(failed), reason=str(error))
+
+
+def _taken(
+    publisher: Publisher, moves: Sequence[Move], refusal: str
+) -> list[tuple[Failed, OutgoingMessage, str]]:
+    """Send messages on their way. Returns those that their queue took, with their new ids, and logs the others."""
+    taken: list[tuple[Failed, OutgoingMessage, str]] = []
+    deliveries = publisher.send([message for _, message in moves]) if moves else []
+    for (failed, message), delivery in zip(moves, deliveries, strict=True):
+        if delivery.sent:
+            taken.append((failed, message, delivery.message_id))
+        else:
+            log_problem(refusal, **_who(failed), reason=delivery.error, detail=delivery.detail)
+    return taken
+
+
+def _ids(failures: Iterable[Failed]) -> set[str]:
+    return {failed.envelope.message_id for failed in failures}
 
 
 def _who(failed: Failed) -> dict[str, str | None]:
@@ -158,31 +181,6 @@ def _log_failure(failed: Failed, *, will_retry: bool) -> None:
         errorMessage=str(failed.error)[:256],
         receiveCount=failed.envelope.receive_count,
         willRetry=will_retry,
-    )
-
-
-def _log_requeue(hidden: Hidden, message_id: str) -> None:
-    log_event(
-        "order.requeued",
-        correlation_id=hidden.envelope.correlation_id,
-        order_id=hidden.envelope.order_id,
-        receiveCount=hidden.envelope.receive_count,
-        requeues=hidden.envelope.requeues + 1,
-        delaySeconds=hidden.seconds,
-        messageId=hidden.envelope.message_id,
-        newMessageId=message_id,
-    )
-
-
-def _log_dead_lettered(failed: Failed, dlq_message_id: str) -> None:
-    log_event(
-        "order.dead_lettered",
-        **_who(failed),
-        errorType=type_of(failed.error),
-        errorCategory=category_of(failed.error),
-        receiveCount=failed.envelope.receive_count,
-        redriveCount=failed.envelope.redrive_count,
-        dlqMessageId=dlq_message_id,
     )
 
 

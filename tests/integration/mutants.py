@@ -93,8 +93,8 @@ FORGETS_THE_DEAD = Patch(
     Mutation(
         "functions/worker/settlement.py",
         "Settlement._dead_letter",
-        "self.dlq.send(letters)",
-        '[type("Sent", (), {"sent": True, "message_id": "none"})] * len(letters)',
+        '_taken(self.dlq, letters, "order.not_dead_lettered")',
+        '[(*letter, "none") for letter in letters]',
     ),
 )
 RETRIES_THE_HOPELESS = Patch("worker", MUTATIONS["what can never pass is not retried"])
