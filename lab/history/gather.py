@@ -81,6 +81,10 @@ class Recorder:
         known = (order_id, None, message_id)
         self._note(Event(now_ms(), Kind.ACCEPTED, *known), Event(now_ms(), Kind.SENT, *known))
 
+    def edited(self, order_id: str | None, message_id: str, letter: str) -> None:
+        """A dead letter of this run was edited and sent as a new message."""
+        self._note(Event(now_ms(), Kind.EDITED, order_id, message_id=message_id, letter=letter))
+
     def told(self) -> list[Event]:
         """What clients were told so far."""
         with self._recording:
