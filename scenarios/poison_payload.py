@@ -67,7 +67,7 @@ SCENARIO = Scenario(
                 "OrderProcessed events", probes.announced("OrderProcessed"), at_least(HEALTHY + POISONED)
             ),
             Prediction("DLQ alarm", probes.alarm("critical-dlq-depth"), exactly("OK"), within=90),
-            premise="everything in the DLQ is redriven.",
+            premise="the amount of each letter is edited.",
         ),
     ),
 )

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from functions.common.errors import Category
+from functions.redrive.operations import Status
 from infra.components.names import AlarmName
 from lab.pipeline.circuits import circuit_states
 from lab.pipeline.dead_letters import dead_letters
@@ -33,6 +34,7 @@ LETTERS = {
     "receiveCount": (Counts("2 x 1 for two letters received once"), rules.FIRST_RECEIVE),
     "redriveCount": (Counts("2 x 0 for two letters never redriven"), rules.REDRIVE_COUNT),
 }
+REDRIVE_STATUS = Choice(tuple(status.value for status in Status if status.final))
 MOVE_TASK_ANSWERS = {
     "Status": Choice(("RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED")),
     "FailureReason": Choice(("AccessDenied", "CouldNotDetermineMessageSource", "NonExistentQueue")),
@@ -130,6 +132,7 @@ def letters_holding(pattern: str) -> Probe:
     return Probe(
         f"SQS ReceiveMessage of the DLQ, body matches {pattern}",
         lambda run: sum(bool(re.search(pattern, letter.body)) for letter in dead_letters(run.pipeline)),
+        why=rules.CORRUPT,
     )
 
 
@@ -268,13 +271,16 @@ def redrive(field: str) -> Probe:
         value = run.redrives[-1][group] if run.redrives else None
         return value.get(key, 0) if key and value is not None else value
 
-    return Probe(f"GET /redrive/ID, {field}", read, why=rules.REDRIVE.get(field, ""))
+    answer = REDRIVE_STATUS if field == "status" else NUMBER
+    return Probe(f"GET /redrive/ID, {field}", read, answer=answer, why=rules.REDRIVE.get(field, ""))
 
 
 def edited() -> Probe:
     """Different orders of this run whose dead letter was edited and sent."""
     return Probe(
-        "SQS SendMessageBatch of edited letters", lambda run: len({edit.order_id for edit in run.edits})
+        "SQS SendMessageBatch of edited letters",
+        lambda run: len({edit.order_id for edit in run.edits}),
+        why=rules.EDITED,
     )
 
 

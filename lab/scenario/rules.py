@@ -52,7 +52,12 @@ ANSWERS = {
     202: "The API answers 202 once SQS has the message, whatever becomes of it then.",
     422: "The API checks the schema before anything is queued, and answers 422 with the reason.",
 }
+EDITED = (
+    "An edit sends the letter's order with a new body, under its own id and key, and then deletes the letter."
+)
+CORRUPT = "A dead letter holds the body that died, so what is wrong with it can be seen and edited."
 REDRIVE = {
+    "status": "A canary that dies again halts the redrive: the others would die of the same.",
     "moved": "A redrive moves what its filters name and what has not died after a redrive before, unless forced.",
     "skipped.filtered": "What a redrive's filters do not name is passed over and counted as filtered.",
     "skipped.secondDeath": "A redriveCount above 0 tells of a death after a redrive: it is skipped unless forced.",
@@ -79,7 +84,11 @@ PAST_THE_API = "The worker checks the schema again: what came past the API dies 
 TOO_EARLY = "The redrive moved them while their cause was still there, so they died again."
 DIED_TWICE = "Each order died twice, and each death is counted."
 NOTHING_MOVED = "A task that finds no source moves nothing."
-HOPELESS = "The poison is gone, the contradiction is not: moved unchanged, these die again."
+HOPELESS = "The worker is rolled back, the contradiction stays: moved unchanged, these die again."
+STILL_CORRUPT = (
+    "The cause of death is in the letter itself, so a redrive brings it back unchanged, to die again."
+)
+ONE_CANARY = "One canary is sent ahead, and nothing follows a canary that died."
 NO_TRACE = "SQS's own task writes nothing on a message, so that a second death looks like a first."
 NOT_OURS = "The metric counts what the redrive function moved, and it moved nothing."
 TWICE_SENT = (
