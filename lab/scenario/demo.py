@@ -87,8 +87,8 @@ DEMO = Scenario(
                 Prediction("DLQ alarm", probes.alarm(ALARM), exactly("ALARM"), within=60),
                 Prediction("its notification", probes.notified(ALARM), exactly({"ALARM": 1})),
             ),
-            premise=f"{REFUSED} orders are sent to a worker that wants a schema nobody writes. They go to the DLQ at once, "
-            "each with the cause of its death, and an alarm rings.",
+            premise=f"{REFUSED} orders are sent to a worker that wants a schema nobody writes. They go to the DLQ "
+            "at once, each with the cause of its death, and an alarm rings.",
         ),
         recovery(
             cure_and_redrive,
