@@ -324,3 +324,234 @@ def test_partiql_is_refused_rather_than_half_answered(dynamodb: Any) -> None:
         dynamodb.execute_statement(Statement="SELECT * FROM orders")
 
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+# what is refused before any item is looked at
+
+RECORDED = pytest.mark.evidence("recorded", source="moto: test_dynamodb, aws_verified")
+PREFIX = "1 validation error detected: "
+UNUSED = "Value provided in ExpressionAttribute{} unused in expressions: keys: {{{}}}"
+NAMES = {"#i": "id", "#c": "c"}
+KEY = {"id": {"S": "a"}}
+
+
+def message(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return error.value.response["Error"]["Message"]
+
+
+@RECORDED
+@pytest.mark.parametrize(
+    ("operation", "request_", "prefix"),
+    [
+        ("put_item", {"Item": KEY, "ConditionExpression": "attribute_not_exists(#i)"}, PREFIX),
+        ("delete_item", {"Key": KEY, "ConditionExpression": "attribute_not_exists(#i)"}, PREFIX),
+        ("update_item", {"Key": KEY, "UpdateExpression": "SET x = #i"}, PREFIX),
+        ("get_item", {"Key": KEY, "ProjectionExpression": "#i"}, ""),
+        ("scan", {"FilterExpression": "attribute_exists(#i)"}, ""),
+    ],
+)  # fmt: skip
+def test_name_that_no_expression_uses_is_refused(
+    dynamodb: Any, table: str, operation: str, request_: Any, prefix: str
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(dynamodb, operation)(TableName=table, ExpressionAttributeNames=NAMES, **request_)
+    assert code(refused) == "ValidationException"
+    assert message(refused) == prefix + UNUSED.format("Names", "#c")
+
+
+@RECORDED
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        ("Put", {"Item": KEY}),
+        ("Delete", {"Key": KEY}),
+        ("ConditionCheck", {"Key": KEY}),
+        ("Update", {"Key": KEY, "UpdateExpression": "REMOVE x"}),
+    ],
+)
+def test_name_or_value_that_a_transaction_does_not_use_is_refused_and_nothing_is_cancelled(
+    dynamodb: Any, table: str, kind: str, action: Any
+) -> None:
+    values = {":v": {"S": "a"}, ":u": {"S": "b"}}
+    for condition, given, told in (
+        ("attribute_not_exists(#i)", {"ExpressionAttributeNames": NAMES}, UNUSED.format("Names", "#c")),
+        ("id <> :v", {"ExpressionAttributeValues": values}, UNUSED.format("Values", ":u")),
+    ):
+        whole = {"TableName": table, "ConditionExpression": condition, **given, **action}
+        with pytest.raises(ClientError) as refused:
+            dynamodb.transact_write_items(TransactItems=[{kind: whole}])
+        assert code(refused) == "ValidationException"
+        assert message(refused) == told
+
+
+@RECORDED
+def test_update_expression_that_cannot_be_read_is_refused_and_not_cancelled(
+    dynamodb: Any, table: str
+) -> None:
+    twice = {
+        "Key": KEY, "UpdateExpression": "SET a = :v SET b = :v", "ExpressionAttributeValues": {":v": {"S": "x"}},
+    }  # fmt: skip
+    told = 'Invalid UpdateExpression: The "SET" section can only be used once in an update expression;'
+    with pytest.raises(ClientError) as refused:
+        dynamodb.transact_write_items(TransactItems=[{"Update": {"TableName": table, **twice}}])
+    assert (code(refused), message(refused)) == ("ValidationException", told)
+    with pytest.raises(ClientError) as refused:
+        dynamodb.update_item(TableName=table, **twice)
+    assert (code(refused), message(refused)) == ("ValidationException", PREFIX + told)
+
+
+@RECORDED
+def test_table_is_found_by_its_arn_in_a_transaction(dynamodb: Any, table: str) -> None:
+    arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
+    put = {"TableName": arn, "Item": {"id": {"S": "by-arn"}}}
+    dynamodb.transact_write_items(TransactItems=[{"Put": put}])
+    assert "Item" in dynamodb.get_item(TableName=table, Key=put["Item"])
+
+
+@RECORDED
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"Select": "COUNT", "ProjectionExpression": "id"},
+         "Cannot specify the ProjectionExpression when choosing to get only the Count"),
+        ({"Select": "ALL_ATTRIBUTES", "AttributesToGet": ["id"]},
+         "Cannot specify the AttributesToGet when choosing to get ALL_ATTRIBUTES"),
+        ({"Select": "SPECIFIC_ATTRIBUTES"},
+         "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"),
+        ({"Select": "ALL_PROJECTED_ATTRIBUTES"},
+         "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"),
+        ({"Select": "count"},
+         PREFIX + "Value 'count' at 'select' failed to satisfy constraint: Member must satisfy enum value set: "
+         "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"),
+    ],
+)  # fmt: skip
+def test_selection_that_contradicts_itself_is_refused(
+    dynamodb: Any, table: str, request_: Any, told: str
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        dynamodb.scan(TableName=table, **request_)
+    assert (code(refused), message(refused)) == ("ValidationException", told)
+    assert "Items" not in dynamodb.scan(TableName=table, Select="COUNT", Limit=1)
+
+
+@RECORDED
+def test_answer_without_old_attributes_has_none(dynamodb: Any, table: str) -> None:
+    key = {"id": {"S": uuid.uuid4().hex}}
+    for answer in (
+        dynamodb.put_item(TableName=table, Item=key, ReturnValues="ALL_OLD"),
+        dynamodb.delete_item(TableName=table, Key=key),
+        dynamodb.delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD"),
+    ):
+        assert "Attributes" not in answer
+
+
+@RECORDED
+def test_failed_condition_is_told_in_the_member_that_the_model_names(dynamodb: Any, table: str) -> None:
+    with pytest.raises(ClientError) as failed:
+        dynamodb.delete_item(TableName=table, Key=KEY, ConditionExpression="attribute_exists(x)")
+    assert failed.value.response["message"] == "The conditional request failed"
+
+
+@pytest.fixture
+def numbered(dynamodb: Any) -> Iterator[str]:
+    """A table with a numeric sort key and an index, whose numbers are written in several ways."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "n", "AttributeType": "N"},
+            {"AttributeName": "g", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-g",
+                "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield name
+    dynamodb.delete_table(TableName=name)
+
+
+@RECORDED
+def test_numbers_of_keys_and_cursors_are_compared_as_numbers(dynamodb: Any, numbered: str) -> None:
+    for number in ("0", "100.0", "2e2", "0300"):
+        dynamodb.put_item(TableName=numbered, Item={"pk": {"S": "a"}, "n": {"N": number}})
+    same = {"pk": {"S": "a"}, "n": {"N": "1E2"}}
+    assert dynamodb.get_item(TableName=numbered, Key=same)["Item"]["n"] == {"N": "100"}
+    query = {
+        "TableName": numbered, "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "a"}},
+    }  # fmt: skip
+    rest = dynamodb.query(**query, ExclusiveStartKey={"pk": {"S": "a"}, "n": {"N": "100.00"}})["Items"]
+    assert [item["n"]["N"] for item in rest] == ["200", "300"]
+
+
+@pytest.mark.evidence("recorded", source="LocalStack: test_gsi_with_billing_mode, test_table_crud")
+def test_description_of_a_table_has_ids_and_counts_of_its_indexes(dynamodb: Any, numbered: str) -> None:
+    dynamodb.put_item(TableName=numbered, Item={"pk": {"S": "a"}, "n": {"N": "1"}, "g": {"S": "x"}})
+    dynamodb.put_item(TableName=numbered, Item={"pk": {"S": "a"}, "n": {"N": "2"}})
+    shown = dynamodb.describe_table(TableName=numbered)["Table"]
+    (index,) = shown["GlobalSecondaryIndexes"]
+    assert uuid.UUID(shown["TableId"])
+    assert shown["TableId"] == dynamodb.describe_table(TableName=numbered)["Table"]["TableId"]
+    assert index["IndexArn"] == f"{shown['TableArn']}/index/by-g"
+    assert (shown["ItemCount"], index["ItemCount"]) == (2, 1)
+    assert "LocalSecondaryIndexes" not in shown
+    with pytest.raises(ClientError) as refused:
+        dynamodb.delete_table(TableName="nope")
+    assert message(refused) == "Requested resource not found: Table: nope not found"
+
+
+@RECORDED
+def test_selection_of_what_an_index_does_not_have_is_refused(dynamodb: Any, numbered: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        dynamodb.scan(TableName=numbered, IndexName="by-g", Select="ALL_ATTRIBUTES")
+    assert message(refused) == (
+        "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global "
+        "secondary index by-g because its projection type is not ALL"
+    )
+
+
+@RECORDED
+def test_item_without_its_key_is_refused_in_a_batch(dynamodb: Any, table: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        dynamodb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": {"zz": {"S": "a"}}}}]})
+    assert message(refused) == "The provided key element does not match the schema"
+
+
+@pytest.mark.evidence("ours", source="clear refusals of what is not served")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}, "no streams of tables"),
+        (
+            {
+                "GlobalSecondaryIndexes": [
+                    {
+                        "IndexName": "many",
+                        "KeySchema": [
+                            {"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "b", "KeyType": "HASH"},
+                        ],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ]
+            },
+            "no keys of several attributes, as of the index many",
+        ),
+    ],
+)  # fmt: skip
+def test_table_with_what_the_engine_does_not_have_is_refused(dynamodb: Any, options: Any, told: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        dynamodb.create_table(
+            TableName="refused",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("id", "b")],
+            BillingMode="PAY_PER_REQUEST",
+            **options,
+        )
+    assert told in message(refused)
+    assert "refused" not in dynamodb.list_tables()["TableNames"]

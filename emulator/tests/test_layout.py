@@ -45,7 +45,7 @@ PARTS = {
         "queries",
         "statistics",
     },
-    "dynamodb": {"capacity", "transactions", "ttl"},
+    "dynamodb": {"capacity", "transactions", "ttl", "validation"},
     "events": {"entries", "input_transformer", "matching"},
     "iam": {"permissions", "policy"},
     "lambda_": {

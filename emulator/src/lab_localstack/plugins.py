@@ -62,10 +62,12 @@ def dynamodb() -> Service:
     from localstack.aws.skeleton import Skeleton
     from localstack.aws.spec import load_service
 
+    from lab_localstack.corrections import patches as corrections
     from lab_localstack.dynamodb.provider import Lifecycle, dispatch_table
     from lab_localstack.speedups import patches
 
     patches.quicken_dynamodb()
+    corrections.write_numbers_as_dynamodb_does()
     model = load_service("dynamodb")
     operations: Any = model.operation_names
     return Service(

@@ -123,6 +123,33 @@ def take_input_paths_of_any_event() -> None:
     module.extract_jsonpath = extracted
 
 
+def write_numbers_as_dynamodb_does() -> None:
+    """Let equal numbers be written equally: keys, cursors and sets of moto compare them as texts."""
+    from decimal import Decimal, InvalidOperation
+
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    kind: Any = DynamoType
+    make = kind.__init__
+
+    def plain(text: str) -> bool:
+        return text.isascii() and text.isdecimal() and (text[0] != "0" or text == "0")
+
+    def canonical(text: str) -> str:
+        try:
+            number = Decimal(text).normalize()
+        except InvalidOperation:
+            return text
+        return format(number, "f") if number.is_finite() and abs(number.adjusted()) < 40 else str(text)
+
+    def made(self: Any, given: Any) -> None:
+        make(self, given)
+        if self.type == "N" and isinstance(self.value, str) and not plain(self.value):
+            self.value = canonical(self.value)
+
+    kind.__init__ = made
+
+
 def transform_as_eventbridge_does() -> None:
     """Give targets what a template makes of an event, also where that is false, 0 or empty."""
     from localstack.services.events import target

@@ -3,6 +3,7 @@
 import copy
 import json
 import threading
+import uuid
 from typing import Any
 
 from moto.dynamodb.models import DynamoDBBackend
@@ -55,6 +56,20 @@ class Row:
             stored[self._hash][self._range] = item
         else:
             stored[self._hash] = item
+
+
+def described(shown: dict[str, Any], backend: DynamoDBBackend) -> dict[str, Any]:
+    """A table's description with what moto leaves out: ids, and what is in its indexes."""
+    table = backend.tables.get(shown["TableName"])
+    items = list(table.all_items()) if table else []
+    for index in shown.get("GlobalSecondaryIndexes") or ():
+        keys = {key["AttributeName"] for key in index["KeySchema"]}
+        inside = sum(keys <= item.attrs.keys() for item in items)
+        arn = f"{shown['TableArn']}/index/{index['IndexName']}"
+        index.update(IndexArn=arn, ItemCount=inside, IndexSizeBytes=0)
+    identity = f"{shown['TableArn']} {shown['CreationDateTime']}"
+    full = shown | {"TableId": str(uuid.uuid5(uuid.NAMESPACE_URL, identity))}
+    return {name: value for name, value in full.items() if name != "LocalSecondaryIndexes" or value}
 
 
 def attributes(item: Item | None) -> dict[str, Any]:

@@ -10,26 +10,28 @@ from localstack.aws.api import RequestContext
 from localstack.http import Response
 from localstack.services.moto import dispatch_to_moto
 from localstack.services.plugins import ServiceLifecycleHook
-from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 
 from lab_localstack.dynamodb.capacity import consumed, read_units, size, write_units
 from lab_localstack.dynamodb.errors import ValidationError
-from lab_localstack.dynamodb.models import LOCK, Row, attributes
+from lab_localstack.dynamodb.models import LOCK, Row, attributes, described
 from lab_localstack.dynamodb.transactions import transact_write_items
 from lab_localstack.dynamodb.ttl import delete_expired_items
+from lab_localstack.dynamodb.validation import require_valid, worded
 from lab_localstack.settings import SETTINGS
 
 type Handler = Callable[[RequestContext, Any], Any]
 
 BATCH_WRITE_LIMIT = 25
 BATCH_GET_LIMIT = 100
+DESCRIBING = ("CreateTable", "DescribeTable", "UpdateTable", "DeleteTable")
 NOT_SERVED = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 """PartiQL needs a parser that is not part of the engine."""
 
 
 def dispatch_table(operations: Iterable[str]) -> dict[str, Handler]:
     """The handler of every operation; those not served are missing and thereby refused."""
-    return {name: _served for name in operations if name not in NOT_SERVED} | {
+    handlers: dict[str, Handler] = {
         "GetItem": _read_items,
         "Query": _read_items,
         "Scan": _read_items,
@@ -40,6 +42,40 @@ def dispatch_table(operations: Iterable[str]) -> dict[str, Handler]:
         "BatchWriteItem": _batch_write_item,
         "TransactWriteItems": transact_write_items,
     }
+    return {
+        name: _checked(name, handlers.get(name, _served)) for name in operations if name not in NOT_SERVED
+    }
+
+
+def _checked(operation: str, handler: Handler) -> Handler:
+    """The handler, asked only for requests that DynamoDB takes; what moto answers, as DynamoDB says it."""
+
+    def serve(context: RequestContext, request: Any) -> Any:
+        backend = dynamodb_backends[context.account_id][context.region]
+        require_valid(operation, request, backend)
+        response = handler(context, request)
+        if isinstance(response, Response):
+            _correct(operation, request, response, backend)
+        return response
+
+    return serve
+
+
+def _correct(operation: str, request: Any, response: Response, backend: DynamoDBBackend) -> None:
+    if response.status_code >= 400:
+        body = json.loads(response.get_data())
+        said = body.pop("Message", body.pop("message", ""))
+        if operation == "DeleteTable" and said == "Requested resource not found":
+            said += f": Table: {request['TableName']} not found"
+        message = worded(operation, said)
+        _replace(response, **body, Message=None, message=message)
+    elif operation in DESCRIBING:
+        body = json.loads(response.get_data())
+        _replace(response, **{name: described(shown, backend) for name, shown in body.items()})
+    elif b'"Attributes": {}' in response.get_data():
+        _replace(response, Attributes=None)
+    elif request.get("Select") == "COUNT":
+        _replace(response, Items=None)
 
 
 def _served(context: RequestContext, _request: Any) -> Response:
@@ -83,6 +119,11 @@ def _read_items(context: RequestContext, request: Any) -> Response:
 def _batch_write_item(context: RequestContext, request: Any) -> Response:
     items = request["RequestItems"]
     _require_at_most(BATCH_WRITE_LIMIT, sum(map(len, items.values())), "requestItems")
+    tables = dynamodb_backends[context.account_id][context.region].tables
+    for table, requests in items.items():
+        for put in (write["PutRequest"]["Item"] for write in requests if "PutRequest" in write):
+            if table in tables and tables[table].hash_key_attr not in put:
+                raise ValidationError("The provided key element does not match the schema")
     response = _served(context, request)
     if response.status_code < 400:
         used = {table: sum(map(_request_units, requests)) for table, requests in items.items()}

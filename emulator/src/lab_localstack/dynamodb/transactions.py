@@ -20,13 +20,19 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.comparisons import create_condition_expression_parser
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.responses import validate_put_has_empty_attrs, validate_put_has_empty_keys
 
 from lab_localstack.dynamodb.capacity import consumed, write_units
 from lab_localstack.dynamodb.errors import ValidationError
 from lab_localstack.dynamodb.models import LOCK, Row, attributes
+from lab_localstack.dynamodb.validation import ONLY_THE_ITEM_SHOWS
 
 MAX_ITEMS = 100
+EMPTY_KEY = (
+    "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty "
+    "string value. Key: {}"
+)
 TOKEN_SECONDS = 600
 MAX_TOKENS = 10_000
 _KINDS = ("ConditionCheck", "Put", "Delete", "Update")
@@ -72,6 +78,7 @@ def _action(backend: DynamoDBBackend, item: dict[str, Any]) -> _Action:
     if len(item) != 1 or next(iter(item)) not in _KINDS:
         raise ValidationError("TransactItems can only contain one of Check, Put, Update or Delete")
     kind, request = next(iter(item.items()))
+    request = request | {"TableName": request["TableName"].rpartition("table/")[2]}  # from a name or an ARN
     if request["TableName"] not in backend.tables:
         raise ResourceNotFoundException("Requested resource not found")
     given = request["Item"] if kind == "Put" else request["Key"]
@@ -81,9 +88,11 @@ def _action(backend: DynamoDBBackend, item: dict[str, Any]) -> _Action:
     if request.get("ExpressionAttributeValues") == {}:
         raise ValidationError("ExpressionAttributeValues must not be empty")
     try:
-        validate_put_has_empty_keys(given, row.table)
+        validate_put_has_empty_keys(given, row.table, EMPTY_KEY)
         if kind == "Put":
             validate_put_has_empty_attrs(given, row.table)
+        if kind == "Update":
+            UpdateExpressionParser.make(request["UpdateExpression"])
         condition = create_condition_expression_parser(
             request.get("ConditionExpression"),
             request.get("ExpressionAttributeNames") or {},
@@ -125,6 +134,8 @@ def _apply(backend: DynamoDBBackend, actions: list[_Action]) -> list[Cancellatio
             for row, before in reversed(undo):
                 row.restore(before)
             message = getattr(error, "message", None) or str(error)
+            if not ONLY_THE_ITEM_SHOWS.match(message):
+                raise ValidationError(message) from error
             reasons[number] = CancellationReason(Code="ValidationError", Message=message)
             return reasons
     return reasons
