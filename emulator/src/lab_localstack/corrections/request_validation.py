@@ -22,6 +22,8 @@ SERIALIZATION = "SerializationException"
 INVALID = {"apigatewayv2": "BadRequestException", "logs": "InvalidParameterException"}
 """The code for parameters that do not fit, of the services where it is not ValidationException."""
 MISSING = INVALID | {"sqs": "MissingParameter"}
+UNSAID = {("logs", "ResourceNotFoundException"): "The specified log group does not exist."}
+"""What AWS says where moto says nothing."""
 
 
 @hooks.on_infra_start()
@@ -39,11 +41,10 @@ def answer_malformed_requests() -> None:
 
 
 def correct(chain: Any, context: RequestContext, response: Any) -> None:  # noqa: ARG001  LocalStack's signature
-    """A response handler of LocalStack's gateway: replaces an answer of 500 if the request was malformed."""
-    error: Any = context.service_exception
-    if response.status_code != 500 or getattr(error, "code", "") != "InternalError" or not context.service:
+    """A response handler of LocalStack's gateway: replaces what an error says if it says something wrong or nothing."""
+    if response.status_code < 400 or not context.service:
         return
-    fault = _fault(context)
+    fault = _better(context, response.status_code)
     if fault is None:
         return
     service: Any = context.service
@@ -54,6 +55,20 @@ def correct(chain: Any, context: RequestContext, response: Any) -> None:  # noqa
     response.update_from(
         serializer.serialize_error_to_response(fault, operation, context.request.headers, request_id)
     )
+
+
+def _better(context: RequestContext, status: int) -> CommonServiceException | None:
+    """The error to answer with instead; None where there is none."""
+    error: Any = context.service_exception
+    service, code = str(context.service.service_name if context.service else ""), getattr(error, "code", "")
+    if status == 500 and code == "InternalError":
+        return _fault(context)
+    if status == 501 and code:
+        asked = f"{context.operation.name} of {service}" if context.operation else service
+        return CommonServiceException(code, f"{asked} is not served by this engine.", status)
+    if error is not None and not error.message and (service, code) in UNSAID:
+        return CommonServiceException(code, UNSAID[service, code], status, sender_fault=True)
+    return None
 
 
 def _fault(context: RequestContext) -> CommonServiceException | None:
