@@ -11,9 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from botocore.exceptions import ClientError
 
-from support.errors import code
+from support.errors import refused
 from support.eventually import eventually
 
 type Aws = Callable[..., Any]
@@ -155,10 +154,9 @@ def test_pattern_that_is_refused_when_it_is_tested_makes_no_rule_either(
         lambda: events.test_event_pattern(EventPattern=text, Event=json.dumps(EVENT)),
         lambda: events.put_rule(Name="refused", EventPattern=text),
     ):
-        with pytest.raises(ClientError) as refused:
+        with refused("InvalidEventPatternException") as error:
             refuse()
-        assert code(refused) == "InvalidEventPatternException"
-        assert told in refused.value.response["Error"]["Message"]
+        assert told in error.value.response["Error"]["Message"]
     assert events.list_rules(NamePrefix="refused")["Rules"] == []
 
 

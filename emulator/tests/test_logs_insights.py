@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from support.errors import code
+from support.errors import refused
 
 pytestmark = pytest.mark.evidence("documented", source="CloudWatch Logs guide, Logs Insights query syntax")
 
@@ -207,10 +206,8 @@ def test_only_the_time_range_and_the_limit_asked_for_are_returned(logs: Any, gro
     ],
 )
 def test_a_query_outside_the_served_language_is_refused(logs: Any, group: str, text: str) -> None:
-    with pytest.raises(ClientError) as error:
+    with refused("MalformedQueryException") as error:
         query(logs, group, text)
-
-    assert code(error) == "MalformedQueryException"
     assert "location" in error.value.response["queryCompileError"]
 
 
@@ -219,6 +216,5 @@ def test_an_unknown_group_or_query_is_not_found(logs: Any, group: str) -> None:
         lambda: query(logs, f"{group}-unknown", "limit 1"),
         lambda: logs.get_query_results(queryId=str(uuid.uuid4())),
     ):
-        with pytest.raises(ClientError) as error:
+        with refused("ResourceNotFoundException"):
             call()
-        assert code(error) == "ResourceNotFoundException"
