@@ -1,6 +1,7 @@
 """`lab scenario run` ends with the verdict's exit code, and takes a person's predictions from wherever they come."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from lab.errors import LabError
 from lab.pipeline.timeline import Timeline
 from lab.report import Run
 from lab.scenario.catalog import Entry, load
+from support.eventually import eventually
 from tests.support.accounts import account
 from tests.support.results import result
+from tests.support.terminals import at_a_terminal
 
 PROVED, REFUTED, ELSEWHERE, UNREAD = Verdict
 
@@ -121,3 +124,30 @@ def test_a_scenario_is_shown_with_its_premises_and_rules(printed: io.StringIO) -
     text = " ".join(printed.getvalue().split())
     assert "fault, with failure mode poison_payload: 5 more orders are sent." in text
     assert max(map(len, printed.getvalue().splitlines())) <= 120
+
+
+ASKED = """
+import sys
+from lab.cli import run
+from lab.commands.scenario import predicted
+from lab.scenario.catalog import load
+
+sys.exit(run(lambda standalone_mode: print(sorted(predicted([load("throttling")], True, None)["throttling"].values()))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "code", "told"),
+    [("\x04", 0, "['3']"), ("\x03", 130, "interrupted")],
+    ids=["Ctrl-D", "Ctrl-C"],
+)
+def test_questions_at_a_terminal_are_asked_again_and_can_be_ended(
+    ended_by: str, code: int, told: str
+) -> None:
+    with at_a_terminal(ASKED, environment=os.environ) as terminal:
+        for keys, question in (("three\n", 1), ("3\n", 2), (ended_by, 3)):
+            eventually(lambda asked=question: terminal.output.count("): ") >= asked, within=30)
+            terminal.type(keys)
+        assert terminal.process.wait(30) == code
+        eventually(lambda: told in terminal.output, within=10)
+    assert "'three' is not a number from 0" in terminal.output
