@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import struct
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,7 +108,7 @@ def serves_on(engine: Engine, api: HttpApi) -> Iterator[None]:
 def use(engine: Engine, api: HttpApi) -> None:
     """A queue, a table and a function do what they are for."""
     sqs, dynamodb = engine.client("sqs", read_timeout=5), engine.client("dynamodb", read_timeout=5)
-    url = sqs.create_queue(QueueName="still-serving")["QueueUrl"]
+    url = sqs.create_queue(QueueName=f"still-serving-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="x")
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "x"
     sqs.delete_queue(QueueUrl=url)
