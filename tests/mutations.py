@@ -202,19 +202,19 @@ MUTATIONS = {
         "functions/redrive/selection.py", "judge", "envelope.sent_at > requested_at", "False"
     ),
     "a canary that could not be sent is not waited for": Mutation(
-        "functions/redrive/mover.py",
-        "_Run._move",
-        "self._canaries = [Canary.of(envelope) for envelope in sent]",
+        "functions/redrive/phases.py",
+        "Phases._move",
+        "self._progress.canaries = [Canary.of(envelope) for envelope in sent]",
         "pass",
     ),
     "a repeated step keeps to its canaries": Mutation(
-        "functions/redrive/mover.py", "_Run._move", "are_canaries and not recorded", "False"
+        "functions/redrive/phases.py", "Phases._move", "canaries and not recorded", "False"
     ),
     "a letter is tried once in an operation": Mutation(
-        "functions/redrive/mover.py",
-        "_Run._receive",
-        "self._inherited | self.counts.unsent",
-        "self._inherited",
+        "functions/redrive/search.py",
+        "Search._sort",
+        "envelope.message_id in self._refused_before",
+        "False",
     ),
 }
 """What no longer holds, by the mutation that makes it so."""

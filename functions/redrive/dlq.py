@@ -1,8 +1,8 @@
 """The dead-letter queue, ten messages a call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from functions.common.errors import AWS_ERRORS, type_of
 from functions.common.observability import log_problem
@@ -20,6 +20,19 @@ EMPTY_RECEIVES = 2
 """So many empty receives in a row mean that the queue has nothing visible."""
 
 DELETE_ATTEMPTS = 3
+
+
+class Queue(Protocol):
+    """The DLQ as a redrive needs it."""
+
+    def receive(self, visibility_seconds: int, wait_seconds: int = WAIT_SECONDS) -> list[Envelope]: ...
+    def release(self, envelopes: Sequence[Envelope]) -> None: ...
+    def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]: ...
+
+
+def tens(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
+    """Messages, as many together as one batch call takes."""
+    return list(batched(envelopes, MAX_ENTRIES, strict=False))
 
 
 class DeadLetterQueue:
@@ -49,11 +62,7 @@ class DeadLetterQueue:
         """Delete messages. Returns those that could not be deleted."""
         left = list(envelopes)
         for _ in range(DELETE_ATTEMPTS):
-            left = [
-                envelope
-                for chunk in batched(left, MAX_ENTRIES, strict=False)
-                for envelope in self._delete(chunk)
-            ]
+            left = [envelope for chunk in tens(left) for envelope in self._delete(chunk)]
             if not left:
                 break
         return left

@@ -6,9 +6,10 @@ from typing import Any
 
 from functions.common import codec
 from functions.publish.envelope import Envelope
-from functions.redrive.dlq import EMPTY_RECEIVES
-from functions.redrive.mover import MAX_HELD, RESERVE_SECONDS, Queue
+from functions.redrive.control import RESERVE_SECONDS
+from functions.redrive.dlq import EMPTY_RECEIVES, Queue
 from functions.redrive.plan import Plan
+from functions.redrive.search import MAX_HELD
 from functions.redrive.selection import Verdict, judge
 from functions.redrive.triage import describe, statistics
 
