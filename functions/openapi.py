@@ -49,6 +49,10 @@ def _object(required: Mapping[str, Schema], **optional: Schema) -> Schema:
     return {"type": "object", "required": list(required), "properties": dict(required) | optional}
 
 
+def _told(schema: Schema, description: str) -> Schema:
+    return schema | {"description": description}
+
+
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _COUNTS: Schema = {"type": "object", "additionalProperties": _COUNT}
@@ -92,10 +96,17 @@ _COMPONENTS: Mapping[str, Schema] = {
             "complete": {"type": "boolean"},
             "eligible": _COUNT,
             "plan": {"type": "object"},
-            "statistics": {"type": "object"},
+            "statistics": _told(_ref("Statistics"), "Of every letter that was seen."),
+            "matching": _told(_ref("Statistics"), "Of those that match the filters."),
+            "skipped": _told(_COUNTS, "Letters seen that would not be moved, by reason."),
             "messages": {"type": "array", "items": {"type": "object"}},
-        }
+        },
+        tooYoung=_told(
+            _object({"youngestSeconds": _COUNT, "oldestSeconds": _COUNT}),
+            "The ages of letters that lack nothing but age.",
+        ),
     ),
+    "Statistics": _object({"total": _COUNT, "byErrorType": _COUNTS, "byErrorCategory": _COUNTS}),
     "Operation": _object(
         {
             "operationId": _TEXT,
@@ -109,7 +120,26 @@ _COMPONENTS: Mapping[str, Schema] = {
             },
             "skipped": _COUNTS,
             "byCategory": _COUNTS,
-        }
+            "seen": _told(_COUNT, "Letters that were judged."),
+            "lettersAtStart": _told(_COUNT, "Letters there were about, as SQS counts them."),
+            "complete": _told({"type": "boolean"}, "Whether every letter that was visible was judged."),
+        },
+        incompleteReason=_TEXT,
+        haltReason=_TEXT,
+        failure=_TEXT,
+        outcome=_told(_ref("Outcome"), "What became of what was moved, once the operation has ended."),
+    ),
+    "Outcome": _object(
+        {
+            "processed": _told(_COUNT, "The order has its effect."),
+            "diedAgain": _told(_COUNT, "In the DLQ again."),
+            "waiting": _told(_COUNT, "Neither processed nor seen in the DLQ yet."),
+            "unknown": _told(_COUNT, "Not processed, and in no queue."),
+            "unrecorded": _told(_COUNT, "Moved by an invocation that died before it could record which."),
+        },
+        **{
+            f"{name}Orders": {"type": "array", "items": _TEXT} for name in ("diedAgain", "waiting", "unknown")
+        },
     ),
     "Problem": _object(
         {

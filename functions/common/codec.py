@@ -32,6 +32,13 @@ def dumps(value: Any) -> str:
     return simplejson.dumps(value, use_decimal=True, separators=(",", ":"), allow_nan=False)
 
 
+def readable(value: Any) -> str:
+    """Compact JSON for people: characters as they are."""
+    return simplejson.dumps(
+        value, use_decimal=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
 def pretty(value: Any) -> str:
     r"""JSON for people, indented. Half a surrogate pair, which no file can hold, stays an escape such as \ud800."""
     text = simplejson.dumps(value, use_decimal=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -163,9 +163,19 @@ def type_of(error: BaseException) -> str:
         case ClientError():
             return _code(error)
         case PipelineError():
-            return type(error).__name__.removesuffix("Error")
+            return _own_name(type(error))
         case _:
             return type(error).__name__
+
+
+def own_types(of: type[PipelineError] = PipelineError) -> frozenset[str]:
+    """What `type_of` calls the pipeline's own errors, as far as their modules are imported."""
+    kinds = [kind for kind in of.__subclasses__() if not kind.__name__.startswith("_")]
+    return frozenset(map(_own_name, kinds)).union(*map(own_types, kinds))
+
+
+def _own_name(kind: type[PipelineError]) -> str:
+    return kind.__name__.removesuffix("Error")
 
 
 def _code(error: ClientError) -> str:

@@ -1,18 +1,21 @@
 """Whose an operation is, and what ends an invocation's work on it: claim, lease, progress, every reason to stop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Any, NoReturn, Protocol
 
 from functions.common.observability import log_event, log_problem
-from functions.redrive.canary import Canary
+from functions.redrive.moved import Moved
 from functions.redrive.operations import Counts, Operations, Phase, Status, counts_of
 
 RESERVE_SECONDS = 4.0
 """What one invocation keeps for the batch at hand, for putting back the rest, and for the row."""
 
 MAX_INVOCATIONS = 100
+MAX_IDLE_INVOCATIONS = 2
+"""SQS gives no place to go on from: an invocation that has moved nothing leaves the next one the same search."""
+
 MARGIN_SECONDS = 5
 """How much longer than its invocation a message stays hidden."""
 
@@ -32,6 +35,7 @@ class End(Enum):
     """Why an invocation stopped moving."""
 
     DONE = auto()
+    INCOMPLETE = auto()
     CANCELLED = auto()
     HALTED = auto()
     OUT_OF_TIME = auto()
@@ -64,12 +68,19 @@ def halt(kind: HaltReason, detail: str) -> NoReturn:
 
 @dataclass
 class Progress:
-    """What the row keeps for whoever goes on. `canary_deadline` is in epoch seconds."""
+    """What the row keeps for whoever goes on. `canary_deadline` is in epoch seconds.
+
+    `seen` letters were judged, and `complete` says whether those were all; `idle` is how many of the latest invocations
+    ran out of time and had moved nothing.
+    """
 
     counts: Counts
     phase: Phase
-    canaries: list[Canary]
+    canaries: list[Moved]
     canary_deadline: float
+    seen: int
+    idle: int
+    complete: bool = False
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Progress":
@@ -77,8 +88,10 @@ class Progress:
         return cls(
             counts=counts_of(row),
             phase=Phase(row["phase"]),
-            canaries=[Canary.from_row(canary) for canary in row.get("canaries", [])],
+            canaries=[Moved.from_row(canary) for canary in row.get("canaries", [])],
             canary_deadline=int(row.get("canaryDeadline", 0)) / 1000,
+            seen=int(row.get("seen", 0)),
+            idle=int(row.get("idleInvocations", 0)),
         )
 
     def beside_the_counts(self) -> dict[str, Any]:
@@ -87,6 +100,9 @@ class Progress:
             "phase": self.phase,
             "canaries": [canary.as_row() for canary in self.canaries],
             "canaryDeadline": round(self.canary_deadline * 1000),
+            "seen": self.seen,
+            "complete": self.complete,
+            "idleInvocations": self.idle,
         }
 
 
@@ -126,10 +142,14 @@ class Control:
         self, operations: Operations, guards: HaltCheck, row: dict[str, Any], invocation: Invocation
     ) -> None:
         self.progress = Progress.of(row)
+        self.left_hidden = False
+        """Whether there was no time to make every letter visible again: they are so when their time is up."""
+
         self._operations = operations
         self._guards = guards
         self._row = row
         self._invocation = invocation
+        self._moved_before = self.progress.counts.moved
         self._cancelled: bool = row["cancelRequested"]
         self._guarded_at = float("-inf")
 
@@ -144,8 +164,10 @@ class Control:
             self.record()
         self.stop_if_cancelled()
 
-    def record(self) -> None:
-        """Write the progress and renew the lease; stop if that is somebody else's."""
+    def record(self, moved: Sequence[Moved] = (), already: int = 0) -> None:
+        """Write the progress, and what was moved after so many others. Renew the lease; stop if it is another's."""
+        if moved:
+            self._operations.record_moved(self._row["id"], already, moved)
         row = self._operations.progress(
             self._row["id"],
             self._invocation.owner,
@@ -174,18 +196,43 @@ class Control:
 
     def conclude(self, end: End, reason: str) -> bool:
         """Record how the invocation ended. Returns whether the next one has to go on."""
-        operation, owner, counts = self._row["id"], self._invocation.owner, self.progress.counts
+        operation, owner, progress = self._row["id"], self._invocation.owner, self.progress
         if end is End.LEASE_LOST:
             log_problem("redrive.lease_lost", operationId=operation)
             return False
-        if end is End.OUT_OF_TIME and int(self._row["invocations"]) < MAX_INVOCATIONS:
-            self._operations.hand_over(operation, owner, counts)
-            return True
+        if end is End.OUT_OF_TIME:
+            waits = progress.phase is Phase.WATCHING or progress.counts.moved > self._moved_before
+            progress.idle = 0 if waits else progress.idle + 1
+            if progress.idle >= MAX_IDLE_INVOCATIONS:
+                end, reason = (
+                    End.INCOMPLETE,
+                    f"{progress.idle} invocations found nothing to move in their time",
+                )
+            elif int(self._row["invocations"]) < MAX_INVOCATIONS:
+                self._operations.hand_over(
+                    operation,
+                    owner,
+                    progress.counts,
+                    await_until=int(self._row["hiddenUntil"]) if self.left_hidden else None,
+                    idle=progress.idle,
+                )
+                return True
         if end is End.HALTED:
             log_problem("redrive.halted", operationId=operation, reason=reason)
         status, why = _verdict(end, reason)
-        self._operations.finish(operation, owner, status, counts, **why)
-        log_event("redrive.finished", operationId=operation, status=status, moved=counts.moved, **why)
+        seen, complete = progress.seen, progress.complete
+        self._operations.finish(
+            operation, owner, status, progress.counts, seen=seen, complete=complete, **why
+        )
+        log_event(
+            "redrive.finished",
+            operationId=operation,
+            status=status,
+            moved=progress.counts.moved,
+            seen=seen,
+            complete=complete,
+            **why,
+        )
         return False
 
 
@@ -193,6 +240,8 @@ def _verdict(end: End, reason: str) -> tuple[Status, dict[str, str]]:
     match end:
         case End.DONE:
             return Status.SUCCEEDED, {}
+        case End.INCOMPLETE:
+            return Status.INCOMPLETE, {"incompleteReason": reason}
         case End.CANCELLED:
             return Status.CANCELLED, {}
         case End.HALTED:

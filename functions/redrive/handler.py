@@ -17,14 +17,15 @@ from functions.common.observability import log_event, log_problem, logger, metri
 from functions.common.problem import ProblemError, Violation
 from functions.common.settings import SQS_MAX_BYTES, redrive_settings
 from functions.publish.publisher import Publisher
-from functions.redrive import routes
+from functions.redrive import error_types, routes
 from functions.redrive.canary import OrdersTable
 from functions.redrive.crash import CrashPoint
-from functions.redrive.dlq import DeadLetterQueue
+from functions.redrive.dlq import DeadLetterQueue, messages_in
 from functions.redrive.guards import Guards
 from functions.redrive.mover import Dependencies, execute
-from functions.redrive.operations import Operations, public
-from functions.redrive.plan import plan_from, typed
+from functions.redrive.operations import Operations, Status, public
+from functions.redrive.outcome import Follower
+from functions.redrive.plan import Plan, plan_from, typed
 from functions.redrive.preview import preview
 
 OPERATION = "redriveOperation"
@@ -53,6 +54,11 @@ def _publisher() -> Publisher:
     return Publisher(aws.sqs(), redrive_settings().queue_url, max_bytes=SQS_MAX_BYTES)
 
 
+@cache
+def _effects() -> OrdersTable:
+    return OrdersTable(aws.dynamodb(), redrive_settings().orders_table)
+
+
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request of the HTTP API (payload format 2.0), or execute an operation."""
@@ -76,7 +82,7 @@ def _dependencies(context: LambdaContext) -> Dependencies:
         publisher=_publisher(),
         operations=_operations(),
         guards=Guards(aws.dynamodb(), settings.circuits_table, aws.cloudwatch(), settings.halt_alarms),
-        effects=OrdersTable(aws.dynamodb(), settings.orders_table),
+        effects=_effects(),
         continue_in_next_invocation=lambda operation: _invoke_self(operation, context),
         lease_seconds=settings.lease_seconds,
         canary_seconds=settings.canary_seconds,
@@ -88,7 +94,10 @@ def _dependencies(context: LambdaContext) -> Dependencies:
 @api.serves(routes.PREVIEW)
 def get_preview() -> dict[str, Any]:
     """Show a sample of the DLQ."""
-    plan = plan_from({"minAgeSeconds": 0} | typed(api.query()))
+    return _preview(plan_from({"minAgeSeconds": 0} | typed(api.query())))
+
+
+def _preview(plan: Plan) -> dict[str, Any]:
     context = api.app.lambda_context
     answer_by = time.monotonic() + PREVIEW_SECONDS
 
@@ -113,8 +122,11 @@ def start() -> dict[str, Any]:
     plan = plan_from(parameters)
     if digest not in (None, plan.digest):
         raise ProblemError(HTTPStatus.CONFLICT, f"The plan is another one: its digest is {plan.digest}.")
+    if plan.error_type not in {None, *error_types.known()}:
+        # Only a letter can tell whether there is such a type; the preview objects if none has it.
+        _preview(Plan(error_type=plan.error_type, min_age_seconds=0, max_messages=1))
     operation_id = str(uuid.uuid4())
-    row = _operations().create(operation_id, plan, _caller())
+    row = _operations().create(operation_id, plan, _caller(), _dlq().depth())
     try:
         _invoke_self(operation_id, api.app.lambda_context)
     except AWS_ERRORS as error:
@@ -126,14 +138,30 @@ def start() -> dict[str, Any]:
 
 @api.serves(routes.SHOW)
 def show(operation_id: str) -> dict[str, Any]:
-    """Show how far an operation got; one that nobody works on any more is taken up again."""
+    """Show how far an operation got, and what became of what it moved.
+
+    One that nobody works on any more is taken up again.
+    """
     row = _operations().get(operation_id)
     if row is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such operation.")
     if _operations().restart_if_stalled(row):
         log_problem("redrive.nudged", operationId=operation_id, status=row["status"])
         _invoke_self(operation_id, api.app.lambda_context)
-    return public(row)
+    shown = public(row)
+    if Status(row["status"]).final:
+        shown["outcome"] = _follower().outcome(row).as_json()
+    return shown
+
+
+def _follower() -> Follower:
+    queue_url = redrive_settings().queue_url
+    return Follower(
+        operations=_operations(),
+        effects=_effects(),
+        dlq=_dlq(),
+        queued=lambda: messages_in(aws.sqs(), queue_url),
+    )
 
 
 @api.serves(routes.CANCEL)

@@ -130,7 +130,7 @@ def _move(
             phases.run()
         finally:
             search.hold(transfer.finish())
-            search.release()
+            control.left_hidden = not search.release()
 
 
 def _plain(plan: dict[str, Any]) -> dict[str, Any]:

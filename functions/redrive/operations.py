@@ -1,18 +1,25 @@
 """Redrive operations as rows: the plan, who asked for it, how far it got."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from functions.common import codec
+from functions.redrive.moved import Moved
 from functions.redrive.plan import Plan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KIND = "operation"
+MOVED_KIND = "moved"
+PART = 100
+"""The identities of what was moved are rows beside the operation's: one for about so many, far below 400 KB each."""
+
 
 MAX_FAILURES = 3
 """Lambda invokes a function three times for an asynchronous event whose handler fails."""
@@ -40,16 +47,24 @@ _INTERNAL = frozenset(
         "canaryDeadline",
         "inDoubt",
         "unsentIds",
+        "idleInvocations",
+        "diedAgainIds",
+        "lookedAt",
     }
 )
 
 
 class Status(StrEnum):
-    """The life of an operation; the last four are final."""
+    """The life of an operation; all but the first two are final.
+
+    SUCCEEDED: everything that the plan selects was moved; what became of it is in the outcome. INCOMPLETE: the search
+    could not see every letter.
+    """
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
+    INCOMPLETE = "INCOMPLETE"
     CANCELLED = "CANCELLED"
     FAILED = "FAILED"
     HALTED = "HALTED"
@@ -110,7 +125,9 @@ class Operations:
         self._dynamodb = dynamodb
         self._table = table
 
-    def create(self, operation_id: str, plan: Plan, requested_by: str) -> dict[str, Any]:
+    def create(
+        self, operation_id: str, plan: Plan, requested_by: str, letters_at_start: int
+    ) -> dict[str, Any]:
         """Record an operation before it begins."""
         row: dict[str, Any] = {
             "id": operation_id,
@@ -125,6 +142,9 @@ class Operations:
             "leaseOwner": "",
             "leaseUntil": _now() + START_MS,
             "invocations": 0,
+            "lettersAtStart": letters_at_start,
+            "seen": 0,
+            "complete": False,
             **as_row(Counts()),
         }
         self._dynamodb.put_item(TableName=self._table, Item=_serialized(row))
@@ -173,11 +193,16 @@ class Operations:
         changes = {**as_row(counts), **more, "leaseUntil": _now() + lease_seconds * 1000}
         return self._update_as(owner, operation_id, changes)
 
-    def hand_over(self, operation_id: str, owner: str, counts: Counts) -> None:
-        """Leave the operation to the next invocation."""
-        self._update_as(owner, operation_id, {**as_row(counts), "status": Status.PENDING.value})
+    def hand_over(
+        self, operation_id: str, owner: str, counts: Counts, *, await_until: int | None, idle: int
+    ) -> None:
+        """Leave the operation to the next invocation, which waits for letters that are hidden until then."""
+        changes = {**as_row(counts), "status": Status.PENDING.value, "idleInvocations": idle}
+        if await_until is not None:
+            changes["awaitUntil"] = await_until
+        self._update_as(owner, operation_id, changes)
 
-    def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: str) -> None:
+    def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: Any) -> None:
         """Record the end, and why it is one."""
         ending = {"status": status.value, "finishedAt": _now(), **as_row(counts), **why}
         self._update_as(owner, operation_id, ending)
@@ -201,6 +226,36 @@ class Operations:
         else:
             changes |= {"status": Status.FAILED.value, "finishedAt": _now()}
         self._update_as(owner, operation_id, changes)
+
+    def record_moved(self, operation_id: str, already: int, moved: Iterable[Moved]) -> None:
+        """Record the identities of messages that were sent, after so many others of the operation.
+
+        A step that is repeated records its messages again; `moved` knows them by their letters.
+        """
+        letters = codec.dumps([message.as_row() for message in moved])
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"id": {"S": _part(operation_id, already)}},
+            UpdateExpression="SET kind = :kind, steps = list_append(if_not_exists(steps, :none), :step)",
+            ExpressionAttributeValues=_serialized({":kind": MOVED_KIND, ":none": [], ":step": [letters]}),
+        )
+
+    def moved(self, row: dict[str, Any]) -> list[Moved]:
+        """The messages that an operation has sent, each letter's latest one."""
+        found: dict[str, Moved] = {}
+        for already in range(0, int(row["moved"]), PART):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key={"id": {"S": _part(row["id"], already)}}, ConsistentRead=True
+            )
+            for step in _deserialized(answer.get("Item", {})).get("steps", []):
+                messages = map(Moved.from_row, codec.loads(step))
+                found |= {message.letter_id: message for message in messages}
+        return list(found.values())
+
+    def record_died_again(self, operation_id: str, letter_ids: Iterable[str]) -> None:
+        """Record which of the moved letters were found in the DLQ again, and that somebody looked."""
+        changes = {"diedAgainIds": " ".join(sorted(letter_ids)), "lookedAt": _now()}
+        self._update(operation_id, changes)
 
     def fail(self, operation_id: str, failure: str) -> None:
         """Record that it could not begin."""
@@ -252,6 +307,10 @@ class Operations:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return None
         return _deserialized(answer.get("Attributes", {}))
+
+
+def _part(operation_id: str, already: int) -> str:
+    return f"{operation_id}#moved#{already // PART}"
 
 
 def public(row: dict[str, Any]) -> dict[str, Any]:

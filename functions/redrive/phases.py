@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from functions.publish.envelope import Envelope
 from functions.publish.packing import MAX_ENTRIES
-from functions.redrive.canary import Canary, Effects, choose
-from functions.redrive.control import Control, HaltReason, Invocation, halt
+from functions.redrive.canary import Effects, choose
+from functions.redrive.control import Control, End, HaltReason, Invocation, StoppedError, halt
 from functions.redrive.crash import Step
 from functions.redrive.dlq import WAIT_SECONDS
+from functions.redrive.moved import Moved
 from functions.redrive.operations import Phase
 from functions.redrive.plan import MAX_MESSAGES, Plan
-from functions.redrive.search import CONCURRENCY, Search
+from functions.redrive.search import CONCURRENCY, MAX_HELD, Search
 from functions.redrive.transfer import Transfer, cause_of, name_of
 
 FIRST_STEP = MAX_ENTRIES
@@ -39,11 +40,13 @@ class Phases:
     canary_seconds: int
     reached: Callable[[Step], None]
     _died: list[Envelope] = field(default_factory=list[Envelope])
+    _judged: int = 0
 
     def __post_init__(self) -> None:
         self._progress = self.control.progress
         self._counts = self.control.progress.counts
         self._inherited = frozenset(self._counts.in_doubt)
+        self._moved_before = self._counts.moved
 
     def run(self) -> None:
         """Move until everything that the plan selects has been moved."""
@@ -54,6 +57,11 @@ class Phases:
             self._watch()
         self._ramp()
         self._sweep()
+        self._progress.complete = self.search.exhausted and not self.search.full
+        if self.search.full and self._room > 0:
+            raise StoppedError(
+                End.INCOMPLETE, f"no more than {MAX_HELD} letters can be looked through at once"
+            )
 
     def _send_canaries(self) -> None:
         """Record canaries, then send them: whoever repeats this step sends the same. Without any the ramp begins."""
@@ -66,7 +74,7 @@ class Phases:
         if not chosen:
             self._progress.phase = Phase.RAMP
             return
-        self._progress.canaries = [Canary.of(envelope) for envelope in chosen]
+        self._progress.canaries = [Moved.of(envelope) for envelope in chosen]
         self.control.record()
         self.control.stop_if_cancelled()
         self.search.ready = deque(envelope for envelope in ready if envelope not in chosen)
@@ -139,6 +147,8 @@ class Phases:
     def _receive(self, wanted: int, wait_seconds: int = WAIT_SECONDS) -> int:
         """Returns how many letters were new."""
         new = self.search.receive(wanted, wait_seconds)
+        self._judged += sum(envelope.sent_at <= self.requested_at for envelope in new)
+        self._progress.seen = max(self._progress.seen, self._moved_before + self._judged)
         self.transfer.start_deleting(envelope for envelope in new if envelope.message_id in self._inherited)
         self._died += [envelope for envelope in new if self._is_canary_that_died(envelope)]
         return len(new)
@@ -149,17 +159,19 @@ class Phases:
 
     def _move(self, chosen: Sequence[Envelope], *, canaries: bool) -> None:
         """Send, record, delete."""
-        sent, refused = self.transfer.send(chosen, delayed=not canaries)
+        already = self._counts.moved
+        pairs, refused = self.transfer.send(chosen, delayed=not canaries)
+        sent, moved = [letter for letter, _ in pairs], [message for _, message in pairs]
         self.search.hold(refused)
         if canaries:
-            self._progress.canaries = [Canary.of(envelope) for envelope in sent]
+            self._progress.canaries = [Moved.of(envelope) for envelope in sent]
         if canaries and sent:
             self._progress.canary_deadline = self.invocation.clock() + self.canary_seconds
             self._progress.phase = Phase.WATCHING
         self.reached(Step.SENT)
         recorded = False
         try:
-            self.control.record()
+            self.control.record(moved, already)
             recorded = True
             self.reached(Step.RECORDED)
         finally:

@@ -7,14 +7,16 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from functions.common import codec
 from functions.common.problem import ProblemError, Violation
+from functions.redrive.error_types import resolved
 
 SCHEMA: Mapping[str, Any] = json.loads(Path(__file__).with_name("plan.schema.json").read_bytes())
 PARAMETERS: Mapping[str, Mapping[str, Any]] = SCHEMA["properties"]
@@ -23,9 +25,6 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = SCHEMA["properties"]
 MAX_MESSAGES: int = PARAMETERS["maxMessages"]["maximum"]
 MAX_AGE_SECONDS: int = PARAMETERS["minAgeSeconds"]["maximum"]
 """SQS keeps no message longer."""
-
-UNATTRIBUTED = "UNATTRIBUTED"
-"""The category, and the error type, of a message that SQS itself moved: it has no cause of death."""
 
 
 def _default(name: str) -> Any:
@@ -64,7 +63,8 @@ def plan_from(document: Mapping[str, Any]) -> Plan:
         Violation(f"/{name}", text) for name, value in given.items() if (text := _objection(name, value))
     ]:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The parameters are not valid.", found)
-    return Plan(**{_snake(name): value for name, value in given.items()})
+    plan = Plan(**{_snake(name): value for name, value in given.items()})
+    return replace(plan, error_type=plan.error_type and resolved(plan.error_type))
 
 
 def typed(query: Mapping[str, str]) -> dict[str, Any]:
@@ -92,12 +92,19 @@ def _objection(name: str, value: Any) -> str | None:
             fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
             return None if fits else f"must be a whole number from {low} to {high}"
         case {"enum": [*choices]}:
-            return None if value in choices else f"must be one of {', '.join(choices)}"
+            return (
+                None if value in choices else f"must be one of {', '.join(choices)}{_meant(value, choices)}"
+            )
         case {"maxLength": int(longest)}:
             fits = isinstance(value, str) and 1 <= len(value) <= longest and is_unicode(value)
             return None if fits else f"must be text of 1 to {longest} characters"
         case _:
             return None if isinstance(value, bool) else "must be true or false"
+
+
+def _meant(value: Any, choices: Sequence[str]) -> str:
+    nearest = get_close_matches(str(value).upper(), choices, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def _camel(name: str) -> str:

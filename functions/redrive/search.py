@@ -1,9 +1,9 @@
 """The search through the DLQ: receive, judge, and hold back what is not selected until the end."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from functions.publish.envelope import Envelope
 from functions.publish.packing import MAX_ENTRIES
@@ -12,8 +12,14 @@ from functions.redrive.dlq import EMPTY_RECEIVES, WAIT_SECONDS, Queue, tens
 from functions.redrive.operations import Counts
 from functions.redrive.selection import Verdict
 
-MAX_HELD = 10_000
-"""Messages that are not selected stay hidden until the end; so many of them end the search."""
+MAX_HELD = 100_000
+"""Messages that are not selected stay hidden until the end, without their bodies here; so many of them end the search.
+
+SQS lets 120,000 messages of a queue be in flight (SQS quotas, "Standard queues").
+"""
+
+RELEASE_RESERVE_SECONDS = 1.0
+"""What is kept of an invocation for its row. Whatever is still hidden then is visible MARGIN_SECONDS after its end."""
 
 CONCURRENCY = 16
 """Calls of SQS at once."""
@@ -75,15 +81,21 @@ class Search:
 
     def hold(self, envelopes: list[Envelope]) -> None:
         """Keep letters hidden, though they are not to be moved, until the end."""
-        self._held += envelopes
+        self._held += [replace(envelope, body="", attributes={}) for envelope in envelopes]
 
     def take(self, number: int) -> list[Envelope]:
         """The next letters to be moved."""
         return [self.ready.popleft() for _ in range(min(number, len(self.ready)))]
 
-    def release(self) -> None:
-        """Make visible again whatever was not moved."""
-        list(self.threads.map(self.dlq.release, tens([*self._held, *self.ready])))
+    def release(self) -> bool:
+        """Make visible again whatever was not moved. Returns whether there was time for all of it."""
+        return all(list(self.threads.map(self._release, tens([*self.ready, *self._held]))))
+
+    def _release(self, envelopes: Sequence[Envelope]) -> bool:
+        if self.invocation.seconds_left() < RELEASE_RESERVE_SECONDS:
+            return False
+        self.dlq.release(envelopes)
+        return True
 
     def missing(self, ids: Set[str]) -> Set[str]:
         """Which of these letters have not been seen."""
@@ -93,13 +105,13 @@ class Search:
         if envelope.message_id in self._moved_before:
             return
         if envelope.message_id in self._refused_before:
-            self._held.append(envelope)
+            self.hold([envelope])
             return
         verdict = self.judge(envelope, now_ms)
         if verdict is Verdict.SELECTED:
             self.ready.append(envelope)
             return
-        self._held.append(envelope)
+        self.hold([envelope])
         self._skipped[verdict.value] += 1
         # Each invocation sees what is not selected again.
         already = self.counts.skipped.get(verdict.value, 0)

@@ -1,10 +1,16 @@
 """Which dead letters a plan takes, and why it leaves the others."""
 
+import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, cast
 
+from functions.common import codec
+from functions.common.errors import MalformedJsonError
 from functions.publish.envelope import Envelope
-from functions.redrive.plan import MAX_AGE_SECONDS, UNATTRIBUTED, Plan
+from functions.redrive.error_types import UNATTRIBUTED
+from functions.redrive.plan import MAX_AGE_SECONDS, Plan
 
 
 class Verdict(StrEnum):
@@ -28,7 +34,7 @@ def judge(plan: Plan, envelope: Envelope, now_ms: int, requested_at: int | None 
         plan.error_type in (None, error_type(envelope))
         and plan.error_category in (None, error_category(envelope))
         and plan.correlation_id in (None, envelope.correlation_id)
-        and (plan.body_contains is None or plan.body_contains in envelope.body)
+        and (plan.body_contains is None or contains(envelope.body, plan.body_contains))
     )
     if not wanted:
         return Verdict.FILTERED
@@ -39,6 +45,38 @@ def judge(plan: Plan, envelope: Envelope, now_ms: int, requested_at: int | None 
     if envelope.redrive_count > 0 and not plan.force:
         return Verdict.SECOND_DEATH
     return Verdict.SELECTED
+
+
+def contains(body: str, text: str) -> bool:
+    r"""Whether a person who reads a body finds a text in it: as it is stored, or with its escapes (\u00fc) resolved.
+
+    One letter may be spelled by several characters; which of its spellings is used does not matter.
+    """
+    if text in body:
+        return True
+    try:
+        document = codec.loads(body)
+    except MalformedJsonError:
+        return False
+    wanted = unicodedata.normalize("NFC", text)
+    read = (codec.readable(document), *_texts(document))
+    return any(wanted in unicodedata.normalize("NFC", words) for words in read)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON document, without the quotes and escapes that it has there."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for name, inner in cast(dict[str, Any], value).items():
+                yield name
+                yield from _texts(inner)
+        case list():
+            for inner in cast(list[Any], value):
+                yield from _texts(inner)
+        case _:
+            return
 
 
 def is_attributed(envelope: Envelope) -> bool:

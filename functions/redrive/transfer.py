@@ -11,6 +11,7 @@ from functions.publish.death import redriven, short
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Delivery, Publisher
 from functions.redrive.dlq import Queue, tens
+from functions.redrive.moved import Moved
 from functions.redrive.operations import Counts
 from functions.redrive.selection import error_category, error_type
 
@@ -40,15 +41,17 @@ class Transfer:
     )
     _undeleted: list[Envelope] = field(default_factory=list[Envelope])
 
-    def send(self, chosen: Sequence[Envelope], *, delayed: bool) -> tuple[list[Envelope], list[Envelope]]:
-        """Send letters back to the queue. Returns those that SQS took, and the others."""
-        sent: list[Envelope] = []
+    def send(
+        self, chosen: Sequence[Envelope], *, delayed: bool
+    ) -> tuple[list[tuple[Envelope, Moved]], list[Envelope]]:
+        """Send letters back to the queue. Returns those that SQS took, each with what it became, and the others."""
+        sent: list[tuple[Envelope, Moved]] = []
         refused: list[Envelope] = []
         longest = self.longest_delay if delayed else 0
         done = self.threads.map(partial(self._send, longest=longest), tens(chosen))
         for envelope, delivery in (pair for some in done for pair in some):
             if delivery.sent:
-                sent.append(envelope)
+                sent.append((envelope, Moved.of(envelope, delivery.message_id)))
                 self.counts.add_moved(short(error_category(envelope), SHOWN_CHARACTERS) or UNREADABLE)
             else:
                 refused.append(envelope)
@@ -56,7 +59,7 @@ class Transfer:
                 self.counts.add_unsent(envelope.message_id, order_of(envelope), reason)
                 if not delivery.senders_fault:
                     self.trouble = self.trouble or f"{name_of(envelope)}: {reason}"
-        self.counts.in_doubt |= {envelope.message_id for envelope in sent}
+        self.counts.in_doubt |= {envelope.message_id for envelope, _ in sent}
         if sent:
             count("OrdersRedriven", len(sent))
         return sent, refused
@@ -72,8 +75,10 @@ class Transfer:
         for future, some in deleting.items():
             failed = future.result()
             self._undeleted += failed
-            self.counts.in_doubt -= {envelope.message_id for envelope in some}
-            self.counts.in_doubt |= {envelope.message_id for envelope in failed}
+            for envelope in some:
+                if envelope not in failed:
+                    self.counts.in_doubt.discard(envelope.message_id)
+                    self._log_deleted(envelope)
         return bool(deleting)
 
     def finish(self) -> list[Envelope]:
@@ -92,6 +97,16 @@ class Transfer:
         for envelope, delivery in deliveries:
             self._log(envelope, delivery)
         return deliveries
+
+    def _log_deleted(self, envelope: Envelope) -> None:
+        log_event(
+            "redrive.message_deleted",
+            correlation_id=envelope.correlation_id,
+            order_id=envelope.order_id,
+            operationId=self.operation_id,
+            dlqMessageId=envelope.message_id,
+            idempotencyKey=envelope.text("idempotencyKey"),
+        )
 
     def _log(self, envelope: Envelope, delivery: Delivery) -> None:
         if not delivery.sent:
@@ -112,6 +127,7 @@ class Transfer:
             redriveCount=envelope.next_redrive_count,
             messageId=delivery.message_id,
             dlqMessageId=envelope.message_id,
+            idempotencyKey=envelope.text("idempotencyKey"),
         )
 
 

@@ -198,9 +198,10 @@ class FunctionsStack(LabStack):
                     [queue.dlq.queue_arn],
                     "sqs:ChangeMessageVisibility",
                     "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
                     "sqs:ReceiveMessage",
                 ),
-                _allow("SendBack", [queue.orders.queue_arn], "sqs:SendMessage"),
+                _allow("SendBack", [queue.orders.queue_arn], "sqs:GetQueueAttributes", "sqs:SendMessage"),
                 _allow(
                     "RecordOperations",
                     [queue.redrive_table.table_arn],
@@ -211,7 +212,7 @@ class FunctionsStack(LabStack):
                 _allow(
                     "WatchCircuits", [queue.circuits_table.table_arn], "dynamodb:GetItem", "dynamodb:Scan"
                 ),
-                _allow("SeeCanariesPass", [queue.orders_table.table_arn], "dynamodb:GetItem"),
+                _allow("SeeOrdersPass", [queue.orders_table.table_arn], "dynamodb:BatchGetItem"),
                 _allow("WatchAlarms", [alarm], "cloudwatch:DescribeAlarms"),
                 _allow("ContinueInTheNextInvocation", [itself], "lambda:InvokeFunction"),
                 *self._use_key("sqs", "dynamodb"),

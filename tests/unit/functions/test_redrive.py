@@ -15,12 +15,14 @@ from functions.common.problem import ProblemError
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Publisher
 from functions.redrive.authorizer import is_bearer
-from functions.redrive.canary import Canary, choose
+from functions.redrive.canary import choose
 from functions.redrive.crash import CrashPoint
+from functions.redrive.error_types import UNATTRIBUTED
+from functions.redrive.moved import Moved
 from functions.redrive.mover import Dependencies
 from functions.redrive.mover import execute as execute_operation
 from functions.redrive.operations import Counts, Phase, Status, as_row
-from functions.redrive.plan import UNATTRIBUTED, Plan, plan_from, typed
+from functions.redrive.plan import Plan, plan_from, typed
 from functions.redrive.preview import preview
 from functions.redrive.selection import Verdict, died_at, judge
 from functions.redrive.triage import describe
@@ -176,11 +178,15 @@ class FakeDlq:
         self.received += [message.message_id for message in taken]
         return taken
 
+    def depth(self) -> int:
+        return len(self.visible) + len(self.hidden)
+
     def release(self, envelopes: Sequence[Envelope]) -> None:
         with self._lock:
-            self.hidden = [message for message in self.hidden if message not in envelopes]
-            self.visible += envelopes
-            self.released += [message.message_id for message in envelopes]
+            ids = [message.message_id for message in envelopes]
+            self.visible += [message for message in self.hidden if message.message_id in ids]
+            self.hidden = [message for message in self.hidden if message.message_id not in ids]
+            self.released += ids
 
     def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
         with self._lock:
@@ -207,7 +213,9 @@ class FakeOperations:
             "byCategory": {},
         }
         self.ended: tuple[Status, Counts] | None = None
-        self.why: dict[str, str] = {}
+        self.why: dict[str, Any] = {}
+        self.letters: dict[str, Moved] = {}
+        self.handed_over: dict[str, Any] = {}
         self._cancel_after = cancel_after
         self._lost_after = lost_after
         self._recorded = 0
@@ -230,10 +238,14 @@ class FakeOperations:
         )
         return None if self._recorded >= (self._lost_after or 1_000_000) else self.row
 
-    def hand_over(self, operation_id: str, owner: str, counts: Counts) -> None:
+    def record_moved(self, operation_id: str, already: int, moved: Sequence[Moved]) -> None:
+        self.letters |= {message.letter_id: message for message in moved}
+
+    def hand_over(self, operation_id: str, owner: str, counts: Counts, **more: Any) -> None:
+        self.handed_over = more
         self.ended = (Status.PENDING, counts)
 
-    def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: str) -> None:
+    def finish(self, operation_id: str, owner: str, status: Status, counts: Counts, **why: Any) -> None:
         self.ended, self.why = (status, counts), why
 
     def record_failure(
@@ -262,9 +274,9 @@ class Pipeline:
     def __init__(self, *, passes: bool = True, reasons_to_halt: Sequence[str | None] = ()) -> None:
         self._passes = passes
         self._reasons_to_halt = iter(reasons_to_halt)
-        self.asked: list[Canary] = []
+        self.asked: list[Moved] = []
 
-    def has(self, canary: Canary) -> bool:
+    def has(self, canary: Moved) -> bool:
         self.asked.append(canary)
         return self._passes
 
@@ -518,7 +530,7 @@ def test_a_canary_that_died_again_is_found_by_the_next_invocation_after_its_dead
     again = died_again("m-0-again")
     dlq, plan = FakeDlq([*many(25)[1:], again]), Plan(canary_messages=1)
     operations = FakeOperations(plan)
-    canary = Canary.of(many(1)[0])
+    canary = Moved.of(many(1)[0])
     operations.row |= {
         "phase": Phase.WATCHING.value,
         "canaries": [canary.as_row()],
@@ -564,7 +576,7 @@ def test_an_invocation_that_lost_the_lease_leaves_its_canaries_to_the_next_owner
     assert operations.ended is None
     assert len(dlq.visible) == 9
     taken_over, pipeline = FakeOperations(plan), Pipeline(passes=False)
-    taken_over.row |= {"canaries": [Canary.of(message).as_row() for message in letters[:2]]}
+    taken_over.row |= {"canaries": [Moved.of(message).as_row() for message in letters[:2]]}
     execute(FakeDlq(dlq.visible[::-1]), plan, sqs=sqs, operations=taken_over, pipeline=pipeline)
     assert {canary.order_id for canary in pipeline.asked} == {"o-0", "o-1"}
     assert sorted(codec.loads(entry["MessageBody"])["orderId"] for entry in sqs.taken) == [
@@ -586,7 +598,7 @@ def test_a_canary_step_that_is_repeated_keeps_to_the_canaries_it_has_sent(at: in
         faults = Doomed(at=None if attempt else at, mode=mode)
         dlq, pipeline = FakeDlq(letters), Pipeline(passes=False)
         with pytest.MonkeyPatch.context() as patched, suppress(Crash, ClientError):
-            fail(patched, faults, operations, "claim", "progress", "record_failure", "finish")
+            fail(patched, faults, operations, "claim", "progress", "record_moved", "record_failure", "finish")
             fail(patched, faults, dlq, "receive", "delete", "release")
             fail(patched, faults, pipeline, "has", "reason_to_halt")
             fail(patched, faults, sqs, "send_message_batch")

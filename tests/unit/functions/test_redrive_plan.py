@@ -7,7 +7,8 @@ from jsonschema import Draft202012Validator
 
 from functions.common.errors import Category
 from functions.common.problem import ProblemError
-from functions.redrive.plan import PARAMETERS, SCHEMA, UNATTRIBUTED, Plan, plan_from
+from functions.redrive.error_types import UNATTRIBUTED
+from functions.redrive.plan import PARAMETERS, SCHEMA, Plan, plan_from
 
 VALUES = st.one_of(
     st.booleans(),

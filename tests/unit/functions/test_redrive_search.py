@@ -1,0 +1,142 @@
+"""How much of the DLQ an operation has seen, and what it says about the rest."""
+
+import pytest
+
+from functions.publish.envelope import Envelope
+from functions.redrive import search
+from functions.redrive.control import MAX_IDLE_INVOCATIONS
+from functions.redrive.moved import Moved
+from functions.redrive.operations import Phase, Status
+from functions.redrive.plan import Plan
+from tests.unit.functions.test_redrive import (
+    AT_ONCE,
+    NOW,
+    FakeDlq,
+    FakeOperations,
+    Pipeline,
+    dead,
+    execute,
+    many,
+)
+
+OTHERS = Plan(error_type="Other")
+
+
+def others(count: int) -> list[Envelope]:
+    return [dead(f"other-{number}", errorType="Other") for number in range(count)]
+
+
+def test_a_search_finds_the_last_five_of_twelve_thousand_letters() -> None:
+    dlq, operations = FakeDlq([*many(11_995), *others(5)]), FakeOperations(OTHERS)
+    status, counts, sqs, _ = execute(dlq, OTHERS, operations=operations)
+    assert (status, counts.moved, len(sqs.taken)) == (Status.SUCCEEDED, 5, 5)
+    assert (operations.why["seen"], operations.why["complete"]) == (12_000, True)
+    assert len(dlq.visible) == 11_995
+    assert dlq.hidden == []
+
+
+def test_a_search_that_can_hold_no_more_is_incomplete_and_says_how_much_it_saw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "MAX_HELD", 50)
+    dlq, operations = FakeDlq([*many(95), *others(5)]), FakeOperations(OTHERS)
+    status, counts, _, _ = execute(dlq, OTHERS, operations=operations)
+    assert (status, counts.moved) == (Status.INCOMPLETE, 0)
+    assert not operations.why["complete"]
+    assert 50 <= operations.why["seen"] < 100
+    assert "letters can be looked through" in operations.why["incompleteReason"]
+    assert len(dlq.visible) == 100
+
+
+def test_an_operation_that_reached_its_limit_has_succeeded_and_may_not_have_seen_every_letter() -> None:
+    plan = Plan(max_messages=12)
+    operations = FakeOperations(plan)
+    status, counts, _, _ = execute(FakeDlq(many(100)), plan, operations=operations)
+    assert (status, counts.moved) == (Status.SUCCEEDED, 12)
+    assert not operations.why["complete"]
+    assert operations.why["seen"] < 100
+
+
+def test_a_letter_that_died_since_the_request_is_not_counted_as_seen() -> None:
+    operations = FakeOperations(Plan())
+    execute(FakeDlq([*many(4), dead("again", sent_at=NOW + 1)]), Plan(), operations=operations)
+    assert (operations.why["seen"], operations.why["complete"]) == (4, True)
+
+
+def test_what_an_earlier_invocation_moved_counts_as_seen() -> None:
+    plan = Plan(**AT_ONCE)
+    operations = FakeOperations(plan)
+    operations.row |= {"moved": 7, "phase": Phase.RAMP.value}
+    execute(FakeDlq(many(13)), plan, operations=operations)
+    assert (operations.why["seen"], operations.why["complete"]) == (20, True)
+
+
+@pytest.mark.parametrize(
+    ("idle", "phase", "moves", "ends"),
+    [
+        (MAX_IDLE_INVOCATIONS - 1, Phase.RAMP, False, True),
+        (MAX_IDLE_INVOCATIONS - 2, Phase.RAMP, False, False),
+        (MAX_IDLE_INVOCATIONS - 1, Phase.WATCHING, False, False),
+        (MAX_IDLE_INVOCATIONS - 1, Phase.RAMP, True, False),
+    ],
+)
+def test_an_operation_whose_invocations_find_nothing_in_their_time_is_incomplete(
+    idle: int, phase: Phase, moves: bool, ends: bool
+) -> None:
+    """And one that moves something, or waits for its canaries, goes on."""
+    plan = Plan(**AT_ONCE) if moves else OTHERS
+    operations = FakeOperations(plan)
+    canaries = [Moved.of(dead("gone")).as_row()]
+    operations.row |= {"phase": phase.value, "idleInvocations": idle, "canaries": canaries}
+    status, counts, _, handed_over = execute(
+        FakeDlq(many(300)),
+        plan,
+        operations=operations,
+        pipeline=Pipeline(passes=False),
+        seconds=[*[100.0] * (8 if moves else 4), *[1.0] * 200],
+    )
+    assert (counts.moved > 0, status is Status.INCOMPLETE) == (moves, ends)
+    assert handed_over == ([] if ends else ["op"])
+    if not ends:
+        assert operations.handed_over["idle"] == (0 if moves or phase is Phase.WATCHING else idle + 1)
+
+
+def test_letters_that_there_was_no_time_to_release_are_waited_for_by_the_next_invocation() -> None:
+    dlq, operations = FakeDlq(many(300)), FakeOperations(OTHERS)
+    operations.row["hiddenUntil"] = NOW + 9_000
+    execute(dlq, OTHERS, operations=operations, seconds=[100.0, 100.0, 100.0, 0.5, *[0.5] * 100])
+    assert operations.handed_over["await_until"] == NOW + 9_000
+    assert dlq.hidden
+    assert dlq.released == []
+
+
+def test_letters_that_are_held_back_cost_no_room_for_their_bodies() -> None:
+    class Released(FakeDlq):
+        def release(self, envelopes: object) -> None:
+            given.extend(envelopes)  # type: ignore[arg-type]
+
+    given: list[Envelope] = []
+    execute(Released([dead("m", body="x" * 100_000)]), OTHERS)
+    assert [(letter.message_id, letter.receipt_handle, letter.body) for letter in given] == [
+        ("m", "handle-m", "")
+    ]
+
+
+def test_the_identity_of_every_message_that_was_moved_is_recorded_before_its_letter_is_deleted() -> None:
+    deleted_unrecorded: list[str] = []
+
+    class Watched(FakeDlq):
+        def delete(self, envelopes: object) -> list[Envelope]:
+            letters: list[Envelope] = list(envelopes)  # type: ignore[call-overload]
+            recorded = operations.letters
+            deleted_unrecorded.extend(
+                letter.message_id for letter in letters if letter.message_id not in recorded
+            )
+            return super().delete(letters)
+
+    operations = FakeOperations(Plan())
+    _, counts, sqs, _ = execute(Watched(many(40)), Plan(), operations=operations)
+    assert len(operations.letters) == counts.moved == len(sqs.taken) == 40
+    assert deleted_unrecorded == []
+    assert operations.letters["m-3"].message_id == 'id-{"orderId":"o-3"}'
+    assert operations.letters["m-3"].redrive_count == 1
