@@ -31,8 +31,9 @@ dlq = typer.Typer(
     no_args_is_help=True,
 )
 
-FINAL = ("SUCCEEDED", "CANCELLED", "FAILED", "HALTED")
 POLL_SECONDS = 0.5
+FOLLOW_SECONDS = 30
+"""The default of lab/dlq/follow.py, which is imported when it is needed."""
 
 
 def _option(parameter: str, flag: str) -> Any:
@@ -56,6 +57,12 @@ Type = Annotated[str | None, _option("errorType", "--error-type")]
 Category = Annotated[str | None, _option("errorCategory", "--category")]
 MinAge = Annotated[int, _option("minAgeSeconds", "--min-age")]
 Correlation = Annotated[str | None, _option("correlationId", "--correlation-id")]
+Follow = Annotated[
+    int,
+    typer.Option(
+        min=0, max=3600, help="Follow what was moved for this many seconds; 0 does not wait for it."
+    ),
+]
 Contains = Annotated[str | None, _option("bodyContains", "--contains")]
 
 
@@ -76,14 +83,12 @@ def ls(
 
     SQS has no read without a trace: each letter is received once, and hidden from others while the list is made.
     """
-    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
     from lab.dlq import show  # noqa: PLC0415
+    from lab.dlq.plan import matching  # noqa: PLC0415
 
     plan = _plan(error_type, category, min_age, correlation_id, contains, force=True)
     seen = _browser(_pipeline(port, env)).browse(limit)
-    found = [
-        envelope for envelope in seen.envelopes if judge(plan, envelope, show.now_ms()) is Verdict.SELECTED
-    ]
+    found = matching(plan, seen)
     if json:
         for envelope in found:
             _write(show.document(envelope, plan))
@@ -134,17 +139,19 @@ def redrive(
     rate: Annotated[int | None, _option("ratePerSecond", "--rate")] = None,
     canaries: Annotated[int, _option("canaryMessages", "--canaries")] = DEFAULTS.canary_messages,
     force: Annotated[bool, _option("force", "--force")] = False,
+    follow: Follow = FOLLOW_SECONDS,
     yes: Yes = False,
     json: AsJson = False,
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Move dead letters back to the queue: plan, confirmation, canaries, ramp. Exit code 1 unless it succeeds.
+    """Move dead letters back to the queue: plan, confirmation, canaries, ramp; and follow what was moved.
 
-    Ctrl-C leaves the operation running; see `watch` and `cancel`.
+    Exit code 0: all that was moved is processed. 1: it halted or failed, could not see every letter, or what it moved
+    died again. 3: what it moved is still on its way. Ctrl-C leaves the operation running; see `watch` and `cancel`.
     """
     from lab.dlq import show as view  # noqa: PLC0415
-    from lab.dlq.plan import as_query  # noqa: PLC0415
+    from lab.dlq.plan import as_query, nothing_to_move  # noqa: PLC0415
 
     plan = _plan(
         error_type,
@@ -164,26 +171,28 @@ def redrive(
             console.print(view.plan(plan, seen))
         if not yes:
             if seen["complete"] and not seen["eligible"]:
-                _say(
-                    "nothing would be moved; --min-age, --force and the filters decide what would", quiet=json
-                )
+                _say(f"nothing would be moved: {nothing_to_move(plan, seen)}", quiet=json)
                 return
             _confirm(plan.digest[:DIGEST_SHOWN], "the first 8 characters of the plan's digest")
         operation = api.start_redrive(**plan.as_json(), planDigest=plan.digest)
         _say(f"operation {operation}", quiet=json)
-        _follow(api, operation, json=json, total=seen["eligible"])
+        _follow(api, operation, follow, json=json, total=seen["eligible"])
 
 
 @dlq.command()
 def watch(
     operation: Annotated[str, typer.Argument(help="The operation's id.")],
+    follow: Follow = FOLLOW_SECONDS,
     json: AsJson = False,
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Follow a redrive operation to its end. One whose invocation died is taken up again by being watched."""
+    """Follow a redrive operation to its end, and what it moved; exit codes as those of `redrive`.
+
+    One whose invocation died is taken up again by being watched.
+    """
     with _api(_pipeline(port, env)) as api:
-        _follow(api, operation, json=json)
+        _follow(api, operation, follow, json=json)
 
 
 @dlq.command()
@@ -384,17 +393,14 @@ def _confirm(expected: str, what: str) -> None:
         raise LabError("That was something else: nothing was done.", "Run the command again.")
 
 
-def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None) -> None:
-    """Show an operation's progress until it ends. Raises typer.Exit(1) unless it succeeded."""
+def _follow(api: "Api", operation: str, seconds: int, *, json: bool, total: int | None = None) -> None:
+    """Show an operation's progress until it and what it moved have ended. Raises typer.Exit unless all is well."""
     from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.follow import exit_code, followed, verdict  # noqa: PLC0415
 
-    row = api.redrive(operation)
     try:
-        with _bar(total or row["plan"]["maxMessages"], quiet=json) as advance:
-            while row["status"] not in FINAL:
-                advance(row["moved"], f"{row['status']} {row.get('phase', '')}")
-                time.sleep(POLL_SECONDS)
-                row = api.redrive(operation)
+        with _bar(total or DEFAULTS.max_messages, quiet=json) as advance:
+            row = followed(api, operation, seconds, lambda row: advance(row["moved"], view.state(row)))
             advance(row["moved"], row["status"], ended=row["status"] == "SUCCEEDED")
     except KeyboardInterrupt:
         hint = f"it goes on without you:\n  lab dlq watch {operation}\n  lab dlq cancel {operation}"
@@ -404,8 +410,10 @@ def _follow(api: "Api", operation: str, *, json: bool, total: int | None = None)
         _write(row)
     else:
         console.print(view.operation(row))
-    if row["status"] != "SUCCEEDED":
-        raise typer.Exit(1)
+        for line in verdict(row):
+            _say(shown(line))
+    if code := exit_code(row, follows=seconds > 0):
+        raise typer.Exit(code)
 
 
 @contextmanager

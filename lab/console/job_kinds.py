@@ -11,11 +11,10 @@ from functions.redrive.operations import Status as Operation
 from functions.redrive.plan import Plan
 from lab.common import paths
 from lab.console.jobs import CancelledError, Job
+from lab.dlq.follow import FAILED, FOLLOW_SECONDS, exit_code, followed, verdict
 from lab.errors import LabError
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
-
-POLL_SECONDS = 0.5
 
 
 class RunnerProcess:
@@ -85,26 +84,24 @@ class Redrive:
         """Start the operation and watch it to its end. Raises LabError unless it succeeds."""
         with Api(self._pipeline.aws, self._pipeline.stack) as api:
             operation = api.start_redrive(**self._plan.as_json(), planDigest=self._plan.digest)
-            row = api.redrive(operation)
-            while not Operation(row["status"]).final:
+
+            def told(row: dict[str, Any]) -> None:
                 job.tell(eligible=self._eligible, operation=row)
-                if self._ask_to_stop.wait(POLL_SECONDS):
+                if self._ask_to_stop.is_set() and not Operation(row["status"]).final:
                     self._ask_to_stop.clear()
                     api.cancel_redrive(operation)
-                row = api.redrive(operation)
-        job.tell(eligible=self._eligible, operation=row)
-        job.say(f"{row['moved']} moved")
-        match row["status"]:
-            case Operation.SUCCEEDED:
-                return
-            case Operation.CANCELLED:
-                raise CancelledError
-            case status:
-                why = row.get("haltReason") or row.get("failure") or "no reason given"
-                raise LabError(
-                    f"The redrive {status.lower()} after {row['moved']} messages: {why}.",
-                    "What it has not moved is still in the DLQ: look at it again.",
-                )
+
+            row = followed(api, operation, FOLLOW_SECONDS, told, self._ask_to_stop)
+        lines = [*verdict(row)]
+        for line in lines:
+            job.say(line)
+        if row["status"] == Operation.CANCELLED:
+            raise CancelledError
+        if exit_code(row) == FAILED:
+            raise LabError(
+                f"The redrive did not end well: {'; '.join(lines)}.",
+                "What it has not moved is still in the DLQ: look at it again.",
+            )
 
     def cancel(self) -> None:
         """Ask it to stop after the messages at hand."""

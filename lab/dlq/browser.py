@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from functions.publish.envelope import Envelope
-from functions.publish.packing import MAX_ENTRIES
 from functions.publish.visibility import Hidden, hide
-from functions.redrive.dlq import EMPTY_RECEIVES, DeadLetterQueue
+from functions.redrive.dlq import DeadLetterQueue, Walk
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
 
@@ -24,6 +23,9 @@ WALK_SECONDS = 20.0
 
 TAKEN_SECONDS = 900
 """How long a message stays hidden while a person decides about it."""
+
+MANY = 100_000
+"""As many as there may be."""
 
 PREFIX_LENGTH = 6
 """This many characters of a message id are enough to name it."""
@@ -72,7 +74,7 @@ class DlqBrowser:
         It becomes visible again at the end of the block unless it was deleted. Raises LabError if there is
         no such message, or if several are meant.
         """
-        with self._walk(100_000) as seen:
+        with self._walk(MANY) as seen:
             found = [envelope for envelope in seen.envelopes if is_named(envelope, name)]
             if len(found) == 1:
                 hide(self._sqs, self._url, [Hidden(found[0], TAKEN_SECONDS)])
@@ -95,24 +97,18 @@ class DlqBrowser:
     def _walk(self, limit: int) -> Generator[Browsed]:
         """Receive until the queue or the limit is exhausted; at the end release what was received and not taken."""
         expected = self._pipeline.dlq().visible
-        received: dict[str, Envelope] = {}
-        taken: set[str] = set()
         deadline = time.monotonic() + WALK_SECONDS
-        empty = 0
-        try:
-            while len(received) < limit and time.monotonic() < deadline and empty < EMPTY_RECEIVES:
-                messages = self._dlq.receive(VISIBILITY_SECONDS)
-                # A repeated delivery has a new receipt handle, and only the newest one is good.
-                received |= {envelope.message_id: envelope for envelope in messages}
-                empty = 0 if messages else empty + 1
-                if len(messages) < MAX_ENTRIES and len(received) >= expected:
+        with Walk(self._dlq, lambda: VISIBILITY_SECONDS, expected) as walk:
+            for _ in walk:
+                if len(walk.received) >= limit or time.monotonic() > deadline:
                     break
-            complete = len(received) >= expected and len(received) <= limit
-            yield Browsed(list(received.values())[:limit], complete, taken)
-        finally:
-            self._dlq.release(
-                [envelope for envelope in received.values() if envelope.message_id not in taken]
-            )
+            letters = list(walk.received.values())
+            yield Browsed(letters[:limit], expected <= len(letters) <= limit, walk.taken)
+
+
+def dead_letters(pipeline: Pipeline) -> list[Envelope]:
+    """The visible letters, as many as can be browsed in WALK_SECONDS, each once."""
+    return DlqBrowser(pipeline).browse(MANY).envelopes
 
 
 def is_named(envelope: Envelope, name: str) -> bool:

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.common.problem import ProblemError
+from functions.publish.envelope import Envelope
+from functions.redrive.error_types import require_known
 from functions.redrive.plan import Plan, plan_from
+from functions.redrive.selection import Verdict, error_type, judge
+from lab.dlq.browser import Browsed
+from lab.dlq.follow import skipped
+from lab.dlq.show import now_ms
 from lab.errors import LabError
 
 
@@ -15,6 +21,28 @@ def checked(document: Mapping[str, Any]) -> Plan:
     except ProblemError as error:
         wrong = "; ".join(f"{violation.pointer[1:]} {violation.reason}" for violation in error.violations)
         raise LabError(f"The plan is not valid: {wrong}.", "See the command's --help.") from error
+
+
+def matching(plan: Plan, seen: Browsed) -> list[Envelope]:
+    """The letters that a plan's filters let pass. Raises LabError for an error type that nothing has."""
+    if seen.complete:
+        try:
+            require_known(plan.error_type, {error_type(envelope) for envelope in seen.envelopes})
+        except ProblemError as error:
+            raise LabError(error.detail, f"It {error.violations[0].reason}.") from error
+    now = now_ms()
+    taking = (Verdict.SELECTED, Verdict.SECOND_DEATH)
+    return [envelope for envelope in seen.envelopes if judge(plan, envelope, now) in taking]
+
+
+def nothing_to_move(plan: Plan, preview: Mapping[str, Any]) -> str:
+    """Why a plan would move nothing, and what would change that."""
+    if not preview["sampled"]:
+        return "the DLQ is empty"
+    told = skipped(preview["skipped"])
+    if young := preview.get("tooYoung"):
+        told += f"; the youngest died {young['youngestSeconds']} s ago, --min-age is {plan.min_age_seconds}"
+    return told
 
 
 def as_query(plan: Plan) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from functions.validate import violations
 from lab.dlq.browser import DlqBrowser
 from lab.dlq.show import now_ms
 from lab.errors import LabError
-from lab.pipeline.observe import DISCARD_KIND, Pipeline
+from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,6 +30,9 @@ MAX_BODY_IN_ROW = 300_000
 
 MAX_TEXT_IN_ROW = 2048
 """Characters of anything else that is recorded: SQS lets one attribute be larger than an item."""
+
+
+_WRITTEN_AT = {EDIT_KIND: "editedAt", DISCARD_KIND: "discardedAt"}
 
 
 @dataclass(frozen=True)
@@ -70,54 +73,74 @@ def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMess
 
 
 def send_repaired(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, body: str) -> Repaired:
-    """Send the repaired message, then delete the dead letter. Raises LabError if SQS refuses either."""
+    """Send the repaired message, write the audit row, then delete the dead letter. Raises LabError if SQS refuses."""
     message = repaired(envelope, body, at=now_ms(), by=getpass.getuser())
     sqs = pipeline.aws.client("sqs")
     (delivery,) = Publisher(sqs, pipeline.stack.queue_url, max_bytes=SQS_MAX_BYTES).send([message])
     if not delivery.sent:
         fix = "make the body smaller" if delivery.senders_fault else "try again"
         raise LabError(f"SQS did not take the message: {delivery.reason}.", f"Nothing was changed; {fix}.")
+    sent = Repaired(codec.loads(message.body)["orderId"], delivery.message_id, envelope.message_id)
+    key = message.attributes["idempotencyKey"].get("StringValue", "")
+    _record(
+        pipeline,
+        envelope,
+        kind=EDIT_KIND,
+        id=f"{EDIT_KIND}#{envelope.message_id}#{sent.message_id}",
+        newMessageId=sent.message_id,
+        newIdempotencyKey=key,
+        editedBy=getpass.getuser(),
+    )
     browser.delete(envelope)
-    return Repaired(codec.loads(message.body)["orderId"], delivery.message_id, envelope.message_id)
+    return sent
 
 
 def discard(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, reason: str) -> dict[str, Any]:
     """Write the audit row, then delete the dead letter. Returns the row.
 
-    The row keeps the body, so that a discarded order can be submitted again. A crash in between leaves both;
-    discarding again finishes it. Raises LabError if the message cannot be deleted.
+    A crash in between leaves both; discarding again finishes it. Raises LabError if the message cannot be deleted.
+    """
+    row = _record(
+        pipeline,
+        envelope,
+        kind=DISCARD_KIND,
+        id=f"{DISCARD_KIND}#{envelope.message_id}",
+        discardedBy=getpass.getuser(),
+        reason=reason,
+    )
+    browser.delete(envelope)
+    return row
+
+
+def _record(pipeline: Pipeline, envelope: Envelope, **more: str) -> dict[str, Any]:
+    """Write an audit row about a dead letter, unless it is there. Returns the row.
+
+    It keeps the body, so that the order can be submitted again as it was.
     """
     row: dict[str, str] = {
-        "id": f"{DISCARD_KIND}#{envelope.message_id}",
-        "kind": DISCARD_KIND,
         "messageId": envelope.message_id,
         "correlationId": envelope.correlation_id,
+        "idempotencyKey": envelope.text("idempotencyKey") or "",
         "errorType": error_type(envelope),
         "errorCategory": error_category(envelope),
         "bodySha256": digest(envelope.body),
-        "discardedBy": getpass.getuser(),
-        "reason": reason,
+        "orderId": envelope.order_id or "",
+        **more,
     }
-    if envelope.order_id is not None:
-        row["orderId"] = envelope.order_id
-    if len(storable(envelope.body).encode()) <= MAX_BODY_IN_ROW:
-        row["body"] = envelope.body
-    row = {
-        name: storable(value) if name == "body" else storable(value)[:MAX_TEXT_IN_ROW]
-        for name, value in row.items()
-    }
+    row = {name: storable(value)[:MAX_TEXT_IN_ROW] for name, value in row.items() if value}
+    if len((body := storable(envelope.body)).encode()) <= MAX_BODY_IN_ROW:
+        row["body"] = body
     item: Any = {name: {"S": value} for name, value in row.items()}
     dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
     try:
         dynamodb.put_item(
             TableName=pipeline.stack.redrive_table_name,
-            Item=item | {"discardedAt": {"N": str(now_ms())}},
+            Item=item | {_WRITTEN_AT[more["kind"]]: {"N": str(now_ms())}},
             ConditionExpression="attribute_not_exists(id)",
         )
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
             raise
-    browser.delete(envelope)
     return row
 
 

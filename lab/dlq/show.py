@@ -117,9 +117,10 @@ def plan(given: Plan, preview: dict[str, Any]) -> Table:
     for name, value in given.as_json().items():
         table.add_row(name, str(value))
     table.add_row("digest", given.digest)
-    table.add_row("matches the filters", f"{preview['statistics']['total']} of {preview['sampled']} seen")
+    more = "" if preview["complete"] else "; the queue may hold more"
+    table.add_row("match the filters", f"{preview['matching']['total']} of {preview['sampled']} seen{more}")
     table.add_row("would be moved", str(preview["eligible"]))
-    for cause, number in preview["statistics"]["byErrorType"].items():
+    for cause, number in preview["matching"]["byErrorType"].items():
         table.add_row(f"  {cause}", str(number))
     return table
 
@@ -132,9 +133,14 @@ def operation(row: dict[str, Any]) -> Table:
     shown = (
         "status",
         "phase",
+        "incompleteReason",
         "haltReason",
         "failure",
+        "seen",
+        "lettersAtStart",
+        "complete",
         "moved",
+        "outcome",
         "byCategory",
         "skipped",
         "notSent",
@@ -146,6 +152,13 @@ def operation(row: dict[str, Any]) -> Table:
             value = row[name]
             table.add_row(name, value if isinstance(value, str) else codec.dumps(value))
     return table
+
+
+def state(row: dict[str, Any]) -> str:
+    """What an operation is doing, in a few words."""
+    if waiting := row.get("outcome", {}).get("waiting"):
+        return f"{row['status']}, {waiting} on their way"
+    return f"{row['status']} {row.get('phase', '')}"
 
 
 def pretty(body: str) -> str:

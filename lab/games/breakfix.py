@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.common.polling import wait_for
+from lab.dlq.browser import dead_letters
 from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults import runtime_settings
 from lab.faults.changes import HIDDEN, ActiveChange, Change, Changes
 from lab.pipeline.api import Accepted, Api
-from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.metrics import LOG_NAMESPACE, Metric, Sums
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import order
@@ -249,9 +249,7 @@ class Check:
             self._dead = self._submit()
             causes = wait_for(
                 "one dead letter with its cause",
-                lambda: [
-                    envelope.attributes.get("errorCategory") for envelope in dead_letters(self._pipeline)
-                ],
+                lambda: [letter.text("errorCategory") for letter in dead_letters(self._pipeline)],
                 lambda found: found == ["VALIDATION"],
                 within=PATIENCE_SECONDS,
             )

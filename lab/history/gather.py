@@ -21,7 +21,7 @@ from lab.history.places import accepted, places
 from lab.pipeline.api import Accepted
 from lab.pipeline.ledger import Ledger, settle
 from lab.pipeline.logs import LogLine, Logs
-from lab.pipeline.observe import DISCARD_KIND, Pipeline
+from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
 from lab.pipeline.tap import Tap
 
 if TYPE_CHECKING:
@@ -247,21 +247,24 @@ def _audited(pipeline: Pipeline, wanted: set[str], since: int) -> Iterator[Event
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=pipeline.stack.redrive_table_name,
         ConsistentRead=True,
-        FilterExpression="kind = :discard",
-        ExpressionAttributeValues={":discard": {"S": DISCARD_KIND}},
+        FilterExpression="kind IN (:discard, :edit)",
+        ExpressionAttributeValues={":discard": {"S": DISCARD_KIND}, ":edit": {"S": EDIT_KIND}},
     )
     for page in pages:
         for item in page["Items"]:
             row = {name: next(iter(value.values()), None) for name, value in item.items()}
-            at = int(str(row.get("discardedAt", 0)))
+            edited = row.get("kind") == EDIT_KIND
+            at = int(str(row.get("editedAt" if edited else "discardedAt", 0)))
             if at >= since or row.get("orderId") in wanted:
-                facts = {"reason": _text(row.get("reason")), "by": _text(row.get("discardedBy"))}
+                by = _text(row.get("editedBy" if edited else "discardedBy"))
                 yield Event(
                     at,
-                    Kind.DISCARDED,
+                    Kind.EDITED if edited else Kind.DISCARDED,
                     _text(row.get("orderId")),
+                    _text(row.get("newIdempotencyKey" if edited else "idempotencyKey")),
+                    _text(row.get("newMessageId")),
                     letter=_text(row.get("messageId")),
-                    facts=facts,
+                    facts={"by": by} if edited else {"reason": _text(row.get("reason")), "by": by},
                 )
 
 

@@ -108,6 +108,7 @@ class Api:
 
 
 _REDRIVE_FIXES = {
+    400: "Correct what it names; lab dlq stats counts what the letters died of.",
     404: "Give the id that POST /redrive/start answered with, and lab dlq redrive printed.",
     409: "Look again before you go on: a plan has its digest, an operation its status.",
 }

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from functions.common.errors import Category
 from functions.redrive.operations import Status
 from infra.components.names import AlarmName
+from lab.dlq.browser import dead_letters
 from lab.pipeline.circuits import circuit_states
-from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.metrics import LOG_NAMESPACE, Metric
 from lab.scenario import rules
 from lab.scenario.answers import NUMBER, Choice, Counts
@@ -109,7 +109,7 @@ def letters(attribute: str) -> Probe:
 
     def read(run: "Experiment") -> dict[str, int]:
         found = dead_letters(run.pipeline)
-        return dict(Counter(letter.attributes.get(attribute, "none") for letter in found))
+        return dict(Counter(letter.text(attribute) or "none" for letter in found))
 
     source = f"SQS ReceiveMessage of the DLQ, attribute {attribute}"
     answer, why = LETTERS[attribute]
@@ -120,9 +120,7 @@ def letters_saying(text: str) -> Probe:
     """Dead letters whose error message contains a text."""
     return Probe(
         f"SQS ReceiveMessage of the DLQ, errorMessage contains {text}",
-        lambda run: sum(
-            text in letter.attributes.get("errorMessage", "") for letter in dead_letters(run.pipeline)
-        ),
+        lambda run: sum(text in (letter.text("errorMessage") or "") for letter in dead_letters(run.pipeline)),
         why=rules.POINTER,
     )
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions.common import codec
+from functions.common.errors import SchemaViolationError
 from lab import cli
 from lab.dlq.seed import bury
 from lab.pipeline.observe import Pipeline
@@ -100,6 +101,7 @@ def test_a_discarded_order_has_an_audit_row_and_the_ledger_stays_whole(pipeline:
     assert pipeline.dlq().visible == 2
     code, (row,) = lab("discard", ids[0], "--reason", "test", "--yes", "--json")
     assert (code, row["orderId"], row["reason"]) == (0, ids[0], "test")
+    assert row["idempotencyKey"]
     code, (operation,) = lab("redrive", "--yes", "--json")
     assert (code, operation["status"], operation["moved"]) == (0, "SUCCEEDED", 1)
     eventually(lambda: processed(pipeline, ids), within=20)
@@ -109,6 +111,62 @@ def test_a_halted_redrive_is_a_failure_for_scripts(pipeline: Pipeline, lab: Lab)
     bury(pipeline, supply(2, amount=0.01))
     code, (operation,) = lab("redrive", "--yes", "--json")
     assert (code, operation["status"]) == (1, "HALTED")
+
+
+def test_a_redrive_whose_letters_all_die_again_is_a_failure_for_scripts(pipeline: Pipeline, lab: Lab) -> None:
+    ids = bury(pipeline, supply(12, amount=0.01)) + bury(pipeline, supply(3))
+    code, (operation,) = lab("redrive", "--yes", "--json", "--canaries", "0")
+    assert (code, operation["status"], operation["moved"]) == (1, "SUCCEEDED", 15)
+    outcome = operation["outcome"]
+    assert (outcome["processed"], outcome["diedAgain"], outcome["waiting"]) == (3, 12, 0)
+    assert set(outcome["diedAgainOrders"]) < set(ids[:12])
+    assert (operation["complete"], operation["seen"]) == (True, 15)
+    assert pipeline.dlq().visible == 12
+    code, (again,) = lab("watch", operation["operationId"], "--json")
+    assert (code, again["outcome"]) == (1, outcome), "what was found out is remembered"
+
+
+def test_a_redrive_by_a_type_that_nothing_has_is_refused_and_an_alias_is_not(
+    pipeline: Pipeline, lab: Lab
+) -> None:
+    (broken,) = bury(pipeline, supply(1), error=SchemaViolationError("/amount"))
+    bury(pipeline, supply(1))
+    assert lab("redrive", "--yes", "--json", "--error-type", "SchemaViolaton") == (1, [])
+    assert lab("ls", "--json", "--error-type", "SchemaViolaton") == (1, [])
+    code, (operation,) = lab("redrive", "--yes", "--json", "--error-type", "SchemaValidationError")
+    assert (code, operation["moved"], operation["plan"]["errorType"]) == (0, 1, "SchemaViolation")
+    eventually(lambda: processed(pipeline, [broken]) or pipeline.dlq().visible == 1, within=20)
+
+
+def test_a_letter_is_found_by_a_text_that_its_body_has_escaped(pipeline: Pipeline, lab: Lab) -> None:
+    found, _ = bury(
+        pipeline, [*supply(1, items=[{"sku": "Zürich", "quantity": 1, "unitPrice": 0.5}]), *supply(1)]
+    )
+    code, lines = lab("ls", "--json", "--contains", "Zürich")
+    assert (code, [line["orderId"] for line in lines]) == (0, [found])
+    assert "\\u00fc" in lines[0]["body"]
+    _, (operation,) = lab("redrive", "--yes", "--json", "--contains", "Zürich")
+    assert (operation["moved"], operation["skipped"]) == (1, {"filtered": 1})
+
+
+def test_an_edited_letter_has_an_audit_row_with_every_id(
+    pipeline: Pipeline, lab: Lab, tmp_path: Path
+) -> None:
+    (good,) = supply(1)
+    bury(pipeline, [good | {"amount": 0.01}])
+    (letter,) = lab("ls", "--json")[1]
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps(good))
+    _, (sent,) = lab("edit", good["orderId"], "--body", str(body), "--yes", "--json")
+    item = pipeline.aws.client("dynamodb").get_item(
+        TableName=pipeline.stack.redrive_table_name,
+        Key={"id": {"S": f"edit#{letter['messageId']}#{sent['messageId']}"}},
+    )["Item"]
+    told = {name: next(iter(value.values())) for name, value in item.items()}
+    assert (told["messageId"], told["newMessageId"]) == (letter["messageId"], sent["messageId"])
+    assert (told["orderId"], told["idempotencyKey"]) == (good["orderId"], letter["idempotencyKey"])
+    assert told["newIdempotencyKey"] != told["idempotencyKey"]
+    assert codec.loads(told["body"])["amount"] == codec.loads("0.01")
 
 
 def test_the_native_move_task_moves_everything(pipeline: Pipeline, lab: Lab) -> None:

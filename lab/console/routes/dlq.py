@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from functions.redrive.selection import Verdict, judge
 from functions.redrive.triage import statistics
 from lab.console.console_state import ConsoleState
 from lab.console.fields import Fields, InputError
@@ -10,14 +9,13 @@ from lab.console.job_kinds import Redrive
 from lab.console.routes.endpoints import post
 from lab.dlq import DIGEST_SHOWN, show
 from lab.dlq.browser import DlqBrowser
-from lab.dlq.plan import as_query, checked
+from lab.dlq.plan import as_query, checked, matching
 from lab.dlq.repair import discard as give_up
 from lab.dlq.repair import send_repaired
 from lab.pipeline.api import Api
 
 MOST_LETTERS = 1000
 MOST_BODY = 1_048_576
-_TAKING = (Verdict.SELECTED, Verdict.SECOND_DEATH)
 
 
 def look(state: ConsoleState, fields: Fields) -> dict[str, Any]:
@@ -27,11 +25,10 @@ def look(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     limit = fields.whole("limit", 1, MOST_LETTERS)
     with state.browsing:
         seen = DlqBrowser(state.pipeline).browse(limit)
-    now = show.now_ms()
-    matching = [envelope for envelope in seen.envelopes if judge(plan, envelope, now) in _TAKING]
+    found = matching(plan, seen)
     return {
-        "letters": [show.document(envelope, plan) for envelope in matching],
-        "statistics": statistics(matching),
+        "letters": [show.document(envelope, plan) for envelope in found],
+        "statistics": statistics(found),
         "seen": len(seen.envelopes),
         "complete": seen.complete,
     }

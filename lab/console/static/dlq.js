@@ -21,11 +21,16 @@ live.on("job", (job) => {
   byId("operation").hidden = false;
   const told = {
     operation: operation.operationId, status: operation.status, phase: operation.phase, moved: `${operation.moved} of ${job.details.eligible}`,
-    skipped: words(operation.skipped), "by category": words(operation.byCategory), "halted because": operation.haltReason, failure: operation.failure,
+    "what became of them": operation.outcome && words(became(operation.outcome)),
+    seen: operation.seen === undefined ? undefined : `${operation.seen} of about ${operation.lettersAtStart}${operation.complete ? ", all there were" : ""}`,
+    skipped: words(operation.skipped), "by category": words(operation.byCategory), "halted because": operation.haltReason, failure: operation.failure ?? operation.incompleteReason,
   };
   byId("operation-figures").replaceChildren(...pairs(told));
 });
 
+const became = (outcome) => Object.fromEntries(Object.entries({
+  processed: outcome.processed, "died again": outcome.diedAgain, "still waiting": outcome.waiting, "unaccounted for": outcome.unknown,
+}).filter(([, count]) => count));
 const words = (counts) => Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`).join(", ") || "none";
 const pairs = (told) => Object.entries(told).filter(([, value]) => value !== undefined && value !== null)
   .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
@@ -140,11 +145,11 @@ byId("redrive").addEventListener("submit", async (event) => {
   const plan = await doing(byId("redrive"), () => act("/api/dlq/plan", { plan: wanted() }));
   if (!plan) return;
   const { preview } = plan;
-  const causes = Object.entries(preview.statistics.byErrorType).map(([cause, count]) => `${count} ${cause}`).join(", ");
+  const causes = Object.entries(preview.matching.byErrorType).map(([cause, count]) => `${count} ${cause}`).join(", ");
   const typed = await confirmed({
     title: `Move ${preview.eligible} messages?`,
     body: [element("dl", { className: "known" }, ...pairs({
-      "match the filters": `${preview.statistics.total} of ${preview.sampled} seen${preview.complete ? "" : "; the queue holds more"}`,
+      "match the filters": `${preview.matching.total} of ${preview.sampled} seen${preview.complete ? "" : "; the queue holds more"}`,
       causes: causes || "none", ...Object.fromEntries(Object.entries(plan.plan).map(([name, value]) => [name, String(value)])),
       digest: plan.digest,
     }))],

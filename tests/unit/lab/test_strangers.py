@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from functions.common import codec
 from functions.publish.envelope import Envelope
-from functions.redrive.plan import plan_from
+from functions.redrive.plan import Plan, plan_from
 from functions.redrive.preview import preview
 from lab import cli
 from lab.commands import dlq as dlq_cli
@@ -37,11 +37,17 @@ class Queue:
     def __init__(self, held: Sequence[Envelope]) -> None:
         self._batches = [list(held)]
 
-    def receive(self, visibility_seconds: int) -> list[Envelope]:
+    def receive(self, visibility_seconds: int, wait_seconds: int = 1) -> list[Envelope]:
         return self._batches.pop() if self._batches else []
 
     def release(self, envelopes: Sequence[Envelope]) -> None:
         """Nothing is hidden here."""
+
+    def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
+        return list(envelopes)
+
+    def depth(self) -> int:
+        return len(self._batches)
 
 
 class Reader:
@@ -84,13 +90,18 @@ class Reader:
 
     def redrive(self, operation: str) -> dict[str, Any]:
         categories = {message.text("errorCategory") or "UNATTRIBUTED": 1 for message in self.held}
-        plan = {"maxMessages": 100}
+        outcome = {"processed": 1, "diedAgain": 0, "waiting": 0, "unknown": 0, "unrecorded": 0}
         return {
             "operationId": operation,
             "status": "SUCCEEDED",
             "moved": 1,
-            "plan": plan,
+            "plan": Plan().as_json(),
             "byCategory": categories,
+            "skipped": {},
+            "seen": 1,
+            "lettersAtStart": 1,
+            "complete": True,
+            "outcome": outcome,
         }
 
 
