@@ -204,7 +204,7 @@ MUTATIONS = {
     "a canary that could not be sent is not waited for": Mutation(
         "functions/redrive/phases.py",
         "Phases._move",
-        "self._progress.canaries = [Canary.of(envelope) for envelope in sent]",
+        "self._progress.canaries = [Moved.of(envelope) for envelope in sent]",
         "pass",
     ),
     "a repeated step keeps to its canaries": Mutation(
@@ -215,6 +215,99 @@ MUTATIONS = {
         "Search._sort",
         "envelope.message_id in self._refused_before",
         "False",
+    ),
+    "a letter is deleted only when its message was sent": Mutation(
+        "functions/redrive/phases.py",
+        "Phases._move",
+        "self.transfer.start_deleting(sent)",
+        "self.transfer.start_deleting(chosen)",
+    ),
+    "a letter is sent before it is deleted": Mutation(
+        "functions/redrive/transfer.py", "Transfer.send", "delivery.sent", "True"
+    ),
+    "a letter that is not selected is not moved": Mutation(
+        "functions/redrive/search.py", "Search._sort", "verdict is Verdict.SELECTED", "True"
+    ),
+    "a letter that is not moved is visible again": Mutation(
+        "functions/redrive/search.py", "Search.release", "[*self.ready, *self._held]", "[*self.ready]"
+    ),
+    "what was moved is recorded by its identity": Mutation(
+        "functions/redrive/phases.py",
+        "Phases._move",
+        "self.control.record(moved, already)",
+        "self.control.record()",
+    ),
+    "an earlier invocation's letters are not sent twice": Mutation(
+        "functions/redrive/search.py", "Search._sort", "envelope.message_id in self._moved_before", "False"
+    ),
+    "a search that is full is not complete": Mutation(
+        "functions/redrive/phases.py",
+        "Phases.run",
+        "self.search.exhausted and (not self.search.full)",
+        "self.search.exhausted",
+    ),
+    "a search that is full has not succeeded": Mutation(
+        "functions/redrive/phases.py", "Phases.run", "self.search.full and self._room > 0", "False"
+    ),
+    "a search that its limit ended is not complete": Mutation(
+        "functions/redrive/phases.py",
+        "Phases.run",
+        "self.search.exhausted and (not self.search.full)",
+        "not self.search.full",
+    ),
+    "invocations that find nothing do not follow each other for ever": Mutation(
+        "functions/redrive/control.py", "Control.conclude", "progress.idle >= MAX_IDLE_INVOCATIONS", "False"
+    ),
+    "what died again is not processed": Mutation(
+        "functions/redrive/outcome.py",
+        "Follower.outcome",
+        "message.letter_id in processed",
+        "message.letter_id not in {left.letter_id for left in left}",
+    ),
+    "what is processed has an effect under its own key": Mutation(
+        "functions/redrive/canary.py",
+        "OrdersTable.processed",
+        "message.idempotency_key in (None, row.get('idempotencyKey', {}).get('S', '')[:KEPT_CHARACTERS])",
+        "True",
+    ),
+    "a letter of another acceptance is not a death": Mutation(
+        "functions/redrive/moved.py",
+        "Moved.died_as",
+        "(again.correlation_id, again.order_id) == (self.correlation_id, self.order_id)",
+        "True",
+    ),
+    "a foreign letter is not a death": Mutation(
+        "functions/redrive/outcome.py",
+        "died_again",
+        "any(map(message.died_as, by_identity[message.correlation_id, message.order_id]))",
+        "bool(by_identity)",
+    ),
+    "a letter from before the request is not a death": Mutation(
+        "functions/redrive/outcome.py", "died_again", "letter.sent_at > requested_at", "True"
+    ),
+    "what waits in the queue is not unknown": Mutation(
+        "functions/redrive/outcome.py",
+        "Follower.outcome",
+        "drained and complete and self.dlq.depth() == len(letters)",
+        "True",
+    ),
+    "what is in no queue is not waiting": Mutation(
+        "functions/redrive/outcome.py",
+        "Follower.outcome",
+        "drained and complete and self.dlq.depth() == len(letters)",
+        "False",
+    ),
+    "what left no identity is told": Mutation(
+        "functions/redrive/outcome.py", "Follower.outcome", "max(0, int(row['moved']) - len(moved))", "0"
+    ),
+    "an unknown error type is an error": Mutation(
+        "functions/redrive/preview.py",
+        "preview",
+        "require_known(plan.error_type, {error_type(envelope) for envelope, _ in judged})",
+        "None",
+    ),
+    "a text is found behind its escapes": Mutation(
+        "functions/redrive/selection.py", "contains", "(codec.readable(document), *_texts(document))", "()"
     ),
 }
 """What no longer holds, by the mutation that makes it so."""
