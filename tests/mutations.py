@@ -261,8 +261,14 @@ MUTATIONS = {
     "what died again is not processed": Mutation(
         "functions/redrive/outcome.py",
         "Follower.outcome",
-        "message.letter_id in processed",
-        "message.letter_id not in {left.letter_id for left in left}",
+        "died |= died_again(left, letters, int(row['requestedAt']))",
+        "done |= died_again(left, letters, int(row['requestedAt']))",
+    ),
+    "the queue is asked before the effects that are missing": Mutation(
+        "functions/redrive/outcome.py",
+        "Follower.outcome",
+        "done |= self.effects.processed(message for message in moved if message.letter_id not in died | done)",
+        "pass",
     ),
     "what is processed has an effect under its own key": Mutation(
         "functions/redrive/canary.py",

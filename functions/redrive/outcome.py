@@ -78,22 +78,24 @@ class Follower:
         """What became of the messages of an operation that has ended, as far as can be seen now."""
         moved = self.operations.moved(row)
         died = set(str(row.get("diedAgainIds", "")).split())
-        open_ = [message for message in moved if message.letter_id not in died]
-        processed = self.effects.processed(open_) if open_ else set[str]()
-        open_ = [message for message in open_ if message.letter_id not in processed]
+        done = self.effects.processed(message for message in moved if message.letter_id not in died)
         gone = False
-        if open_:
+        if len(died | done) < len(moved):
             drained = self.queued() == 0
-            if self._may_look(row, drained):
+            # Asked again after the queue: what has left it since the first time has its effect now.
+            done |= self.effects.processed(
+                message for message in moved if message.letter_id not in died | done
+            )
+            left = [message for message in moved if message.letter_id not in died | done]
+            if left and self._may_look(row, drained):
                 letters, complete = self._look()
-                found = died_again(open_, letters, int(row["requestedAt"]))
-                died |= found
+                died |= died_again(left, letters, int(row["requestedAt"]))
                 self.operations.record_died_again(row["id"], died)
                 # The queue was empty before the look, and the look saw every letter there is.
                 gone = drained and complete and self.dlq.depth() == len(letters)
-        left = [message for message in open_ if message.letter_id not in died]
+        left = [message for message in moved if message.letter_id not in died | done]
         return Outcome(
-            processed=[message for message in moved if message.letter_id in processed],
+            processed=[message for message in moved if message.letter_id in done - died],
             died_again=[message for message in moved if message.letter_id in died],
             waiting=[] if gone else left,
             unknown=left if gone else [],

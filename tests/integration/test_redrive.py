@@ -16,6 +16,7 @@ from tests.support.redrives import (
     TAKE_OVER_SECONDS,
     dlq_messages,
     dying_at,
+    executions,
     finished,
     receives,
     settled,
@@ -91,6 +92,26 @@ def test_a_message_that_the_filters_skip_is_visible_again_after_one_receive(
     assert row["skipped"] == {"filtered": 25}
     settled(pipeline, ids, succeeded=12, in_dlq=25)
     assert {receives(message) for message in dlq_messages(pipeline)} == {2}  # the operation's and this look's
+
+
+@pytest.mark.timeout(300)
+def test_letters_behind_thousands_of_others_are_found_and_the_others_are_visible_again(
+    pipeline: Pipeline, api: Api
+) -> None:
+    bury(pipeline, supply(3_000), error=SchemaViolationError("wrong"))
+    wanted = bury(pipeline, supply(5))
+    operation = api.start_redrive(maxMessages=100, errorType="LinesExceedAmount")
+    row = finished(api, operation, within=TAKE_OVER_SECONDS)
+    assert (row["status"], row["moved"], row["skipped"]) == ("SUCCEEDED", 5, {"filtered": 3_000})
+    assert (row["complete"], row["seen"], row["lettersAtStart"]) == (True, 3_005, 3_005)
+
+    def processed() -> None:
+        outcome = api.redrive(operation)["outcome"]
+        assert (outcome["processed"], outcome["diedAgain"], outcome["waiting"]) == (5, 0, 0)
+
+    eventually(processed, within=20)
+    assert executions(pipeline, wanted) == dict.fromkeys(wanted, 1)
+    assert pipeline.dlq().visible == 3_000
 
 
 def test_cancelling_in_the_middle_loses_nothing(pipeline: Pipeline, api: Api) -> None:

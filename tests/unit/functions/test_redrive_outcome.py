@@ -74,6 +74,21 @@ def test_what_was_moved_is_processed_or_dead_again_or_waiting_or_unknown() -> No
     assert dlq.hidden == [], "the letters that were looked at are visible again"
 
 
+def test_what_was_processed_between_two_questions_is_neither_looked_for_nor_unknown() -> None:
+    """The effect is missing, then the worker commits it and empties the queue, and only then the queue is asked."""
+    records, dlq = Records(moved("a")), FakeDlq([dead_again("other")])
+
+    def queued() -> int:
+        records.processed = lambda moved: {message.letter_id for message in moved}
+        return 0
+
+    follower = Follower(
+        operations=records, effects=records, dlq=dlq, queued=queued, clock=lambda: ENDED / 1000 + 60
+    )
+    found = follower.outcome(records.row)
+    assert (names(found.processed), found.unknown, dlq.received) == ({"a"}, [], [])
+
+
 def test_what_is_in_the_queue_is_waiting_and_not_unknown() -> None:
     found = outcome(Records(moved("a")), FakeDlq([]), queued=1, after_ms=LOOK_AFTER_IN_TRAFFIC_MS)
     assert (names(found.waiting), found.unknown) == ({"a"}, [])
