@@ -67,10 +67,11 @@ def test_a_canary_that_dies_again_halts_the_operation_and_the_rest_stays(
     assert row["status"] == "HALTED"
     assert row["haltReason"].startswith("a canary died again")
     assert row["moved"] == 2
-    settled(pipeline, ids, succeeded=0, in_dlq=30)
+    eventually(lambda: (pipeline.queue().total, pipeline.dlq().visible) == (0, 30), within=40)
     counts = sorted(receives(message) for message in dlq_messages(pipeline))
     # one by the operation and one by this look; two new dead letters may have been seen once more
     assert counts[-1] <= 2
+    settled(pipeline, ids, succeeded=0, in_dlq=30)
 
 
 def test_a_message_that_died_twice_is_skipped_unless_forced(pipeline: Pipeline, api: Api) -> None:
@@ -90,8 +91,9 @@ def test_a_message_that_the_filters_skip_is_visible_again_after_one_receive(
     row = finished(api, api.start_redrive(maxMessages=100, errorType="LinesExceedAmount"))
     assert (row["moved"], row["byCategory"]) == (12, {"PERMANENT": 12})
     assert row["skipped"] == {"filtered": 25}
-    settled(pipeline, ids, succeeded=12, in_dlq=25)
+    eventually(lambda: (pipeline.queue().total, pipeline.dlq().visible) == (0, 25), within=40)
     assert {receives(message) for message in dlq_messages(pipeline)} == {2}  # the operation's and this look's
+    settled(pipeline, ids, succeeded=12, in_dlq=25)
 
 
 @pytest.mark.timeout(300)
