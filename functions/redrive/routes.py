@@ -5,7 +5,9 @@ from http import HTTPStatus
 from functions.common.routes import READING, Route
 from functions.redrive.plan import PARAMETERS
 
-PREVIEW = Route("GET", "/redrive/preview", HTTPStatus.OK, "Preview", (400, 422), query=PARAMETERS, guarded=True)
+PREVIEW = Route(
+    "GET", "/redrive/preview", HTTPStatus.OK, "Preview", (400, 422), query=PARAMETERS, guarded=True
+)
 START = Route(
     "POST",
     "/redrive/start",
