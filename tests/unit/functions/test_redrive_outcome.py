@@ -113,6 +113,7 @@ def test_nothing_is_unknown_while_a_letter_is_hidden_from_the_look() -> None:
 )
 def test_a_letter_that_is_not_the_moved_one_is_not_its_death(foreign: Envelope, why: str) -> None:
     assert died_again(moved("a"), [foreign], REQUESTED) == set(), why
+    assert not moved("a")[0].died_as(foreign) or foreign.sent_at < REQUESTED, why
     assert died_again(moved("a"), [dead_again("a")], REQUESTED) == {"letter-a"}
 
 
