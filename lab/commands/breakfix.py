@@ -6,10 +6,16 @@ import typer
 
 from lab.commands.options import Env, Port, say
 from lab.common.output import joined, styled
+from lab.common.results import STYLES, Result, Verdict, exit_code
+from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.changes import Changes
 from lab.faults.healing import connect
 from lab.games import breakfix
+from lab.games.check import check as results_of
+from lab.games.check import leftovers
+
+MARKS = {Verdict.PROVED: "yes", Verdict.REFUTED: "NO "}
 
 
 def break_(
@@ -43,20 +49,24 @@ def hint(
 
     pipeline, _ = connect(port, env)
     hints = breakfix.require_broken(pipeline).hints
-    say(f"hint {min(number, len(hints))} of {len(hints)}: {hints[min(number, len(hints)) - 1]}")
+    if number > len(hints):
+        raise LabError(f"There are {len(hints)} hints.", "The solution: lab break --reveal")
+    say(f"hint {number} of {len(hints)}: {hints[number - 1]}")
 
 
 def check(port: Port = 4566, env: Env = "dev") -> None:
-    """Judge the pipeline by what it does, not by its settings. Exit code 1 if a behaviour is missing."""
+    """Judge the pipeline by what it does to orders of its own. Exit code 1 if a behaviour is missing."""
 
     pipeline, _ = connect(port, env)
-    missing = 0
-    for judgement in breakfix.check(pipeline):
-        missing += not judgement.shown
-        mark = styled("yes", "green") if judgement.shown else styled("NO ", "red")
-        say(joined(mark, f" {judgement.behaviour}: {judgement.seen}"))
-    if missing:
-        raise typer.Exit(1)
+    if left := leftovers(pipeline):
+        say(f"{left}. To clear them, once nothing is broken on purpose: make steady")
+    results: list[Result] = []
+    for result in results_of(pipeline):
+        results.append(result)
+        mark = styled(MARKS.get(result.verdict, "-  "), STYLES[result.verdict])
+        say(joined(mark, f" {result.name}: {result.seen}"))
+    if code := exit_code(results):
+        raise typer.Exit(code)
     if puzzle := breakfix.active(pipeline):
         Changes(pipeline).forget(puzzle.setting)
         say(f"Mended. It was: {breakfix.puzzle_of(puzzle.setting).revealed}")

@@ -5,7 +5,7 @@ import pytest
 from lab.faults import catalogue as faults
 from lab.faults import failure_mode
 from lab.faults.changes import HIDDEN, Changes
-from lab.games.breakfix import PUZZLES
+from lab.games.puzzles import PUZZLES
 from lab.pipeline.observe import Pipeline
 from tests.support.parameter_store import Parameters, pipeline_of
 
