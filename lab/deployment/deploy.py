@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lab.common.results import Result, Verdict
-from lab.deployment import cdk
+from lab.deployment import cdk, drift
 from lab.deployment.stack import Stack
 from lab.engines import disk
 from lab.engines.clients import Aws
@@ -38,6 +38,9 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
             assembly = cdk.synth(endpoint, context)
             if bootstrapped:
                 bootstrapped.result()
+    if missing := drift.gone(aws, env_name):
+        with _timed(f"what was deleted by hand ({', '.join(each.told for each in missing)})", say):
+            drift.forget(aws, env_name, missing)
     with _timed("deploy", say):
         cdk.deploy(endpoint, assembly)
     return Stack.read(aws, env_name)

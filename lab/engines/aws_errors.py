@@ -12,6 +12,11 @@ GONE = ("NotFound", "DoesNotExist", "NonExistent", "NoSuch")
 """One of these is in the code of every error about a resource that is not there, whatever the service."""
 
 
+def is_gone(error: ClientError) -> bool:
+    """Whether AWS says that what was asked for is not there."""
+    return any(word in error.response.get("Error", {}).get("Code", "") for word in GONE)
+
+
 def explained(error: BotoCoreError | ClientError | HTTPError) -> LabError:
     """The error for a person."""
     if not isinstance(error, ClientError):
@@ -21,6 +26,6 @@ def explained(error: BotoCoreError | ClientError | HTTPError) -> LabError:
     told = error.response.get("Error", {})
     code = told.get("Code", "")
     answer = f"{error.operation_name} answered {code}: {told.get('Message', '')}"
-    if any(word in code for word in GONE):
+    if is_gone(error):
         return LabError(f"Something is gone that the lab needs. {answer}", "Put it back: make deploy-local")
     return LabError(f"The engine refused a call. {answer}", "See what is wrong: make doctor")
