@@ -5,12 +5,10 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from rich.table import Table
-
 from lab.common import paths
+from lab.common.results import Result, Verdict
 from lab.engines import disk, docker_cli, ports
 from lab.engines.choose import choose, present
 from lab.engines.clients import real_credentials
@@ -32,16 +30,7 @@ CONTAINER_BYTES = 3 * GIB
 MACHINES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at; `fix` is empty where nothing is wrong, and tells what to do where something is."""
-
-    subject: str
-    seen: str
-    fix: str = ""
-
-
-def examine(port: int, engine: str | None, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def examine(port: int, engine: str | None, environ: Mapping[str, str] = os.environ) -> Iterator[Result]:
     """Look at everything a run needs. `engine` is the value of ENGINE. Changes nothing."""
     yield from _choice(port, engine)
     yield from _programs()
@@ -50,9 +39,9 @@ def examine(port: int, engine: str | None, environ: Mapping[str, str] = os.envir
         docker = docker_cli.find()
     except LabError as error:
         wanted = engine == "docker"
-        yield Finding("docker", f"{error.what} (the host engine needs none)", error.fix if wanted else "")
+        yield _found("docker", f"{error.what} (the host engine needs none)", error.fix if wanted else "")
     else:
-        yield Finding("docker", f"engine {docker.version}, compose {docker.compose}, {docker.platform}")
+        yield _found("docker", f"engine {docker.version}, compose {docker.compose}, {docker.platform}")
     yield from _ports(port)
     if docker:
         yield _socket(environ)
@@ -64,35 +53,29 @@ def examine(port: int, engine: str | None, environ: Mapping[str, str] = os.envir
     yield _credentials(environ)
 
 
-def table(findings: list[Finding]) -> Table:
-    """The findings for a person, problems in red with their fix."""
-    shown = Table(title="lab doctor", title_justify="left")
-    shown.add_column("what")
-    shown.add_column("seen", overflow="fold")
-    shown.add_column("fix", overflow="fold")
-    for finding in findings:
-        shown.add_row(finding.subject, finding.seen, finding.fix, style="red" if finding.fix else None)
-    return shown
+def _found(subject: str, seen: str, fix: str = "") -> Result:
+    """One thing looked at; `fix` is empty where nothing is wrong."""
+    return Result(name=subject, seen=seen, verdict=Verdict.of(not fix), fix=fix)
 
 
-def _choice(port: int, engine: str | None) -> Iterator[Finding]:
+def _choice(port: int, engine: str | None) -> Iterator[Result]:
     try:
         _, reason = choose(engine)
-        yield Finding("make up", reason)
+        yield _found("make up", reason)
     except LabError as error:
-        yield Finding("make up", error.what, error.fix)
+        yield _found("make up", error.what, error.fix)
     status = present(port).status()
     fixes = {"crashed": "make up", "astray": "make down up"}
-    yield Finding("engine", f"{status.state} {status.detail}", fixes.get(status.state, ""))
+    yield _found("engine", f"{status.state} {status.detail}", fixes.get(status.state, ""))
 
 
-def _programs() -> Iterator[Finding]:
-    yield Finding("python", platform.python_version())
+def _programs() -> Iterator[Result]:
+    yield _found("python", platform.python_version())
     for name, program in (("uv", "uv/bin/uv"), ("node", "node/bin/node")):
         seen = _version_of(paths.ENVIRONMENTS / program)
-        yield Finding(name, seen or "missing", "" if seen else "make setup")
+        yield _found(name, seen or "missing", "" if seen else "make setup")
     engine = paths.ENGINE_PYTHON.exists()
-    yield Finding("engine environment", "present" if engine else "missing", "" if engine else "make setup")
+    yield _found("engine environment", "present" if engine else "missing", "" if engine else "make setup")
 
 
 def _version_of(program: Path) -> str:
@@ -105,7 +88,7 @@ def _version_of(program: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _ports(port: int) -> Iterator[Finding]:
+def _ports(port: int) -> Iterator[Result]:
     own = present(port).status().state == "running"
     for number, user, variable in ((port, "engine", "LAB_PORT"), (LOCUST_PORT, "Locust", "LOCUST_PORT")):
         try:
@@ -113,81 +96,81 @@ def _ports(port: int) -> Iterator[Finding]:
         except LabError as error:
             mine = own and number == port
             fix = "" if mine else f"Stop that program, or choose another: {variable}={number + 1}"
-            yield Finding(f"port {number}", "this lab's engine" if mine else error.what, fix)
+            yield _found(f"port {number}", "this lab's engine" if mine else error.what, fix)
         else:
-            yield Finding(f"port {number}", f"free for {user}")
+            yield _found(f"port {number}", f"free for {user}")
 
 
-def _socket(environ: Mapping[str, str]) -> Finding:
+def _socket(environ: Mapping[str, str]) -> Result:
     inside = environ.get("DOCKER_SOCK") or "/var/run/docker.sock"
     if environ.get("LAMBDA_RUNTIME_EXECUTOR") == "process":
-        return Finding("socket", "not handed to the engine: LAMBDA_RUNTIME_EXECUTOR=process")
-    return Finding("socket", f"{docker_cli.socket_path()}; the engine gets {inside}")
+        return _found("socket", "not handed to the engine: LAMBDA_RUNTIME_EXECUTOR=process")
+    return _found("socket", f"{docker_cli.socket_path()}; the engine gets {inside}")
 
 
-def _images(environ: Mapping[str, str], *, required: bool) -> Iterator[Finding]:
+def _images(environ: Mapping[str, str], *, required: bool) -> Iterator[Result]:
     image = base_image(environ)
     here = docker_cli.inspect("image", image) is not None
     if here:
-        yield Finding("image", f"{image} present")
+        yield _found("image", f"{image} present")
     elif docker_cli.registry_offers(image):
-        yield Finding("image", f"{image} not here; make up will pull it")
+        yield _found("image", f"{image} not here; make up will pull it")
     else:
         fix = f"Find out why: docker pull {image}" if required else ""
-        yield Finding("image", f"{image} is neither here nor offered by its registry", fix)
+        yield _found("image", f"{image} is neither here nor offered by its registry", fix)
     if docker_cli.inspect("image", BUILT_IMAGE) is None:
-        yield Finding("lab image", "not built; make up will build it")
+        yield _found("lab image", "not built; make up will build it")
         return
-    yield Finding("lab image", f"{BUILT_IMAGE} built")
+    yield _found("lab image", f"{BUILT_IMAGE} built")
     if environ.get("LAMBDA_RUNTIME_EXECUTOR") == "process":
         return
     try:
         entry, *arguments = RUNTIME_IMAGE_COMMAND
         runtime = docker_cli.run("run", "--rm", "--entrypoint", entry, BUILT_IMAGE, *arguments)
     except DockerCommandError as error:
-        yield Finding("runtime image", f"unknown: {error}", "docker image rm " + BUILT_IMAGE)
+        yield _found("runtime image", f"unknown: {error}", "docker image rm " + BUILT_IMAGE)
         return
     if docker_cli.inspect("image", runtime):
-        yield Finding("runtime image", f"{runtime} present")
+        yield _found("runtime image", f"{runtime} present")
     else:
-        yield Finding("runtime image", f"{runtime} not here; make up will pull it")
+        yield _found("runtime image", f"{runtime} not here; make up will pull it")
 
 
-def _memory() -> Finding:
+def _memory() -> Result:
     total = int(docker_cli.run("info", "--format", "{{.MemTotal}}"))
     enough = total >= CONTAINER_BYTES
     fix = "" if enough else "Give Docker more memory, or the engine less: make up LAB_MEMORY=2g"
-    return Finding("docker memory", f"{total / GIB:.1f} GiB", fix)
+    return _found("docker memory", f"{total / GIB:.1f} GiB", fix)
 
 
-def _token(environ: Mapping[str, str]) -> Finding:
+def _token(environ: Mapping[str, str]) -> Result:
     if environ.get("LOCALSTACK_AUTH_TOKEN"):
         shown = VARIANTS.relative_to(paths.ROOT) / "token.yml"
-        return Finding("token", f"set: {base_image(environ)} without the emulator's plugins ({shown})")
-    return Finding("token", "none: LocalStack 4.14.0 with the emulator's plugins, which need none")
+        return _found("token", f"set: {base_image(environ)} without the emulator's plugins ({shown})")
+    return _found("token", "none: LocalStack 4.14.0 with the emulator's plugins, which need none")
 
 
-def _architecture(docker: Docker | None) -> Finding:
+def _architecture(docker: Docker | None) -> Result:
     machine = platform.machine().lower()
     if docker and MACHINES.get(machine) != docker.platform.partition("/")[2]:
-        return Finding(
+        return _found(
             "architecture",
             f"{machine}, but Docker runs {docker.platform}",
             "Functions are built for the machine: use a Docker engine of its architecture",
         )
-    return Finding("architecture", machine)
+    return _found("architecture", machine)
 
 
-def _disk() -> Finding:
+def _disk() -> Result:
     try:
         disk.require_room(*disk.WRITTEN_TO)
     except LabError as error:
-        return Finding("free disk", error.what, error.fix)
+        return _found("free disk", error.what, error.fix)
     free = shutil.disk_usage(paths.ROOT).free
     fix = "" if free >= ENVIRONMENTS_BYTES else "Free some: docker system prune, make clean"
-    return Finding("free disk", f"{free / GIB:.1f} GiB", fix)
+    return _found("free disk", f"{free / GIB:.1f} GiB", fix)
 
 
-def _credentials(environ: Mapping[str, str]) -> Finding:
+def _credentials(environ: Mapping[str, str]) -> Result:
     found = real_credentials(environ)
-    return Finding("AWS credentials", f"{', '.join(found)}: not used" if found else "none that could be real")
+    return _found("AWS credentials", f"{', '.join(found)}: not used" if found else "none that could be real")

@@ -9,6 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.common.interrupts import undeterred
 from lab.common.polling import wait_for
+from lab.common.results import Result, Verdict
+from lab.deployment import drift
+from lab.engines.aws_errors import is_gone
 from lab.errors import LabError
 from lab.faults import failure_mode, runtime_settings
 from lab.faults.changes import MEND, Changes
@@ -24,31 +27,49 @@ PURGE_SECONDS = 60
 RESUME_SECONDS = 60
 
 
-def departures(pipeline: Pipeline) -> list[str]:
-    """What is not as it should be when nothing is wrong, one phrase each."""
-    return _lasting(pipeline) + [f"alarm {name} rings" for name in _ringing(pipeline)]
+def departures(pipeline: Pipeline) -> list[Result]:
+    """What is not as it should be when nothing is wrong. Where something is gone, nothing else can be trusted."""
+    if missing := _gone(pipeline):
+        return missing
+    return _lasting(pipeline) + [_departure("alarm", f"alarm {name} rings") for name in _ringing(pipeline)]
 
 
-def _lasting(pipeline: Pipeline) -> list[str]:
+def faults(pipeline: Pipeline) -> list[Result]:
+    """What was made wrong, as opposed to what came of it: resources deleted by hand, faults in force."""
+    return _gone(pipeline) + _faults(pipeline)
+
+
+def _gone(pipeline: Pipeline) -> list[Result]:
+    found = drift.gone(pipeline.aws, pipeline.stack.env_name)
+    return [_departure("resource", missing.told, missing.fix) for missing in found]
+
+
+def _faults(pipeline: Pipeline) -> list[Result]:
+    mode = failure_mode.shown(pipeline)
+    found = [_departure("failure mode", f"failure mode {mode}")] if mode != "none" else []
+    return found + [_departure("fault", change.told) for change in Changes(pipeline).active()]
+
+
+def _lasting(pipeline: Pipeline) -> list[Result]:
     """Departures that do not end by themselves."""
-    found: list[str] = []
-    queue, dlq = pipeline.queue().total, pipeline.dlq().total
-    undelivered = pipeline.undelivered_events().total
-    if queue:
-        found.append(f"{queue} messages queued")
-    if dlq:
-        found.append(f"{dlq} in the DLQ")
-    if undelivered:
-        found.append(f"{undelivered} events that reached no topic")
-    if (mode := failure_mode.shown(pipeline)) != "none":
-        found.append(f"failure mode {mode}")
-    found += [f"circuit {name} is {state}" for name, state in _unwell(pipeline).items()]
-    found += [change.told for change in Changes(pipeline).active()]
-    if pipeline.resume_messages().total:
-        found.append("a message to resume the event source mapping is due")
+    depths = {
+        "{} messages queued": pipeline.queue(),
+        "{} in the DLQ": pipeline.dlq(),
+        "{} events that reached no topic": pipeline.undelivered_events(),
+        "{} messages to resume the event source mapping are due": pipeline.resume_messages(),
+    }
+    found = [_departure("queue", told.format(depth.total)) for told, depth in depths.items() if depth.total]
+    found += _faults(pipeline)
+    found += [
+        _departure("circuit", f"circuit {name} is {state}") for name, state in _unwell(pipeline).items()
+    ]
     if not runtime_settings.MAPPING_ENABLED.read(pipeline):
-        found.append("the event source mapping is disabled")
+        found.append(_departure("mapping", "the event source mapping is disabled"))
     return found
+
+
+def _departure(name: str, seen: str, fix: str = "make steady") -> Result:
+    return Result(name=name, seen=seen, verdict=Verdict.REFUTED, fix=fix)
 
 
 def require(pipeline: Pipeline, say: Callable[[str], None] = lambda _line: None) -> None:
@@ -57,11 +78,14 @@ def require(pipeline: Pipeline, say: Callable[[str], None] = lambda _line: None)
     Where nothing is wrong but an alarm still rings, it tells of what was: it is waited for.
     """
     Changes(pipeline).heal(say)
-    if not _lasting(pipeline) and _ringing(pipeline):
+    found = departures(pipeline)
+    if found and all(departure.name == "alarm" for departure in found):
         with contextlib.suppress(LabError):
             _await_silence(pipeline, say)
-    if found := departures(pipeline):
-        raise LabError(f"The lab is not in its steady state: {', '.join(found)}.", "Run: make steady")
+        found = departures(pipeline)
+    if found:
+        told = ", ".join(departure.seen for departure in found)
+        raise LabError(f"The lab is not in its steady state: {told}.", f"Run: {found[0].fix}")
 
 
 def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
@@ -73,7 +97,10 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     try:
         _restore(pipeline, undeterred(say))
     except (BotoCoreError, ClientError) as error:
-        raise LabError(f"Not back in the steady state, a fault may be in force: {error}", MEND) from error
+        missing = _gone(pipeline) if isinstance(error, ClientError) and is_gone(error) else []
+        told = ", ".join(departure.seen for departure in missing) or str(error)
+        mend = f"Run: {missing[0].fix}. Then: make steady" if missing else MEND
+        raise LabError(f"Not back in the steady state, a fault may be in force: {told}.", mend) from error
 
 
 def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:

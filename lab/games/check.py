@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 25
 FAULT_SECONDS = 60
+BROWSED = 1000
 DEATHS = Metric(LOG_NAMESPACE, "OrdersDeadLettered")
 
 
@@ -46,7 +47,7 @@ class Check:
         self._changes = Changes(pipeline)
         self._sums = Sums(pipeline)
         self._began = _now()
-        self._letters: list[str] = []
+        self._own: set[str] = set()
 
     def results(self) -> Iterator[Result]:
         """Every behaviour. Where one fails, those that need it are told as not tried. Leaves no dead letter behind."""
@@ -107,7 +108,6 @@ class Check:
         poison = faults.failure_mode("poison_payload")
         with self._changes.temporarily(poison, why="lab check", seconds=FAULT_SECONDS):
             self._dead = self._submit()
-            self._letters.append(self._dead.correlation_id)
             cause = lambda: "VALIDATION" in self._causes_of(self._dead)  # noqa: E731
             self._until("its dead letter names the cause VALIDATION", cause, self._dead)
         return "died of VALIDATION"
@@ -129,7 +129,7 @@ class Check:
 
     def _redriven(self) -> str:
         (order_id,) = bury(self._pipeline, [_order()], age_seconds=0)
-        self._letters.append(order_id)
+        self._own.add(order_id)
         operation = self._api.start_redrive(minAgeSeconds=0, bodyContains=order_id)
         wait_for(
             "the redrive to finish",
@@ -140,14 +140,21 @@ class Check:
         return self._until_processed(Accepted(order_id, "", "", ""))
 
     def _clear(self) -> None:
-        """Discard this check's letters: a poisoned one can be redriven by nobody."""
+        """Discard this check's own letters: a poisoned one can be redriven by nobody."""
         browser = DlqBrowser(self._pipeline)
-        for name in self._letters:
+        mine = [
+            envelope.message_id
+            for envelope in browser.browse(BROWSED).envelopes
+            if envelope.correlation_id in self._own or envelope.order_id in self._own
+        ]
+        for name in mine:
             with suppress(LabError), browser.take(name) as letter:
                 discard(self._pipeline, browser, letter, "lab check")
 
     def _submit(self) -> Accepted:
-        return self._api.submit(_order())
+        sent = self._api.submit(_order())
+        self._own |= {sent.order_id, sent.correlation_id}
+        return sent
 
     def _until_processed(self, sent: Accepted) -> str:
         done = lambda: any(self._pipeline.effects([sent.order_id]))  # noqa: E731
@@ -221,7 +228,8 @@ def leftovers(pipeline: Pipeline) -> str:
     queue, dlq = pipeline.queue().total, pipeline.dlq().total
     if not queue + dlq:
         return ""
-    return f"{queue + dlq} leftovers of earlier runs, not judged ({queue} in the queue, {dlq} in the DLQ)"
+    several = "leftovers" if queue + dlq > 1 else "leftover"
+    return f"{queue + dlq} {several} of earlier runs, not judged ({queue} in the queue, {dlq} in the DLQ)"
 
 
 def _order() -> dict[str, Any]:

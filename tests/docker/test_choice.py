@@ -64,14 +64,14 @@ def test_the_engine_that_runs_on_a_port_is_found(engine: DockerEngine) -> None:
 
 
 def test_the_doctor_finds_nothing_wrong_here() -> None:
-    found = {finding.subject: finding for finding in examine(free_port(), "docker", {})}
+    found = {finding.name: finding for finding in examine(free_port(), "docker", {})}
     assert {"docker", "socket", "image", "runtime image", "token", "architecture", "free disk"} <= set(found)
     assert [finding for name, finding in found.items() if finding.fix and name != "image"] == []
 
 
 @pytest.mark.usefixtures("no_docker_answers")
 def test_the_doctor_names_the_fix_when_docker_is_wanted_and_does_not_answer() -> None:
-    found = {finding.subject: finding for finding in examine(free_port(), "docker", {})}
+    found = {finding.name: finding for finding in examine(free_port(), "docker", {})}
     assert "Start it" in found["docker"].fix
     assert "socket" not in found
 
