@@ -19,6 +19,7 @@ from lab.cost.bill import Bill, bill
 from lab.cost.prices import Prices
 from lab.cost.usage import Usage, measure, standing
 from lab.cost.workload import FAILURES, healthy, play
+from lab.deployment.templates import stacks
 from lab.engines import HostEngine
 from lab.errors import LabError
 from lab.faults import steady_state as steady
@@ -122,7 +123,12 @@ def _connect(port: int, env: str) -> tuple[Pipeline, Path | None]:
 
 def _told(name: str, usage: Usage, pipeline: Pipeline, month: int, *, as_json: bool) -> None:
     prices = table.load()
-    made = bill(usage, prices, orders=month, standing=standing(pipeline))
+    made = bill(
+        usage,
+        prices,
+        orders=month,
+        standing=standing(stacks(pipeline.aws, pipeline.stack.env_name), pipeline.stack.metric_namespace),
+    )
     if as_json:
         _print(_document(usage, made, prices))
         return

@@ -7,7 +7,7 @@ import typer
 from lab import engines
 from lab.commands.options import Env, Port, console
 from lab.common.results import Result, ResultTable, Verdict, exit_code
-from lab.deployment import drift
+from lab.deployment import templates
 from lab.deployment.stack import Stack
 from lab.engines import aws_errors, clients
 from lab.engines.doctor import examine
@@ -32,7 +32,7 @@ def deployed(port: int, env: str) -> Iterator[Result]:
         return
     try:
         aws = clients.local(engine.endpoint)
-        if not drift.stacks(aws, env):
+        if not templates.stacks(aws, env):
             yield Result(name="pipeline", seen="not deployed", verdict=Verdict.PROVED)
             return
         wrong = steady.faults(Pipeline(aws, Stack.read(aws, env)))

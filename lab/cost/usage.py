@@ -4,22 +4,22 @@ CloudWatch has no metric of the calls that SQS charges, and the engine none of D
 engine writes every API call to its log, so they are counted there; elsewhere they are not provable.
 """
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.deployment.templates import Deployed
 from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MB_OF_GB = 1024
 KB = 1024
@@ -140,29 +140,47 @@ def item_size(item: Mapping[str, Any]) -> int:
     return sum(len(name.encode()) + of(value) for name, value in item.items())
 
 
-def standing(pipeline: Pipeline) -> dict[str, float]:
-    """What is charged by the month whatever happens, counted in the deployment."""
-    prefix = pipeline.stack.prefix
-    cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
-    secrets: SecretsManagerClient = pipeline.aws.client("secretsmanager")
-    kms = pipeline.aws.client("kms")
-    alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"{prefix}-")["MetricAlarms"]
-    namespaces = (pipeline.stack.metric_namespace, f"{pipeline.stack.metric_namespace}/Logs")
-    pages = cloudwatch.get_paginator("list_metrics")
-    metrics = sum(len(page["Metrics"]) for name in namespaces for page in pages.paginate(Namespace=name))
-    dashboards = cloudwatch.list_dashboards(DashboardNamePrefix=prefix).get("DashboardEntries", [])
-    named = secrets.list_secrets(Filters=[{"Key": "name", "Values": [prefix]}])["SecretList"]
-    aliases = [alias for page in kms.get_paginator("list_aliases").paginate() for alias in page["Aliases"]]
-    return {
-        "metric-month": metrics,
-        # an alarm on an expression is charged once for each metric in it
-        "alarm-month": sum(
-            max(1, sum("MetricStat" in query for query in alarm.get("Metrics", []))) for alarm in alarms
-        ),
-        "dashboard-month": len(dashboards),
-        "secret-month": len(named),
-        "key-month": sum(alias["AliasName"] == f"alias/{prefix}" for alias in aliases),
+CHARGED_BY_THE_MONTH = {
+    "AWS::CloudWatch::Alarm": "alarm-month",
+    "AWS::CloudWatch::Dashboard": "dashboard-month",
+    "AWS::Logs::MetricFilter": "metric-month",
+    "AWS::SecretsManager::Secret": "secret-month",
+    "AWS::KMS::Key": "key-month",
+}
+"""The prices of resources, by their kind. Every metric filter writes a metric of its own."""
+
+
+def standing(deployed: Iterable[Deployed], namespace: str) -> dict[str, float]:
+    """What is charged by the month whatever happens, counted in the deployed templates.
+
+    `namespace` is that of the functions' own metrics. Those that an alarm or the dashboard reads are counted; AWS
+    charges a metric for the hours in which something is written to it.
+    """
+    resources = [resource for stack in deployed for resource in stack.resources.values()]
+    counted = Counter(dict.fromkeys(CHARGED_BY_THE_MONTH.values(), 0))
+    counted.update(price for each in resources if (price := CHARGED_BY_THE_MONTH.get(each.kind)))
+    read = {metric for each in resources for metric in _metrics_read(each.properties, namespace)}
+    counted["metric-month"] += len(read)
+    # an alarm on an expression is charged once for each metric in it
+    counted["alarm-month"] += sum(max(0, len(_metrics_of(each.properties)) - 1) for each in resources)
+    return dict[str, float](counted)
+
+
+def _metrics_read(properties: Mapping[str, Any], namespace: str) -> set[str]:
+    """The metrics of a namespace that an alarm or a dashboard reads. A dashboard's body is text between references."""
+    alarmed = {
+        metric["MetricName"]
+        for metric in (properties, *_metrics_of(properties))
+        if metric.get("Namespace") == namespace
     }
+    body = json.dumps(properties.get("DashboardBody", "")).replace("\\", "")
+    return alarmed | set(re.findall(rf'"{re.escape(namespace)}","(\w+)"', body))
+
+
+def _metrics_of(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The metrics in an alarm's expression."""
+    queries: list[dict[str, Any]] = properties.get("Metrics", [])
+    return [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
 
 
 def _functions(pipeline: Pipeline) -> list[str]:

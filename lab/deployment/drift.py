@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from lab.common.polling import wait_for
-from lab.deployment.stack import DEPLOYED, stack_names
+from lab.deployment.stack import DEPLOYED
+from lab.deployment.templates import Deployed, Resource, stacks
 from lab.engines.aws_errors import is_gone
 from lab.engines.clients import Aws
 from lab.errors import LabError
@@ -29,27 +30,6 @@ HOLD_DATA = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SecretsManager::Se
 
 type Ask = Callable[[str], Any]
 """The client of a service."""
-
-
-@dataclass(frozen=True)
-class Resource:
-    """One resource of a deployed stack, with its properties as the template has them."""
-
-    stack: str
-    name: str
-    kind: str
-    physical_id: str
-    properties: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A deployed stack: its template, its outputs, and its resources by their logical names."""
-
-    name: str
-    template: dict[str, Any]
-    outputs: dict[str, str]
-    resources: dict[str, Resource]
 
 
 @dataclass(frozen=True)
@@ -71,12 +51,6 @@ class Gone:
     def fix(self) -> str:
         """The command that brings it back. Nothing that holds data is made again for its sake."""
         return "make deploy-local" if self.restorable else "make down up deploy-local"
-
-
-def stacks(aws: Aws, env_name: str) -> list[Deployed]:
-    """The stacks that are deployed, in the order in which they depend on each other."""
-    client: CloudFormationClient = aws.client("cloudformation")
-    return [found for name in stack_names(env_name) if (found := _deployed(client, name))]
 
 
 def gone(aws: Aws, env_name: str) -> list[Gone]:
@@ -185,36 +159,6 @@ EXISTS: dict[str, Callable[[Ask, str], Any]] = {
     "AWS::SecretsManager::Secret": lambda ask, name: ask("secretsmanager").describe_secret(SecretId=name),
 }
 """How to ask for a resource by its physical name, by its kind."""
-
-
-def _deployed(client: "CloudFormationClient", name: str) -> Deployed | None:
-    try:
-        found = client.describe_stack_resources(StackName=name)["StackResources"]
-        outputs = client.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
-        template: dict[str, Any] = client.get_template(StackName=name, TemplateStage="Original")[
-            "TemplateBody"
-        ]  # pyright: ignore[reportAssignmentType]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    bodies = template["Resources"]
-    return Deployed(
-        name,
-        template,
-        {output.get("OutputKey", ""): output.get("OutputValue", "") for output in outputs},
-        {
-            each["LogicalResourceId"]: Resource(
-                name,
-                each["LogicalResourceId"],
-                each["ResourceType"],
-                each.get("PhysicalResourceId", ""),
-                bodies[each["LogicalResourceId"]].get("Properties", {}),
-            )
-            for each in found
-            if each["LogicalResourceId"] in bodies
-        },
-    )
 
 
 def _answered(look: Callable[[], Any]) -> bool:

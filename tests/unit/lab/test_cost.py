@@ -12,8 +12,10 @@ from lab.cost import prices as table
 from lab.cost import show
 from lab.cost.bill import bill
 from lab.cost.prices import Price, Prices
-from lab.cost.usage import ANNOUNCED, Usage, calls, charged, item_size
+from lab.cost.usage import ANNOUNCED, Usage, calls, charged, item_size, standing
+from lab.deployment.templates import stacks
 from lab.errors import LabError
+from tests.support.stacks import World
 
 PRICES = Prices(
     "us-east-1",
@@ -152,3 +154,47 @@ def test_a_missing_run_is_an_error_with_the_command_to_run(tmp_path: Path) -> No
     with pytest.raises(LabError, match="no report of a run") as raised:
         last_run(tmp_path)
     assert "lab cost run" in raised.value.fix
+
+
+FIXED: dict[str, dict[str, Any]] = {
+    "queue": {"Resources": {"Token": {"Type": "AWS::SecretsManager::Secret", "Properties": {}}}},
+    "observability": {
+        "Resources": {
+            "Filter": {"Type": "AWS::Logs::MetricFilter", "Properties": {}},
+            "Depth": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"},
+            },
+            "Latency": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {"Namespace": "Ingestion", "MetricName": "EndToEndLatency"},
+            },
+            "Dashboard": {
+                "Type": "AWS::CloudWatch::Dashboard",
+                "Properties": {
+                    "DashboardBody": {
+                        "Fn::Join": [
+                            "",
+                            [
+                                '{"metrics":[["Ingestion","OrdersAccepted","service","ingest"],["AWS/SQS","Sent","Q","',
+                                {"Ref": "Queue"},
+                                '"],["Ingestion","EndToEndLatency","service","worker"],["Ingestion/Logs","Filtered"]]}',
+                            ],
+                        ]
+                    }
+                },
+            },
+        }
+    },
+}
+
+
+def test_fixed_part_is_counted_in_the_templates_each_metric_once() -> None:
+    world: Any = World(FIXED, deleted=set())
+    assert standing(stacks(world, "dev"), "Ingestion") == {
+        "alarm-month": 2,
+        "dashboard-month": 1,
+        "metric-month": 3,
+        "secret-month": 1,
+        "key-month": 0,
+    }
