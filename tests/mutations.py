@@ -383,10 +383,122 @@ VERDICTS = {
 }
 """The same for the rules by which the lab judges."""
 
+JUDGES = {
+    "steady: every parameter of the failure mode is looked at": Mutation(
+        "lab/pipeline/observe.py",
+        "Pipeline.failure_modes",
+        "self.stack.failure_mode_parameters",
+        "self.stack.failure_mode_parameters[:1]",
+    ),
+    "steady: `none` ends the mode of every parameter": Mutation(
+        "lab/pipeline/observe.py", "Pipeline.parameters_for", 'mode == "none"', "False"
+    ),
+    "steady: a fault writes no parameter but its own": Mutation(
+        "lab/pipeline/observe.py", "Pipeline.parameters_for", 'mode == "none"', "True"
+    ),
+    "steady: a puzzle's mode is not shown": Mutation(
+        "lab/faults/failure_mode.py",
+        "shown",
+        "pipeline.failure_modes() | _hidden(pipeline)",
+        "pipeline.failure_modes()",
+    ),
+    "steady: `lab mode none` leaves a puzzle alone": Mutation(
+        "lab/faults/failure_mode.py", "put_in_force", "name not in hidden", "True"
+    ),
+    "steady: a deleted resource is a departure": Mutation(
+        "lab/faults/steady_state.py", "departures", "return missing", "pass"
+    ),
+    "steady: every queue is looked at": Mutation(
+        "lab/faults/steady_state.py", "_lasting", "depths.items()", "list(depths.items())[:1]"
+    ),
+    "steady: a changed setting is a fault": Mutation(
+        "lab/faults/steady_state.py", "_faults", "Changes(pipeline).active()", "()"
+    ),
+    "steady: an alarm that rings is a departure": Mutation(
+        "lab/faults/steady_state.py", "_ringing", 'state == "ALARM"', "False"
+    ),
+    "steady: a circuit that is not closed is a departure": Mutation(
+        "lab/faults/steady_state.py", "_unwell", 'state != "CLOSED"', "False"
+    ),
+    "deleted: what is not there is told": Mutation(
+        "lab/deployment/drift.py", "gone", "not _answered(look)", "False"
+    ),
+    "deleted: an empty list is nothing": Mutation(
+        "lab/deployment/drift.py", "_answered", "bool(look())", "look() is not None"
+    ),
+    "deleted: another error is no deletion": Mutation(
+        "lab/deployment/drift.py", "_answered", "is_gone(error)", "True"
+    ),
+    "deleted: no queue is deleted for the sake of its DLQ": Mutation(
+        "lab/deployment/drift.py",
+        "gone",
+        "bool(part) or not _holds_data(stack, resource)",
+        "True",
+    ),
+    "deleted: exports keep their values": Mutation(
+        "lab/deployment/drift.py", "without", 'body | {"Value": stack.outputs[key]}', "body"
+    ),
+    "check: an effect is the own order's": Mutation(
+        "lab/games/check.py",
+        "Check._until_processed",
+        "self._pipeline.effects([sent.order_id])",
+        "self._pipeline.effects()",
+    ),
+    "check: an event is the own order's": Mutation(
+        "lab/games/check.py",
+        "Check._announced",
+        'self._first.order_id in [detail.get("orderId") for detail in details]',
+        "bool(details)",
+    ),
+    "check: a log line is the own order's": Mutation(
+        "lab/games/check.py",
+        "Check._lines_of",
+        'line.get("orderId") == sent.order_id or line.get("correlation_id") == sent.correlation_id',
+        "True",
+    ),
+    "check: a letter is the own order's": Mutation(
+        "lab/games/check.py",
+        "Check._causes_of",
+        'letter.attributes.get("correlationId") == sent.correlation_id',
+        "True",
+    ),
+    "check: the metric counts the own death": Mutation(
+        "lab/games/check.py", "Check._counted", "n >= len(logged)", "True"
+    ),
+    "check: the alarm rings for the own death": Mutation(
+        "lab/games/check.py",
+        "Check._heard",
+        "self._alarms_heard() > self._alarmed_before",
+        "self._alarms_heard() > 0",
+    ),
+    "check: an alarm that rings already is made to ring again": Mutation(
+        "lab/games/check.py", "Check._hush_alarm", '"ALARM"', '"never"'
+    ),
+    "check: a redrive moves the own letter alone": Mutation(
+        "lab/games/check.py",
+        "Check._redriven",
+        "self._api.start_redrive(minAgeSeconds=0, bodyContains=order_id)",
+        "self._api.start_redrive(minAgeSeconds=0)",
+    ),
+    "check: what needs a missing behaviour is not tried": Mutation(
+        "lab/games/check.py", "Check._judged", "needs in missing", "False"
+    ),
+    "check: a delayed message is left over": Mutation(
+        "lab/games/check.py", "leftovers", "pipeline.queue().total", "pipeline.queue().visible"
+    ),
+    "cost: a metric is counted although nothing was written to it": Mutation(
+        "lab/cost/usage.py", "standing", 'counted["metric-month"] += len(read)', "pass"
+    ),
+}
+"""The same for `lab check`, the steady state and the bill: what they overlook, or take for their own."""
+
 SUITES = {
     "functions": ("tests/unit/functions",),
     "lab": tuple(
-        f"tests/unit/lab/test_{name}.py" for name in ("results", "guesses", "scenarios", "scenario_command")
+        f"tests/unit/lab/test_{name}.py"
+        for name in (
+            "aws_errors check cost drift failure_mode guesses results scenario_command scenarios steady_state"
+        ).split()
     ),
 }
 """The tests that are to notice a mutation, by the folder of its file."""
@@ -402,7 +514,7 @@ def main(wanted: str = "") -> int:
                 (tree / entry.name).symlink_to(entry)
         for name in SUITES:
             shutil.copytree(paths.ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for broken, mutation in (MUTATIONS | VERDICTS).items():
+        for broken, mutation in (MUTATIONS | VERDICTS | JUDGES).items():
             if wanted not in broken:
                 continue
             found = noticed(tree, mutation)

@@ -4,7 +4,7 @@ import pytest
 
 from lab.common import paths
 from tests.integration.mutants import MUTANTS
-from tests.mutations import MUTATIONS, VERDICTS
+from tests.mutations import JUDGES, MUTATIONS, VERDICTS
 from tests.support.mutation import Mutation
 
 SOURCE = '''
@@ -26,6 +26,7 @@ LISTED = {
         *((f"{mutant}", mutant.patch.mutation) for mutant in MUTANTS if mutant.patch),
         *MUTATIONS.items(),
         *VERDICTS.items(),
+        *JUDGES.items(),
     ]
 }
 
