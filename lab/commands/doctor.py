@@ -8,12 +8,11 @@ from lab import engines
 from lab.commands.options import Env, Port, console
 from lab.common.results import Result, ResultTable, Verdict, exit_code
 from lab.deployment import templates
-from lab.deployment.stack import Stack
 from lab.engines import aws_errors, clients
 from lab.engines.doctor import examine
 from lab.errors import LabError
+from lab.faults import healing
 from lab.faults import steady_state as steady
-from lab.pipeline.observe import Pipeline
 
 
 def doctor(port: Port = 4566, env: Env = "dev") -> None:
@@ -35,7 +34,7 @@ def deployed(port: int, env: str) -> Iterator[Result]:
         if not templates.stacks(aws, env):
             yield Result(name="pipeline", seen="not deployed", verdict=Verdict.PROVED)
             return
-        wrong = steady.faults(Pipeline(aws, Stack.read(aws, env)))
+        wrong = steady.faults(healing.deployed(aws, env))
     except LabError as error:
         yield Result(name="pipeline", seen=error.what, fix=error.fix, verdict=Verdict.UNREAD)
     except aws_errors.AWS_ERRORS as error:

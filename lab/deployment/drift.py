@@ -45,7 +45,7 @@ class Gone:
         """What is gone, as a person reads it: `SSM Parameter /ingestion/dev/failure_mode is gone`."""
         resource, part = self.resource, f"{self.part} of " if self.part else ""
         _, service, kind = resource.kind.split("::")
-        return f"{part}{service} {kind} {resource.physical_id.rpartition('|')[2]} is gone"
+        return f"{part}{service} {kind} {_short(resource.physical_id)} is gone"
 
     @property
     def fix(self) -> str:
@@ -159,6 +159,12 @@ EXISTS: dict[str, Callable[[Ask, str], Any]] = {
     "AWS::SecretsManager::Secret": lambda ask, name: ask("secretsmanager").describe_secret(SecretId=name),
 }
 """How to ask for a resource by its physical name, by its kind."""
+
+
+def _short(physical_id: str) -> str:
+    """A resource's own name: without a queue's URL or a rule's bus. A parameter's begins with a slash."""
+    named = physical_id.rpartition("|")[2]
+    return named.rpartition("/")[2] if named.startswith("http") else named
 
 
 def _answered(look: Callable[[], Any]) -> bool:

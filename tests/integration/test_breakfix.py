@@ -4,11 +4,13 @@ import os
 
 import pytest
 
+from lab.common.results import Verdict
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.changes import HIDDEN, Changes
 from lab.games import breakfix
-from lab.games.breakfix import PUZZLES, Puzzle
+from lab.games.check import check, leftovers
+from lab.games.puzzles import PUZZLES, Puzzle
 from lab.pipeline.observe import Pipeline
 
 pytestmark = pytest.mark.long
@@ -28,20 +30,29 @@ def mended(pipeline: Pipeline) -> None:
 
 
 def missing(pipeline: Pipeline) -> list[str]:
-    judgements = list(breakfix.check(pipeline))
-    print(*judgements, sep="\n")  # noqa: T201  for whoever reads a failure
-    return [judgement.behaviour for judgement in judgements if not judgement.shown]
+    results = list(check(pipeline))
+    print(*results, sep="\n")  # noqa: T201  for whoever reads a failure
+    return [result.name for result in results if result.verdict is not Verdict.PROVED]
 
 
-def test_a_healthy_pipeline_shows_every_behaviour(pipeline: Pipeline) -> None:
+def test_a_healthy_pipeline_shows_every_behaviour_and_a_check_leaves_nothing(pipeline: Pipeline) -> None:
     assert missing(pipeline) == []
+    assert leftovers(pipeline) == ""
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("puzzle", CHOSEN, ids=lambda puzzle: puzzle.name)
-def test_a_broken_pipeline_lacks_a_behaviour(pipeline: Pipeline, puzzle: Puzzle) -> None:
+def test_a_puzzle_is_told_until_it_is_mended_whatever_failed_checks_have_left(
+    pipeline: Pipeline, puzzle: Puzzle
+) -> None:
+    setting = puzzle.change.setting
+    before = setting.read(pipeline)
     Changes(pipeline).make(puzzle.change, why=HIDDEN, seconds=None)
     try:
         assert missing(pipeline) != []
+        assert missing(pipeline) != []
+        setting.write(pipeline, before)
+        assert missing(pipeline) == []
     finally:
         steady.restore(pipeline, print)
     assert Changes(pipeline).active() == []
