@@ -492,14 +492,21 @@ JUDGES = {
 }
 """The same for `lab check`, the steady state and the bill: what they overlook, or take for their own."""
 
+JUDGED = (
+    "aws_errors",
+    "check",
+    "cost",
+    "drift",
+    "failure_mode",
+    "guesses",
+    "results",
+    "scenario_command",
+    "scenarios",
+    "steady_state",
+)
 SUITES = {
     "functions": ("tests/unit/functions",),
-    "lab": tuple(
-        f"tests/unit/lab/test_{name}.py"
-        for name in (
-            "aws_errors check cost drift failure_mode guesses results scenario_command scenarios steady_state"
-        ).split()
-    ),
+    "lab": tuple(f"tests/unit/lab/test_{name}.py" for name in JUDGED),
 }
 """The tests that are to notice a mutation, by the folder of its file."""
 

@@ -23,6 +23,7 @@ EXAMPLES = {
     "gameday run": "lab gameday run downstream-outage --faster 2",
     "console": "lab console",
     "look dlq": "lab look dlq",
+    "look faults": "lab look faults",
     "look logs": 'lab look logs worker "order.failed" --minutes 5',
     "look metric": "lab look metric AWS/Lambda Throttles",
     "history check": "lab history check .lab/reports/demo-20260101-120000/history.jsonl",

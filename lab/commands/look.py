@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from lab.commands.options import Env, Port, console
+from lab.faults.catalogue import FAULTS
 from lab.faults.healing import connect
 from lab.pipeline.api import Api
 from lab.pipeline.metrics import PERIOD_SECONDS
@@ -44,6 +45,17 @@ def dlq(port: Port = 4566, env: Env = "dev") -> None:
         )
         told = example.get("errorMessage") or example.get("triage", {}).get("inferred", "")
         table.add_row(category or "UNATTRIBUTED", kind or "UNATTRIBUTED", str(count), told)
+    console.print(table)
+
+
+@app.command()
+def faults() -> None:
+    """List the faults that have a name: the console switches them on and off, failure modes also `lab mode`."""
+    table = Table(title="faults", title_justify="left")
+    for column in ("where", "name", "what happens"):
+        table.add_column(column, overflow="fold")
+    for fault in FAULTS.values():
+        table.add_row(fault.group, fault.name, fault.meaning)
     console.print(table)
 
 

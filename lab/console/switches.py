@@ -6,180 +6,22 @@ expired, and at its end what it made itself; if it is killed, the next command o
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import LabError
-from lab.faults import Fault, FaultProxy
-from lab.faults import catalogue as faults
-from lab.faults.changes import ActiveChange, Change, Changes
-from lab.faults.runtime_settings import (
-    ENDPOINT_VARIABLE,
-    FAILURE_MODE,
-    WORKER_CONCURRENCY,
-    WORKER_ENVIRONMENT,
-    WORKER_TIMEOUT,
-    RuntimeSetting,
-)
+from lab.faults import FaultProxy
+from lab.faults.catalogue import FAULTS, NamedFault
+from lab.faults.changes import ActiveChange, Changes
 from lab.pipeline.observe import Pipeline
 
 WHY = "the console"
 MIN_SECONDS, MAX_SECONDS = 10, 1800
 DEFAULT_SECONDS = 120
 
-MODES = "Failure modes"
-WORKER = "Around the worker"
-APIS = "AWS APIs that the worker calls"
-VARIABLES = {"dynamodb": "DYNAMODB", "events": "EVENTBRIDGE"}
-"""How AWS's SDKs spell a service in the variables that name its endpoint."""
 
-
-type Made = Callable[[Pipeline, "Switches", int], Change]
-"""What a switch changes, given for how many seconds. It may put a proxy in front of the engine."""
-
-
-@dataclass(frozen=True)
-class Switch:
-    """One fault that can be put in force."""
-
-    name: str
-    group: str
-    title: str
-    meaning: str
-    setting: RuntimeSetting
-    made: Made
-    needs_local_functions: bool = False
-
-    @property
-    def why(self) -> str:
-        """What the record of its change gives as the reason."""
-        return f"{WHY}: {self.title}"
-
-
-def _always(change: Callable[[], Change]) -> Made:
-    def made(_pipeline: Pipeline, _switches: "Switches", _seconds: int) -> Change:
-        return change()
-
-    return made
-
-
-def _mode(name: str, title: str, meaning: str) -> Switch:
-    return Switch(name, MODES, title, meaning, FAILURE_MODE, _always(lambda: faults.failure_mode(name)))
-
-
-def _around(
-    name: str,
-    title: str,
-    meaning: str,
-    setting: RuntimeSetting,
-    change: Callable[[], Change],
-    *,
-    needs_local_functions: bool = False,
-) -> Switch:
-    return Switch(name, WORKER, title, meaning, setting, _always(change), needs_local_functions)
-
-
-def _api(name: str, title: str, meaning: str, service: str, operation: str, **effect: Any) -> Switch:
-    def made(pipeline: Pipeline, switches: "Switches", seconds: int) -> Change:
-        proxy = switches.proxy(pipeline)
-        proxy.inject(Fault(service=service, operation=operation, ttl_seconds=seconds, **effect))
-        return faults.worker_environment(**{f"{ENDPOINT_VARIABLE}{VARIABLES[service]}": proxy.endpoint})
-
-    return Switch(name, APIS, title, meaning, WORKER_ENVIRONMENT, made, needs_local_functions=True)
-
-
-SWITCHES = {
-    switch.name: switch
-    for switch in (
-        _mode(
-            "poison_payload",
-            "Poison payload",
-            "Orders are corrupted on their way: straight to the DLQ. Only an edit of the letter saves them.",
-        ),
-        _mode(
-            "schema_mismatch",
-            "Schema mismatch",
-            "The worker wants a schema version nobody writes: straight to the DLQ. A redrive after it saves them.",
-        ),
-        _mode(
-            "slow_downstream",
-            "Slow downstream",
-            "The price service misses its deadline: retries with backoff, then its circuit opens.",
-        ),
-        _mode("random_fail_p30", "Random failures, 30 %", "30 % of the messages fail, each by itself."),
-        _mode(
-            "duplicate_submit",
-            "Duplicate submit",
-            "Every accepted order is published twice. Each still has its effect once.",
-        ),
-        _around(
-            "throttled_worker",
-            "Worker throttled",
-            "Reserved concurrency 0: every invocation is refused, and spends a receive of its messages.",
-            WORKER_CONCURRENCY,
-            lambda: faults.worker_concurrency(0),
-        ),
-        _around(
-            "hurried_worker",
-            "Worker killed after 1 s",
-            "A time-out shorter than what the worker keeps in reserve to settle a batch.",
-            WORKER_TIMEOUT,
-            lambda: faults.worker_timeout(1),
-        ),
-        _around(
-            "silent_bus",
-            "Event bus never answers",
-            "The worker's calls of EventBridge hang until they time out, then the bus's circuit opens.",
-            WORKER_ENVIRONMENT,
-            faults.silent_event_bus,
-            needs_local_functions=True,
-        ),
-        _around(
-            "partly_deaf_bus",
-            "Event bus refuses every second event",
-            "PutEvents answers 200 with failures inside. Only what failed must be sent again.",
-            WORKER_ENVIRONMENT,
-            lambda: faults.partly_deaf_event_bus(2),
-            needs_local_functions=True,
-        ),
-        _api(
-            "table_throttled",
-            "Table throttled",
-            "Half of DynamoDB's PutItem calls answer ProvisionedThroughputExceededException.",
-            "dynamodb",
-            "PutItem",
-            error="ProvisionedThroughputExceededException",
-            probability=0.5,
-        ),
-        _api(
-            "transaction_fails",
-            "Transactions fail",
-            "Half of DynamoDB's TransactWriteItems calls answer InternalServerError.",
-            "dynamodb",
-            "TransactWriteItems",
-            error="InternalServerError",
-            probability=0.5,
-        ),
-        _api(
-            "table_slow",
-            "Table slow",
-            "Each of DynamoDB's PutItem calls takes 400 ms longer.",
-            "dynamodb",
-            "PutItem",
-            latency_ms=400,
-        ),
-        _api(
-            "bus_errors",
-            "Event bus answers 500",
-            "Half of EventBridge's PutEvents calls answer InternalException.",
-            "events",
-            "PutEvents",
-            error="InternalException",
-            status=500,
-            probability=0.5,
-        ),
-    )
-}
+def why(fault: NamedFault) -> str:
+    """What the record of a fault's change gives as the reason."""
+    return f"{WHY}: {fault.title}"
 
 
 class Switches:
@@ -195,25 +37,25 @@ class Switches:
         `local_functions` says whether the functions run on this machine. Raises LabError if the fault is not
         possible, or if its setting is changed already.
         """
-        switch = SWITCHES.get(name)
-        if switch is None:
-            raise LabError(f"There is no fault {name}.", f"Choose one of: {', '.join(SWITCHES)}")
+        fault = FAULTS.get(name)
+        if fault is None:
+            raise LabError(f"There is no fault {name}.", f"Choose one of: {', '.join(FAULTS)}")
         if not MIN_SECONDS <= seconds <= MAX_SECONDS:
             raise LabError(
                 f"A fault for {seconds} s is out of bounds.", f"Choose {MIN_SECONDS} to {MAX_SECONDS} s."
             )
-        if switch.needs_local_functions and not local_functions:
+        if fault.needs_local_functions and not local_functions:
             raise LabError(
-                f"{switch.title}: not possible here, since the functions do not run on this machine.",
+                f"{fault.title}: not possible here, since the functions do not run on this machine.",
                 "Use the host engine: make down, then make up ENGINE=host",
             )
         with self._turning:
             changes = Changes(pipeline)
             if active := next(
-                (change for change in changes.active() if change.setting == switch.setting.name), None
+                (change for change in changes.active() if change.setting == fault.setting.name), None
             ):
-                raise LabError(f"{switch.title} must wait: {active.told}.", "End that first.")
-            changes.make(switch.made(pipeline, self, seconds), why=switch.why, seconds=seconds)
+                raise LabError(f"{fault.title} must wait: {active.told}.", "End that first.")
+            changes.make(fault.made(pipeline, self.proxy, seconds), why=why(fault), seconds=seconds)
 
     def off(self, pipeline: Pipeline, setting: str) -> None:
         """End what is in force at a setting. Raises LabError where there is nothing, or nothing to be told of."""
@@ -256,7 +98,7 @@ class Switches:
 
 def in_force(active: Iterable[ActiveChange]) -> list[dict[str, Any]]:
     """What stands, as the pages show it. What is hidden on purpose is told of, but not where it is."""
-    by_why = {switch.why: switch for switch in SWITCHES.values()}
+    by_why = {why(fault): fault for fault in FAULTS.values()}
     return [
         {
             "told": by_why[change.why].title if change.why in by_why else change.told,

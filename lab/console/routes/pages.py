@@ -22,6 +22,7 @@ from lab.console import switches
 from lab.console.fields import InputError, read
 from lab.console.routes.endpoints import state_of
 from lab.console.security import ENTRANCE, SESSION, same
+from lab.faults.catalogue import FAULTS, NamedFault
 from lab.scenario.catalog import Entry, load, names
 
 HERE = Path(__file__).resolve().parent.parent
@@ -77,11 +78,8 @@ def _scenarios() -> list[Entry]:
     return [load(name) for name in names()]
 
 
-def _switches() -> list[tuple[str, list[switches.Switch]]]:
-    return [
-        (group, list(members))
-        for group, members in groupby(switches.SWITCHES.values(), lambda switch: switch.group)
-    ]
+def _switches() -> list[tuple[str, list[NamedFault]]]:
+    return [(group, list(members)) for group, members in groupby(FAULTS.values(), lambda fault: fault.group)]
 
 
 async def entrance(request: Request) -> Response:

@@ -14,6 +14,7 @@ from lab.commands import mode
 from lab.commands.examples import EXAMPLES
 from lab.deployment import context
 from lab.errors import LabError
+from lab.faults.catalogue import FAULTS
 
 
 def test_an_error_is_one_line_with_its_fix_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,3 +140,9 @@ def test_every_command_ends_its_help_with_an_example_that_it_takes(name: str) ->
 
 def test_no_example_is_of_a_command_that_is_not_there() -> None:
     assert set(EXAMPLES) == set(COMMANDS)
+
+
+def test_every_fault_of_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(partial(cli.app, ["look", "faults"])) == 0
+    told = capsys.readouterr().out
+    assert [name for name in FAULTS if name not in told] == []

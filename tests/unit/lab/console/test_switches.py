@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from functions.common.failure_modes import FailureMode
-from lab.console.switches import MODES, SWITCHES, Switches, in_force
+from lab.console.switches import Switches, in_force, why
 from lab.errors import LabError
+from lab.faults.catalogue import FAULTS, MODES
 from lab.faults.changes import HIDDEN, ActiveChange
 from lab.faults.runtime_settings import RUNTIME_SETTINGS
 
@@ -14,17 +15,17 @@ NO_PIPELINE: Any = None
 
 
 def test_every_failure_mode_has_a_switch() -> None:
-    modes = {switch.name for switch in SWITCHES.values() if switch.group == MODES}
+    modes = {fault.name for fault in FAULTS.values() if fault.group == MODES}
     assert modes == set(FailureMode) - {FailureMode.NONE}
 
 
 def test_every_switch_turns_a_knob_that_can_be_undone_by_its_name() -> None:
-    assert all(RUNTIME_SETTINGS[switch.setting.name] is switch.setting for switch in SWITCHES.values())
+    assert all(RUNTIME_SETTINGS[fault.setting.name] is fault.setting for fault in FAULTS.values())
 
 
 def test_switches_of_a_group_stand_together() -> None:
     """The page shows them by group in this order."""
-    groups = [switch.group for switch in SWITCHES.values()]
+    groups = [fault.group for fault in FAULTS.values()]
     assert sorted(groups, key=groups.index) == groups
 
 
@@ -46,8 +47,8 @@ def test_an_impossible_switch_is_refused_before_anything_is_touched(
 
 
 def test_a_change_in_force_is_shown_with_its_switch_and_its_end() -> None:
-    switch = SWITCHES["poison_payload"]
-    (told,) = in_force([ActiveChange("failure-mode", "none", switch.why, 12.0)])
+    fault = FAULTS["poison_payload"]
+    (told,) = in_force([ActiveChange("failure-mode", "none", why(fault), 12.0)])
     assert told == {
         "told": "Poison payload",
         "knob": "failure-mode",
