@@ -22,10 +22,16 @@ def active(pipeline: Pipeline) -> ActiveChange | None:
 
 
 def break_it(pipeline: Pipeline, seed: int | None) -> None:
-    """Put one puzzle in force. Raises LabError if there is one already."""
+    """Put one puzzle in force. Raises LabError if there is one already, or if there is nothing here to break so."""
     if active(pipeline):
         raise LabError("Something is broken already.", "Find it (lab hint, lab check) or give up: lab repair")
     puzzle = random.Random(seed).choice(PUZZLES)  # noqa: S311  a game
+    now = puzzle.change.setting.read(pipeline)
+    if puzzle.change.turned(now, pipeline) == now:
+        raise LabError(
+            f"{pipeline.stack.env_name} does not have what this seed breaks.",
+            "Take another: lab break --seed N",
+        )
     Changes(pipeline).make(puzzle.change, why=HIDDEN, seconds=None)
 
 

@@ -1,10 +1,14 @@
 """The failure mode is in several parameters, any of which puts it in force: all are shown, ended and restored."""
 
+import random
+
 import pytest
 
+from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults import failure_mode
 from lab.faults.changes import HIDDEN, Changes
+from lab.games import breakfix
 from lab.games.puzzles import PUZZLES
 from lab.pipeline.observe import Pipeline
 from tests.support.parameter_store import Parameters, pipeline_of
@@ -80,6 +84,14 @@ def test_environment_other_than_dev_has_one_parameter(parameters: Parameters) ->
     assert failure_mode.shown(pipeline) == "none"
     failure_mode.put_in_force(pipeline, "none")
     assert parameters.values[PLAIN] == "poison_payload"
+
+
+def test_puzzle_about_a_parameter_that_is_not_there_is_refused(parameters: Parameters) -> None:
+    parameters.values = {"/ingestion/test/failure_mode": "none"}
+    seed = next(seed for seed in range(1000) if random.Random(seed).choice(PUZZLES) is SECOND_PARAMETER)
+    with pytest.raises(LabError, match="test does not have what this seed breaks"):
+        breakfix.break_it(pipeline_of(parameters, "test"), seed)
+    assert breakfix.active(pipeline_of(parameters, "test")) is None
 
 
 class TestOpenPuzzle:
