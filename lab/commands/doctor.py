@@ -6,7 +6,7 @@ import typer
 
 from lab import engines
 from lab.commands.options import Env, Port, console
-from lab.common.results import Result, ResultTable, Verdict, exit_code
+from lab.common.results import Result, Verdict, exit_code, result_table
 from lab.deployment import templates
 from lab.engines import aws_errors, clients
 from lab.engines.doctor import examine
@@ -19,7 +19,7 @@ def doctor(port: Port = 4566, env: Env = "dev") -> None:
     """Show what the lab finds on this machine, and the fix for each problem. Exit code 1 if there is one."""
 
     found = [*examine(port, engines.wanted()), *deployed(port, env)]
-    console.print(ResultTable("lab doctor", "what", found))
+    console.print(result_table("lab doctor", "what", found))
     if code := exit_code(found):
         raise typer.Exit(code)
 
