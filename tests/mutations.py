@@ -459,7 +459,7 @@ JUDGES = {
     "check: a letter is the own order's": Mutation(
         "lab/games/check.py",
         "Check._causes_of",
-        'letter.attributes.get("correlationId") == sent.correlation_id',
+        "letter.correlation_id == sent.correlation_id",
         "True",
     ),
     "check: the metric counts the own death": Mutation(

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from lab.common.polling import wait_for
 from lab.common.results import Result, Verdict
-from lab.dlq.browser import DlqBrowser
+from lab.dlq.browser import DlqBrowser, dead_letters
 from lab.dlq.repair import discard
 from lab.dlq.seed import bury
 from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults.changes import Changes
 from lab.pipeline.api import Accepted, Api
-from lab.pipeline.dead_letters import dead_letters
 from lab.pipeline.metrics import LOG_NAMESPACE, Metric, Sums
 from lab.pipeline.observe import Pipeline, fields_of
 from lab.pipeline.orders import order
@@ -175,9 +174,9 @@ class Check:
 
     def _causes_of(self, sent: Accepted) -> list[str]:
         return [
-            letter.attributes.get("errorCategory", "none")
+            letter.text("errorCategory") or "none"
             for letter in dead_letters(self._pipeline)
-            if letter.attributes.get("correlationId") == sent.correlation_id
+            if letter.correlation_id == sent.correlation_id
         ]
 
     def _lines_of(self, sent: Accepted) -> list[dict[str, Any]]:

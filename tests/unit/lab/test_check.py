@@ -105,7 +105,7 @@ class Counted:
 
 def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
     letters = lambda _pipeline: [  # noqa: E731
-        SimpleNamespace(attributes={"correlationId": name, "errorCategory": cause})
+        SimpleNamespace(correlation_id=name, text={"errorCategory": cause}.get)
         for name, cause in world.letters
     ]
     monkeypatch.setattr(judge, "PATIENCE_SECONDS", 0)
