@@ -32,7 +32,10 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._notes = folder / "asked"
+        self._runtime = folder / "runtime"
+        self._runtime.mkdir()
+        # Functions have a /tmp of their own, in which they see their runtime and nothing else of the engine's.
+        self._notes = self._runtime / "asked"
 
     def hook(self, process: str) -> str:
         """The source of the hook of one kind of process."""
@@ -51,16 +54,15 @@ class Watch:
 
     def variables(self) -> dict[str, str]:
         """What makes an engine watched, and its functions by the runtime that it offers them."""
-        runtime = self._folder / "runtime"
         client = RUNTIME / "awslambdaric"
-        (runtime / "awslambdaric").mkdir(parents=True)
+        (self._runtime / "awslambdaric").mkdir()
         for entry in RUNTIME.iterdir():
             if entry != client:
-                (runtime / entry.name).symlink_to(entry)
-        (runtime / "awslambdaric" / "__init__.py").write_text(
+                (self._runtime / entry.name).symlink_to(entry)
+        (self._runtime / "awslambdaric" / "__init__.py").write_text(
             f"{self.hook('function')}\n__path__ = [{str(client)!r}]\n{(client / '__init__.py').read_text()}"
         )
-        return {"PYTHONPATH": self.site("engine"), "LAB_LAMBDA_RUNTIME": str(runtime)}
+        return {"PYTHONPATH": self.site("engine"), "LAB_LAMBDA_RUNTIME": str(self._runtime)}
 
     def processes(self) -> set[str]:
         """The kinds of processes that have asked anybody."""
