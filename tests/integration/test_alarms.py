@@ -256,6 +256,6 @@ def outage(pipeline: Pipeline, strategy: str) -> Iterator[None]:
     environment = runtime_settings.WORKER_ENVIRONMENT.read(pipeline)
     with (
         turned(runtime_settings.WORKER_ENVIRONMENT, pipeline, environment | {"BREAKER_STRATEGY": strategy}),
-        turned(runtime_settings.FAILURE_MODE, pipeline, "slow_downstream"),
+        turned(runtime_settings.FAILURE_MODE, pipeline, pipeline.parameters_for("slow_downstream")),
     ):
         yield
