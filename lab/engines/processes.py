@@ -18,7 +18,10 @@ from lab.errors import LabError
 
 MARK = "LAB_FOR_ENGINE"
 """Holds the engine's folder in the environment of what helps with an engine: the CDK's commands, fault proxies. The
-engine's own processes, its functions too, are told by their TMPDIR, which lies in that folder."""
+engine's own processes, its functions too, are told by what lies in that folder: see TELLING."""
+
+TELLING = ("TMPDIR", "LAMBDA_TASK_ROOT")
+"""A function with a /tmp of its own has no other TMPDIR, but its code is where the engine has put it."""
 
 END_SECONDS = 10.0
 
@@ -69,4 +72,4 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 def _is_own(environment: dict[str, str], home: Path) -> bool:
-    return Path(environment.get("TMPDIR", "")).is_relative_to(home)
+    return any(Path(environment.get(name, "")).is_relative_to(home) for name in TELLING)

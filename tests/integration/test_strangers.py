@@ -37,9 +37,9 @@ def lab(request: pytest.FixtureRequest, engine_endpoint: str, monkeypatch: pytes
     for module in (dlq_cli, look, trace_cli):
         monkeypatch.setattr(module, "console", Terminal(width=500))
 
-    def ran(*arguments: str) -> str:
-        code, printed = run(*arguments, "--port", port, encoding=request.param)
-        assert code == 0, printed
+    def ran(*arguments: str, code: int = 0) -> str:
+        ended, printed = run(*arguments, "--port", port, encoding=request.param)
+        assert ended == code, printed
         assert obeyed(printed) == []
         return printed
 
@@ -63,8 +63,9 @@ def test_every_tool_shows_letters_of_strangers_as_text_and_does_its_work(
     given_up = lab("dlq", "discard", sent["half a surrogate pair"], "--yes", "--reason", "a test")
     assert "order \\ud800" in given_up
 
-    moved = lab("dlq", "redrive", "--yes", "--min-age", "0", "--canaries", "0")
+    moved = lab("dlq", "redrive", "--yes", "--min-age", "0", "--canaries", "0", code=1)
     assert "SUCCEEDED" in moved
+    assert "died again" in moved
     eventually(lambda: pipeline.queue().total == 0 and pipeline.dlq().visible >= len(sent) - 2, within=60)
     died_again = lab("dlq", "ls")
     assert "a\\x00b\\x1b[2J" in died_again

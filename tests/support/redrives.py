@@ -38,7 +38,7 @@ def finished(api: Api, operation: str, within: float = 60) -> dict[str, Any]:
 
 def ledger_of(pipeline: Pipeline, ids: list[str]) -> Ledger:
     """Where these orders are, which were sent within the last minutes."""
-    return account(pipeline, ids, since=now_ms() - RECENT_MS).ledger
+    return account(pipeline, ids, since=now_ms() - RECENT_MS, alone=False).ledger
 
 
 def settled(pipeline: Pipeline, ids: list[str], within: float = 40, **expected: int) -> Ledger:
@@ -49,7 +49,7 @@ def settled(pipeline: Pipeline, ids: list[str], within: float = 40, **expected: 
         assert pipeline.queue().total == 0, found
         assert pipeline.dlq().in_flight == 0, found
         assert {name: found.counts[name] for name in expected} == expected, found
-        assert found.balanced, found
+        assert found.balanced and not found.foreign, found
         return found
 
     return eventually(whole, within=within)

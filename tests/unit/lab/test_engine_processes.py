@@ -31,8 +31,9 @@ def test_an_engine_that_never_ran_has_no_processes(home: Path) -> None:
 
 
 def test_only_processes_started_for_an_engine_are_found_and_ended(home: Path) -> None:
-    own, helper = (
+    own, with_its_own_tmp, helper = (
         started(home, TMPDIR=str(home / "tmp" / "lambda-1")),
+        started(home, LAMBDA_TASK_ROOT=str(home / "tmp" / "lambda-1" / "code")),
         started(home, LAB_FOR_ENGINE=str(home)),
     )
     others = [
@@ -40,12 +41,13 @@ def test_only_processes_started_for_an_engine_are_found_and_ended(home: Path) ->
         started(home, TMPDIR=f"{home}0/tmp", LAB_FOR_ENGINE=f"{home}0"),
         started(home, TMPDIR=str(home.parent)),
         started(home, HOME=str(home)),
+        started(home, LAMBDA_TASK_ROOT=f"{home}0/code"),
     ]
-    assert [process.pid for process in processes.own(home)] == [own.pid]
+    assert {process.pid for process in processes.own(home)} == {own.pid, with_its_own_tmp.pid}
     assert [process.pid for process in processes.helpers(home)] == [helper.pid]
     processes.end(home)
-    assert not [process for process in (own, helper) if psutil.pid_exists(process.pid)]
-    assert [process.poll() for process in others] == [None] * 4
+    assert not [process for process in (own, with_its_own_tmp, helper) if psutil.pid_exists(process.pid)]
+    assert [process.poll() for process in others] == [None] * 5
     for process in others:
         process.kill()
         process.wait()
