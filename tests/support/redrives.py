@@ -49,7 +49,8 @@ def settled(pipeline: Pipeline, ids: list[str], within: float = 40, **expected: 
         assert pipeline.queue().total == 0, found
         assert pipeline.dlq().in_flight == 0, found
         assert {name: found.counts[name] for name in expected} == expected, found
-        assert found.balanced and not found.foreign, found
+        assert found.balanced, found
+        assert not found.foreign, found
         return found
 
     return eventually(whole, within=within)
