@@ -3,6 +3,9 @@
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +24,9 @@ from lab.scenario.catalog import Entry, load, names
 from lab.scenario.guesses import Guesses, ask, guess_table, judged, read
 from lab.scenario.live import live, predictions, verdict
 from lab.scenario.runner import Runner
+
+MOST_LINES, LONGEST_LINE = 1000, 1000
+"""What is read of a file or a pipe of predictions, which may have no end: more than there are questions."""
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
 
@@ -106,7 +112,8 @@ def predicted(entries: list[Entry], predict: bool, file: Path | None) -> dict[st
     if file is None and sys.stdin.isatty():
         return {entry.name: ask(entry, console.input, say) for entry in entries}
     try:
-        lines = file.read_text(encoding="utf-8").splitlines() if file else sys.stdin.read().splitlines()
+        with file.open(encoding="utf-8") if file else nullcontext(sys.stdin) as stream:
+            lines = list(islice(iter(partial(stream.readline, LONGEST_LINE), ""), MOST_LINES))
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(
             f"The predictions cannot be read: {error}.", "Name a text file, an answer a line"

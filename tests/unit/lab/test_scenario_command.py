@@ -151,3 +151,26 @@ def test_questions_at_a_terminal_are_asked_again_and_can_be_ended(
         assert terminal.process.wait(30) == code
         eventually(lambda: told in terminal.output, within=10)
     assert "'three' is not a number from 0" in terminal.output
+
+
+class Endless(io.StringIO):
+    """A pipe that never ends, such as that of `yes 7`, and that counts what is read of it."""
+
+    lines = 0
+
+    def readline(self, size: int | None = -1, /) -> str:
+        self.lines += 1
+        return "7\n"
+
+    def read(self, size: int | None = -1, /) -> str:
+        raise AssertionError("read as a whole")
+
+
+def test_of_a_pipe_without_end_no_more_is_read_than_there_are_questions_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipe = Endless()
+    monkeypatch.setattr(sys, "stdin", pipe)
+    with pytest.raises(LabError):
+        command.predicted([load("poison-payload")], predict=True, file=None)
+    assert pipe.lines <= command.MOST_LINES
