@@ -184,8 +184,9 @@ UNCAUSED = {f"Failed{cause}" for cause in ("Permanent", "Transient", "Timeout", 
     "CircuitsOpened",
     "CircuitsClosed",
     "OrdersRequeued",
+    "OldestOrderWaiting",
 }
-"""Metrics that exist once what they count has happened; no traffic here makes it happen."""
+"""Metrics that exist once what they tell of has happened; no traffic here makes it happen."""
 
 
 AUTHORIZED = timedelta(minutes=10)
