@@ -8,9 +8,9 @@ from functions.publish.envelope import Envelope
 from functions.redrive.error_types import require_known
 from functions.redrive.plan import Plan, plan_from
 from functions.redrive.selection import Verdict, error_type, judge
+from lab.common.clock import now_ms
 from lab.dlq.browser import Browsed
 from lab.dlq.follow import skipped
-from lab.dlq.show import now_ms
 from lab.errors import LabError
 
 

@@ -17,8 +17,8 @@ from functions.publish.message import OutgoingMessage
 from functions.publish.publisher import Publisher
 from functions.redrive.selection import error_category, error_type
 from functions.validate import violations
+from lab.common.clock import now_ms
 from lab.dlq.browser import DlqBrowser
-from lab.dlq.show import now_ms
 from lab.errors import LabError
 from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
 

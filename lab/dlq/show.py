@@ -1,6 +1,5 @@
 """Dead letters as tables, and as JSON for scripts."""
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from difflib import unified_diff
@@ -14,14 +13,10 @@ from functions.publish.envelope import Envelope
 from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
 from functions.redrive.triage import age_seconds, describe, statistics
+from lab.common.clock import now_ms
 from lab.common.output import joined, shown, styled, utc
 
 ID_LENGTH = 8
-
-
-def now_ms() -> int:
-    """The time in epoch milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def document(envelope: Envelope, plan: Plan) -> dict[str, Any]:

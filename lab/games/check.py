@@ -5,12 +5,12 @@ letter. Whatever else is in the queue or the DLQ, such as the orders of an earli
 """
 
 import random
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from lab.common.clock import now_ms
 from lab.common.polling import wait_for
 from lab.common.results import Result, Verdict
 from lab.dlq.browser import DlqBrowser, dead_letters
@@ -45,7 +45,7 @@ class Check:
         self._notifications = notifications
         self._changes = Changes(pipeline)
         self._sums = Sums(pipeline)
-        self._began = _now()
+        self._began = now_ms()
         self._own: set[str] = set()
 
     def results(self) -> Iterator[Result]:
@@ -103,7 +103,7 @@ class Check:
         self._hush_alarm()
         self._sums.watch(DEATHS)
         self._alarmed_before = self._alarms_heard()
-        self._died_after = _now()
+        self._died_after = now_ms()
         poison = faults.failure_mode("poison_payload")
         with self._changes.temporarily(poison, why="lab check", seconds=FAULT_SECONDS):
             self._dead = self._submit()
@@ -233,10 +233,6 @@ def leftovers(pipeline: Pipeline) -> str:
 
 def _order() -> dict[str, Any]:
     return order(f"check-{uuid.uuid4().hex[:12]}", random.Random(1))  # noqa: S311  an order, no secret
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _in_words(line: dict[str, Any]) -> str:

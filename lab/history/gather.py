@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from functions.publish.envelope import Envelope
 from functions.redrive.selection import error_type, is_attributed
+from lab.common.clock import now_ms
 from lab.dlq.browser import DlqBrowser
-from lab.dlq.show import now_ms
 from lab.history.check import Judgement, check
 from lab.history.events import Event, History, Kind, Source
-from lab.history.places import accepted, places
+from lab.history.places import ledger_of
 from lab.pipeline.api import Accepted
-from lab.pipeline.ledger import Ledger, settle
+from lab.pipeline.ledger import Ledger
 from lab.pipeline.logs import LogLine, Logs
 from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
 from lab.pipeline.tap import Tap
@@ -44,8 +44,7 @@ class Account:
     @classmethod
     def of(cls, history: History) -> Self:
         """Settle and judge a history."""
-        ledger = settle(accepted(history), places(history), alone=history.alone)
-        return cls(history, ledger, check(history))
+        return cls(history, ledger_of(history), check(history))
 
     @property
     def sound(self) -> bool:
@@ -80,10 +79,6 @@ class Recorder:
         """A producer of this run put an order on the queue past the API."""
         known = (order_id, None, message_id)
         self._note(Event(now_ms(), Kind.ACCEPTED, *known), Event(now_ms(), Kind.SENT, *known))
-
-    def edited(self, order_id: str | None, message_id: str, letter: str) -> None:
-        """A dead letter of this run was edited and sent as a new message."""
-        self._note(Event(now_ms(), Kind.EDITED, order_id, message_id=message_id, letter=letter))
 
     def told(self) -> list[Event]:
         """What clients were told so far."""

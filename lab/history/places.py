@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.history.events import Event, History, Kind
-from lab.pipeline.ledger import Letter, Places
+from lab.pipeline.ledger import Ledger, Letter, Places, settle
 
 
 def accepted(history: History) -> set[str]:
@@ -40,6 +40,11 @@ def _given_up(history: History) -> set[str]:
         else:
             given_up.discard(event.order_id or "")
     return given_up
+
+
+def ledger_of(history: History) -> Ledger:
+    """The ledger of a run as its history tells it."""
+    return settle(accepted(history), places(history), alone=history.alone)
 
 
 def under_way(events: Iterable[Event]) -> dict[str, list[str]]:

@@ -10,8 +10,7 @@ from functools import cached_property
 from itertools import groupby
 
 from lab.history.events import Event, History, Kind, Source
-from lab.history.places import SENDING, accepted, places
-from lab.pipeline.ledger import settle
+from lab.history.places import SENDING, accepted, ledger_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def no_effect_without_acceptance(ways: Ways) -> Iterator[Breach]:
 
 
 def one_place(ways: Ways) -> Iterator[Breach]:
-    ledger = settle(ways.accepted, places(ways.history), alone=ways.history.alone)
+    ledger = ledger_of(ways.history)
     for order_id in ledger.lost:
         events = ways.orders[order_id]
         last = [event for event in events if event.kind is not Kind.ACCEPTED][-1:]

@@ -121,16 +121,6 @@ class Pipeline:
                 yield from answer["Responses"].get(table, [])
                 wanted = answer.get("UnprocessedKeys")
 
-    def discarded(self) -> set[str]:
-        """The order ids that somebody gave up, as the audit rows say."""
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self.stack.redrive_table_name,
-            ConsistentRead=True,
-            FilterExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": DISCARD_KIND}},
-        )
-        return {item["orderId"].get("S", "") for page in pages for item in page["Items"] if "orderId" in item}
-
     def alarm_states(self) -> dict[str, str]:
         """State by alarm, without the deployment's prefix: {"critical-dlq-depth": "OK", ...}."""
         prefix = f"{self.stack.prefix}-"

@@ -175,9 +175,7 @@ class Experiment:
         for letter in (letter for letter in letters if letter.order_id in self.accepted):
             with browser.take(letter.message_id) as taken:
                 body = codec.dumps(mend(taken.document))
-                sent = send_repaired(self.pipeline, browser, taken, body)
-                self.edits.append(sent)
-                self.recorder.edited(sent.order_id, sent.message_id, sent.replaced_message_id)
+                self.edits.append(send_repaired(self.pipeline, browser, taken, body))
 
     def move_natively(self, *, to_the_queue: bool) -> None:
         """Have SQS itself move the DLQ (StartMessageMoveTask) and wait for the end of the task.

@@ -22,11 +22,11 @@ import typer
 from rich.table import Table
 
 from lab import cli, engines
+from lab.common.clock import now_ms
 from lab.common.output import Terminal
 from lab.common.polling import wait_for
 from lab.dlq.native import FINAL, MoveTask
 from lab.dlq.seed import bury
-from lab.dlq.show import now_ms
 from lab.engines import clients as guarded
 from lab.errors import LabError
 from lab.faults.healing import deployed

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lab.common.clock import now_ms
 from lab.common.polling import wait_until_updated
-from lab.dlq.show import now_ms
 from lab.history import account
 from lab.pipeline.api import Api
 from lab.pipeline.ledger import Ledger

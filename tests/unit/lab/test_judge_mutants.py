@@ -102,9 +102,7 @@ def wrong(check: ModuleType) -> list[str]:
     """The histories on which these judges do not say what they should."""
 
     def balanced(history: History) -> bool:
-        ledger = sys.modules["lab.pipeline.ledger"]
-        places = sys.modules["lab.history.places"]
-        return ledger.settle(places.accepted(history), places.places(history), alone=history.alone).balanced
+        return sys.modules["lab.history.places"].ledger_of(history).balanced
 
     def convicted(history: History, rule: str, order_id: str) -> bool:
         broken = {one.name: found for one, found in check.check(history).breaches.items()}
