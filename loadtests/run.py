@@ -10,6 +10,7 @@ from lab.common.polling import wait_for
 from lab.common.results import Result, Verdict, exit_code
 from lab.errors import LabError
 from lab.history import Account, Recorder
+from lab.history.places import effects
 from lab.pipeline.observe import Effect, Pipeline
 from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
@@ -139,7 +140,7 @@ class Run:
         """Account for every accepted order, and judge. Takes up to twice the drain's limit where nothing drains."""
         self.wind_up()
         account = self._account()
-        effects = list(self.pipeline.effects(self.order_log.accepted))
+        found = effects(account.history)
         self._wait_for_a_reading()
         readings = self.monitor.since(self.started)
         traffic = self.traffic()
@@ -158,7 +159,7 @@ class Run:
         if not self.complete:
             findings.append(_not_complete())
         return RunResult(
-            self.plan, findings, account, self._figures(effects, traffic), self._timeline(readings, effects)
+            self.plan, findings, account, self._figures(found, traffic), self._timeline(readings, found)
         )
 
     def _account(self) -> Account:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from lab.history.events import Event, History, Kind
 from lab.pipeline.ledger import Ledger, Letter, Places, settle
+from lab.pipeline.observe import Effect
 
 
 def accepted(history: History) -> set[str]:
@@ -40,6 +41,20 @@ def _given_up(history: History) -> set[str]:
         else:
             given_up.discard(event.order_id or "")
     return given_up
+
+
+def effects(history: History) -> list[Effect]:
+    """The effects of a run's orders, from the rows that were read for it."""
+    return [
+        Effect(
+            event.order_id,
+            executions=int(event.facts["executions"]),
+            accepted_at=int(event.facts["acceptedAt"]),
+            processed_at=event.time,
+        )
+        for event in history.of(Kind.ROW_FOUND)
+        if event.order_id is not None
+    ]
 
 
 def ledger_of(history: History) -> Ledger:

@@ -1,5 +1,6 @@
 """A history is made of what clients were told, what the functions logged, and what is found at the end."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from functions.publish.envelope import Envelope
 from lab.history import Kind, Recorder
 from lab.history.gather import Owners, events_of
+from lab.history.places import effects
 from lab.pipeline.api import Accepted
 from lab.pipeline.logs import LogLine
-from tests.support.histories import event
+from lab.pipeline.observe import Effect
+from tests.support.histories import event, history
 
 
 def line(name: str, **fields: Any) -> LogLine:
@@ -94,6 +97,14 @@ def test_a_letter_is_told_by_its_order_id_then_its_key_then_its_message(
     found: Envelope, whose: str | None
 ) -> None:
     assert Owners(KNOWN, {"a", "b"}).of(found) == whose
+
+
+def test_effects_are_what_the_rows_said() -> None:
+    row = replace(event(Kind.ROW_FOUND, "a", executions=2, acceptedAt=100), time=350)
+    run = replace(history(), events=(row, event(Kind.EFFECT, "b")))
+    (effect,) = effects(run)
+    assert effect == Effect("a", executions=2, accepted_at=100, processed_at=350)
+    assert effect.latency_ms == 250
 
 
 def test_what_the_api_promised_is_an_acceptance_and_what_a_producer_sent_is_on_its_way() -> None:
