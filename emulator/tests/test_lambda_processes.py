@@ -50,7 +50,6 @@ def start() -> Iterator[Callable[..., EngineWith]]:
 def _busy(engine: EngineWith, count: int) -> list[psutil.Process]:
     """Processes of functions that are all at work."""
     function = engine.create(SLEEPER, Timeout=60)
-    before = set(psutil.pids())
 
     def invoke() -> None:
         with suppress(ClientError, BotoCoreError):  # the engine ends under it
@@ -58,7 +57,7 @@ def _busy(engine: EngineWith, count: int) -> list[psutil.Process]:
 
     for _ in range(count):
         threading.Thread(target=invoke, daemon=True).start()
-    return eventually(lambda: len(found := _functions_since(before)) == count and found)
+    return eventually(lambda: len(found := _functions_of(engine)) == count and found)
 
 
 def _scratch_folders(engine: EngineWith) -> list[Path]:
@@ -66,15 +65,13 @@ def _scratch_folders(engine: EngineWith) -> list[Path]:
     return list((engine.home / "tmp").glob("lambda-*"))
 
 
-def _functions_since(before: set[int]) -> list[psutil.Process]:
+def _functions_of(engine: EngineWith) -> list[psutil.Process]:
+    """This engine's own, whatever engines of other tests run beside it."""
     found: list[psutil.Process] = []
-    for pid in set(psutil.pids()) - before:
-        try:
-            process = psutil.Process(pid)
+    for process in engine.process().children():
+        with suppress(psutil.Error):  # it ended meanwhile
             if any(part.endswith("lambda_/bootstrap.py") for part in process.cmdline()):
                 found.append(process)
-        except psutil.Error:
-            continue
     return found
 
 
