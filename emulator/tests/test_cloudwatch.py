@@ -106,6 +106,30 @@ def test_percentiles_are_exact_over_a_hundred_values(cloudwatch: Any, namespace:
     assert found == {"p0": [(0, 1)], "p50": [(0, 50)], "p95": [(0, 95)], "p99": [(0, 99)], "p100": [(0, 100)]}
 
 
+def test_a_percentile_rank_is_exclusive_of_its_lower_and_inclusive_of_its_upper_bound(
+    cloudwatch: Any, namespace: str
+) -> None:
+    put(cloudwatch, namespace, "Latency", Values=[1, 2, 4, 8], Counts=[4, 3, 2, 1])
+
+    found = data(
+        cloudwatch,
+        *(
+            metric_query(namespace, "Latency", f"q{number}", Stat=stat)
+            for number, stat in enumerate(["PR(:2)", "PR(1:4)", "PR(4:)", "PR(8:)", "PR(:0.5)"])
+        ),
+    )
+
+    assert found == {f"q{number}": [(0, share)] for number, share in enumerate([70.0, 50.0, 10.0, 0.0, 0.0])}
+
+
+@pytest.mark.parametrize("stat", ["PR(:)", "PR(300)", "PR(-1:)", "pr(:300)"])
+def test_a_percentile_rank_without_bounds_in_numbers_is_refused(
+    cloudwatch: Any, namespace: str, stat: str
+) -> None:
+    with refused("ValidationError"):
+        data(cloudwatch, metric_query(namespace, "Latency", "q", Stat=stat))
+
+
 def test_a_statistic_set_counts_but_hides_its_values_from_percentiles(
     cloudwatch: Any, namespace: str
 ) -> None:

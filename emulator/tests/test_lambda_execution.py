@@ -551,6 +551,29 @@ def test_a_runtime_that_no_local_process_can_run_is_refused_with_the_reason(
     assert "Runtime python3.11 is not supported by the process executor" in configuration["StateReason"]
 
 
+def metrics_of(aws: Callable[..., Any], function: Function, *names: str) -> dict[str, float]:
+    found = aws("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": name.lower(),
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/Lambda",
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "FunctionName", "Value": function.name}],
+                    },
+                    "Period": 86400,
+                    "Stat": "Maximum" if name in {"ConcurrentExecutions", "Duration"} else "Sum",
+                },
+            }
+            for name in names
+        ],
+        StartTime="2020-01-01",
+        EndTime="2100-01-01",
+    )["MetricDataResults"]
+    return {name: sum(result["Values"]) for name, result in zip(names, found, strict=True)}
+
+
 def test_invocations_errors_throttles_durations_and_concurrency_become_metrics(
     aws: Callable[..., Any], create: Callable[..., Function]
 ) -> None:
@@ -560,31 +583,20 @@ def test_invocations_errors_throttles_durations_and_concurrency_become_metrics(
     aws("lambda").put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
     with pytest.raises(ClientError):
         function.invoke()
-    names = ("Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions")
     wanted = {"Invocations": 2, "Errors": 1, "Throttles": 1, "ConcurrentExecutions": 1}
 
     def values() -> dict[str, float]:
-        found = aws("cloudwatch").get_metric_data(
-            MetricDataQueries=[
-                {
-                    "Id": name.lower(),
-                    "MetricStat": {
-                        "Metric": {
-                            "Namespace": "AWS/Lambda",
-                            "MetricName": name,
-                            "Dimensions": [{"Name": "FunctionName", "Value": function.name}],
-                        },
-                        "Period": 86400,
-                        "Stat": "Maximum" if name in {"ConcurrentExecutions", "Duration"} else "Sum",
-                    },
-                }
-                for name in names
-            ],
-            StartTime="2020-01-01",
-            EndTime="2100-01-01",
-        )["MetricDataResults"]
-        return {name: sum(result["Values"]) for name, result in zip(names, found, strict=True)}
+        return metrics_of(aws, function, *wanted, "Duration")
 
     seen = eventually(lambda: (now := values())["Throttles"] and now)
     assert seen.pop("Duration") >= 200
     assert seen == wanted
+
+
+def test_an_asynchronous_event_without_concurrency_is_dropped_and_counted(
+    aws: Callable[..., Any], create: Callable[..., Function]
+) -> None:
+    function = create()
+    aws("lambda").put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
+    aws("lambda").invoke(FunctionName=function.name, InvocationType="Event", Payload="{}")
+    eventually(lambda: metrics_of(aws, function, "AsyncEventsDropped") == {"AsyncEventsDropped": 1})

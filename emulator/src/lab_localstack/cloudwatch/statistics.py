@@ -16,6 +16,8 @@ BASIC: dict[str, Statistic] = {
     "Maximum": lambda d: d.high,
 }
 _PERCENTILE = re.compile(r"p(100|\d{1,2}(?:\.\d{1,10})?)")
+_NUMBER = r"\d+(?:\.\d+)?"
+_PERCENTILE_RANK = re.compile(rf"PR\(({_NUMBER})?:({_NUMBER})?\)")
 
 
 class UnknownStatisticError(ValueError):
@@ -23,7 +25,8 @@ class UnknownStatisticError(ValueError):
 
 
 def statistic(name: str) -> Statistic:
-    """The function behind Sum, Average, Minimum, Maximum, SampleCount or a percentile such as p99.9.
+    """The function behind Sum, Average, Minimum, Maximum, SampleCount, a percentile such as p99.9 or a percentile
+    rank such as PR(:300).
 
     It yields None where the single values are not known. Raises UnknownStatisticError.
     """
@@ -32,6 +35,9 @@ def statistic(name: str) -> Statistic:
     if match := _PERCENTILE.fullmatch(name):
         fraction = float(match[1]) / 100
         return lambda distribution: percentile(distribution, fraction)
+    if (match := _PERCENTILE_RANK.fullmatch(name)) and any(match.groups()):
+        low, high = (float(bound) if bound else None for bound in match.groups())
+        return lambda distribution: percentile_rank(distribution, low, high)
     raise UnknownStatisticError(name)
 
 
@@ -45,6 +51,21 @@ def percentile(distribution: Distribution, fraction: float) -> float | None:
         if reached >= needed - 1e-9:
             return value
     return ordered[-1][0]
+
+
+def percentile_rank(distribution: Distribution, low: float | None, high: float | None) -> float | None:
+    """The share of the samples, in percent, that are above `low` and not above `high`; None is no bound.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+    """
+    if not distribution.values:
+        return None
+    within = sum(
+        count
+        for value, count in distribution.values.items()
+        if (low is None or value > low) and (high is None or value <= high)
+    )
+    return 100 * within / distribution.count
 
 
 def low_sample_count(distribution: Distribution, name: str) -> bool:

@@ -6,19 +6,21 @@ from typing import Any, cast
 
 
 def use_own_lambda_classes() -> None:
-    """Put subclasses in the place of two classes that LocalStack names where it makes their instances.
+    """Put subclasses in the place of three classes that LocalStack names where it makes their instances.
 
-    Its version manager starts a thread and makes HTTP calls for the metrics and logs of every invocation, and its
-    event source mappings run one batch at a time; neither can be chosen through a plug point.
+    Its version manager starts a thread and makes HTTP calls for the metrics and logs of every invocation, its
+    event source mappings run one batch at a time, and its poller of asynchronous events tells nobody which it drops;
+    none can be chosen through a plug point.
     """
     from localstack.services.lambda_ import provider
-    from localstack.services.lambda_.invocation import lambda_service
+    from localstack.services.lambda_.invocation import event_manager, lambda_service
 
     from lab_localstack.lambda_.event_source_mapping import WorkerFactory
-    from lab_localstack.lambda_.service import VersionManager
+    from lab_localstack.lambda_.service import AsyncEvents, VersionManager
 
     provider.EsmWorkerFactory = WorkerFactory
     lambda_service.LambdaVersionManager = VersionManager
+    event_manager.Poller = AsyncEvents
 
 
 def use_own_deployments() -> None:

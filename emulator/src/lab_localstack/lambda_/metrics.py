@@ -1,4 +1,4 @@
-"""Lambda's own metrics: Invocations, Errors, Throttles, Duration and ConcurrentExecutions.
+"""Lambda's own metrics: Invocations, Errors, Throttles, Duration, ConcurrentExecutions and AsyncEventsDropped.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 """
@@ -26,6 +26,11 @@ def invoked(function: VersionIdentifier, result: InvocationResult, concurrent_ex
 def throttled(function: VersionIdentifier) -> None:
     """An invocation was refused for lack of concurrency."""
     _publish(function, "Throttles", 1, "Count")
+
+
+def dropped(function: VersionIdentifier) -> None:
+    """An asynchronous event was given up without a successful invocation."""
+    _publish(function, "AsyncEventsDropped", 1, "Count")
 
 
 def _publish(function: VersionIdentifier, name: str, value: float, unit: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from localstack.aws.api.lambda_ import ServiceException, TooManyRequestsException
 from localstack.services.lambda_.invocation.counting_service import CountingService
-from localstack.services.lambda_.invocation.event_manager import LambdaEventManager
+from localstack.services.lambda_.invocation.event_manager import LambdaEventManager, Poller
 from localstack.services.lambda_.invocation.execution_environment import (
     ExecutionEnvironment,
 )
@@ -86,6 +86,15 @@ class VersionManager(LambdaVersionManager):
             LOG.warning("Log events of %s are lost: %s", self.function_arn, error.message)
             return False
         return True
+
+
+class AsyncEvents(Poller):
+    """Runs a function's asynchronous events, and counts those that are dropped."""
+
+    def process_failure_destination(self, *args: Any, **kwargs: Any) -> None:
+        """Called for an event that ran out of retries, of age or of concurrency: it is not tried again."""
+        metrics.dropped(self.version_manager.function_version.id)
+        super().process_failure_destination(*args, **kwargs)
 
 
 class ConcurrencyService(CountingService):
