@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -344,6 +345,116 @@ def test_a_function_whose_process_ends_answers_so_and_the_next_invocation_works(
     assert re.fullmatch(rf"RequestId: [0-9a-f-]{{36}} Error: {reason}", answer.payload["errorMessage"])
     assert "\tStatus: error\tError Type: Runtime.ExitError" in answer.report
     assert shared.invoke().payload["count"] == 1
+
+
+HUNGRY = """
+    import os, subprocess, sys, time
+
+    count = 0
+
+    def handler(event, context):
+        global count
+        count += 1
+        return globals()[event["do"]](**event.get("with", {}))
+
+    def counted():
+        return count
+
+    def hold(megabytes, seconds):
+        taken = bytearray(megabytes << 20)
+        time.sleep(seconds)
+        return len(taken) >> 20
+
+    def hold_in_child(megabytes, seconds):
+        code = f"import time; taken = bytearray({megabytes} << 20); print('child', flush=True); time.sleep(60)"
+        print(subprocess.Popen([sys.executable, "-c", code]).pid, flush=True)
+        time.sleep(seconds)
+
+    def share_with_children(megabytes, seconds):
+        taken = bytearray(megabytes << 20)
+        for _ in range(3):
+            if os.fork() == 0:
+                time.sleep(seconds)
+                os._exit(0)
+        for _ in range(3):
+            os.wait()
+        return len(taken) >> 20
+"""
+OUT_OF_MEMORY = pytest.mark.evidence(
+    "recorded",
+    "awslabs/amazon-s3-find-and-forget 283, nasa-gcn/gcn.nasa.gov 3628: signal: killed; Runtime.OutOfMemory in REPORT",
+)
+
+
+@OUT_OF_MEMORY
+@pytest.mark.usefixtures("process_executor")
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param({"do": "hold", "with": {"megabytes": 400, "seconds": 15}}, id="held"),
+        pytest.param({"do": "hold", "with": {"megabytes": 200, "seconds": 0}}, id="only for a moment"),
+        pytest.param({"do": "hold_in_child", "with": {"megabytes": 200, "seconds": 15}}, id="in a child"),
+    ],
+)
+def test_function_that_outgrows_its_memory_is_killed_and_the_next_invocation_works(
+    create: Callable[..., Function], event: dict[str, Any]
+) -> None:
+    function = create(HUNGRY, Timeout=20, MemorySize=128)
+    assert function.invoke(do="counted").payload == 1
+    began = time.monotonic()
+    answer = function.invoke(**event)
+    assert time.monotonic() - began < 10
+    assert answer.failed
+    assert answer.payload["errorType"] == "Runtime.ExitError"
+    assert answer.payload["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    assert "Memory Size: 128 MB\tMax Memory Used: 128 MB\t" in answer.report
+    assert "\tStatus: error\tError Type: Runtime.OutOfMemory\t" in answer.report
+    assert function.invoke(do="counted").payload == 1
+    assert "Error Type" not in function.invoke(do="counted").report
+
+
+@OUT_OF_MEMORY
+@pytest.mark.usefixtures("process_executor")
+def test_child_that_outgrew_the_memory_is_gone_with_its_function(
+    shared: Function, create: Callable[..., Function]
+) -> None:
+    function = create(HUNGRY, Timeout=20, MemorySize=128)
+    answer = function.invoke(do="hold_in_child", **{"with": {"megabytes": 200, "seconds": 15}})
+    child = re.search(r"^(\d+)$", answer.log, re.MULTILINE)
+    assert child, answer.log
+    eventually(lambda: not shared.invoke(do="alive", pid=int(child[1])).payload)
+
+
+@pytest.mark.usefixtures("process_executor")
+def test_function_within_its_memory_reports_its_peak(create: Callable[..., Function]) -> None:
+    function = create(HUNGRY, Timeout=20, MemorySize=512)
+    assert function.invoke(do="hold", **{"with": {"megabytes": 300, "seconds": 0}}).payload == 300
+    answer = function.invoke(do="counted")
+    assert answer.payload == 2
+    used = re.search(r"Max Memory Used: (\d+) MB", answer.report)
+    assert used
+    assert 300 <= int(used[1]) <= 512
+
+
+@pytest.mark.usefixtures("process_executor")
+def test_memory_that_children_share_with_their_parent_counts_once(create: Callable[..., Function]) -> None:
+    function = create(HUNGRY, Timeout=20, MemorySize=300)
+    answer = function.invoke(do="share_with_children", **{"with": {"megabytes": 150, "seconds": 1.5}})
+    assert answer.payload == 150
+
+
+@OUT_OF_MEMORY
+@pytest.mark.usefixtures("process_executor")
+def test_init_phase_that_outgrows_the_memory_is_killed(create: Callable[..., Function]) -> None:
+    function = create(
+        "import time\ntaken = bytearray(400 << 20)\ntime.sleep(5)\ndef handler(event, context): pass",
+        MemorySize=128,
+        Timeout=10,
+    )
+    answer = function.invoke()
+    assert answer.payload["errorType"] == "Runtime.ExitError"
+    assert "Max Memory Used: 128 MB" in answer.report
+    assert "Error Type: Runtime.OutOfMemory" in answer.report
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,20 @@ def test_the_end_of_a_process_is_put_as_lambda_puts_it(returncode: int, reason: 
     }
 
 
+def test_the_end_for_want_of_memory_is_a_kill_and_reported_with_its_cause() -> None:
+    failure = report.out_of_memory("1-2-3")
+    assert json.loads(failure.payload) == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": "RequestId: 1-2-3 Error: Runtime exited with error: signal: killed",
+    }
+    figures = report.Report("1-2-3", duration=10, memory_size=128, max_memory_used=128, failure=failure)
+    assert report.TextLog.end(figures)[-1].endswith(
+        "Max Memory Used: 128 MB\tStatus: error\tError Type: Runtime.OutOfMemory\t"
+    )
+    record = json.loads(report.JsonLog.end(figures)[-1])["record"]
+    assert (record["status"], record["errorType"]) == ("error", "Runtime.OutOfMemory")
+
+
 def test_the_billed_duration_is_whole_milliseconds_with_the_init_phase() -> None:
     figures = report.Report("id", duration=10.2, memory_size=128, max_memory_used=40, init_duration=100.1)
     assert figures.billed_duration == 111

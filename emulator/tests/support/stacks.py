@@ -20,6 +20,8 @@ class Stack:
         self.client = aws("cloudformation", read_timeout=60)
         self.parameters: dict[str, Any] = {}
         """The Parameters section of its templates."""
+        self.exports: dict[str, Any] = {}
+        """Outputs that other stacks can import, as NAME:KEY."""
         self._exists = False
 
     def deploy(self, resources: Resources, outputs: dict[str, Any] | None = None) -> dict[str, str]:
@@ -31,14 +33,20 @@ class Stack:
     def try_to_deploy(self, resources: Resources, outputs: dict[str, Any] | None = None) -> dict[str, Any]:
         """The settled stack, successful or not."""
         shown = {name: {"Value": value} for name, value in (outputs or {}).items()}
-        sections = {"Parameters": self.parameters, "Resources": resources, "Outputs": shown}
-        body = json.dumps({name: section for name, section in sections.items() if section})
+        for name, value in self.exports.items():
+            shown[name] = {"Value": value, "Export": {"Name": f"{self.name}:{name}"}}
+        body = self.template(resources, shown)
         if self._exists:
             self.client.update_stack(StackName=self.name, TemplateBody=body)
         else:
             self.client.create_stack(StackName=self.name, TemplateBody=body)
             self._exists = True
         return eventually(self._settled, within=60)
+
+    def template(self, resources: Resources, outputs: dict[str, Any]) -> str:
+        """A template's body; the outputs are those of its section Outputs."""
+        sections = {"Parameters": self.parameters, "Resources": resources, "Outputs": outputs}
+        return json.dumps({name: section for name, section in sections.items() if section})
 
     def _settled(self) -> dict[str, Any] | None:
         (state,) = self.client.describe_stacks(StackName=self.name)["Stacks"]

@@ -19,7 +19,7 @@ from localstack.aws.api.cloudformation import (
     StackResource,
     StackStatus,
 )
-from localstack.services.cloudformation.engine.v2.change_set_model import is_nothing
+from localstack.services.cloudformation.engine.v2.change_set_model import NodeIntrinsicFunction, is_nothing
 from localstack.services.cloudformation.engine.v2.change_set_model_executor import (
     ChangeSetModelExecutor,
     ChangeSetModelExecutorResult,
@@ -27,6 +27,7 @@ from localstack.services.cloudformation.engine.v2.change_set_model_executor impo
     TriggerRollback,
 )
 from localstack.services.cloudformation.engine.v2.change_set_model_preproc import (
+    PreprocEntityDelta,
     PreprocProperties,
     PreprocResource,
 )
@@ -41,6 +42,7 @@ from localstack.services.cloudformation.resource_provider import (
 )
 from localstack.services.cloudformation.v2.entities import ChangeSet
 
+from lab_localstack.cloudformation import exports
 from lab_localstack.cloudformation.completion import COMPLETIONS, CannotChangeError, Completion, attributes
 
 LOG = logging.getLogger(__name__)
@@ -141,6 +143,8 @@ class Deployment(ChangeSetModelExecutor):
         self._states = dict(change_set.stack.resource_states)
         self._undo: list[Undo] = []
         self._remaining: list[str] = []
+        self._imported_before = exports.imports(change_set.stack)
+        self._imported: set[str] = set()
 
     @property
     def _deletes(self) -> bool:
@@ -150,6 +154,8 @@ class Deployment(ChangeSetModelExecutor):
         """Make and change resources. Ends the thread when that failed and everything is as before."""
         try:
             super().process()
+            if not self._deletes:
+                exports.require_changeable(self._stack, exports.of_outputs(self.outputs))
         except Exception as error:
             if self._deletes:
                 raise
@@ -168,6 +174,8 @@ class Deployment(ChangeSetModelExecutor):
         # Before the status says that they are there: LocalStack remembers some of it only afterwards, and an update
         # that comes at once would take every resource for a new one.
         self._stack.resolved_resources, self._stack.resolved_outputs = result.resources, result.outputs
+        self._stack.resolved_exports = exports.of_outputs(result.outputs)
+        exports.remember_imports(self._stack, self._imported)
         remember_template(self._change_set)
         # what a later deletion starts from; after an update LocalStack keeps that of the creation
         self._stack.processed_template = self._change_set.processed_template
@@ -183,6 +191,7 @@ class Deployment(ChangeSetModelExecutor):
         LOG.info("Stack %s is rolled back: %s", self._stack.stack_name, reason)
         self._stack.set_stack_status(StackStatus(f"{kind}_IN_PROGRESS"), reason)
         self._deferred_actions.clear()
+        exports.remember_imports(self._stack, self._imported_before)
         failures = [undo for undo in reversed(self._undo) if not undo()]
         if creates:
             self._stack.processed_template = self._change_set.processed_template if failures else None
@@ -196,6 +205,19 @@ class Deployment(ChangeSetModelExecutor):
             StackStatus(f"{kind}_{'FAILED' if failures else 'COMPLETE'}"), reason if failures else None
         )
         sys.exit()  # LocalStack's own last step in this thread would call the stack complete
+
+    def visit_node_intrinsic_function_fn_import_value(
+        self, node_intrinsic_function: NodeIntrinsicFunction
+    ) -> PreprocEntityDelta[Any, Any]:
+        """An import counts from its use on. Raises ExportRefusedError where nobody exports it: LocalStack goes on."""
+        delta = super().visit_node_intrinsic_function_fn_import_value(node_intrinsic_function)
+        name = self.visit(node_intrinsic_function.arguments).after
+        if isinstance(name, str):
+            if is_nothing(delta.after):
+                raise exports.ExportRefusedError(f"No export named {name} found.")
+            self._imported.add(name)
+            exports.remember_imports(self._stack, self._imported_before | self._imported)
+        return delta
 
     def _execute_resource_change(
         self, name: str, before: PreprocResource | None, after: PreprocResource | None

@@ -12,9 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from localstack.aws.api import RequestContext
+from localstack.aws.api.cloudformation import ListImportsOutput
+from localstack.services.cloudformation.engine.validations import ValidationError
+from localstack.services.cloudformation.stores import get_cloudformation_store
 from localstack.services.cloudformation.v2.entities import ChangeSet
-from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
+from localstack.services.cloudformation.v2.provider import CloudformationProviderV2, find_stack_v2
 
+from lab_localstack.cloudformation import exports
 from lab_localstack.cloudformation.deployment import remember_template
 
 PATIENCE_SECONDS = 20.0
@@ -25,7 +29,7 @@ SETTLED_ENOUGH = (
 
 
 class PatientCloudFormation(CloudformationProviderV2):
-    """LocalStack's own CloudFormation, with patience in two reads."""
+    """LocalStack's own CloudFormation, with patience in two reads, and with imports."""
 
     @classmethod
     def _setup_change_set_model(cls, change_set: ChangeSet, *args: Any, **kwargs: Any) -> None:
@@ -55,6 +59,26 @@ class PatientCloudFormation(CloudformationProviderV2):
             return super(PatientCloudFormation, self).describe_change_set(context, change_set_name, **kwargs)
 
         return _ask_until(lambda answer: not answer["Status"].endswith(("_PENDING", "_IN_PROGRESS")), ask)
+
+    def delete_stack(self, context: RequestContext, stack_name: Any, *args: Any, **kwargs: Any) -> None:
+        """A stack whose exports are in use stays as it is; an event of it says why."""
+        stack = find_stack_v2(get_cloudformation_store(context.account_id, context.region), stack_name)
+        if stack:
+            try:
+                exports.require_deletable(stack)
+            except exports.ExportRefusedError as refused:
+                stack.set_stack_status(stack.status, str(refused))
+                return
+        super().delete_stack(context, stack_name, *args, **kwargs)
+
+    def list_imports(
+        self, context: RequestContext, export_name: Any, *_: Any, **__: Any
+    ) -> ListImportsOutput:
+        """The stacks that use an export, all at once. Raises ValidationError where there is none."""
+        users = exports.importers(context.account_id, context.region, export_name)
+        if not users:
+            raise ValidationError(f"Export '{export_name}' is not imported by any stack.")
+        return ListImportsOutput(Imports=users)
 
 
 def _ask_until[T](enough: Callable[[T], bool], ask: Callable[[], T]) -> T:

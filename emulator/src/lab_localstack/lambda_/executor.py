@@ -2,8 +2,8 @@
 
 Selected by `LAMBDA_RUNTIME_EXECUTOR=process`. The process runs AWS's runtime interface client (awslambdaric) on the
 interpreter the engine's own environment was made from, without the engine's packages: only what AWS's managed runtime
-offers (the folder LAB_LAMBDA_RUNTIME) and the function's code. Not a sandbox: no memory limit, no isolation but a /tmp
-of its own (where Linux lets a process mount) and an optional user (LAB_LAMBDA_USER).
+offers (the folder LAB_LAMBDA_RUNTIME) and the function's code. Not a sandbox: no isolation but a /tmp
+of its own (where Linux lets a process mount), its MemorySize and an optional user (LAB_LAMBDA_USER).
 """
 
 import logging
@@ -64,7 +64,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002  LocalStack's name
         super().__init__(id, function_version)
-        self._sandbox = Sandbox()
+        self._sandbox = Sandbox(function_version.config.memory_size)
         self._scratch = Path(tempfile.mkdtemp(prefix="lambda-"))
         self._in_use = threading.Lock()
         self._code = Path(cast("Path", _code(function_version).get_unzipped_code_location()))
@@ -103,7 +103,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self, phase: str, request_id: str, deadline: float, limit: float
     ) -> tuple[float | None, report.Failure | None]:
         """Start the process and wait until it asks for work: milliseconds it took, or why it failed."""
-        began = time.monotonic()
+        began, self._max_memory_used = time.monotonic(), 0
         version = self.function_version.config.runtime_version_config or {}
         arn = version.get("RuntimeVersionArn") or ""
         self._sandbox.log(self._platform_log.init_start(RUNTIME, arn))
@@ -115,8 +115,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                 return (time.monotonic() - began) * 1000, None
             case Message(kind="init-error", body=body, error_type=error_type):
                 failure = report.init_failed(error_type, body)
-            case Exited(returncode):
-                failure = report.exited(request_id, returncode)
+            case Exited() as end:
+                failure = _failure(request_id, end)
             case _:
                 failure = report.timed_out(request_id, limit)
         self._sandbox.kill()
@@ -137,6 +137,10 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         answer = self._run(invocation, began + function.config.timeout)
         duration = (time.monotonic() - began) * 1000
         self._max_memory_used = max(self._max_memory_used, self._sandbox.max_memory_used())
+        memory_size = function.config.memory_size
+        if self._max_memory_used > memory_size:
+            self._sandbox.kill()
+            answer = report.out_of_memory(request_id)
         if self._sandbox.closed:
             raise SandboxClosedError
 
@@ -144,10 +148,12 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         if failure and failure.status == "timeout":
             self._sandbox.kill()
             duration = function.config.timeout * 1000
+        if failure and failure.reported_type == report.OUT_OF_MEMORY:
+            self._max_memory_used = memory_size
         figures = report.Report(
             request_id=request_id,
             duration=duration,
-            memory_size=function.config.memory_size,
+            memory_size=memory_size,
             max_memory_used=self._max_memory_used,
             init_duration=init_duration,
             failure=failure,
@@ -185,8 +191,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             match self._sandbox.wait(deadline):
                 case None:
                     return report.timed_out(request_id, timeout)
-                case Exited(returncode):
-                    return report.exited(request_id, returncode)
+                case Exited() as end:
+                    return _failure(request_id, end)
                 case Message(kind="response" | "error", request_id=answered) as message if (
                     answered == request_id
                 ):
@@ -271,6 +277,10 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             "LAB_LAMBDA_RUNTIME=%s has no awslambdaric: no function will start", SETTINGS.lambda_runtime
         )
         return False
+
+
+def _failure(request_id: str, end: Exited) -> report.Failure:
+    return report.out_of_memory(request_id) if end.outgrown else report.exited(request_id, end.returncode)
 
 
 def _code(function_version: FunctionVersion) -> ArchiveCode:

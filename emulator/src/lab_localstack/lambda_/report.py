@@ -9,10 +9,13 @@ import math
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lab_localstack import documents
+
+OUT_OF_MEMORY = "Runtime.OutOfMemory"
+"""How reports call the end of an environment that outgrew its memory."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Failure:
     status: str = "error"
     body: bytes | None = None
     """The payload where the runtime gave one."""
+    reported_type: str | None = None
+    """What the report calls it where that is not the errorType."""
 
     @property
     def payload(self) -> bytes:
@@ -48,6 +53,11 @@ def exited(request_id: str, returncode: int) -> Failure:
     else:
         reason = "Runtime exited without providing a reason"
     return Failure("Runtime.ExitError", f"RequestId: {request_id} Error: {reason}")
+
+
+def out_of_memory(request_id: str) -> Failure:
+    """The environment was ended because it had more memory than the function's MemorySize."""
+    return replace(exited(request_id, -signal.SIGKILL), reported_type=OUT_OF_MEMORY)
 
 
 def response_too_large(limit: int) -> Failure:
@@ -177,7 +187,7 @@ def _status(failure: Failure | None) -> list[str]:
         return []
     if failure.status == "timeout":
         return ["Status: timeout"]
-    return [f"Status: {failure.status}", f"Error Type: {failure.error_type}"]
+    return [f"Status: {failure.status}", f"Error Type: {failure.reported_type or failure.error_type}"]
 
 
 def _json_status(failure: Failure | None) -> dict[str, str]:
@@ -185,7 +195,7 @@ def _json_status(failure: Failure | None) -> dict[str, str]:
         return {"status": "success"}
     if failure.status == "timeout":
         return {"status": "timeout"}
-    return {"status": failure.status, "errorType": failure.error_type}
+    return {"status": failure.status, "errorType": failure.reported_type or failure.error_type}
 
 
 def _record(kind: str, record: Mapping[str, object]) -> str:

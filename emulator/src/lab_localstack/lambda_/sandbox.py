@@ -13,11 +13,13 @@ from pathlib import Path
 
 import psutil
 
+from lab_localstack.lambda_.memory import ProcessFamily, Watch
 from lab_localstack.lambda_.output import LogEvent, OutputParser
 from lab_localstack.lambda_.runtime_api import Message, RuntimeApi
 
 WATCH_SECONDS = 0.05
 """How often the process is looked at where the system cannot report its end (no pidfd)."""
+MEMORY = Watch()
 
 
 class SandboxClosedError(Exception):
@@ -29,12 +31,20 @@ class Exited:
     """The process ended; a negative code is the signal that killed it."""
 
     returncode: int
+    outgrown: bool = False
+    """Whether it was ended because it had more memory than it may."""
 
 
 class Sandbox:
-    """At most one process at a time. `close` may be called from any thread, the rest from one at a time."""
+    """At most one process at a time. `close` may be called from any thread, the rest from one at a time.
 
-    def __init__(self) -> None:
+    The process and its children may have so many MB in memory, and are ended when they have more.
+    """
+
+    def __init__(self, memory_size: int) -> None:
+        self._memory_size = memory_size
+        self._outgrown = False
+        self._family: ProcessFamily | None = None
         self._selector = selectors.DefaultSelector()
         self._api = RuntimeApi(self._selector)
         self._output = OutputParser()
@@ -90,6 +100,7 @@ class Sandbox:
             os.close(output_write)
         os.set_blocking(output_read, False)
         self._lifeline, self._pipe, self._ended = lifeline_write, output_read, False
+        self._family, self._outgrown = ProcessFamily(self._process.pid), False
         self._selector.register(output_read, selectors.EVENT_READ, self._read_output)
         if hasattr(os, "pidfd_open"):
             self._pidfd = os.pidfd_open(self._process.pid)
@@ -100,12 +111,16 @@ class Sandbox:
 
         Everything the function wrote before that has been taken in when this returns.
         """
+        with MEMORY.over(self._look_at_memory):
+            return self._wait(deadline)
+
+    def _wait(self, deadline: float) -> Message | Exited | None:
         while True:
             if self._api.messages:
                 self._read_output()
                 return self._api.messages.popleft()
             if self._ended or self._process is None:
-                return Exited(self.kill())
+                return Exited(self.kill(), self._outgrown)
             remaining = deadline - time.monotonic()
             patience = max(remaining, 0)
             if self._pidfd is None:
@@ -130,19 +145,19 @@ class Sandbox:
         return self._output.take()
 
     def max_memory_used(self) -> int:
-        """The largest resident size of the process so far in MB, or 0 when it is gone."""
-        process = self._process
-        if process is None:
-            return 0
+        """The most that the process has had in memory so far in MB, or 0 when it is gone."""
+        return self._family.peak() if self._family and self._process else 0
+
+    def _look_at_memory(self) -> None:
+        if not self._life.acquire(blocking=False):
+            return  # it is being started or ended
         try:
-            with open(f"/proc/{process.pid}/status", "rb") as status:  # noqa: PTH123  once an invocation: be quick
-                return int(status.read().partition(b"VmHWM:")[2].split(maxsplit=1)[0]) // 1024
-        except (OSError, IndexError):
-            pass
-        try:
-            return psutil.Process(process.pid).memory_info().rss // (1024 * 1024)
-        except psutil.Error:
-            return 0
+            process, family = self._process, self._family
+            if process and family and not self._outgrown and family.outgrows(self._memory_size):
+                self._outgrown = True
+                _kill_group(process.pid)
+        finally:
+            self._life.release()
 
     def kill(self) -> int:
         """End the process and all it started; returns its code (0 when there was none)."""
