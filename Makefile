@@ -120,6 +120,10 @@ test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: minut
 .PHONY: test-torture
 test-torture: setup ## Kills and races at random: TORTURE_SEED=, TORTURE_SECONDS=600
 	@LAB_TORTURE_SECONDS=$(or $(TORTURE_SECONDS),600) LAB_TORTURE_SEED=$(TORTURE_SEED) $(pytest) -s tests/torture
+.PHONY: test-recorded
+test-recorded: setup ## Tests recorded on AWS: SUITES=folder AREAS= AGAINST=stock
+	@PYTHONPATH=emulator:emulator/tests .lab/env/lab/bin/python -m recorded "$(or $(SUITES),suites)" \
+	  $(if $(AGAINST),--against $(AGAINST)) $(if $(AREAS),--areas $(AREAS))
 .PHONY: test-pages
 test-pages: setup ## The pages in a browser (needs Chromium or Chrome)
 	@$(pytest) -c emulator/pyproject.toml emulator/tests -m page

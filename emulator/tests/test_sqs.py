@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -466,6 +467,58 @@ def test_a_poison_message_leaves_the_age_metric_after_three_receives(
 
     eventually(lambda: statistic(cloudwatch, queue, "ApproximateAgeOfOldestMessage", "Maximum")[-1] == 0)
     assert statistic(cloudwatch, queue, "ApproximateNumberOfMessagesVisible", "Maximum")[-1] == 1
+
+
+@pytest.mark.evidence(
+    "recorded", "moto: test_delete_message_batch_with_zero_entries, test_send_message_batch_errors"
+)
+@pytest.mark.parametrize("action", ["SendMessage", "DeleteMessage", "ChangeMessageVisibility"])
+def test_batch_without_entries_or_with_an_id_twice_is_refused_in_words(
+    sqs: Any, make_queue: MakeQueue, action: str
+) -> None:
+    queue = make_queue()
+    call = sqs.meta.method_to_api_mapping
+    batch = next(getattr(sqs, name) for name, operation in call.items() if operation == f"{action}Batch")
+    rest = {
+        "SendMessage": {"MessageBody": "x"},
+        "DeleteMessage": {"ReceiptHandle": "x"},
+        "ChangeMessageVisibility": {"ReceiptHandle": "x", "VisibilityTimeout": 0},
+    }[action]
+
+    with refused("AWS.SimpleQueueService.EmptyBatchRequest") as empty:
+        batch(QueueUrl=queue.url, Entries=[])
+    with refused("AWS.SimpleQueueService.BatchEntryIdsNotDistinct") as twice:
+        batch(QueueUrl=queue.url, Entries=[{"Id": name, **rest} for name in ("id_1", "id_2", "id_2")])
+
+    message = f"There should be at least one {action}BatchRequestEntry in the request."
+    assert empty.value.response["Error"]["Message"] == message
+    assert twice.value.response["Error"]["Message"] == "Id id_2 repeated."
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_send_message_batch_with_empty_list[sqs_query]")
+def test_batch_without_entries_in_the_query_protocol_is_an_empty_batch(
+    engine_endpoint: str, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request"}
+    form = {"Action": "SendMessageBatch", "QueueUrl": queue.url, "Version": "2012-11-05"}
+
+    answer = httpx.post(engine_endpoint, data=form, headers=signed, trust_env=False)
+
+    assert answer.status_code == 400
+    assert "<Code>AWS.SimpleQueueService.EmptyBatchRequest</Code>" in answer.text
+
+
+@pytest.mark.evidence("recorded", "moto: test_get_queue_url_error_not_exists")
+def test_error_in_json_has_a_type_with_its_namespace(engine_endpoint: str) -> None:
+    target = {"X-Amz-Target": "AmazonSQS.GetQueueUrl", "Content-Type": "application/x-amz-json-1.0"}
+
+    answer = httpx.post(engine_endpoint, json={"QueueName": "none"}, headers=target, trust_env=False)
+
+    assert answer.json()["__type"] == "com.amazonaws.sqs#QueueDoesNotExist"
+    assert answer.headers["x-amzn-errortype"] == "com.amazonaws.sqs#QueueDoesNotExist"
+    assert answer.headers["x-amzn-query-error"] == "AWS.SimpleQueueService.NonExistentQueue;Sender"
 
 
 @pytest.mark.evidence("recorded", "LocalStack: test_successive_purge_calls_fail")

@@ -22,6 +22,9 @@ class Settings:
     """The length of all messages of a log group from which on its oldest half is forgotten."""
     lambda_runtime: str = ""
     """Folder with what AWS's managed Python runtime offers a function: boto3 and awslambdaric."""
+    lambda_pythons: str = ""
+    """`any`: functions of every Python runtime run on the engine's own Python, for recorded tests, whose functions are
+    older; empty: the process executor refuses what is not its own version."""
     lambda_user: str = ""
     """The user that functions run as where the engine is root; the engine's own user if empty."""
     iam: str = ""

@@ -22,6 +22,8 @@ SERIALIZATION = "SerializationException"
 INVALID = {"apigatewayv2": "BadRequestException", "logs": "InvalidParameterException"}
 """The code for parameters that do not fit, of the services where it is not ValidationException."""
 MISSING = INVALID | {"sqs": "MissingParameter"}
+NAMESPACES = {"sqs": "com.amazonaws.sqs"}
+"""Of errors in JSON, recorded on AWS."""
 UNSAID = {("logs", "ResourceNotFoundException"): "The specified log group does not exist."}
 """What AWS says where moto says nothing."""
 
@@ -44,17 +46,24 @@ def correct(chain: Any, context: RequestContext, response: Any) -> None:  # noqa
     """A response handler of LocalStack's gateway: replaces what an error says if it says something wrong or nothing."""
     if response.status_code < 400 or not context.service:
         return
-    fault = _better(context, response.status_code)
-    if fault is None:
-        return
     service: Any = context.service
-    operation: Any = context.operation or service.operation_model(service.operation_names[0])
-    context.service_exception = fault
-    serializer = create_serializer(service, context.protocol)
-    request_id = context.request_id or ""
-    response.update_from(
-        serializer.serialize_error_to_response(fault, operation, context.request.headers, request_id)
-    )
+    if fault := _better(context, response.status_code):
+        operation: Any = context.operation or service.operation_model(service.operation_names[0])
+        context.service_exception = fault
+        serializer = create_serializer(service, context.protocol)
+        request_id = context.request_id or ""
+        response.update_from(
+            serializer.serialize_error_to_response(fault, operation, context.request.headers, request_id)
+        )
+    if service.service_name in NAMESPACES and "X-Amzn-Errortype" in response.headers:
+        _name_in_full(response, NAMESPACES[service.service_name])
+
+
+def _name_in_full(response: Any, namespace: str) -> None:
+    """Give an error's type its namespace, as in AWS's JSON 1.0 protocol: some languages' clients read it whole."""
+    body = response.get_json(force=True)
+    body["__type"] = response.headers["X-Amzn-Errortype"] = f"{namespace}#{body['__type']}"
+    response.set_json(body)
 
 
 def _better(context: RequestContext, status: int) -> CommonServiceException | None:

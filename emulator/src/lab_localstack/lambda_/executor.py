@@ -106,7 +106,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         began, self._max_memory_used = time.monotonic(), 0
         version = self.function_version.config.runtime_version_config or {}
         arn = version.get("RuntimeVersionArn") or ""
-        self._sandbox.log(self._platform_log.init_start(RUNTIME, arn))
+        self._sandbox.log(self._platform_log.init_start(self.function_version.config.runtime or RUNTIME, arn))
         command = [INTERPRETER, "-S", "-P", "-u", str(BOOTSTRAP), str(self._scratch), *self._hidden_by_tmp()]
         self._sandbox.spawn(command, self._environment, self._code, self._user)
         match self._sandbox.wait(deadline):
@@ -225,7 +225,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             {name: os.environ[name] for name in PASSED_ON if name in os.environ}
             | given
             | {
-                "AWS_EXECUTION_ENV": f"AWS_Lambda_{RUNTIME}",
+                "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.function_version.config.runtime}",
                 "AWS_LAMBDA_RUNTIME_API": self._sandbox.runtime_api,
                 "LAMBDA_TASK_ROOT": str(self._code),
                 "LAMBDA_RUNTIME_DIR": SETTINGS.lambda_runtime,
@@ -257,7 +257,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
     def prepare_version(cls, function_version: FunctionVersion) -> None:
         """Unpack the code. Raises LambdaRuntimeException for what no local process can run."""
         function = function_version.config
-        if function.runtime != RUNTIME:
+        other_python = SETTINGS.lambda_pythons == "any" and (function.runtime or "").startswith("python")
+        if function.runtime != RUNTIME and not other_python:
             what = f"Runtime {function.runtime}" if function.runtime else "A container image"
             raise LambdaRuntimeException(f"{what} is not supported by the process executor, only {RUNTIME}.")
         if function.layers:

@@ -1,9 +1,10 @@
 """Limits of SQS as of 2026 that LocalStack does not check. Each function raises AWS's error."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from localstack.aws.api.sqs import BatchEntryIdsNotDistinct, EmptyBatchRequest
 from localstack.services.sqs.exceptions import InvalidAttributeValue, InvalidParameterValueException
 from localstack.services.sqs.models import sqs_stores
 
@@ -44,6 +45,20 @@ def require_message(delay_seconds: int | None, attributes: Mapping[str, Any] | N
             raise InvalidParameterValueException(
                 f"Can't cast the value of message (user) attribute '{name}' to a number."
             )
+
+
+def require_entries(action: str, entries: Sequence[Any] | None) -> None:
+    """Check that a batch has entries, each with an id of its own: LocalStack refuses without a word.
+
+    In the query protocol a batch without entries has no such parameter at all.
+    """
+    if not entries:
+        raise EmptyBatchRequest(f"There should be at least one {action}BatchRequestEntry in the request.")
+    seen = set[str]()
+    for entry in entries:
+        if (name := entry.get("Id")) in seen:
+            raise BatchEntryIdsNotDistinct(f"Id {name} repeated.")
+        seen.add(name)
 
 
 def encodable(text: str) -> str:

@@ -106,7 +106,10 @@ class LabSqsProvider(SqsProvider):
         body = limits.encodable(message_body)
         return super().send_message(context, queue_url, body, message_attributes=attributes, **kwargs)
 
-    def send_message_batch(self, context: RequestContext, queue_url: str, entries: Any, **kwargs: Any) -> Any:
+    def send_message_batch(
+        self, context: RequestContext, queue_url: str, entries: Any = None, **kwargs: Any
+    ) -> Any:
+        limits.require_entries("SendMessage", entries)
         for entry in entries:
             if "MessageBody" in entry:
                 entry["MessageBody"] = limits.encodable(entry["MessageBody"])
@@ -117,6 +120,12 @@ class LabSqsProvider(SqsProvider):
             failed["Code"] = failed["Code"].removesuffix("Exception")
             failed["SenderFault"] = failed["SenderFault"] or failed["Code"] == "InvalidMessageContents"
         return result
+
+    def delete_message_batch(
+        self, context: RequestContext, queue_url: str, entries: Any = None, **kwargs: Any
+    ) -> Any:
+        limits.require_entries("DeleteMessage", entries)
+        return super().delete_message_batch(context, queue_url, entries, **kwargs)
 
     def receive_message(
         self, context: RequestContext, queue_url: str, visibility_timeout: Any = None, **kwargs: Any
@@ -136,8 +145,9 @@ class LabSqsProvider(SqsProvider):
         super().change_message_visibility(context, queue_url, receipt_handle, visibility_timeout, **kwargs)
 
     def change_message_visibility_batch(
-        self, context: RequestContext, queue_url: str, entries: Any, **kwargs: Any
+        self, context: RequestContext, queue_url: str, entries: Any = None, **kwargs: Any
     ) -> Any:
+        limits.require_entries("ChangeMessageVisibility", entries)
         for entry in entries:
             limits.require_visibility(entry.get("VisibilityTimeout"))
         return super().change_message_visibility_batch(context, queue_url, entries, **kwargs)

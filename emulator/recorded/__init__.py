@@ -1,0 +1,1 @@
+"""Suites whose expected answers were recorded on AWS, run against this engine and a stock LocalStack."""
