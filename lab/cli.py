@@ -8,12 +8,21 @@ from importlib import import_module, metadata
 from typing import Annotated, Any, NamedTuple, NoReturn, override
 
 import typer
+from typer import core
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from lab.commands.examples import EXAMPLES
 from lab.common.interrupts import unwind_when_ended
-from lab.common.output import Terminal, escape_what_cannot_be_encoded, joined, shown, styled
+from lab.common.output import (
+    PLAIN,
+    Terminal,
+    escape_what_cannot_be_encoded,
+    joined,
+    plain_is_wanted,
+    shown,
+    styled,
+)
 from lab.engines import disk, remembered
 from lab.errors import LabError
 
@@ -137,7 +146,6 @@ app = typer.Typer(
     cls=Lab,
     help=__doc__,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -148,10 +156,25 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _show_plainly(wanted: bool) -> None:
+    if wanted:
+        os.environ[PLAIN] = "1"
+        core.HAS_RICH = False  # whose panels the help would be drawn in
+
+
 @app.callback()
 def lab(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
+    ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            is_eager=True,
+            callback=_show_plainly,
+            help=f"For screen readers: no colour, no boxes, no spinner, one fact a line. Or {PLAIN}=1.",
+        ),
     ] = False,
 ) -> None:
     """The event-driven ingestion and DLQ reliability lab."""
@@ -161,33 +184,36 @@ def main() -> NoReturn:
     """Run a command; show a LabError as what is wrong and how to fix it."""
     unwind_when_ended()
     remembered.use()
+    _show_plainly(plain_is_wanted())
     sys.exit(run(partial(app, prog_name="lab")))
 
 
 def run(command: Callable[..., object]) -> int:
     """Run a command and return its exit code; errors go to standard error."""
     escape_what_cannot_be_encoded()
-    errors = Terminal(stderr=True)
     try:
         # Outside its standalone mode typer hands the code of typer.Exit back as the result.
         code = _with_errors_told(command)
     except LabError as error:
-        if error.details:
-            errors.print(error.details, style="dim")
-        errors.say(joined(styled("error:", "red"), f" {shown(error.what)}"))
-        errors.say(f"  fix: {shown(error.fix)}")
+        _tell(error)
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        errors.print("interrupted")
+        Terminal(stderr=True).say("interrupted")
         return INTERRUPTED
     except typer.Exit as leave:
         return leave.exit_code
     except UsageError as error:
-        what, fix = _misuse(error)
-        errors.say(joined(styled("error:", "red"), f" {shown(what)}"))
-        errors.say(f"  fix: {shown(fix)}")
+        _tell(LabError(*_misuse(error)))
         return MISUSED
     return code if isinstance(code, int) else 0
+
+
+def _tell(error: LabError) -> None:
+    errors = Terminal(stderr=True)
+    if error.details:
+        errors.print(error.details, style="dim")
+    errors.say(joined(styled("error:", "red"), f" {shown(error.what)}"))
+    errors.say(f"  fix: {shown(error.fix)}")
 
 
 def _misuse(error: Any) -> tuple[str, str]:

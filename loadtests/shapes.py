@@ -6,7 +6,7 @@ A user sends about one request a second, so users are requests a second until th
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.errors import LabError
+from lab.errors import LabError, unknown
 
 USUAL_USERS = 5
 """As many as it takes to have one of every kind (loadtests/users.py)."""
@@ -108,7 +108,7 @@ def planned(shape: str, usual: int, seconds: float) -> Plan:
     Raises LabError where that is unknown, too many or too long.
     """
     if shape not in SHAPES:
-        raise LabError(f"There is no shape {shape}.", f"Choose one of: {', '.join(SHAPES)}")
+        raise unknown("shape", shape, SHAPES)
     if usual < 1 or seconds < 0:
         raise LabError(
             f"{usual} users for {seconds:g} s make no load.", "Ask for 1 user or more, and no negative time"

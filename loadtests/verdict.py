@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from rich.table import Table
-
 from lab import report
+from lab.common.grid import Facts
 from lab.common.output import Terminal, joined
 from lab.common.results import result_table
 from lab.scenario.live import verdict
@@ -20,10 +19,8 @@ STORIES = {
 
 def show(result: RunResult, console: Terminal) -> None:
     """Print every threshold beside what was seen, the figures, and the ledger."""
-    figures = Table(box=None, show_header=False)
-    for name, value in result.figures.items():
-        figures.add_row(name, value)
-    console.print(result_table(f"Load: {result.plan.shape}", "threshold", result.findings), figures)
+    console.print(result_table(f"Load: {result.plan.shape}", "threshold", result.findings))
+    console.print(Facts("figures", result.figures))
     if result.account:
         console.say(result.account.ledger.text)
     console.say(joined("Load ", verdict(result.passed)))

@@ -19,6 +19,9 @@ MARKS = {Verdict.PROVED: "yes", Verdict.REFUTED: "NO "}
 
 
 def break_(
+    name: Annotated[
+        str | None, typer.Argument(help="Which puzzle, for whoever sets it; without: one by chance.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed breaks the same thing.")] = None,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Tell what is broken, and how to mend it.")
@@ -28,13 +31,15 @@ def break_(
 ) -> None:
     """Break one thing, hidden. Find it with the runbooks, mend it through AWS APIs, prove it with lab check."""
 
+    if name:
+        breakfix.chosen(name)
     pipeline, _ = connect(port, env)
     if reveal:
         puzzle = breakfix.require_broken(pipeline)
         say(f"{puzzle.name}: {puzzle.revealed}")
         return
     steady.require(pipeline)
-    breakfix.break_it(pipeline, seed)
+    breakfix.break_it(pipeline, seed, name)
     say(
         "One thing is broken now. Symptoms: lab check. A hint: lab hint. Giving up: lab break --reveal, lab repair"
     )

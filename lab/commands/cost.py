@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from lab import engines
 from lab.commands.options import Env, Port, console
 from lab.common import paths
+from lab.common.grid import Grid
 from lab.common.interrupts import undoing
 from lab.common.output import Terminal
 from lab.cost import prices as table
@@ -147,13 +147,8 @@ def _document(usage: Usage, made: Bill, prices: Prices) -> dict[str, Any]:
 
 
 def _table(rows: show.Rows, title: str) -> None:
-    head, *body = rows
-    shown = Table(title=title, title_justify="left")
-    for index, name in enumerate(head):
-        shown.add_column(name, justify="right" if index else "left", overflow="fold")
-    for row in body:
-        shown.add_row(*row)
-    console.print(shown)
+    columns = {head: cells for head, *cells in zip(*rows, strict=True)}
+    console.print(Grid(title, columns, right=rows[0][1:]))
 
 
 def _caption(prices: Prices) -> None:

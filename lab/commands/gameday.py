@@ -5,12 +5,12 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from lab import report
 from lab.commands.options import Env, Port, console
+from lab.common.grid import Facts
 from lab.common.results import result_table
-from lab.errors import LabError
+from lab.errors import unknown
 from lab.faults.healing import connect
 from lab.games.gameday import GAMEDAYS, Game, ScoreCard, play, score
 from lab.history.results import results
@@ -34,7 +34,7 @@ def list_() -> None:
 
 @app.command()
 def run(
-    name: str,
+    name: Annotated[str, typer.Argument(help="Which GameDay.", autocompletion=lambda: list(GAMEDAYS))],
     unattended: Annotated[bool, typer.Option("--unattended", help="Nobody is at the keys.")] = False,
     faster: Annotated[
         float, typer.Option(min=1, max=5, help="Run the clock this many times as fast: a rehearsal.")
@@ -44,7 +44,7 @@ def run(
 ) -> None:
     """Play a GameDay. Exit code 1 if an order was lost, had its effect twice, or is unaccounted for."""
     if name not in GAMEDAYS:
-        raise LabError(f"There is no GameDay {name}.", f"Choose one of: {', '.join(GAMEDAYS)}")
+        raise unknown("GameDay", name, GAMEDAYS)
     day = GAMEDAYS[name].faster(faster)
     pipeline, engine = connect(port, env)
     say(f"{day.title}. The clock runs for {day.seconds:.0f} s. {'' if unattended else KEYS}")
@@ -108,16 +108,15 @@ def rows(card: ScoreCard) -> dict[str, str]:
     }
 
 
-def table(card: ScoreCard) -> Table:
+def table(card: ScoreCard) -> Facts:
     """The score card."""
-    shown = Table(title="Score card", title_justify="left", show_header=False)
-    for name, value in rows(card).items():
-        shown.add_row(f"time {name}", value)
-    shown.add_row("hints taken", str(card.hints))
     ledger = card.account.ledger
-    shown.add_row("orders accepted", str(ledger.accepted))
-    shown.add_row("requests refused", str(card.refused))
-    shown.add_row("orders processed", str(len(ledger.done)))
-    shown.add_row("orders in the DLQ", str(len(ledger.dead)))
-    shown.add_row("orders still queued", str(len(ledger.waiting)))
-    return shown
+    facts = {f"time {name}": value for name, value in rows(card).items()} | {
+        "hints taken": str(card.hints),
+        "orders accepted": str(ledger.accepted),
+        "requests refused": str(card.refused),
+        "orders processed": str(len(ledger.done)),
+        "orders in the DLQ": str(len(ledger.dead)),
+        "orders still queued": str(len(ledger.waiting)),
+    }
+    return Facts("Score card", facts)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from lab.commands.options import console, say
 from lab.common import paths
-from lab.common.output import joined, styled
+from lab.common.grid import Grid
+from lab.common.output import Line, joined, styled
 from lab.history import Account, read
 from lab.history.check import Judgement
 from lab.history.rules import Breach, Rule
@@ -48,14 +48,15 @@ def check(
 @app.command()
 def states() -> None:
     """List the situations worth having been in, and the latest report of each that a run has reached."""
-    table = Table(title="Situations that runs of this clone have met", title_justify="left")
-    table.add_column("situation", overflow="fold")
-    table.add_column("runs", justify="right")
-    table.add_column("latest", overflow="fold")
-    for state, runs in sightings(paths.REPORTS).items():
-        latest = runs[0].page.partition("/")[0] if runs else styled("never", "yellow")
-        table.add_row(state, str(len(runs)), latest)
-    console.print(table)
+    met = sightings(paths.REPORTS)
+    columns: dict[str, list[Line]] = {
+        "situation": [str(state) for state in met],
+        "runs": [str(len(runs)) for runs in met.values()],
+        "latest": [
+            runs[0].page.partition("/")[0] if runs else styled("never", "yellow") for runs in met.values()
+        ],
+    }
+    console.print(Grid("Situations that runs of this clone have met", columns, right=("runs",)))
 
 
 def _show(judgement: Judgement, most: int | None) -> None:

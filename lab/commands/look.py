@@ -1,14 +1,14 @@
 """`lab look ...`: what runbooks look at. Nothing here changes anything but receive counts in the DLQ."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from lab.commands.options import Env, Port, console
+from lab.common.grid import Grid
 from lab.faults.catalogue import FAULTS
 from lab.faults.healing import connect
 from lab.pipeline.api import Api
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 Minutes = Annotated[int, typer.Option(min=1, max=180, help="How far to look back.")]
 SHOWN_LINES = 20
+UNATTRIBUTED = "UNATTRIBUTED"
 
 
 @app.command()
@@ -31,32 +32,34 @@ def dlq(port: Port = 4566, env: Env = "dev") -> None:
     pipeline, _ = connect(port, env)
     with Api(pipeline.aws, pipeline.stack) as api:
         preview = api.preview(minAgeSeconds=0, maxMessages=1000)
-    table = Table(title=f"{preview['statistics']['total']} dead letters", title_justify="left")
-    for column in ("category", "type", "letters", "for example"):
-        table.add_column(column, overflow="fold")
-    causes = Counter(
-        (message.get("errorCategory"), message.get("errorType")) for message in preview["messages"]
-    )
-    for (category, kind), count in causes.most_common():
-        example = next(
-            message
-            for message in preview["messages"]
-            if (message.get("errorCategory"), message.get("errorType")) == (category, kind)
-        )
-        told = example.get("errorMessage") or example.get("triage", {}).get("inferred", "")
-        table.add_row(category or "UNATTRIBUTED", kind or "UNATTRIBUTED", str(count), told)
-    console.print(table)
+    died_of: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for message in preview["messages"]:
+        cause = (message.get("errorCategory") or UNATTRIBUTED, message.get("errorType") or UNATTRIBUTED)
+        died_of[cause].append(message)
+    causes = sorted(died_of, key=lambda cause: -len(died_of[cause]))
+    columns = {
+        "category": [category for category, _ in causes],
+        "type": [kind for _, kind in causes],
+        "letters": [str(len(died_of[cause])) for cause in causes],
+        "for example": [_told(died_of[cause][0]) for cause in causes],
+    }
+    total = preview["statistics"]["total"]
+    console.print(Grid(f"{total} dead letters" if total else "dead letters", columns, right=("letters",)))
+
+
+def _told(message: dict[str, Any]) -> str:
+    """What a letter died of, in words."""
+    return message.get("errorMessage") or message.get("triage", {}).get("inferred", "")
 
 
 @app.command()
 def faults() -> None:
     """List the faults that have a name: the console switches them on and off, failure modes also `lab mode`."""
-    table = Table(title="faults", title_justify="left")
-    for column in ("where", "name", "what happens"):
-        table.add_column(column, overflow="fold")
-    for fault in FAULTS.values():
-        table.add_row(fault.group, fault.name, fault.meaning)
-    console.print(table)
+    columns = {
+        "name": [fault.name for fault in FAULTS.values()],
+        "what happens": [fault.meaning for fault in FAULTS.values()],
+    }
+    console.print(Grid("faults", columns, [fault.group for fault in FAULTS.values()]))
 
 
 @app.command()
@@ -84,9 +87,7 @@ def metric(namespace: str, name: str, minutes: Minutes = 15, port: Port = 4566, 
     """Show a metric's sum and maximum over the last minutes, for each of its dimensions."""
     pipeline, _ = connect(port, env)
     client: CloudWatchClient = pipeline.aws.client("cloudwatch")
-    table = Table(title=f"{namespace} {name}, last {minutes} min", title_justify="left")
-    for column in ("dimensions", "sum", "maximum"):
-        table.add_column(column, overflow="fold")
+    rows: list[tuple[str, str, str]] = []
     now = datetime.now(UTC)
     for listed in client.list_metrics(Namespace=namespace, MetricName=name)["Metrics"]:
         dimensions = listed.get("Dimensions", [])
@@ -99,12 +100,10 @@ def metric(namespace: str, name: str, minutes: Minutes = 15, port: Port = 4566, 
             Period=PERIOD_SECONDS,
             Statistics=["Sum", "Maximum"],
         )["Datapoints"]
-        of = (
-            ", ".join(f"{dimension.get('Name')}={dimension.get('Value')}" for dimension in dimensions)
-            or "all"
-        )
+        of = ", ".join(f"{dimension.get('Name')}={dimension.get('Value')}" for dimension in dimensions)
         total = sum(point.get("Sum", 0.0) for point in points)
-        table.add_row(
-            of, f"{total:g}", f"{max((point.get('Maximum', 0.0) for point in points), default=0.0):g}"
-        )
-    console.print(table)
+        maximum = max((point.get("Maximum", 0.0) for point in points), default=0.0)
+        rows.append((of or "all", f"{total:g}", f"{maximum:g}"))
+    heads = ("dimensions", "sum", "maximum")
+    columns = {head: [row[number] for row in rows] for number, head in enumerate(heads)}
+    console.print(Grid(f"{namespace} {name}, last {minutes} min", columns, right=heads[1:]))

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from lab import engines, report
 from lab.commands.options import Env, Port, console
+from lab.common.grid import Grid
 from lab.common.output import Line, joined, styled
-from lab.common.results import Grid, misses, score, tally
+from lab.common.results import misses, score, tally
 from lab.errors import LabError
 from lab.faults.healing import connect
 from lab.parity.page import differences
@@ -30,7 +30,9 @@ MOST_LINES, LONGEST_LINE = 1000, 1000
 
 app = typer.Typer(name="scenario", help="Break it, predict it, prove it.", no_args_is_help=True)
 
-Chosen = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.")]
+Chosen = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME...", help="Scenarios to run.", autocompletion=names)
+]
 Every = Annotated[bool, typer.Option("--all", help="Run all of them.")]
 
 
@@ -42,20 +44,25 @@ def say(line: Line) -> None:
 @app.command("list")
 def list_() -> None:
     """List the scenarios."""
-    table = Table(box=None)
-    for column in ("name", "hypothesis", "predictions"):
-        table.add_column(column, overflow="fold")
-    for name in names():
-        scenario = load(name).scenario
-        table.add_row(name, scenario.hypothesis, str(len(scenario.predictions)))
-    console.print(table)
+    scenarios = {name: load(name).scenario for name in names()}
+    columns = {
+        "name": list(scenarios),
+        "hypothesis": [scenario.hypothesis for scenario in scenarios.values()],
+        "predictions": [str(len(scenario.predictions)) for scenario in scenarios.values()],
+    }
+    console.print(Grid("scenarios", columns, right=("predictions",)))
 
 
 @app.command()
-def show(name: str) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="Which scenario.", autocompletion=names)],
+) -> None:
     """Show a scenario: its story, its phases, and what it predicts from which AWS API."""
     entry = load(name)
-    say(joined(styled(entry.scenario.title, "bold"), f"\n\n{entry.story}\n"))
+    say(styled(entry.scenario.title, "bold"))
+    for paragraph in entry.paragraphs:
+        console.print(f"\n{paragraph}")
+    say("")
     foretold = entry.scenario.predictions
     columns = {
         "prediction": [prediction.name for _, prediction in foretold],
@@ -63,7 +70,7 @@ def show(name: str) -> None:
         "why": [prediction.why for _, prediction in foretold],
         "read from": [prediction.probe.source for _, prediction in foretold],
     }
-    console.print(Grid("predictions", [phase.setting for phase, _ in foretold], columns))
+    console.print(Grid("predictions", columns, [phase.setting for phase, _ in foretold]))
 
 
 @app.command()

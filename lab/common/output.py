@@ -6,6 +6,7 @@ through a `Terminal`, in which a string is text and never markup, and whatever w
 text shows as its escape. Colour comes from `styled` alone. Pages, reports and JUnit XML use `shown` themselves.
 """
 
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -55,18 +56,34 @@ def joined(*pieces: Line) -> Text:
     return Text.assemble(*(styled(piece, "") if isinstance(piece, str) else piece for piece in pieces))
 
 
-class Terminal(Console):
-    """Standard output, or standard error, where strings are text: in lines, cells, titles and progress alike."""
+PLAIN = "LAB_PLAIN"
+"""The variable that asks for plain output, as `lab --plain` does, of this program and of those that it starts."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(markup=False, highlight=False, emoji=False, **options)
+
+def plain_is_wanted() -> bool:
+    """Whether this process is to show everything plainly."""
+    return os.environ.get(PLAIN, "") not in ("", "0")
+
+
+class Terminal(Console):
+    """Standard output, or standard error, where strings are text: in lines, cells, titles and progress alike.
+
+    `plain` is for screen readers: no colour, no spinner, nothing drawn or drawn over, no line broken.
+    """
+
+    def __init__(self, *, plain: bool | None = None, **options: Any) -> None:
+        self.plain = plain_is_wanted() if plain is None else plain
+        still: dict[str, Any] = {"force_terminal": False, "soft_wrap": True} if self.plain else {}
+        super().__init__(markup=False, highlight=False, emoji=False, **options | still)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """What rich makes every string into that it is given to show, wherever it stands."""
         return super().render_str(shown(text, lines=True), **options)
 
     def status(self, status: Any, **options: Any) -> Status:
-        """A spinner with a line of text beside it."""
+        """A spinner with a line of text beside it; on a plain terminal the line alone."""
+        if self.plain:
+            self.say(status)
         return super().status(styled(status, "") if isinstance(status, str) else status, **options)
 
     def say(self, line: Line) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lab.errors import LabError
+from lab.errors import LabError, unknown
 from lab.faults import FaultProxy
 from lab.faults.catalogue import FAULTS, NamedFault
 from lab.faults.changes import ActiveChange, Changes
@@ -39,7 +39,7 @@ class Switches:
         """
         fault = FAULTS.get(name)
         if fault is None:
-            raise LabError(f"There is no fault {name}.", f"Choose one of: {', '.join(FAULTS)}")
+            raise unknown("fault", name, FAULTS)
         if not MIN_SECONDS <= seconds <= MAX_SECONDS:
             raise LabError(
                 f"A fault for {seconds} s is out of bounds.", f"Choose {MIN_SECONDS} to {MAX_SECONDS} s."

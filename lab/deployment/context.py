@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from infra.settings import SETTINGS, Setting, host_architecture, shown
+from lab.common.grid import Grid
 from lab.common.output import Terminal
 from lab.errors import LabError
 
@@ -44,11 +44,14 @@ def settings(
     if markdown:
         typer.echo(page(SETTINGS), nl=False)
         return
-    table = Table("setting", "what it means and may be", show_lines=True)
-    for name, setting in SETTINGS.items():
-        local = f"\nlocal: {local}" if (local := _local(setting)) else ""
-        table.add_row(f"{name}\n= {shown(setting.default)}{local}", f"{setting.meaning}\n{setting.rule.text}")
-    Terminal().print(table)
+    columns = {
+        "setting": list(SETTINGS),
+        "default": [shown(setting.default) for setting in SETTINGS.values()],
+        "local": [_local(setting) for setting in SETTINGS.values()],
+        "what it means": [setting.meaning for setting in SETTINGS.values()],
+        "rule": [setting.rule.text for setting in SETTINGS.values()],
+    }
+    Terminal().print(Grid("settings", columns))
 
 
 def page(settings: Mapping[str, Setting]) -> str:

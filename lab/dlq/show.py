@@ -1,11 +1,9 @@
 """Dead letters as tables, and as JSON for scripts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
-
-from rich.table import Table
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
@@ -14,7 +12,8 @@ from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
 from functions.redrive.triage import age_seconds, describe, statistics
 from lab.common.clock import now_ms
-from lab.common.output import joined, shown, styled, utc
+from lab.common.grid import Facts, Grid
+from lab.common.output import Line, joined, shown, styled, utc
 
 ID_LENGTH = 8
 
@@ -32,41 +31,36 @@ def document(envelope: Envelope, plan: Plan) -> dict[str, Any]:
     }
 
 
-def letters(envelopes: Iterable[Envelope], *, complete: bool) -> Table:
+def letters(envelopes: Sequence[Envelope], *, complete: bool) -> Grid:
     """One line for each dead letter."""
-    table = Table(
-        title="Dead letters" if complete else "Dead letters (the queue holds more)", title_justify="left"
-    )
-    table.add_column("message", no_wrap=True)
-    for name in ("order", "category", "died of"):
-        table.add_column(name, overflow="fold")
-    for name in ("age s", "receives", "redrives"):
-        table.add_column(name, justify="right")
     now = now_ms()
-    for envelope in envelopes:
-        attributed = is_attributed(envelope)
-        cause = (
-            error_type(envelope)
-            if attributed
-            else joined(styled("inferred:", "italic"), f" {_inferred(envelope)}")
-        )
-        table.add_row(
-            envelope.message_id[:ID_LENGTH],
-            envelope.order_id or "-",
-            error_category(envelope),
-            cause,
-            f"{'' if attributed else '<= '}{age_seconds(envelope, now)}",
-            str(envelope.receive_count),
-            str(envelope.redrive_count),
-        )
-    return table
+    numbers = {
+        "age s": [
+            f"{'' if is_attributed(envelope) else '<= '}{age_seconds(envelope, now)}"
+            for envelope in envelopes
+        ],
+        "receives": [str(envelope.receive_count) for envelope in envelopes],
+        "redrives": [str(envelope.redrive_count) for envelope in envelopes],
+    }
+    columns: dict[str, list[Line]] = {
+        "message": [envelope.message_id[:ID_LENGTH] for envelope in envelopes],
+        "order": [envelope.order_id or "-" for envelope in envelopes],
+        "category": [error_category(envelope) for envelope in envelopes],
+        "died of": [_cause(envelope) for envelope in envelopes],
+    }
+    title = "Dead letters" if complete else "Dead letters (the queue holds more)"
+    return Grid(title, columns | numbers, right=tuple(numbers))
 
 
-def letter(known: dict[str, Any]) -> Table:
+def _cause(envelope: Envelope) -> Line:
+    if is_attributed(envelope):
+        return error_type(envelope)
+    return joined(styled("inferred:", "italic"), f" {_inferred(envelope)}")
+
+
+def letter(known: dict[str, Any]) -> Facts:
     """One dead letter, a line for each thing that is known about it, and for what senders wrote beside that."""
-    table = Table(show_header=False, title=f"Dead letter {known['messageId']}", title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+    facts: dict[str, str] = {}
     for name, value in known.items():
         match name:
             case "attributes":
@@ -77,10 +71,8 @@ def letter(known: dict[str, Any]) -> Table:
                 told = f"a redrive would say: {value}"
             case _:
                 told = value if isinstance(value, str) else codec.dumps(value)
-        table.add_row(name, told)
-    if rest := "\n".join(_not_told(known)):
-        table.add_row("also attached", rest)
-    return table
+        facts[name] = told
+    return Facts(f"Dead letter {known['messageId']}", facts | {"also attached": "\n".join(_not_told(known))})
 
 
 def _not_told(known: dict[str, Any]) -> Iterator[str]:
@@ -91,41 +83,34 @@ def _not_told(known: dict[str, Any]) -> Iterator[str]:
             yield shown(f"{name}={value}")
 
 
-def counts(envelopes: Iterable[Envelope]) -> Table:
+def counts(envelopes: Iterable[Envelope]) -> Grid:
     """How many died of what."""
     found = statistics(envelopes)
-    table = Table(title=f"{found['total']} dead letters", title_justify="left")
-    table.add_column("by")
-    table.add_column("cause")
-    table.add_column("messages", justify="right")
-    for title, key in (("category", "byErrorCategory"), ("error type", "byErrorType")):
-        for cause, number in sorted(found[key].items(), key=lambda item: -item[1]):
-            table.add_row(title, cause, str(number))
-    return table
+    rows = [
+        (title, cause, str(number))
+        for title, key in (("by category", "byErrorCategory"), ("by error type", "byErrorType"))
+        for cause, number in sorted(found[key].items(), key=lambda item: -item[1])
+    ]
+    columns = {"cause": [cause for _, cause, _ in rows], "messages": [number for *_, number in rows]}
+    groups = [title for title, *_ in rows]
+    return Grid(f"{found['total']} dead letters", columns, groups, right=("messages",))
 
 
-def plan(given: Plan, preview: dict[str, Any]) -> Table:
+def plan(given: Plan, preview: dict[str, Any]) -> Facts:
     """What a redrive would do, before anybody confirms it."""
-    table = Table(show_header=False, title="Plan", title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in given.as_json().items():
-        table.add_row(name, str(value))
-    table.add_row("digest", given.digest)
     more = "" if preview["complete"] else "; the queue may hold more"
-    table.add_row("match the filters", f"{preview['matching']['total']} of {preview['sampled']} seen{more}")
-    table.add_row("would be moved", str(preview["eligible"]))
-    for cause, number in preview["matching"]["byErrorType"].items():
-        table.add_row(f"  {cause}", str(number))
-    return table
+    facts = {name: str(value) for name, value in given.as_json().items()} | {
+        "digest": given.digest,
+        "match the filters": f"{preview['matching']['total']} of {preview['sampled']} seen{more}",
+        "would be moved": str(preview["eligible"]),
+    }
+    causes = {f"  {cause}": str(number) for cause, number in preview["matching"]["byErrorType"].items()}
+    return Facts("Plan", facts | causes)
 
 
-def operation(row: dict[str, Any]) -> Table:
+def operation(row: dict[str, Any]) -> Facts:
     """How far a redrive operation got."""
-    table = Table(show_header=False, title=f"Redrive {row['operationId']}", title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    shown = (
+    told = (
         "status",
         "phase",
         "incompleteReason",
@@ -142,11 +127,12 @@ def operation(row: dict[str, Any]) -> Table:
         "unsent",
         "notDeleted",
     )
-    for name in (*shown, "invocations", "requestedBy", "planDigest"):
+    facts: dict[str, str] = {}
+    for name in (*told, "invocations", "requestedBy", "planDigest"):
         if row.get(name) not in (None, []):
             value = row[name]
-            table.add_row(name, value if isinstance(value, str) else codec.dumps(value))
-    return table
+            facts[name] = value if isinstance(value, str) else codec.dumps(value)
+    return Facts(f"Redrive {row['operationId']}", facts)
 
 
 def state(row: dict[str, Any]) -> str:

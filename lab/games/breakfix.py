@@ -5,7 +5,7 @@ What is wrong is recorded like any other change (lab/faults/changes.py), under a
 
 import random
 
-from lab.errors import LabError
+from lab.errors import LabError, unknown
 from lab.faults.changes import HIDDEN, ActiveChange, Changes
 from lab.games.puzzles import PUZZLES, Puzzle
 from lab.pipeline.observe import Pipeline
@@ -21,15 +21,26 @@ def active(pipeline: Pipeline) -> ActiveChange | None:
     return next((change for change in Changes(pipeline).active() if change.hidden), None)
 
 
-def break_it(pipeline: Pipeline, seed: int | None) -> None:
-    """Put one puzzle in force. Raises LabError if there is one already, or if there is nothing here to break so."""
+def chosen(name: str) -> Puzzle:
+    """The puzzle of a name. Raises LabError if there is none."""
+    by_name = {puzzle.name: puzzle for puzzle in PUZZLES}
+    if name not in by_name:
+        raise unknown("puzzle", name, by_name)
+    return by_name[name]
+
+
+def break_it(pipeline: Pipeline, seed: int | None = None, name: str | None = None) -> None:
+    """Put one puzzle in force, by its name or by chance.
+
+    Raises LabError if there is one already, if there is none of that name, or if there is nothing here to break so.
+    """
     if active(pipeline):
         raise LabError("Something is broken already.", "Find it (lab hint, lab check) or give up: lab repair")
-    puzzle = random.Random(seed).choice(PUZZLES)  # noqa: S311  a game
+    puzzle = chosen(name) if name else random.Random(seed).choice(PUZZLES)  # noqa: S311  a game
     now = puzzle.change.setting.read(pipeline)
     if puzzle.change.turned(now, pipeline) == now:
         raise LabError(
-            f"{pipeline.stack.env_name} does not have what this seed breaks.",
+            f"{pipeline.stack.env_name} does not have what this puzzle breaks.",
             "Take another: lab break --seed N",
         )
     Changes(pipeline).make(puzzle.change, why=HIDDEN, seconds=None)

@@ -1,6 +1,5 @@
 """What a person may answer when asked for a prediction: a number, a state, counts by name."""
 
-import difflib
 import math
 import re
 from collections.abc import Collection
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lab.common.results import shown
+from lab.errors import nearest
 
 _COUNT = re.compile(r"(?P<count>\d{1,9})\s*[x*]\s*(?P<name>\S+)", re.IGNORECASE | re.ASCII)
 
@@ -90,6 +90,5 @@ def _known(text: str, options: Collection[str]) -> str:
     by_case = {option.casefold(): option for option in options}
     if found := by_case.get(text.casefold()):
         return found
-    nearest = difflib.get_close_matches(text.casefold(), by_case, 1)
-    meant = f"; the closest is {by_case[nearest[0]]}" if nearest else ""
+    meant = f"; the closest is {found}" if (found := nearest(text, options)) else ""
     raise ValueError(f"{text!r} is not one of {', '.join(options)}{meant}")

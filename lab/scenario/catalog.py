@@ -5,7 +5,7 @@ import inspect
 from dataclasses import dataclass
 
 from lab.common import paths
-from lab.errors import LabError
+from lab.errors import unknown
 from lab.scenario.model import Scenario
 
 FOLDER = paths.ROOT / "scenarios"
@@ -34,6 +34,6 @@ def names() -> list[str]:
 def load(name: str) -> Entry:
     """One scenario. Raises LabError if there is none of this name."""
     if name not in names():
-        raise LabError(f"There is no scenario {name}.", f"Choose one of: {', '.join(names())}")
+        raise unknown("scenario", name, names())
     module = importlib.import_module(f"scenarios.{name.replace('-', '_')}")
     return Entry(name, inspect.cleandoc(module.__doc__ or ""), module.SCENARIO)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from lab.common.grid import Grid
 from lab.common.output import styled
-from lab.common.results import Grid, Result, Verdict
+from lab.common.results import Result, Verdict
 from lab.errors import LabError
 from lab.scenario.catalog import Entry
 from lab.scenario.model import Phase, Prediction, Scenario
@@ -101,11 +102,11 @@ def guess_table(results: Sequence[Result]) -> Grid:
     guessed = [result for result in results if result.guess]
     return Grid(
         "your predictions",
-        [result.group for result in guessed],
         {
             "prediction": [result.name for result in guessed],
             "you": [result.guess or "" for result in guessed],
             "seen": [result.seen for result in guessed],
             "judged": [styled(result.judged, COLOURS[result.judged]) for result in guessed],
         },
+        [result.group for result in guessed],
     )

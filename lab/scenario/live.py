@@ -9,15 +9,14 @@ from rich.console import ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.segment import Segment
 
+from lab.common.grid import Grid
 from lab.common.output import Line, Terminal, styled
-from lab.common.results import Grid, Result, result_table
+from lab.common.results import Result, result_table
 from lab.faults.changes import Changes
 from lab.pipeline.circuits import circuit_states
 from lab.scenario.experiment import Experiment
 
 REFRESHES_A_SECOND = 2
-HEAD_LINES = 3
-"""Title, columns and rule of a table."""
 
 
 class View:
@@ -29,12 +28,18 @@ class View:
 
     def __rich_console__(self, console: Any, options: ConsoleOptions) -> RenderResult:
         above = console.render_lines(styled(self._pipeline(), ""), options)
-        rows = console.render_lines(predictions(self._findings), options)
         room = options.max_height - len(above) - 1
-        newest = rows if len(rows) <= room else rows[:HEAD_LINES] + rows[HEAD_LINES - room :]
-        for line in [*above, *newest]:
+        for line in [*above, *self._newest(console, options, room)]:
             yield from line
             yield Segment.line()
+
+    def _newest(self, console: Any, options: ConsoleOptions, room: int) -> list[list[Segment]]:
+        """The lines of as many predictions as there is room for: the last ones."""
+        for first in range(max(0, len(self._findings) - room), len(self._findings)):
+            lines = console.render_lines(predictions(self._findings[first:]), options, pad=False)
+            if len(lines) <= room:
+                return lines
+        return []
 
     def _pipeline(self) -> str:
         name, samples = self._experiment.name, self._experiment.timeline.samples

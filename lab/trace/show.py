@@ -1,8 +1,6 @@
 """A timeline as a table, and its spans as a tree."""
 
-from rich.table import Table
-from rich.tree import Tree
-
+from lab.common.grid import Grid
 from lab.common.output import Line, Terminal, joined, shown, styled, utc
 from lab.trace.collector import Span
 from lab.trace.order_timeline import OrderTimeline
@@ -38,7 +36,7 @@ def summary(timeline: OrderTimeline) -> str:
     )
 
 
-def timeline_table(timeline: OrderTimeline) -> Table:
+def timeline_table(timeline: OrderTimeline) -> Grid:
     """A row for each moment: when (UTC), how long after the first, where, what, and how it is known."""
     several = len(timeline.correlation_ids) > 1
     titles = {one: f"submission {number}" for number, one in enumerate(timeline.correlation_ids, 1)}
@@ -46,51 +44,40 @@ def timeline_table(timeline: OrderTimeline) -> Table:
         f"{titles[correlation_id]}: {correlation_id}" if several else f"correlation id {correlation_id}"
         for correlation_id in titles
     )
-    table = Table(box=None, caption=shown(caption), caption_justify="left", pad_edge=False)
-    table.add_column("UTC", no_wrap=True)
-    table.add_column("+ms", justify="right", no_wrap=True)
-    if several:
-        table.add_column("of", no_wrap=True)
-    table.add_column("where", no_wrap=True)
-    table.add_column("what", overflow="fold")
-    table.add_column("known from", no_wrap=True, style="dim")
-    first = next((moment.at for moment in timeline.moments if moment.at is not None), 0)
-    for moment in timeline.moments:
-        table.add_row(
-            "unknown" if moment.at is None else _clock(moment.at),
-            "" if moment.at is None else str(moment.at - first),
-            *([titles.get(moment.correlation_id, "")] if several else []),
-            moment.where,
-            moment.what,
-            moment.source,
-        )
-    return table
+    moments = timeline.moments
+    first = next((moment.at for moment in moments if moment.at is not None), 0)
+    columns: dict[str, list[Line]] = {
+        "UTC": ["unknown" if moment.at is None else _clock(moment.at) for moment in moments],
+        "+ms": ["" if moment.at is None else str(moment.at - first) for moment in moments],
+        "of": [titles.get(moment.correlation_id, "") if several else "" for moment in moments],
+        "where": [moment.where for moment in moments],
+        "what": [moment.what for moment in moments],
+        "known from": [styled(moment.source, "dim") for moment in moments],
+    }
+    return Grid("", columns, right=("+ms",), note=caption)
 
 
-def trees(spans: tuple[Span, ...]) -> list[Tree]:
-    """The spans as one tree for each root: name, start after the first span, duration."""
+def trees(spans: tuple[Span, ...]) -> list[Line]:
+    """The spans as one text for each root, children indented: name, start after the first span, duration."""
     by_id = {span.span_id: span for span in spans}
     children: dict[str, list[Span]] = {}
     for span in spans:
         children.setdefault(span.parent_id if span.parent_id in by_id else "", []).append(span)
     first = min((span.start for span in spans), default=0.0)
 
-    def grow(branch: Tree, span: Span) -> None:
-        for child in children.get(span.span_id, []):
-            grow(branch.add(_label(child, first)), child)
+    def grown(span: Span, indent: str) -> list[Line]:
+        below = [line for child in children.get(span.span_id, []) for line in grown(child, f"{indent}  ")]
+        return [joined(f"\n{indent}", _label(span, first)), *below]
 
-    roots: list[Tree] = []
-    for root in children.get("", []):
-        tree = Tree(styled(f"trace {root.trace_id}", "bold"))
-        grow(tree.add(_label(root, first)), root)
-        roots.append(tree)
-    return roots
+    return [
+        joined(styled(f"trace {root.trace_id}", "bold"), *grown(root, "  ")) for root in children.get("", [])
+    ]
 
 
 def _label(span: Span, first: float) -> Line:
     return joined(
-        styled(f"{span.service} ", "dim"),
-        styled(span.name, "red" if span.failed else "default"),
+        styled(shown(f"{span.service} "), "dim"),
+        styled(shown(span.name), "red" if span.failed else "default"),
         styled(f"  at {span.start - first:.1f} ms, {span.duration:.1f} ms", "dim"),
     )
 

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from lab import cli, engines
 from lab.common.clock import now_ms
+from lab.common.grid import Grid
 from lab.common.output import Terminal
 from lab.common.polling import wait_for
 from lab.dlq.native import FINAL, MoveTask
@@ -155,15 +155,13 @@ def _result(messages: int, seconds: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _table(messages: int, seconds: dict[str, float]) -> Table:
-    table = Table(title=f"{messages} dead letters", title_justify="left")
-    table.add_column("way")
-    for name in ("seconds", "messages/s", "x loop"):
-        table.add_column(name, justify="right")
-    reference = seconds[LOOP]
-    for name, took in seconds.items():
-        table.add_row(name, f"{took:.1f}", f"{messages / took:.0f}", f"{reference / took:.1f}")
-    return table
+def _table(messages: int, seconds: dict[str, float]) -> Grid:
+    numbers = {
+        "seconds": [f"{took:.1f}" for took in seconds.values()],
+        "messages/s": [f"{messages / took:.0f}" for took in seconds.values()],
+        "x loop": [f"{seconds[LOOP] / took:.1f}" for took in seconds.values()],
+    }
+    return Grid(f"{messages} dead letters", {"way": list(seconds), **numbers}, right=tuple(numbers))
 
 
 if __name__ == "__main__":

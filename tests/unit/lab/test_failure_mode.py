@@ -89,7 +89,7 @@ def test_environment_other_than_dev_has_one_parameter(parameters: Parameters) ->
 def test_puzzle_about_a_parameter_that_is_not_there_is_refused(parameters: Parameters) -> None:
     parameters.values = {"/ingestion/test/failure_mode": "none"}
     seed = next(seed for seed in range(1000) if random.Random(seed).choice(PUZZLES) is SECOND_PARAMETER)
-    with pytest.raises(LabError, match="test does not have what this seed breaks"):
+    with pytest.raises(LabError, match="test does not have what this puzzle breaks"):
         breakfix.break_it(pipeline_of(parameters, "test"), seed)
     assert breakfix.active(pipeline_of(parameters, "test")) is None
 

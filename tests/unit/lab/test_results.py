@@ -4,8 +4,9 @@ import io
 
 import pytest
 
+from lab.common.grid import broken, fitted
 from lab.common.output import Terminal
-from lab.common.results import Result, Verdict, broken, exit_code, fitted, result_table, tally
+from lab.common.results import Result, Verdict, exit_code, result_table, tally
 from tests.support.results import result
 
 PROVED, REFUTED, ELSEWHERE, UNREAD = Verdict
@@ -88,7 +89,7 @@ def test_a_table_leaves_out_columns_in_which_nothing_stands() -> None:
 
 def test_columns_share_what_room_there_is_and_none_gets_more_than_it_wants() -> None:
     assert fitted([["a" * 10], ["b" * 10]], 30) == [10, 10]
-    assert sum(fitted([["a " * 40], ["b " * 40], ["c"]], 50)) == 44
+    assert sum(fitted([["a " * 40], ["b " * 40], ["c"]], 70)) == 64
     assert fitted([["a " * 40], ["b"]], 40)[1] == 1
 
 

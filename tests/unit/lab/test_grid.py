@@ -1,0 +1,289 @@
+"""No table breaks a word that fits into a line; where words do not fit side by side, rows become lines of facts."""
+
+import ast
+import io
+import json
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions.common import codec
+from functions.redrive.plan import Plan
+from lab import cli
+from lab.commands import cost, gameday, history, look
+from lab.commands import scenario as scenario_commands
+from lab.common import paths
+from lab.common.grid import Facts, Grid
+from lab.common.output import Terminal
+from lab.common.results import Verdict, result_table
+from lab.deployment import context
+from lab.dlq import show as dlq
+from lab.games.gameday import ScoreCard
+from lab.scenario.guesses import guess_table
+from lab.trace import OrderTimeline
+from lab.trace.order_timeline import Moment
+from lab.trace.show import timeline_table
+from loadtests import verdict
+from loadtests.benchmarks import redrive
+from tests.support.accounts import account
+from tests.support.results import result
+from tests.support.strangers import letter, text
+
+ORDER = "order-20261129-0198c0de-7abc-4def-8123"
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:ingestion-dev-orders"
+CAUSES = {
+    "errorType": text("IdempotencyKeyReusedError"),
+    "errorCategory": text("VALIDATION"),
+    "errorMessage": text("amount: '12,50' is not of type 'number'; see critical-undelivered-events"),
+    "correlationId": text("0198c0de-7abc-4def-8123-456789abcdef"),
+}
+LETTERS = [
+    letter(codec.dumps({"orderId": ORDER, "amount": 1}), CAUSES, "0198c0de-7abc-4def-8123-456789abcdef"),
+    letter(codec.dumps({"orderId": f"{ORDER}-2", "amount": 1}), {}, "1198c0de-7abc-4def-8123-456789abcdef"),
+]
+RESULTS = [
+    result(
+        "fault, with failure mode poison_payload: 5 more orders are sent.",
+        "critical-undelivered-events",
+        "5 x IdempotencyKeyReusedError",
+        "4 x IdempotencyKeyReusedError, 1 x CouldNotDetermineMessageSource",
+        Verdict.REFUTED,
+        seconds=12.3,
+        guess="5",
+        guessed_right=False,
+        fix="make deploy-local",
+    ),
+    result("recovery", "messages in the DLQ", "0", "0", Verdict.NOT_PROVABLE, guess="0"),
+]
+PREVIEW = {
+    "complete": True,
+    "sampled": 2,
+    "eligible": 2,
+    "statistics": {"total": 2},
+    "matching": {"total": 2, "byErrorType": {"IdempotencyKeyReusedError": 1, "UNATTRIBUTED": 1}},
+    "messages": [
+        {name: value["StringValue"] for name, value in CAUSES.items()},
+        {"triage": {"inferred": "moved by SQS after maxReceiveCount receives"}},
+    ],
+}
+OPERATION = {
+    "operationId": "0198c0de-7abc-4def-8123-456789abcdef",
+    "status": "SUCCEEDED",
+    "outcome": {"processed": 5, "diedAgain": 0, "waiting": 0, "unknown": 0, "unrecorded": 0},
+    "requestedBy": "arn:aws:sts::000000000000:assumed-role/ingestion-dev-redrive/console",
+}
+MOMENTS = (
+    Moment(1_700_000_000_123, "API", "POST /events answered 202, message 0198c0de-7abc", "access log", "c-1"),
+    Moment(1_700_000_000_999, "worker", "IdempotencyKeyReusedError: " + "why " * 20, "log of worker", "c-2"),
+)
+BILL = [("a month", "quantity", "$"), ("SQS requests", "not provable here", "?"), ("together", "", ">= 2.00")]
+
+
+class Aws:
+    """Answers what `lab look metric` asks."""
+
+    def client(self, _service: str) -> "Aws":
+        return self
+
+    def list_metrics(self, **_: Any) -> Any:
+        return {"Metrics": [{"Dimensions": [{"Name": "FunctionName", "Value": "ingestion-dev-worker"}]}]}
+
+    def get_metric_statistics(self, **_: Any) -> Any:
+        return {"Datapoints": [{"Sum": 12345678.0, "Maximum": 3.0}]}
+
+
+class Api:
+    """Answers what `lab look dlq` asks."""
+
+    def __init__(self, *_: object) -> None:
+        """Nothing is connected to."""
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+    def preview(self, **_: Any) -> Any:
+        return PREVIEW
+
+
+def command(module: Any, *words: str) -> Callable[[Terminal], None]:
+    """What a command prints."""
+
+    def show(terminal: Terminal) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            aws = SimpleNamespace(aws=Aws(), stack=None)
+            patch.setattr(look, "connect", lambda *_: (aws, ""))
+            patch.setattr(look, "Api", Api)
+            patch.setattr(module, "console", terminal)
+            assert cli.run(lambda **given: cli.app(list(words), **given)) == 0
+
+    return show
+
+
+def printed_settings(terminal: Terminal) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "Terminal", lambda: terminal)
+        context.settings()
+
+
+def load(terminal: Terminal) -> None:
+    ended: Any = SimpleNamespace(
+        plan=SimpleNamespace(shape="spike"),
+        findings=RESULTS,
+        figures={"accepted to processed, p50 / p95 / p99 ms": "19 / 24 / 1130", "knee": "not reached"},
+        account=None,
+        passed=True,
+    )
+    verdict.show(ended, terminal)
+
+
+def printed_bill(terminal: Terminal) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cost, "console", terminal)
+        cost._table(BILL, "the same for a month")  # pyright: ignore[reportPrivateUsage]
+
+
+TABLES: Mapping[str, Callable[[Terminal], None]] = {
+    "lab/commands/cost.py _table": printed_bill,
+    "lab/commands/gameday.py table": lambda terminal: terminal.print(
+        gameday.table(ScoreCard(51.8, None, 60.2, 2, 1234, account(done=["a"])))
+    ),
+    "lab/commands/history.py states": command(history, "history", "states"),
+    "lab/commands/look.py dlq": command(look, "look", "dlq"),
+    "lab/commands/look.py faults": command(look, "look", "faults"),
+    "lab/commands/look.py metric": command(look, "look", "metric", "Ingestion", "OrdersDeadLettered"),
+    "lab/commands/scenario.py list_": command(scenario_commands, "scenario", "list"),
+    "lab/commands/scenario.py show": command(
+        scenario_commands, "scenario", "show", "eventbridge-partial-failure"
+    ),
+    "lab/common/results.py result_table": lambda terminal: terminal.print(
+        result_table("predictions", "prediction", RESULTS)
+    ),
+    "lab/deployment/context.py settings": printed_settings,
+    "lab/dlq/show.py counts": lambda terminal: terminal.print(dlq.counts(LETTERS)),
+    "lab/dlq/show.py letter": lambda terminal: terminal.print(
+        dlq.letter(dlq.document(LETTERS[0], Plan()) | {"queue": QUEUE})
+    ),
+    "lab/dlq/show.py letters": lambda terminal: terminal.print(dlq.letters(LETTERS, complete=True)),
+    "lab/dlq/show.py operation": lambda terminal: terminal.print(dlq.operation(OPERATION)),
+    "lab/dlq/show.py plan": lambda terminal: terminal.print(dlq.plan(Plan(), PREVIEW)),
+    "lab/scenario/guesses.py guess_table": lambda terminal: terminal.print(guess_table(RESULTS)),
+    "lab/trace/show.py timeline_table": lambda terminal: terminal.print(
+        timeline_table(OrderTimeline(ORDER, ("c-1", "c-2"), "in the DLQ", 1, 1, 0, MOMENTS))
+    ),
+    "loadtests/benchmarks/redrive.py _table": lambda terminal: terminal.print(
+        redrive._table(1000, {redrive.LOOP: 12.3, "operation, worker at work": 2.2})  # pyright: ignore[reportPrivateUsage]
+    ),
+    "loadtests/verdict.py show": load,
+}
+"""Everything that makes a table, with names as long as real ones."""
+
+
+def printed(show: Callable[[Terminal], None], width: int, *, plain: bool = False) -> str:
+    out = io.StringIO()
+    show(Terminal(file=out, width=width, plain=plain))
+    return out.getvalue()
+
+
+def words(text_: str) -> set[str]:
+    """The words of a table, without the colon that a heading has in a line of facts."""
+    return {word.rstrip(":;") for word in text_.split() if word.strip("─")}
+
+
+def makers() -> set[str]:
+    """Every function of the lab that makes a table."""
+    files = [*(paths.ROOT / "lab").rglob("*.py"), *(paths.ROOT / "loadtests").rglob("*.py")]
+    return {
+        f"{file.relative_to(paths.ROOT).as_posix()} {function.name}"
+        for file in files
+        for function in ast.walk(ast.parse(file.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in ("Grid", "Facts")
+    }
+
+
+def test_every_table_of_the_lab_is_among_those_that_are_tested() -> None:
+    assert set(TABLES) == makers()
+
+
+@pytest.mark.parametrize("width", [80, 60])
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_breaks_no_word_that_fits_into_a_line(name: str, width: int) -> None:
+    narrow = printed(TABLES[name], width)
+    assert [line for line in narrow.splitlines() if len(line) > width] == []
+    whole = {word for word in words(printed(TABLES[name], 1000)) if len(word) <= width - 2}
+    assert whole - words(narrow) == set()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_on_a_plain_terminal_draws_nothing_and_has_one_fact_a_line(name: str) -> None:
+    lines = printed(TABLES[name], 60, plain=True).splitlines()
+    assert [character for line in lines for character in line if "\u2500" <= character <= "\u259f"] == []
+    assert words("\n".join(lines)) >= words(printed(TABLES[name], 1000))
+    assert "\x1b" not in "".join(lines)
+
+
+def told(table: Grid | Facts, width: int = 80, *, plain: bool = False) -> list[str]:
+    return printed(lambda terminal: terminal.print(table), width, plain=plain).splitlines()
+
+
+def test_a_row_that_does_not_fit_side_by_side_is_told_as_a_line_for_each_fact() -> None:
+    table = Grid("dead letters", {"order": [ORDER, "b"], "queue": [QUEUE, ""], "s": ["1", "2"]}, ["x", "y"])
+    assert told(table) == [
+        "dead letters",
+        "x",
+        f"order: {ORDER}",
+        f"  queue: {QUEUE}",
+        "  s: 1",
+        "y",
+        "order: b",
+        "  s: 2",
+    ]
+
+
+def test_prose_gets_readable_lines_or_is_told_below() -> None:
+    prose = "Receives of a message before SQS moves it to the dead-letter queue."
+    table = Grid("", {"a": ["x" * 30], "b": ["y" * 20], "meaning": [prose]})
+    assert any(line.startswith("  meaning: Receives") for line in told(table))
+    assert told(table, 90)[0].split() == ["a", "b", "meaning"]
+
+
+def test_a_table_without_rows_says_so() -> None:
+    assert told(Grid("dead letters", {"order": []})) == ["dead letters: none"]
+
+
+def test_a_fact_without_a_value_is_left_out() -> None:
+    assert told(Facts("Plan", {"rate": "", "digest": "abc"}))[1:] == ["digest  abc"]
+
+
+def test_what_a_stranger_wrote_on_a_second_line_begins_no_line() -> None:
+    forged = Grid("", {"cause": ["a\nverdict: proved"], "messages": ["1"]})
+    for width in (10, 80):
+        assert [line for line in told(forged, width) if line.startswith("verdict")] == []
+
+
+def test_a_plain_terminal_is_asked_for_by_the_environment_which_its_children_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for value, plain in (("", False), ("0", False), ("1", True)):
+        monkeypatch.setenv("LAB_PLAIN", value)
+        assert Terminal(file=io.StringIO()).plain is plain
+
+
+def test_a_plain_terminal_says_what_takes_its_time_and_shows_no_spinner() -> None:
+    out = io.StringIO()
+    with Terminal(file=out, plain=True, force_terminal=True).status("starting the engine"):
+        pass
+    assert out.getvalue() == "starting the engine\n"
+
+
+def test_a_plain_terminal_breaks_no_line() -> None:
+    long = json.dumps(list(range(100)))
+    assert told(Facts("", {"body": long}), plain=True)[-1] == f"body: {long}"
