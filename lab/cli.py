@@ -218,13 +218,14 @@ def _tell(error: LabError) -> None:
 
 def _misuse(error: Any) -> tuple[str, str]:
     """What is wrong with a command line, with the name and value of whatever it is, and what would be right."""
-    variable: str | None = getattr(getattr(error, "param", None), "envvar", None)
-    what = error.format_message()
     context = error.ctx
+    what = error.format_message()
     if context is None:
         return what, "See: lab --help"
-    if variable and context.get_parameter_source(error.param.name).name == "ENVIRONMENT":
-        what = f"{variable}={os.environ.get(variable)}: {error.message}."
+    if wrong := getattr(error.__cause__, "errors", list)():
+        of_environment = context.get_parameter_source(error.param.name).name == "ENVIRONMENT"
+        name = error.param.envvar if of_environment else error.param.opts[0]
+        what = f"{name}={wrong[0]['input']}: {error.message}."
     command = " ".join(["lab", *context.command_path.split()[1:]])  # by whatever name the program was called
     return what, f"See: {command} --help. {context.command.epilog or ''}".rstrip()
 

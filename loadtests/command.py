@@ -9,6 +9,7 @@ import typer
 from lab import engines
 from lab.commands.options import Env, Port
 from lab.common import paths
+from lab.engines import ports
 from lab.engines.direct import without_proxies
 from loadtests.shapes import USUAL_USERS, planned
 from loadtests.thresholds import Thresholds
@@ -45,6 +46,8 @@ def load(  # noqa: PLR0917  one parameter for each option
     """Drive load on the deployed pipeline with Locust."""
     plan = planned(shape, usual, seconds)
     engines.present(port).require_running()  # Locust itself finds the pipeline, and heals it
+    if not headless:
+        ports.require_free(web_port, "make load LOCUST_PORT")
     options: dict[str, object] = {
         "--locustfile": paths.ROOT / "loadtests" / "locustfile.py",
         "--shape": plan.shape,

@@ -9,8 +9,11 @@ from lab.errors import LabError
 LOOPBACK = "127.0.0.1"
 
 
-def require_free(port: int) -> None:
-    """Raise LabError, naming the owner where the system says it, when the port cannot be listened on."""
+def require_free(port: int, chosen_by: str = "make up LAB_PORT") -> None:
+    """Raise LabError, naming the owner where the system says it, when the port cannot be listened on.
+
+    `chosen_by` is what another one is chosen by.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -18,7 +21,7 @@ def require_free(port: int) -> None:
         except OSError as error:
             raise LabError(
                 f"Port {port} is in use{owner(port)}.",
-                f"Stop that program, or choose another port: make up LAB_PORT={port + 1}",
+                f"Stop that program, or choose another port: {chosen_by}={port + 1}",
             ) from error
 
 

@@ -89,7 +89,7 @@ def test_an_unknown_failure_mode_is_refused_with_those_there_are() -> None:
     [
         ("status", "abc", ("LAB_PORT=abc: ", "See: lab status --help")),
         ("status", "80", ("LAB_PORT=80: ", "See: lab status --help")),
-        ("status --port 80", "4566", ("Invalid value for '--port'", "See: lab status --help")),
+        ("status --port 80", "4566", ("--port=80: ", "See: lab status --help")),
         ("trace", "", ("Missing argument 'ORDER_ID'", "See: lab trace --help")),
         ("dlq discard X", "", ("Missing option '--reason'", "See: lab dlq discard --help")),
         (
