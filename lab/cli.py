@@ -222,7 +222,8 @@ def _misuse(error: Any) -> tuple[str, str]:
     what = error.format_message()
     if context is None:
         return what, "See: lab --help"
-    if wrong := getattr(error.__cause__, "errors", list)():
+    wrong: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    if wrong:
         of_environment = context.get_parameter_source(error.param.name).name == "ENVIRONMENT"
         name = error.param.envvar if of_environment else error.param.opts[0]
         what = f"{name}={wrong[0]['input']}: {error.message}."
