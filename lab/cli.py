@@ -67,6 +67,7 @@ COMMANDS = {
             "console", "lab.commands.console:console", "Serve a web page that shows, breaks and repairs."
         ),
         Command("look", "lab.commands.look:app", "What runbooks look at."),
+        Command("logs", "lab.commands.logs:logs", "Show what the functions and the engine have logged."),
         Command("history", "lab.commands.history:app", "Judge a run by its history."),
         Command("trace", "lab.commands.trace:trace", "Show one order's whole way."),
     ),

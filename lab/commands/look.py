@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lab.commands.logs import Minutes, chosen, show
 from lab.commands.options import Env, Port, console
 from lab.common.grid import Grid
 from lab.faults.catalogue import FAULTS
 from lab.faults.healing import connect
 from lab.pipeline.api import Api
+from lab.pipeline.logs import entries
 from lab.pipeline.metrics import PERIOD_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 app = typer.Typer(
     name="look", help="Look at the DLQ, logs and metrics, as runbooks do.", no_args_is_help=True
 )
-Minutes = Annotated[int, typer.Option(min=1, max=180, help="How far to look back.")]
 SHOWN_LINES = 20
 UNATTRIBUTED = "UNATTRIBUTED"
 
@@ -63,23 +63,18 @@ def faults() -> None:
 
 
 @app.command()
-def logs(function: str, text: str, minutes: Minutes = 15, port: Port = 4566, env: Env = "dev") -> None:
-    """Show the latest log lines of ingest, worker or redrive that contain a text."""
+def logs(
+    function: Annotated[str, typer.Argument(help="Such as ingest, worker or redrive.")],
+    text: Annotated[str, typer.Argument(help="What the lines hold.")],
+    minutes: Minutes = 15,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Show a function's latest log lines that contain a text. All functions, the engine, following: lab logs."""
     pipeline, _ = connect(port, env)
-    client: CloudWatchLogsClient = pipeline.aws.client("logs")
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/lambda/{pipeline.stack.prefix}-{function}",
-        startTime=int((time.time() - 60 * minutes) * 1000),
-    )
-    found = [
-        line
-        for page in pages
-        for event in page["events"]
-        if text in (line := event.get("message", "").strip())
-    ]
-    for line in found[-SHOWN_LINES:]:
-        console.say(line)
-    console.say(f"{len(found)} lines with {text!r} in the last {minutes} min")
+    since = int((time.time() - 60 * minutes) * 1000)
+    found = entries(pipeline, chosen(pipeline, function), since, text)
+    show(found, SHOWN_LINES, f"{function}, lines with {text!r}, last {minutes} min")
 
 
 @app.command()

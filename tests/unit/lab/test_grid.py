@@ -12,7 +12,7 @@ import pytest
 from functions.common import codec
 from functions.redrive.plan import Plan
 from lab import cli
-from lab.commands import cost, gameday, history, look
+from lab.commands import cost, gameday, history, logs, look
 from lab.commands import scenario as scenario_commands
 from lab.common import paths
 from lab.common.grid import Facts, Grid
@@ -21,6 +21,7 @@ from lab.common.results import Verdict, result_table
 from lab.deployment import context
 from lab.dlq import show as dlq
 from lab.games.gameday import ScoreCard
+from lab.pipeline.logs import Entry
 from lab.scenario.guesses import guess_table
 from lab.trace import OrderTimeline
 from lab.trace.order_timeline import Moment
@@ -141,6 +142,19 @@ def load(terminal: Terminal) -> None:
     verdict.show(ended, terminal)
 
 
+def logged(terminal: Terminal) -> None:
+    fields = {
+        "event": "order.dead_lettered",
+        "level": "ERROR",
+        "orderId": ORDER,
+        "errorType": "SchemaViolation",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "console", terminal)
+        patch.setattr(logs, "say", terminal.say)
+        logs.show([Entry("worker", 1_700_000_000_123, "1", json.dumps(fields))], 20, "worker, last 15 min")
+
+
 def printed_bill(terminal: Terminal) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "console", terminal)
@@ -153,6 +167,7 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
         gameday.table(ScoreCard(51.8, None, 60.2, 2, 1234, account(done=["a"])))
     ),
     "lab/commands/history.py states": command(history, "history", "states"),
+    "lab/commands/logs.py show": logged,
     "lab/commands/look.py dlq": command(look, "look", "dlq"),
     "lab/commands/look.py faults": command(look, "look", "faults"),
     "lab/commands/look.py metric": command(look, "look", "metric", "Ingestion", "OrdersDeadLettered"),
