@@ -71,7 +71,7 @@ dlq-export: setup ## Write dead letters to dlq.jsonl; nothing is removed
 SHAPE ?= steady
 load: setup ## Drive load: Locust's web UI at 127.0.0.1:8089
 	@$(lab) load $(SHAPE)
-load-headless: setup ## Drive load, end with a verdict: SHAPE=steady|spike|ramp|soak
+load-headless: setup ## End with a verdict: SHAPE=steady|spike|ramp|soak|models...
 	@$(lab) load $(SHAPE) --headless
 
 ##@ AWS

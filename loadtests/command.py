@@ -14,7 +14,10 @@ from lab.engines.direct import without_proxies
 from loadtests.shapes import USUAL_USERS, planned
 from loadtests.thresholds import Thresholds
 
-SHAPES = "steady, spike (10 times the usual load within 5 s), ramp (to the knee) or soak"
+SHAPES = (
+    "steady, spike (10 times the usual load within 5 s), ramp (to the knee) or soak, where users wait for answers; "
+    "open-steady, open-spike, open-ramp or poisson, where orders come on a schedule; models (both side by side)"
+)
 LIMITS = Thresholds()
 
 
@@ -27,6 +30,9 @@ def load(  # noqa: PLR0917  one parameter for each option
         int, typer.Option(help="Users of the usual load; each sends about 1 request a second.")
     ] = USUAL_USERS,
     seconds: Annotated[float, typer.Option(help="Seconds of one stage; 0: the shape's own.")] = 0.0,
+    seed: Annotated[
+        int, typer.Option(help="Of a schedule's arrivals: the same seed gives the same ones.")
+    ] = 1,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Worker processes that share the users; without: one process.")
     ] = None,
@@ -53,6 +59,7 @@ def load(  # noqa: PLR0917  one parameter for each option
         "--shape": plan.shape,
         "--usual": usual,
         "--seconds": seconds,
+        "--seed": seed,
         "--processes": processes,
         "--max-accept-p99-ms": max_accept_p99_ms,
         "--max-error-percent": max_error_percent,

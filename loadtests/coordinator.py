@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -11,15 +12,15 @@ from lab.engines.clients import require_loopback
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.signals import Monitor, Reader
+from loadtests.options import options_of, plan_of
 from loadtests.order_log import ORDER_LOG
 from loadtests.run import LEAVING_RATE, Run, RunResult, Traffic
-from loadtests.shapes import Plan, planned
+from loadtests.shapes import Model
 from loadtests.thresholds import Thresholds
-from loadtests.users import SUBMIT, THROTTLED
+from loadtests.users import KINDS, OPEN, SUBMIT, THROTTLED
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
+    from locust import User
     from locust.env import Environment
     from locust.stats import StatsEntry
 
@@ -78,10 +79,11 @@ class Coordinator:
         if self._settling:
             raise LabError("The run before is still being settled.", "Wait for its verdict")
 
-    def tick(self, seconds: float) -> tuple[int, float] | None:
-        """The users that there are to be; None ends the run. Nobody comes before it has been allowed."""
+    def tick(self, seconds: float) -> tuple[int, float] | tuple[int, float, list["type[User]"]] | None:
+        """The users that there are to be, and of which kinds; None ends the run. Nobody comes before it is allowed."""
         if self.run:
-            return self.run.tick(seconds)
+            users = self.run.tick(seconds)
+            return users and (*users, KINDS[self.run.plan.models])
         return None if self.refusal else (0, LEAVING_RATE)
 
     def settle(self) -> RunResult | None:
@@ -121,7 +123,8 @@ class Coordinator:
 
     def _traffic(self) -> Traffic:
         stats = self._environment.stats
-        accepts = stats.get(SUBMIT, "POST")
+        opened = self.run is not None and Model.OPEN in self.run.plan.models
+        accepts = stats.get(OPEN if opened else SUBMIT, "POST")
         throttled = sum(entry.num_requests for entry in self._throttled())
         return Traffic(
             users=self._environment.runner.user_count if self._environment.runner else 0,
@@ -150,18 +153,6 @@ class Coordinator:
         }
 
 
-def options_of(environment: "Environment") -> "Namespace":
-    """The options of the command line, or those that the web UI has put in their place."""
-    if environment.parsed_options is None:
-        raise LabError("Locust was started without its command line.", "Run: make load")
-    return environment.parsed_options
-
-
-def plan_of(options: "Namespace") -> Plan:
-    """The plan that the options ask for. Raises LabError where it is not allowed."""
-    return planned(options.shape, options.usual, options.seconds)
-
-
 def summary(result: RunResult) -> dict[str, Any]:
     """A result for a page."""
     return {
@@ -173,4 +164,5 @@ def summary(result: RunResult) -> dict[str, Any]:
         ],
         "ledger": result.account.ledger.text if result.account else "",
         "figures": list(result.figures.items()),
+        "percentiles": [asdict(row) for row in result.percentiles if row.count],
     }

@@ -6,6 +6,7 @@ make load                         # web UI at http://127.0.0.1:8089, with the pi
 make load-headless SHAPE=spike    # ends by itself: thresholds, ledger, report, exit code
 """
 
+import itertools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -23,16 +24,33 @@ from lab.faults.healing import heal
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from loadtests import verdict
-from loadtests.coordinator import Coordinator, options_of, plan_of
-from loadtests.options import add_options
+from loadtests.coordinator import Coordinator
+from loadtests.options import add_options, options_of, plan_of
 from loadtests.order_log import ORDER_LOG
-from loadtests.users import ANSWER_SECONDS, Batches, Duplicates, InvalidOrders, RedriveOperator, SingleEvents
+from loadtests.users import (
+    ANSWER_SECONDS,
+    Batches,
+    Duplicates,
+    InvalidOrders,
+    OpenArrivals,
+    RedriveOperator,
+    SingleEvents,
+)
 from loadtests.webui import extend
 
 if TYPE_CHECKING:
+    from locust import User
     from locust.env import Environment
 
-__all__ = ["Batches", "Duplicates", "InvalidOrders", "PlannedLoad", "RedriveOperator", "SingleEvents"]
+__all__ = [
+    "Batches",
+    "Duplicates",
+    "InvalidOrders",
+    "OpenArrivals",
+    "PlannedLoad",
+    "RedriveOperator",
+    "SingleEvents",
+]
 
 INTERRUPTED = 130
 STOP_SECONDS = ANSWER_SECONDS + 1
@@ -51,7 +69,7 @@ class PlannedLoad(LoadTestShape):
         super().reset_time()
         coordinators[0].begin()
 
-    def tick(self) -> tuple[int, float] | None:
+    def tick(self) -> tuple[int, float] | tuple[int, float, list[type["User"]]] | None:
         return coordinators[0].tick(self.get_run_time())
 
 
@@ -89,6 +107,12 @@ def connect(environment: "Environment", **_: Any) -> None:
         extend(environment.web_ui, coordinator, given.web_base_path)
         environment.events.test_stop.add_listener(settle_beside)
     coordinator.start()
+
+
+@events.test_start.add_listener
+def number_sources(**_: Any) -> None:
+    """The sources of every run have the same numbers, so that a seed means the same arrivals."""
+    OpenArrivals.sources = itertools.count()
 
 
 def report(data: dict[str, Any], **_: Any) -> None:

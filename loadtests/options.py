@@ -4,11 +4,15 @@
 
 from typing import TYPE_CHECKING
 
-from loadtests.shapes import SHAPES, USUAL_USERS
+from lab.errors import LabError
+from loadtests.shapes import SHAPES, USUAL_USERS, Plan, planned
 from loadtests.thresholds import Thresholds
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from locust.argument_parser import LocustArgumentParser
+    from locust.env import Environment
 
 LIMITS = Thresholds()
 
@@ -26,6 +30,9 @@ def add_options(parser: "LocustArgumentParser") -> None:
     )
     parser.add_argument(
         "--seconds", type=float, default=0.0, help="Seconds of one stage; 0: the shape's own."
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="Of the open model's arrivals: the same seed gives the same ones."
     )
     parser.add_argument(
         "--max-accept-p99-ms", type=float, default=LIMITS.accept_p99_ms, help="POST /events, p99."
@@ -60,3 +67,15 @@ def add_options(parser: "LocustArgumentParser") -> None:
         include_in_web_ui=False,
         help="Without the web UI: write a report under .lab/reports.",
     )
+
+
+def options_of(environment: "Environment") -> "Namespace":
+    """The options of the command line, or those that the web UI has put in their place."""
+    if environment.parsed_options is None:
+        raise LabError("Locust was started without its command line.", "Run: make load")
+    return environment.parsed_options
+
+
+def plan_of(options: "Namespace") -> Plan:
+    """The plan that the options ask for. Raises LabError where it is not allowed."""
+    return planned(options.shape, options.usual, options.seconds)

@@ -14,6 +14,8 @@ from lab.history.places import effects
 from lab.pipeline.observe import Effect, Pipeline
 from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
+from lab.report import Percentiles
+from loadtests.latencies import Latencies
 from loadtests.order_log import OrderLog, Outcome
 from loadtests.shapes import Plan, Stage, Step, knee
 from loadtests.thresholds import Observed, Thresholds, judge
@@ -44,6 +46,7 @@ class RunResult:
     account: Account | None
     figures: dict[str, str]
     timeline: Timeline
+    percentiles: list[Percentiles]
 
     @property
     def passed(self) -> bool:
@@ -149,6 +152,9 @@ class Run:
             accept_p99_ms=traffic.accept_p99_ms,
             requests=traffic.requests,
             failures=traffic.failures,
+            neither=self.order_log.counts[Outcome.DUE]
+            - self.order_log.counts[Outcome.SENT]
+            - self.order_log.counts[Outcome.DROPPED],
             wrongly_accepted=self.order_log.counts[Outcome.WRONGLY_ACCEPTED],
             drain=until(readings, self.idle_since or self.clock(), lambda r: r.queue.total == 0),
             spike_drain=None if spike is None else until(readings, spike, lambda r: r.queue.visible <= usual),
@@ -159,7 +165,12 @@ class Run:
         if not self.complete:
             findings.append(_not_complete())
         return RunResult(
-            self.plan, findings, account, self._figures(found, traffic), self._timeline(readings, found)
+            self.plan,
+            findings,
+            account,
+            self._figures(found, traffic),
+            self._timeline(readings, found),
+            self._percentiles(found),
         )
 
     def _account(self) -> Account:
@@ -228,6 +239,17 @@ class Run:
                 f"{beyond.stage.seconds:g} s, {beyond.backlog_growth} more waiting at its end"
             )
         return figures
+
+    def _percentiles(self, effects: Iterable[Effect]) -> list[Percentiles]:
+        """How long answers took, by the requests' names, and orders from when they were due until their effect."""
+        processed = Latencies()
+        for effect in effects:
+            if due := self.order_log.accepted.get(effect.order_id):
+                processed.add(effect.processed_at - due * 1000)
+        answered = sorted(self.order_log.answered.items())
+        return [one.percentiles(f"answers to {name}") for name, one in answered] + [
+            processed.percentiles("orders, from due to processed")
+        ]
 
     def _timeline(self, readings: Sequence[Signals], effects: Iterable[Effect]) -> Timeline:
         timeline = Timeline(started=self.started, missed=self.monitor.missed)

@@ -1,12 +1,15 @@
 """The shapes of a load: how many users there are when. Bounded in count and time, whatever is asked for.
 
-A user sends about one request a second, so users are requests a second until the API answers more slowly than that.
+A user sends about one request a second. Users of the closed model wait for each answer, so they are requests a
+second until the API answers more slowly than that; users of the open model (loadtests/arrivals.py) send all the same.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from lab.errors import LabError, unknown
+from loadtests.arrivals import Gaps
 
 USUAL_USERS = 5
 """As many as it takes to have one of every kind (loadtests/users.py)."""
@@ -18,6 +21,13 @@ SPIKE_RISE_SECONDS = 5
 RAMP_STEPS = 10
 KNEE_SHARE = 0.1
 """A step is beyond the knee when more than this share of what it sent still waits at its end."""
+
+
+class Model(StrEnum):
+    """Who decides when the next request is sent: the answer to the one before, or a schedule."""
+
+    CLOSED = "closed"
+    OPEN = "open"
 
 
 @dataclass(frozen=True)
@@ -32,11 +42,16 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages of one run, in order. `until_knee` ends it after the first stage that the pipeline cannot follow."""
+    """The stages of one run, in order. `until_knee` ends it after the first stage that the pipeline cannot follow.
+
+    Where it has both models, half of the users are of each.
+    """
 
     shape: str
     stages: tuple[Stage, ...]
     until_knee: bool = False
+    models: tuple[Model, ...] = (Model.CLOSED,)
+    gaps: Gaps = Gaps.CONSTANT
 
     @property
     def seconds(self) -> float:
@@ -86,6 +101,26 @@ def soak(usual: int, seconds: float) -> Plan:
     return Plan("soak", (Stage("soak", seconds, usual, usual),))
 
 
+def opened(of: Callable[[int, float], Plan], gaps: Gaps = Gaps.CONSTANT) -> Callable[[int, float], Plan]:
+    """A closed plan's stages, with arrivals on a schedule."""
+
+    def plan(usual: int, seconds: float) -> Plan:
+        closed = of(usual, seconds)
+        return replace(closed, shape=f"open-{closed.shape}", models=(Model.OPEN,), gaps=gaps)
+
+    return plan
+
+
+def poisson(usual: int, seconds: float) -> Plan:
+    """As many orders as the usual load on average, which come as they come: a Poisson process."""
+    return replace(opened(steady, Gaps.POISSON)(usual, seconds), shape="poisson")
+
+
+def models(usual: int, seconds: float) -> Plan:
+    """The usual load of either model at the same time: what the one hides, the other shows."""
+    return replace(steady(2 * usual, seconds), shape="models", models=(Model.CLOSED, Model.OPEN))
+
+
 @dataclass(frozen=True)
 class Shape:
     """How a shape's plan is made, and how long one of its stages lasts unless told otherwise."""
@@ -99,6 +134,11 @@ SHAPES = {
     "spike": Shape(spike, 20),
     "ramp": Shape(ramp, 15),
     "soak": Shape(soak, 1800),
+    "open-steady": Shape(opened(steady), 60),
+    "open-spike": Shape(opened(spike), 20),
+    "open-ramp": Shape(opened(ramp), 15),
+    "poisson": Shape(poisson, 60),
+    "models": Shape(models, 60),
 }
 
 

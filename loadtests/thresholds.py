@@ -21,13 +21,15 @@ class Thresholds:
 class Observed:
     """What a run showed. None stands for what was never seen: no request, a queue that did not drain, no account.
 
-    Throttled requests (429) are not failures: they are back pressure, and neither accepted nor lost. `spike_drain`
-    is from the end of the spike until no more waits than before it, for runs that have one.
+    Throttled requests (429) are not failures: they are back pressure, and neither accepted nor lost. `neither` is how
+    many orders were due but neither sent nor dropped. `spike_drain` is from the end of the spike until no more waits
+    than before it, for runs that have one.
     """
 
     accept_p99_ms: float | None
     requests: int
     failures: int
+    neither: int
     wrongly_accepted: int
     drain: float | None
     spike_drain: float | None
@@ -51,6 +53,7 @@ def _findings(thresholds: Thresholds, seen: Observed) -> Iterator[Result]:
     drained = at_most(thresholds.drain_seconds)
     yield _finding("accept p99, ms", at_most(thresholds.accept_p99_ms), seen.accept_p99_ms, locust)
     yield _finding("failed requests, %", at_most(thresholds.error_percent), seen.error_percent, locust)
+    yield _finding("orders due, neither sent nor dropped", exactly(0), seen.neither, "the clients' log")
     yield _finding("invalid orders accepted", exactly(0), seen.wrongly_accepted, locust)
     if seen.has_spike:
         yield _finding("queue as before the spike, s after it", drained, seen.spike_drain, queue)

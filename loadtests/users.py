@@ -1,8 +1,10 @@
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Locust leaves some of its types out
 """Who drives the load: clients that submit orders in the ways real clients do, and one operator who redrives."""
 
+import itertools
 import random
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +12,17 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import gevent
-from locust import FastHttpUser, constant_pacing, task
+from gevent.pool import Pool
+from locust import FastHttpUser, User, constant_pacing, task
 
 from lab.engines.clients import require_loopback
 from lab.pipeline.api import Api
 from lab.pipeline.orders import order
+from loadtests.arrivals import Schedule
+from loadtests.options import options_of, plan_of
 from loadtests.order_log import ORDER_LOG, Outcome
 from loadtests.retry_after import ATTEMPTS, pause
+from loadtests.shapes import Model
 
 BATCH = 10
 ANSWER_SECONDS = 30.0
@@ -25,7 +31,13 @@ ANSWER_SECONDS = 30.0
 OPERATOR_MIN_AGE_SECONDS = 5
 OPERATOR_MESSAGES = 100
 
+IN_FLIGHT = 40
+"""Requests of one source of the open model that may be without an answer: more than it sends while one waits."""
+
 SUBMIT, SUBMIT_BATCH = "/events", "/events/batch"
+OPEN = f"{SUBMIT} open model"
+"""The name of the open model's requests in statistics: their times count from when each was due."""
+
 THROTTLED = " throttled (429)"
 """What the names of throttled requests end with in Locust's statistics, where they have lines of their own."""
 
@@ -42,14 +54,18 @@ INVALID: tuple[dict[str, Any], ...] = (
 
 @dataclass(frozen=True)
 class Submission:
-    """A request that submits orders. `answered` records the answer, and says what is wrong with it if anything is."""
+    """A request that submits orders. `answered` records the answer, and says what is wrong with it if anything is.
+
+    `due` is when it was to be sent (epoch seconds): now, unless a schedule says otherwise.
+    """
 
     path: str
     body: Mapping[str, Any]
-    answered: Callable[[Any], str | None]
+    answered: "Callable[[Any, Submission], str | None]"
     orders: int = 1
     name: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    due: float = field(default_factory=time.time)
 
 
 class ApiUser(FastHttpUser):
@@ -67,6 +83,11 @@ class ApiUser(FastHttpUser):
         return order(f"{type(self).__name__}-{uuid.uuid4().hex[:20]}", self.rng)
 
     def submit(self, submission: Submission) -> None:
+        """An order is due, and sent at once."""
+        ORDER_LOG.count(Outcome.DUE, submission.orders)
+        self.send(submission)
+
+    def send(self, submission: Submission) -> None:
         """Send it until the answer is not 429.
 
         A throttled attempt has a line of its own in the statistics and is not a failure: the client was told to
@@ -94,7 +115,11 @@ class ApiUser(FastHttpUser):
                 throttled(answer, name)
                 asked = (answer.headers or {}).get("Retry-After")
                 return pause(attempt, asked if isinstance(asked, str) else None, self.rng)
-            if wrong := one.answered(answer):
+            milliseconds = (time.time() - one.due) * 1000
+            ORDER_LOG.answered[name].add(milliseconds)
+            if name == OPEN:
+                answer.request_meta["response_time"] = milliseconds
+            if wrong := one.answered(answer, one):
                 answer.failure(wrong)
             else:
                 answer.success()
@@ -108,25 +133,25 @@ def throttled(answer: Any, name: str) -> None:
     answer.success()
 
 
-def accepted(answer: Any) -> str | None:
+def accepted(answer: Any, one: Submission) -> str | None:
     """One order was accepted."""
     if answer.status_code != 202:
         return told(answer)
-    ORDER_LOG.accept([answer.json()["orderId"]])
+    ORDER_LOG.accept([answer.json()["orderId"]], one.due)
     return None
 
 
-def accepted_all(answer: Any) -> str | None:
+def accepted_all(answer: Any, one: Submission) -> str | None:
     """Every order of a batch was accepted; those that were are accepted even if others were not."""
     if answer.status_code != 207:
         return told(answer)
     results: list[dict[str, Any]] = answer.json()["results"]
-    ORDER_LOG.accept([result["orderId"] for result in results if result["status"] == 202])
+    ORDER_LOG.accept([result["orderId"] for result in results if result["status"] == 202], one.due)
     others = [result for result in results if result["status"] != 202]
     return f"{len(others)} of {len(results)} not accepted: {others[0]}" if others else None
 
 
-def refused(answer: Any) -> str | None:
+def refused(answer: Any, _: Submission) -> str | None:
     """An invalid order was refused, as it must be."""
     if answer.status_code in (400, 422):
         ORDER_LOG.count(Outcome.REFUSED)
@@ -173,9 +198,9 @@ class Duplicates(ApiUser):
     @task
     def submit_twice(self) -> None:
         key = {"Idempotency-Key": uuid.uuid4().hex}
-        twice = Submission(SUBMIT, self.new_order(), accepted, headers=key)
-        self.submit(twice)
-        self.submit(twice)
+        event = self.new_order()
+        for _ in range(2):
+            self.submit(Submission(SUBMIT, event, accepted, headers=key))
 
 
 class InvalidOrders(ApiUser):
@@ -192,6 +217,54 @@ class InvalidOrders(ApiUser):
     def contradict_itself(self) -> None:
         """Its lines cost more than its amount: accepted, then dead."""
         self.submit(Submission(SUBMIT, self.new_order() | {"amount": 0.01}, accepted))
+
+
+class OpenArrivals(ApiUser):
+    """A source of the open model: one order a second on average, whether or not those before were answered.
+
+    What is due while IN_FLIGHT requests are without an answer is dropped, and counted as such.
+    """
+
+    weight = SingleEvents.weight  # where both are, there are as many of either
+    concurrency = IN_FLIGHT
+    sources: "ClassVar[itertools.count[int]]" = itertools.count()
+    """The numbers of this process's sources; set anew by the locustfile as a run begins."""
+
+    def on_start(self) -> None:
+        super().on_start()
+        self._pool = Pool(IN_FLIGHT)
+        options = options_of(self.environment)
+        process = getattr(self.environment.runner, "worker_index", 0)
+        schedule = Schedule(plan_of(options).gaps, options.seed)
+        started = time.time()
+        self._dues = (started + due for due in schedule.of_source(process, next(self.sources)))
+        self._due = next(self._dues)
+
+    def wait_time(self) -> float:
+        """Seconds until the next order is due; a process that was late catches up."""
+        return max(0.0, self._due - time.time())
+
+    @task
+    def arrive(self) -> None:
+        """Send what is due by now."""
+        now = time.time()
+        while self._due <= now:
+            ORDER_LOG.count(Outcome.DUE)
+            if self._pool.full():
+                ORDER_LOG.count(Outcome.DROPPED)
+            else:
+                self._pool.spawn(
+                    self.send, Submission(SUBMIT, self.new_order(), accepted, name=OPEN, due=self._due)
+                )
+            self._due = next(self._dues)
+
+    def on_stop(self) -> None:
+        """Hear what became of the requests that are without an answer."""
+        try:
+            self._pool.join()
+        except gevent.GreenletExit:
+            self._pool.kill()
+            raise
 
 
 class RedriveOperator(ApiUser):
@@ -242,3 +315,11 @@ class RedriveOperator(ApiUser):
             else:
                 answer.failure(told(answer))
         return {}
+
+
+KINDS: Mapping[tuple[Model, ...], list[type[User]]] = {
+    (Model.CLOSED,): [Batches, Duplicates, InvalidOrders, RedriveOperator, SingleEvents],
+    (Model.OPEN,): [OpenArrivals],
+    (Model.CLOSED, Model.OPEN): [OpenArrivals, SingleEvents],
+}
+"""The users of a plan's models."""

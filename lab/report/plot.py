@@ -7,8 +7,9 @@ legend is text of the page, which wraps where the page is narrow.
 """
 
 import io
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, groupby
 from operator import itemgetter
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import matplotlib as mpl
 
 from lab.pipeline.timeline import Timeline
+from lab.report.run import Percentiles
 
 mpl.use("svg")
 
@@ -25,6 +27,7 @@ from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, SOFT = "#1b1f24", "#57606a"
 # Okabe-Ito: distinguishable with every common kind of colour blindness
@@ -33,6 +36,10 @@ LABELS = {"processed": "processed", "queued": "queue depth", "in_flight": "in fl
 STYLES = {"processed": "-", "queued": "-", "in_flight": "--", "dlq": "-"}
 STATES = {"OK": "#009e73", "ALARM": "#d55e00", "INSUFFICIENT_DATA": "#999999"}
 SHADES = {"fault-1": "#e69f00", "fault-2": "#cc79a7", "fault-3": "#f0e442"}
+STROKES = ("-", "--", ":", "-.")
+NINES = {0: "0", -math.log10(0.5): "50", 1: "90", 2: "99", 3: "99.9", 4: "99.99", 5: "99.999"}
+"""Percentages by the number of their nines."""
+
 DEPTHS_INCHES, BAND_INCHES, LABELS_INCHES = 3.2, 0.3, 0.8
 FONTS = "system-ui, sans-serif"
 STYLE = {
@@ -86,9 +93,34 @@ def svg(timeline: Timeline, alarms: list[str]) -> str:
         _draw_alarms(bands, timeline, alarms)
         bands.set_xlim(0, _end(timeline))
         bands.set_xlabel("seconds since the start")
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
-        plt.close(figure)
+        return _inline(figure)
+
+
+def percentiles_svg(rows: Sequence[Percentiles]) -> str:
+    """Milliseconds by percentile as inline SVG, one line each: every nine of the percentage has the same width."""
+    rows = [row for row in rows if row.curve]
+    if not rows:
+        return ""
+    with mpl.rc_context(cast("Any", STYLE)):
+        figure, axes = plt.subplots(figsize=(11, DEPTHS_INCHES), layout="constrained")
+        for row, colour, drawn in zip(rows, cycle(COLOURS.values()), cycle(STROKES), strict=False):
+            nines, milliseconds = zip(*row.curve, strict=True)
+            axes.plot(nines, milliseconds, color=colour, linestyle=drawn, linewidth=2, label=row.name)
+        most = max(row.curve[-1][0] for row in rows)
+        ticks = {nines: name for nines, name in NINES.items() if nines <= most}
+        axes.set_xticks(list(ticks), list(ticks.values()))
+        axes.set_xlabel("percent answered or processed within")
+        axes.set_ylabel("milliseconds")
+        axes.set_ylim(bottom=0)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        return _inline(figure)
+
+
+def _inline(figure: "Figure") -> str:
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    plt.close(figure)
     text = out.getvalue()
     return themed(text[text.index("<svg") :])
 

@@ -29,6 +29,21 @@ class PhaseResults:
     results: list[Result]
 
 
+@dataclass(frozen=True)
+class Percentiles:
+    """How long something took, in milliseconds.
+
+    `within` has the time within which a percentage was done, by that percentage ("99.9"). `curve` has the same for
+    plotting, by the number of nines of the share: 0 for none of it, 1 for 90 %, 2 for 99 %; it ends with the longest.
+    """
+
+    name: str
+    count: int
+    within: dict[str, int]
+    longest: int | None
+    curve: list[tuple[float, int]]
+
+
 @dataclass
 class Run:
     """One run of a scenario, as far as it got.
@@ -48,6 +63,7 @@ class Run:
     story: list[str] = field(default_factory=list[str])
     findings: list[Result] = field(default_factory=list[Result])
     excerpts: list[Excerpt] = field(default_factory=list[Excerpt])
+    percentiles: list[Percentiles] = field(default_factory=list[Percentiles])
 
     @property
     def passed(self) -> bool:

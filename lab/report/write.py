@@ -26,7 +26,7 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
     `alarms` are the alarms whose states the plot shows beside those that rang, without the deployment's prefix.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(paths.LAB / "cache" / "matplotlib"))
-    from lab.report.plot import legend, svg  # noqa: PLC0415  matplotlib takes a second to import: only when needed
+    from lab.report.plot import legend, percentiles_svg, svg  # noqa: PLC0415  matplotlib takes a second to import: only when needed
 
     started = time.localtime(run.timeline.started)
     folder = paths.REPORTS / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S', started)}"
@@ -41,6 +41,7 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
             misses=misses(run.findings),
             plot=Markup(svg(run.timeline, list(dict.fromkeys([*alarms, *sorted(run.rang)])))),  # noqa: S704  made by matplotlib from numbers and our own labels
             legend=legend(run.timeline),
+            percentiles=Markup(percentiles_svg(run.percentiles)),  # noqa: S704  likewise
             started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
             duration=run.seconds,
         ),

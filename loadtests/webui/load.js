@@ -1,5 +1,6 @@
 // What a load run adds to the pipeline's charts: Locust's own figures on the same clock, and how the run ended.
 
+import { curves } from "./charts.js";
 import { shown } from "./text.js";
 
 export const LOAD = [
@@ -39,13 +40,19 @@ export class Verdict {
       text("summary", "Thresholds and figures"),
       table(["threshold", "limit", "seen", "verdict"], result.findings.map((one) =>
         [one.name, one.expected, one.seen, one.verdict === "proved" ? "kept" : "BROKEN"])),
+      table(["milliseconds", ...Object.keys(result.percentiles[0]?.within ?? {}).map((one) => `p${one}`), "longest"],
+        result.percentiles.map((row) => [row.name, ...Object.values(row.within), row.longest])),
       table(["figure", "of the run"], result.figures),
     );
+    const plot = document.createElement("div");
     this.root.append(
       text("h2", `Run "${result.shape}": ${result.passed ? "every threshold kept" : `BROKEN: ${broken.join(", ")}`}`),
       text("p", result.ledger),
+      text("h3", "Milliseconds by percentile"),
+      plot,
       details,
     );
+    curves(plot, result.percentiles);
   }
 }
 

@@ -3,13 +3,17 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from lab.engines import HostEngine
 from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 from tests.support.loads import PATIENT, ended, run, started
@@ -40,6 +44,47 @@ def test_the_workers_of_a_killed_run_end_with_it(pipeline: Pipeline) -> None:
         eventually(lambda: known(pipeline) - before, within=30)
         load.kill()
         assert psutil.wait_procs(workers or [], timeout=5)[1] == []
+
+
+STALL_SECONDS = 6.0
+
+
+@contextmanager
+def stalled(pipeline: Pipeline, after: float) -> Iterator[None]:
+    """During the block the engine stands still for STALL_SECONDS, beginning so many seconds after the first order."""
+    engine = HostEngine(urlsplit(pipeline.aws.endpoint or "").port or 0).process()
+    before = known(pipeline)
+
+    def stall() -> None:
+        eventually(lambda: known(pipeline) - before, within=60)
+        time.sleep(after)  # not for luck: the load before the stall is what its percentiles are compared with
+        engine.suspend()
+        try:
+            time.sleep(STALL_SECONDS)
+        finally:
+            engine.resume()
+
+    with ThreadPoolExecutor() as pool:
+        stalling = pool.submit(stall)
+        yield
+        stalling.result()
+
+
+@pytest.mark.skipif("LAB_TEST_ENDPOINT" in os.environ, reason="stops a process of the host engine")
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one process", "two workers"])
+def test_an_engine_that_stalls_shows_in_the_percentiles_of_arrivals_that_do_not_wait_for_it(
+    pipeline: Pipeline, processes: tuple[str, ...]
+) -> None:
+    with stalled(pipeline, after=3):
+        run_ = run(pipeline, "models", "--seconds", "20", *processes, *PATIENT)
+    assert run_.broken() == [], run_.output
+    within = {row["name"]: row["within"] for row in run_.report["percentiles"]}
+    opened, closed = within["answers to /events open model"], within["answers to /events"]
+    assert opened["99"] >= (STALL_SECONDS - 1) * 1000
+    assert closed["90"] + 1000 < opened["90"], "who waits for answers meets the stall once"
+    assert within["orders, from due to processed"]["99"] >= (STALL_SECONDS - 1) * 1000
+    sent, dropped = run_.figure("orders sent"), run_.figure("orders dropped: too many without an answer")
+    assert run_.figure("orders due") == sent + dropped > 100
 
 
 @pytest.mark.long

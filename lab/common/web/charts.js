@@ -209,6 +209,26 @@ class Panel {
   }
 }
 
+const NINES = [[0, "0"], [-Math.log10(0.5), "50"], [1, "90"], [2, "99"], [3, "99.9"], [4, "99.99"]];
+
+/** Draw percentiles (lab/report/run.py) into `plot`: every nine of the percentage has the same width. */
+export function curves(plot, rows) {
+  const theme = themeOf(plot);
+  plot.className = "charts-plot";
+  plot.setAttribute("role", "img");
+  plot.setAttribute("aria-label", "Milliseconds by percentile; the figures are in the table below");
+  const traces = rows.map(({ name, curve }, index) => ({
+    x: curve.map(([nines]) => nines), y: curve.map(([, milliseconds]) => milliseconds), name: visible(name),
+    mode: "lines", line: { color: theme.series[index % 5], dash: DASHES[index % 5], width: 2 },
+    hovertemplate: `%{y:,} ms<extra>${label(name)}</extra>`,
+  }));
+  const drawn = layout(null, [], theme, { series: traces }, 0);
+  const [values, texts] = [0, 1].map((part) => NINES.map((one) => one[part]));
+  Plotly.react(plot, traces, {
+    ...drawn, xaxis: { ...drawn.yaxis, tickformat: "", tickmode: "array", tickvals: values, ticktext: texts },
+  }, { displayModeBar: false, responsive: true });
+}
+
 /** Ask `url` for readings every `every` milliseconds, for as long as the page is there.
  *
  * The answer is that of Monitor.as_json (lab/pipeline/signals.py); `?since=` names the latest reading that is known.

@@ -106,7 +106,7 @@ def test_a_ramp_ends_at_the_first_step_that_leaves_a_backlog() -> None:
             if not wanted[0]:
                 break
             world.users, world.now = wanted[0], world.now + 1
-            run.order_log.accept([f"{world.now}-{n}" for n in range(world.users)])
+            run.order_log.accept([f"{world.now}-{n}" for n in range(world.users)], world.now)
             world.waiting += 3 * (step >= 2)
         else:
             continue

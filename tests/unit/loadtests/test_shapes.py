@@ -74,7 +74,9 @@ def test_a_load_above_the_limit_is_refused_with_the_allowed_one() -> None:
 def test_an_unknown_shape_names_the_known_ones() -> None:
     with pytest.raises(LabError, match="no shape peak") as raised:
         planned("peak", 7, 0)
-    assert raised.value.fix == "Choose one of: steady, spike, ramp, soak"
+    assert raised.value.fix == (
+        "Choose one of: steady, spike, ramp, soak, open-steady, open-spike, open-ramp, poisson, models"
+    )
 
 
 def step(number: int, accepted: int, growth: int) -> Step:
