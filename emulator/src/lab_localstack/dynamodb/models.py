@@ -7,12 +7,11 @@ import uuid
 from typing import Any
 
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
 LOCK = threading.RLock()
 """The one lock of DynamoDB: moto checks a condition and writes in separate steps, and threads interleave."""
-_CONTAINERS = ("M", "L", "SS", "NS", "BS")
 
 
 class Row:
@@ -40,12 +39,7 @@ class Row:
 
     def copy(self) -> Item | None:
         """A copy of the item that later writes do not change."""
-        item = self.item
-        if item is None or any(value.type in _CONTAINERS for value in item.attrs.values()):
-            return copy.deepcopy(item)
-        copied = copy.copy(item)
-        copied.attrs = LimitedSizeDict(item.attrs)  # scalars are replaced, never changed
-        return copied
+        return copy.deepcopy(self.item)
 
     def restore(self, item: Item | None) -> None:
         """Put that item back, or remove what is there if it is None."""

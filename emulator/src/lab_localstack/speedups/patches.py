@@ -46,16 +46,19 @@ def quicken_dynamodb() -> None:
     """Let moto compute once what it computes again in every call: its handlers' method names, and parsed expressions.
 
     A parsed update expression can be shared: its validator copies it. Updates of whole attributes are carried out
-    without it.
+    without it. Rows are copied and sorted without a detour for each value.
     """
     from functools import lru_cache
 
     from moto.core import responses
     from moto.dynamodb.comparisons import ConditionExpressionParser
     from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+    from moto.dynamodb.models.table import Table
     from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
     from lab_localstack.speedups import dynamodb_conditions as conditions
+    from lab_localstack.speedups import dynamodb_reads as reads
     from lab_localstack.speedups import dynamodb_updates as updates
 
     responses.method_names_from_class = cache(  # pyright: ignore[reportPrivateImportUsage]
@@ -66,3 +69,10 @@ def quicken_dynamodb() -> None:
     parser.parse, parser._make_operand = conditions.parse, conditions.make_operand
     backend: Any = DynamoDBBackend
     backend.update_item = updates.update_item
+    item: Any = Item
+    value: Any = DynamoType
+    table: Any = Table
+    item.__deepcopy__, value.__deepcopy__ = reads.copied_item, reads.copied_value
+    item.size = reads.size
+    table.all_items, table.sorted_items = reads.all_items, reads.sorted_items
+    table._item_comes_before_dct = reads.comes_before
