@@ -1,4 +1,5 @@
-# The front door. Variables: ENV=dev (stack environment), LAB_PORT=4566 (remembered by make up), ENGINE=docker|host, PYTHON=/path/to/python3.13
+# The front door. Variables: ENV=dev (stack environment), LAB_PORT=4566 (remembered by make up), ENGINE=docker|host, PYTHON=/path/to/python3.13,
+# FETCH_PYTHON=1 (fetch a Python 3.13 into .lab), OFFLINE=FILE (of make bundle)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export LAB_PORT
@@ -6,6 +7,9 @@ export ANOTHER
 export ENV ?= dev
 export ENGINE
 export PYTHON
+export FETCH_PYTHON
+export OFFLINE
+export BUNDLE
 lab := .lab/bin/lab
 pytest := .lab/env/lab/bin/python -m pytest
 # several processes, files kept together; each has an engine and a deployment of its own where its tests need one
@@ -18,9 +22,11 @@ help: ## List the targets
 	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Start
-.PHONY: setup
-setup: ## Make or refresh the environments under .lab/env
+.PHONY: setup bundle
+setup: ## Make or refresh .lab/env (FETCH_PYTHON=1, OFFLINE=FILE)
 	@lab/setup.sh
+bundle: setup ## Write what make setup needs to lab-bundle.tar, for no network
+	@lab/bundle.sh
 
 .PHONY: up down status doctor probe
 up: setup ## Start the engine (ENGINE=docker|host forces one)
@@ -29,8 +35,8 @@ down: setup ## Stop the engine and remove its files
 	@$(lab) down
 status: setup ## Show what runs and what is deployed
 	@$(lab) status
-doctor: setup ## Show what the lab finds on this machine, and the fixes
-	@$(lab) doctor
+doctor: ## Show what the lab finds on this machine, and the fixes
+	@lab/doctor.sh
 
 probe: setup ## Compare what the engine answers with what AWS documents
 	@$(lab) probe
@@ -129,6 +135,9 @@ test-pages: setup ## The pages in a browser (needs Chromium or Chrome)
 	@$(pytest) -c emulator/pyproject.toml emulator/tests -m page
 	@$(pytest) tests/unit tests/integration -m page
 
+.PHONY: test-setup
+test-setup: setup ## Setup on other machines: old Python, proxies, offline (root)
+	@$(pytest) tests/setup
 .PHONY: test-docker images-offline
 test-docker: setup ## Engine and pipeline in containers (needs Docker)
 	@$(pytest) tests/docker
@@ -149,7 +158,7 @@ audit: setup ## Look for known weaknesses in code and dependencies
 cost: setup ## What the last run would cost on AWS; more: lab cost --help
 	@$(lab) cost
 
-.PHONY: format lock clean
+.PHONY: format lock lock-check clean
 format: setup ## Let ruff rewrite the code
 	@.lab/env/lab/bin/ruff check --fix .
 	@.lab/env/lab/bin/ruff format .
@@ -157,6 +166,8 @@ lock: setup ## Write the lock files again from the *.in files
 	@for name in requirements/functions $(filter-out requirements/functions,$(basename $(wildcard requirements/*.in emulator/requirements/*.in))); do \
 	  .lab/env/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
 	    --no-emit-index-url --no-header --output-file $$name.txt $$name.in || exit 1; done
+lock-check: setup ## Are there wheels for Linux and macOS, on x86-64 and arm64?
+	@requirements/check_platforms.sh
 clean: ## Stop the engine, remove what the lab made; asks about reports
 	@[ ! -x .lab/env/lab/bin/python ] || $(lab) down
 	@rm -rf infra/node_modules

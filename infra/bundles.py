@@ -142,6 +142,12 @@ def build(function: str, target: Target, *, traced: bool = False) -> Bundle:
     return bundle
 
 
+def fetch(target: Target) -> None:
+    """Have the wheels of every function for a target, all but those for tracing. Raises BundleError."""
+    for wheels in sorted({content.wheels for content in MANIFEST.values()}):
+        _wheels(_lock(wheels), target)
+
+
 def _sources(content: Content) -> Iterator[tuple[str, Path]]:
     """Names in the bundle and paths of the source files it needs, package markers of parents included."""
     left_out = {SOURCES / f"{module.replace('.', '/')}.py" for module in content.without}

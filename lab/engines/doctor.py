@@ -2,14 +2,13 @@
 
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lab.common import paths
 from lab.common.results import Result, Verdict
-from lab.engines import disk, docker_cli, ports
+from lab.engines import disk, docker_cli, ports, preflight
 from lab.engines.choose import choose, present
 from lab.engines.clients import real_credentials
 from lab.engines.docker import (
@@ -22,10 +21,7 @@ from lab.engines.docker_cli import Docker, DockerCommandError
 from lab.errors import LabError
 
 LOCUST_PORT = 8089
-GIB = 1024**3
-ENVIRONMENTS_BYTES = 2 * GIB
-"""The environments of `make setup` take 1 GiB; as much again for what runs and for reports."""
-CONTAINER_BYTES = 3 * GIB
+CONTAINER_BYTES = 3 * preflight.GIB
 """LAB_MEMORY's default in docker-compose.yml."""
 MACHINES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
 
@@ -49,7 +45,9 @@ def examine(port: int, engine: str | None, environ: Mapping[str, str] = os.envir
         yield _memory()
     yield _token(environ)
     yield _architecture(docker)
-    yield _disk()
+    yield from _disk()
+    for finding in (*preflight.machine(environ), *preflight.network(environ)):
+        yield _found(*finding)
     yield _credentials(environ)
 
 
@@ -140,7 +138,7 @@ def _memory() -> Result:
     total = int(docker_cli.run("info", "--format", "{{.MemTotal}}"))
     enough = total >= CONTAINER_BYTES
     fix = "" if enough else "Give Docker more memory, or the engine less: make up LAB_MEMORY=2g"
-    return _found("docker memory", f"{total / GIB:.1f} GiB", fix)
+    return _found("docker memory", f"{total / preflight.GIB:.1f} GiB", fix)
 
 
 def _token(environ: Mapping[str, str]) -> Result:
@@ -161,14 +159,11 @@ def _architecture(docker: Docker | None) -> Result:
     return _found("architecture", machine)
 
 
-def _disk() -> Result:
+def _disk() -> Iterator[Result]:
     try:
         disk.require_room(*disk.WRITTEN_TO)
     except LabError as error:
-        return _found("free disk", error.what, error.fix)
-    free = shutil.disk_usage(paths.ROOT).free
-    fix = "" if free >= ENVIRONMENTS_BYTES else "Free some: docker system prune, make clean"
-    return _found("free disk", f"{free / GIB:.1f} GiB", fix)
+        yield _found("disk", error.what, error.fix)
 
 
 def _credentials(environ: Mapping[str, str]) -> Result:

@@ -19,10 +19,11 @@ def no_engine() -> tuple[Pipeline, str]:
     raise LabError("No engine is running on port 4566.", "Run: make up")
 
 
-def state_of(connect: Callable[[], tuple[Pipeline, str]] = no_engine) -> ConsoleState:
-    return ConsoleState(
-        Guard(PORT, Keys(token="the-token", session="the-session", csrf="the-csrf")), 4566, "dev", connect
-    )
+def state_of(
+    connect: Callable[[], tuple[Pipeline, str]] = no_engine, forwarded: tuple[str, ...] = ()
+) -> ConsoleState:
+    keys = Keys(token="the-token", session="the-session", csrf="the-csrf")
+    return ConsoleState(Guard(PORT, keys, forwarded), 4566, "dev", connect)
 
 
 def browser(state: ConsoleState, *, base_url: str = OURS, **options: Any) -> TestClient:

@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from lab.console.console_state import ConsoleState
 from lab.console.routes import cloudwatch, dlq, faults, jobs, pages, pipeline
-from lab.console.security import CSRF_HEADER, OPEN_PATHS
+from lab.console.security import CSRF_HEADER, OPEN_PATHS, forwarded
+from lab.errors import LabError
 from tests.unit.lab.console.doors import OURS, PORT, browser, let_in, state_of
 
 ROUTES: list[BaseRoute] = [
@@ -249,3 +250,72 @@ def test_the_pages_hold_no_secret_but_their_own_token(ours: TestClient) -> None:
     assert "the-csrf" in page
     assert "the-session" not in page
     assert "the-token" not in page
+
+
+ELSEWHERE = "https://lab-8090.forwarded.example"
+BY_OTHER_NAMES = ("lab-8090.forwarded.example", f"localhost:{PORT}")
+"""What the Host header of a forwarded request may be: the browser's, or what the forwarder puts there."""
+
+
+@pytest.fixture
+def from_elsewhere() -> TestClient:
+    """A browser that knows the token, at a console whose user has named the forwarded address."""
+    state = state_of(forwarded=(ELSEWHERE,))
+    client = let_in(browser(state), state)
+    client.headers["origin"] = ELSEWHERE
+    return client
+
+
+@pytest.mark.parametrize("host", BY_OTHER_NAMES)
+def test_a_forwarded_port_that_was_named_opens_with_the_token(host: str) -> None:
+    stranger = browser(state_of(forwarded=(ELSEWHERE,)))
+    headers = {"host": host, "origin": ELSEWHERE}
+    assert stranger.get("/api/reports", headers=headers).status_code == 401
+    assert stranger.post("/session", json={"token": "wrong"}, headers=headers).status_code == 403
+    assert stranger.post("/session", json={"token": "the-token"}, headers=headers).status_code == 200
+    assert stranger.get("/scenarios", headers={"host": host}).status_code == 200
+
+
+def test_a_forwarded_port_that_was_not_named_is_refused_even_with_a_session(ours: TestClient) -> None:
+    by_name, rewritten = BY_OTHER_NAMES
+    assert ours.get("/", headers={"host": by_name}).status_code == 421
+    answer = ours.post("/api/orders", json={}, headers={"host": rewritten, "origin": ELSEWHERE})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("host", BY_OTHER_NAMES)
+@pytest.mark.parametrize("path", [path for path in ACTING if path not in OPEN_PATHS])
+def test_a_forwarded_page_without_its_token_cannot_do_anything(
+    from_elsewhere: TestClient, path: str, host: str
+) -> None:
+    del from_elsewhere.headers[CSRF_HEADER]
+    answer = from_elsewhere.post(path, json={}, headers={"host": host})
+    assert (answer.status_code, "token" in answer.json()["what"]) == (403, True)
+
+
+@pytest.mark.parametrize("path", ACTING)
+@pytest.mark.parametrize("origin", ["http://lab-8090.forwarded.example", f"{ELSEWHERE}.evil.example", OURS])
+def test_a_forwarded_address_is_compared_to_the_letter(
+    from_elsewhere: TestClient, path: str, origin: str
+) -> None:
+    headers = {"host": BY_OTHER_NAMES[0], "origin": origin}
+    assert from_elsewhere.post(path, json={}, headers=headers).status_code == 403
+    other = {"host": f"{BY_OTHER_NAMES[0]}.evil.example", "origin": ELSEWHERE}
+    assert from_elsewhere.post(path, json={}, headers=other).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "value", ["*", "lab.example", "https://*.example", "https://a.example/x", "ftp://a.example"]
+)
+def test_what_is_no_address_of_a_console_is_refused_by_its_variable(value: str) -> None:
+    with pytest.raises(LabError, match="LAB_CONSOLE_HOSTS") as raised:
+        forwarded(f"https://fine.example,{value}")
+    assert "https://console.example" in raised.value.fix
+
+
+def test_forwarded_addresses_are_taken_as_browsers_send_them() -> None:
+    assert forwarded("") == ()
+    assert forwarded(" https://Lab.example/ , http://[::1]:8090") == (
+        "https://lab.example",
+        "http://[::1]:8090",
+    )

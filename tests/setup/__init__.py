@@ -1,0 +1,1 @@
+"""`make setup` on machines unlike this one (make test-setup)."""
