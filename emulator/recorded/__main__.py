@@ -5,23 +5,27 @@ make test-recorded SUITES=~/suites [AREAS="sqs sns"] [AGAINST=stock|http://127.0
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from recorded import engines, environment, expected, results, run, suites, table
+from recorded.expected import Expectation
 from recorded.results import Result
 from recorded.suites import Suite
 from recorded.verdict import Verdict, judge
 from support.engines import EngineWith
 
-EMULATOR = Path(__file__).resolve().parents[1]
-WRITTEN = Path(os.environ.get("LAB_RECORDED", EMULATOR.parent / ".lab" / "recorded"))
+HERE = Path(__file__).resolve().parent
+WRITTEN = Path(os.environ.get("LAB_RECORDED", HERE.parents[1] / ".lab" / "recorded"))
 
 
 def main() -> int:
-    """Exit code 0 if every test ended as expected, 1 if not, 2 if nothing could be run."""
+    """Exit code 0 if every test ended as expected, 1 if not, 2 if there is nothing to run."""
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that an engine of its own is stopped
     chosen = [
         (suite, area)
         for suite in suites.found(asked.suites)
@@ -30,76 +34,88 @@ def main() -> int:
     ]
     if not chosen:
         print(
-            f"error: no suite or area found in {asked.suites}\n  fix: fetch them as {EMULATOR}/recorded/README.md says"
+            f"error: {asked.suites} holds no suite with such an area\n  fix: fetch it, see {HERE}/README.md"
         )
         return 2
     environment.make()
-    known = {} if asked.against == engines.STOCK else expected.read()
-    new = [result for suite, area in chosen for result in _run(asked, suite, area, known)]
-    stock = [] if asked.against == engines.STOCK else results.load(WRITTEN / engines.STOCK)
-    print(table.markdown(new, known, stock))
+    campaign = Campaign(asked.against, asked.suites, expected.read())
+    ran = [result for suite, area in chosen for result in campaign.area(suite, area)]
+    stock = results.load(WRITTEN / engines.STOCK)
+    print(campaign.summary(ran, stock))
     if asked.against == engines.STOCK:
         return 0
-    verdict = judge(new, known, {f"{suite.name}:{area}" for suite, area in chosen}, stock)
-    _write(WRITTEN / _folder(asked.against), known, stock)
-    _tell(verdict, new)
+    verdict = judge(ran, campaign.known, {f"{suite.name}:{area}" for suite, area in chosen}, stock)
+    print(_told(verdict, ran))
     return 0 if verdict.green else 1
 
 
-def _run(
-    asked: argparse.Namespace, suite: Suite, area: str, known: dict[str, expected.Expectation]
-) -> list[Result]:
-    """The results of an area. What ends as the list does not say is run a second time, and the second result counts."""
-    folder = WRITTEN / _folder(asked.against)
-    log = folder / f"{suite.name}-{area}.log"
-    first = _once(asked, suite, area, log, ())
-    if asked.against == engines.STOCK:
-        final = first
-    else:
-        again = judge(first, known, ()).again()
-        second = _once(asked, suite, area, log.with_suffix(".again.log"), again) if again else []
+@dataclass(frozen=True)
+class Campaign:
+    """Suites of a folder against one engine: `ours`, `stock`, or one at a URL."""
+
+    against: str
+    suites: Path
+    known: Mapping[str, Expectation]
+
+    @property
+    def folder(self) -> Path:
+        """Where its results and logs are."""
+        return WRITTEN / (self.against if self.against in (engines.OURS, engines.STOCK) else "given")
+
+    def area(self, suite: Suite, area: str) -> list[Result]:
+        """The results of an area. What ends as the list does not say is run again, and the second result counts.
+
+        Of the stock engine nothing is expected: what it fails is run again.
+        """
+        first = self._once(suite, area)
+        if self.against == engines.STOCK:
+            again = [result.name for result in first if result.outcome == "failed"]
+        else:
+            again = judge(first, self.known, ()).again()
+        second = self._once(suite, area, again) if again else []
         final = list(({r.name: r for r in first} | {r.name: r for r in second}).values())
-    if final:
-        results.save(folder, final)
-    counts = ", ".join(f"{sum(r.outcome == o for r in final)} {o}" for o in ("passed", "failed", "skipped"))
-    print(f"{suite.name} {area}: {counts}, {sum(r.seconds for r in final):.0f} s", flush=True)
-    return final
+        if final:
+            results.save(self.folder, final)
+        counts = (
+            f"{sum(r.outcome == o for r in final)} {o}" for o in ("passed", "failed", "skipped", "left out")
+        )
+        print(f"{suite.name} {area}: {', '.join(counts)}, {sum(r.seconds for r in final):.0f} s", flush=True)
+        return final
 
+    def summary(self, ran: list[Result], stock: list[Result]) -> str:
+        """The table of what ran now; that of all areas that ever ran, with reasons, is written beside the results."""
+        if self.against == engines.STOCK:
+            return table.markdown(ran, {}, ())
+        everything = results.load(self.folder)
+        file = self.folder / "table.md"
+        file.write_text(
+            f"{table.markdown(everything, self.known, stock)}\n{table.reasons(everything, self.known)}"
+        )
+        return f"{table.markdown(ran, self.known, stock)}\nall areas, with reasons: {file}"
 
-def _once(
-    asked: argparse.Namespace, suite: Suite, area: str, log: Path, again: Iterable[str]
-) -> list[Result]:
-    engine = engines.engine(asked.against)
-    if isinstance(engine, EngineWith):
-        engine.up()
-    try:
-        only = [name.split(":", 1)[1] for name in again]
-        return run.area(suite, area, asked.suites, engine.endpoint, log=log, only=only)
-    finally:
+    def _once(self, suite: Suite, area: str, again: Sequence[str] = ()) -> list[Result]:
+        log = self.folder / f"{suite.name}-{area}{'.again' if again else ''}.log"
+        only = [name.removeprefix(f"{suite.name}:") for name in again]
+        left_out = expected.left_out(self.known, suite.name)
+        engine = engines.engine(self.against)
         if isinstance(engine, EngineWith):
-            log.with_suffix(".engine.log").write_bytes(engine.log.read_bytes())
-            engine.down()
+            engine.up()
+        try:
+            return run.area(suite, area, self.suites, engine.endpoint, log=log, only=only, left_out=left_out)
+        finally:
+            if isinstance(engine, EngineWith):
+                log.with_suffix(".engine.log").write_bytes(engine.log.read_bytes())
+                engine.down()
 
 
-def _write(folder: Path, known: dict[str, expected.Expectation], stock: list[Result]) -> None:
-    """The table and the reasons of all areas that were ever run against this engine."""
-    everything = results.load(folder)
-    (folder / "table.md").write_text(
-        f"{table.markdown(everything, known, stock)}\n{table.reasons(everything, known)}"
-    )
-    print(f"all runs: {folder / 'table.md'}")
-
-
-def _tell(verdict: Verdict, new: list[Result]) -> None:
-    reasons = {result.name: result.reason for result in new}
-    for what, names in vars(verdict).items():
-        for name in names:
-            print(f"{what.replace('_', ' ')}: {name}\n    {reasons.get(name, '')}")
-    print("as expected" if verdict.green else "NOT as expected")
-
-
-def _folder(against: str) -> str:
-    return against if against in (engines.OURS, engines.STOCK) else "given"
+def _told(verdict: Verdict, ran: list[Result]) -> str:
+    reasons = {result.name: result.reason for result in ran}
+    lines = [
+        f"{what.replace('_', ' ')}: {name}\n    {reasons.get(name, '')}"
+        for what, names in vars(verdict).items()
+        for name in names
+    ]
+    return "\n".join([*lines, "as expected" if verdict.green else "NOT as expected"])
 
 
 def _arguments() -> argparse.Namespace:

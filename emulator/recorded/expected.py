@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 FOLDER = Path(__file__).parent / "expected"
 
-type Kind = Literal["noise", "not served", "differs", "stricter", "unsteady"]
+type Kind = Literal["noise", "not served", "differs", "rule", "unsteady", "left out"]
 """What a failure says; README.md has what each kind means."""
 
 
@@ -40,6 +40,12 @@ def read(folder: Path = FOLDER) -> dict[str, Expectation]:
 def of(expected: Mapping[str, Expectation], name: str) -> Expectation | None:
     """What is expected of a test: by its own name, else by the name without its parameters."""
     return expected.get(name) or expected.get(without_parameters(name))
+
+
+def left_out(expected: Mapping[str, Expectation], suite: str) -> list[str]:
+    """The tests of a suite, in its own names, that are not run at all."""
+    names = [name for name, expectation in expected.items() if expectation.kind == "left out"]
+    return [name.removeprefix(f"{suite}:") for name in names if name.startswith(f"{suite}:")]
 
 
 def without_parameters(name: str) -> str:

@@ -1,8 +1,8 @@
 """A pytest plugin of the suites' own environment: which tests run, against which engine, and what became of each.
 
-It is loaded by name (`-p plugin`) into a suite that knows nothing of it, and reads RECORDED_MARK, RECORDED_RESULTS and
-RECORDED_ENDPOINT. Each test is a line of JSON when it is chosen, as one that did not end, and another when it is over:
-a run that is cut short says so.
+It is loaded by name (`-p plugin`) into a suite that knows nothing of it, and reads RECORDED_MARK, RECORDED_RESULTS,
+RECORDED_ENDPOINT and RECORDED_LEFT_OUT (names in JSON). Each test is a line of JSON when it is chosen, as one that did
+not end, and another when it is over: a run that is cut short says so.
 """
 
 import json
@@ -18,6 +18,7 @@ import pytest
 MARK = os.environ["RECORDED_MARK"]
 RESULTS = Path(os.environ["RECORDED_RESULTS"])
 ENDPOINT = urlsplit(os.environ["RECORDED_ENDPOINT"])
+LEFT_OUT = frozenset(json.loads(os.environ["RECORDED_LEFT_OUT"]))
 LONGEST_REASON = 700
 """Characters."""
 
@@ -25,11 +26,12 @@ LONGEST_REASON = 700
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests whose answers were recorded."""
-    chosen = [item for item in items if item.get_closest_marker(MARK) or _wrapped(item)]
+    recorded = [item for item in items if item.get_closest_marker(MARK) or _wrapped(item)]
+    chosen = [item for item in recorded if LEFT_OUT.isdisjoint((item.nodeid, item.nodeid.split("[", 1)[0]))]
+    for item in recorded:
+        _write(item.nodeid, *(("failed", "did not end") if item in set(chosen) else ("left out",)))
     config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     items[:] = chosen
-    for item in items:
-        _write(item.nodeid, "failed", "did not end")
 
 
 def pytest_sessionstart() -> None:

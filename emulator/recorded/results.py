@@ -9,7 +9,7 @@ UNENDED = "did not end"
 
 @dataclass(frozen=True)
 class Result:
-    """One test: `passed`, `failed` or `skipped`, and the first words of why."""
+    """One test: `passed`, `failed`, `skipped` or `left out`, and the first words of why."""
 
     suite: str
     area: str

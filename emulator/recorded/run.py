@@ -1,5 +1,6 @@
 """Run one area of a suite in the suites' environment."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -16,9 +17,16 @@ HERE = Path(__file__).parent
 
 
 def area(
-    suite: Suite, name: str, folder: Path, endpoint: str, *, log: Path, only: Sequence[str] = ()
+    suite: Suite,
+    name: str,
+    folder: Path,
+    endpoint: str,
+    *,
+    log: Path,
+    only: Sequence[str] = (),
+    left_out: Sequence[str] = (),
 ) -> list[results.Result]:
-    """The results of an area's recorded tests, or of those of them that are named."""
+    """The results of an area's recorded tests, or of those of them that are named (`only`), but those `left_out`."""
     with tempfile.TemporaryDirectory(prefix="lab-recorded-") as scratch:
         file = Path(scratch) / "results.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +34,8 @@ def area(
             subprocess.run(
                 [engines.PYTHON, *_arguments(), *(only or suite.areas[name])],
                 cwd=folder / suite.name,
-                env=_environment(suite, endpoint, file, Path(scratch)),
+                env=_environment(suite, endpoint, file, Path(scratch))
+                | {"RECORDED_LEFT_OUT": json.dumps(left_out)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -51,11 +51,11 @@ def judge(
         new_failures=tuple(name for name in failed if kind[name] is None),
         new_passes=tuple(name for name in passed if kind[name] not in (None, "unsteady")),
         unknown=_unknown(results, known),
-        worse=tuple(
-            name for name in failed if name in on_stock and kind[name] not in ("stricter", "unsteady")
-        ),
+        worse=tuple(name for name in failed if name in on_stock and kind[name] not in ("rule", "unsteady")),
         empty=tuple(
-            sorted(set(areas) - {result.within for result in results if result.outcome != "skipped"})
+            sorted(
+                set(areas) - {result.within for result in results if result.outcome in ("passed", "failed")}
+            )
         ),
     )
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from recorded import expected, results, table
 from recorded.expected import Expectation, ExpectedError
 from recorded.results import Result
@@ -76,7 +77,7 @@ def test_listed_failure_that_stock_does_not_pass_is_green(stock: str) -> None:
 
 
 def test_failure_for_a_rule_that_stock_lacks_is_green() -> None:
-    known = {f"{FILE}::a": Expectation("stricter", "60 s between two creations")}
+    known = {f"{FILE}::a": Expectation("rule", "60 s between two creations")}
 
     assert judge([result("a", "failed")], known, AREA, stock=[result("a", "passed")]).green
 
@@ -86,12 +87,22 @@ def test_unsteady_test_is_not_judged(outcome: str) -> None:
     assert judge([result("a", outcome)], {f"{FILE}::a": Expectation("unsteady", "a race")}, AREA).green
 
 
-@pytest.mark.parametrize("ran", [[], [result("a", "skipped")]])
+@pytest.mark.parametrize("ran", [[], [result("a", "skipped"), result("b", "left out")]])
 def test_area_of_which_nothing_ran_is_red(ran: list[Result]) -> None:
     verdict = judge(ran, {}, AREA)
 
     assert verdict.empty == ("localstack:sqs",)
     assert not verdict.green
+
+
+def test_tests_left_out_are_named_as_their_suite_names_them() -> None:
+    known = {
+        f"{FILE}::a": Expectation("left out", "Kinesis"),
+        "moto:x.py::b": Expectation("left out", "Kinesis"),
+        f"{FILE}::c": DIFFERS,
+    }
+
+    assert expected.left_out(known, "localstack") == ["tests/test_sqs.py::a"]
 
 
 def written(folder: Path, *lines: tuple[str, str, str]) -> Path:
@@ -152,4 +163,4 @@ def test_table_counts_noise_apart_and_shows_what_stock_does_better() -> None:
 
     row = table.markdown(ran, known, [result("c", "passed"), result("a", "failed")]).splitlines()[-1]
 
-    assert row == "| localstack | sqs | 4 | 1 | 1 | 1 | 0 | 1 | 50.0 % | 1 | 1 |"
+    assert row == "| sqs | 4 | 1 | 1 | 0 | 0 | 1 | 1 | 50.0 % | 1 | 1 |"

@@ -75,3 +75,18 @@ def test_values_at_their_limits_are_taken(aws: Aws) -> None:
     )
     assert logs.filter_log_events(logGroupName=name, limit=10_000)["events"] == []
     logs.delete_log_group(logGroupName=name)
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_put_delivery_destination_invalid_format")
+def test_operation_younger_than_its_services_code_has_its_own(aws: Aws) -> None:
+    with pytest.raises(ClientError) as refused:
+        aws("logs").put_delivery_destination(
+            name="d",
+            outputFormat="foobar",
+            deliveryDestinationConfiguration={"destinationResourceArn": "arn:aws:s3:::b"},
+        )
+    assert refused.value.response["Error"] == {
+        "Code": "ValidationException",
+        "Message": "1 validation error detected: Value 'foobar' at 'outputFormat' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [w3c, raw, json, plain, parquet]",
+    }

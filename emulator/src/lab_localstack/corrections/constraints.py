@@ -11,22 +11,29 @@ from localstack.aws.api import CommonServiceException, RequestContext
 
 CODES = {"cloudwatch": "ValidationError", "logs": "InvalidParameterException"}
 """The services whose requests are checked, with the code of the refusal."""
+LATER_CODE = "ValidationException"
+"""The code of operations that do not list their service's: those of log deliveries, which are younger."""
 BULK = ("PutLogEvents", "PutMetricData")
 """Operations whose thousands of entries their provider checks in one pass."""
-ENUMS = {"StateValue": ("INSUFFICIENT_DATA", "ALARM", "OK")}
+ENUMS = {
+    "StateValue": ("INSUFFICIENT_DATA", "ALARM", "OK"),
+    "OutputFormat": ("w3c", "raw", "json", "plain", "parquet"),
+}
 """The order in which AWS lists the values of an enumeration, where it is recorded; elsewhere it is the model's."""
 
 
 def require_constraints(chain: Any, context: RequestContext, response: Any) -> None:  # noqa: ARG001  LocalStack's signature
     """A request handler of LocalStack's gateway. Raises the service's validation error, which names every member."""
     code = CODES.get(str(context.service.service_name)) if context.service else None
-    operation = context.operation
+    operation: Any = context.operation
     if code is None or operation is None or operation.input_shape is None or operation.name in BULK:
         return
     if found := list(violations(operation.input_shape, context.service_request, "")):
         plural = "" if len(found) == 1 else "s"
         message = f"{len(found)} validation error{plural} detected: {'; '.join(found)}"
-        raise CommonServiceException(code, message, 400, sender_fault=True)
+        listed = {error.name for error in operation.error_shapes}
+        later = LATER_CODE in listed and code not in listed
+        raise CommonServiceException(LATER_CODE if later else code, message, 400, sender_fault=True)
 
 
 def violations(shape: Any, value: Any, path: str) -> Iterator[str]:
