@@ -365,6 +365,46 @@ def test_a_deleted_stack_leaves_no_filter_query_or_dashboard(aws: Aws, stack: St
     assert aws("logs").describe_query_definitions(**prefix)["queryDefinitions"] == []
 
 
+@pytest.mark.evidence("recorded", "LocalStack: test_event_rule_to_logs")
+def test_resource_policy_of_a_stack_is_there_changes_and_goes(aws: Aws, stack: Stack) -> None:
+    def policies() -> list[str]:
+        shown = aws("logs").describe_resource_policies()["resourcePolicies"]
+        return [json.loads(one["policyDocument"])["Id"] for one in shown if one["policyName"] == stack.name]
+
+    def template(document: str) -> Resources:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "logs:PutLogEvents",
+            "Resource": "*",
+        }
+        body = json.dumps({"Version": "2012-10-17", "Id": document, "Statement": [statement]})
+        properties = {"PolicyName": stack.name, "PolicyDocument": body}
+        group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": stack.name}}
+        return {"Group": group, "Policy": {"Type": "AWS::Logs::ResourcePolicy", "Properties": properties}}
+
+    assert stack.deploy(template("first"), {"Policy": ref("Policy")}) == {"Policy": stack.name}
+    assert policies() == ["first"]
+    stack.deploy(template("second"))
+    assert policies() == ["second"]
+    stack.delete()
+    assert policies() == []
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_cfn_handle_log_group_resource")
+def test_property_whose_parameter_is_no_value_is_left_out(aws: Aws, stack: Stack) -> None:
+    stack.parameters = {"Name": {"Type": "String", "Default": "AWS::NoValue"}}
+
+    told = stack.deploy(
+        {"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": ref("Name")}}},
+        {"Group": ref("Group")},
+    )
+
+    assert told["Group"].startswith(stack.name)
+    (group,) = aws("logs").describe_log_groups(logGroupNamePrefix=told["Group"])["logGroups"]
+    assert group["logGroupName"] == told["Group"]
+
+
 def test_an_update_that_changes_nothing_says_so(stack: Stack) -> None:
     stack.deploy(monitoring(stack.name), MONITORING_OUTPUTS)
     with pytest.raises(ClientError, match="No updates are to be performed"):

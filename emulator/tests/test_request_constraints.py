@@ -90,3 +90,16 @@ def test_operation_younger_than_its_services_code_has_its_own(aws: Aws) -> None:
         "Message": "1 validation error detected: Value 'foobar' at 'outputFormat' failed to satisfy constraint: "
         "Member must satisfy enum value set: [w3c, raw, json, plain, parquet]",
     }
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_set_alarm_invalid_input[json]")
+def test_type_of_cloudwatchs_refusal_differs_from_its_code_in_the_query_protocol(aws: Aws) -> None:
+    with pytest.raises(ClientError) as by_model:
+        aws("cloudwatch").set_alarm_state(AlarmName="none", StateValue="INVALID", StateReason="r")
+    with pytest.raises(ClientError) as by_provider:
+        aws("cloudwatch").put_metric_alarm(
+            AlarmName="a", ComparisonOperator="GreaterThanThreshold", EvaluationPeriods=1
+        )
+    for refused in (by_model, by_provider):
+        error = refused.value.response["Error"]
+        assert (error["Code"], error["QueryErrorCode"]) == ("ValidationError", "ValidationException")

@@ -67,6 +67,8 @@ class Resources(ResourceProviderExecutor):
         sleep_time: float = LOOK_SECONDS,
     ) -> ProgressEvent[Any]:
         """Act until the resource is there. LocalStack looks once a second: a whole second for each function."""
+        asked: Any = raw_payload["requestData"]
+        asked["resourceProperties"] = _without_no_value(asked["resourceProperties"])
         return super().deploy_loop(resource_provider, resource, raw_payload, max_timeout, sleep_time)
 
     def execute_action(
@@ -108,6 +110,15 @@ class Resources(ResourceProviderExecutor):
         except Exception as error:
             return _failure(request, error)
         return event
+
+
+def _without_no_value(value: Any) -> Any:
+    """Properties without what is AWS::NoValue: LocalStack takes out references to it, and no parameter's value."""
+    if isinstance(value, dict):
+        return {name: _without_no_value(each) for name, each in value.items() if each != "AWS::NoValue"}
+    if isinstance(value, list):
+        return [_without_no_value(each) for each in value if each != "AWS::NoValue"]
+    return value
 
 
 def _failure(request: ResourceRequest[Any], reason: object, *facts: str) -> ProgressEvent[Any]:

@@ -1,4 +1,4 @@
-"""AWS::CloudWatch::Dashboard, AWS::Logs::MetricFilter and AWS::Logs::QueryDefinition."""
+"""AWS::CloudWatch::Dashboard, AWS::Logs::MetricFilter, AWS::Logs::QueryDefinition and AWS::Logs::ResourcePolicy."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -89,6 +89,25 @@ class QueryDefinitionProvider(PutProvider):
             logs.delete_query_definition(queryDefinitionId=model["QueryDefinitionId"])
 
 
+class ResourcePolicyProvider(PutProvider):
+    """Who may write to log groups; EventBridge's rules with a log group as target come with such a policy."""
+
+    TYPE, ID, NAME = "AWS::Logs::ResourcePolicy", "PolicyName", "PolicyName"
+    CREATE_ONLY = ("PolicyName",)
+    PROPERTIES = ("PolicyName", "PolicyDocument")
+
+    def put(self, request: Request, model: Model) -> Model:
+        request.aws_client_factory.logs.put_resource_policy(
+            policyName=model["PolicyName"], policyDocument=model["PolicyDocument"]
+        )
+        return {}
+
+    def remove(self, request: Request, model: Model) -> None:
+        logs: Any = request.aws_client_factory.logs
+        with suppress(logs.exceptions.ResourceNotFoundException):
+            logs.delete_resource_policy(policyName=model["PolicyName"])
+
+
 def _transformation(given: Mapping[str, Any]) -> dict[str, Any]:
     """A metric transformation by the API's names; CloudFormation writes dimensions as a list of pairs."""
     named = {name[:1].lower() + name[1:]: value for name, value in given.items()}
@@ -100,3 +119,4 @@ def _transformation(given: Mapping[str, Any]) -> dict[str, Any]:
 DashboardPlugin = plugin(DashboardProvider)
 MetricFilterPlugin = plugin(MetricFilterProvider)
 QueryDefinitionPlugin = plugin(QueryDefinitionProvider)
+ResourcePolicyPlugin = plugin(ResourcePolicyProvider)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lark import Lark, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from lab_localstack.cloudwatch.errors import ValidationError
+from lab_localstack.cloudwatch.errors import ValidationException
 from lab_localstack.cloudwatch.evaluation import State
 
 _PARSER = Lark(Path(__file__).with_suffix(".lark").read_text(), parser="lalr")
@@ -59,17 +59,17 @@ class _Compiler(Transformer[Any, Condition]):
 
 
 def parse(text: str) -> AlarmRule:
-    """The rule that the text says. Raises ValidationError."""
+    """The rule that the text says. Raises ValidationException."""
     compiler = _Compiler()
     try:
         holds = compiler.transform(_PARSER.parse(text))
         holds({})
     except UnexpectedInput as error:
-        raise ValidationError(f"Error in AlarmRule [{_unexpected(error)}]") from error
+        raise ValidationException(f"Error in AlarmRule [{_unexpected(error)}]") from error
     except RecursionError as error:
-        raise ValidationError("Error in AlarmRule [The rule is nested too deeply]") from error
+        raise ValidationException("Error in AlarmRule [The rule is nested too deeply]") from error
     if len(compiler.names) > MAX_CHILDREN:
-        raise ValidationError(f"Error in AlarmRule [The rule refers to more than {MAX_CHILDREN} alarms]")
+        raise ValidationException(f"Error in AlarmRule [The rule refers to more than {MAX_CHILDREN} alarms]")
     return AlarmRule(tuple(compiler.names), holds)
 
 

@@ -129,7 +129,7 @@ class MetricAlarm(Alarm):
 
 
 class CompositeAlarm(Alarm):
-    """An alarm that follows the states of others. Raises ValidationError for a rule that cannot be read."""
+    """An alarm that follows the states of others. Raises ValidationException for a rule that cannot be read."""
 
     KIND, FIELDS = "CompositeAlarm", (*_COMMON_FIELDS, "AlarmRule")
 

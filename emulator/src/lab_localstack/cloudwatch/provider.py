@@ -29,7 +29,7 @@ from localstack.utils.aws import arns
 from lab_localstack import documents
 from lab_localstack.cloudwatch.alarm_rule import parse
 from lab_localstack.cloudwatch.alarms import AlarmEvaluator, parents, queries_of, set_by_hand
-from lab_localstack.cloudwatch.errors import ValidationError
+from lab_localstack.cloudwatch.errors import ValidationException
 from lab_localstack.cloudwatch.evaluation import COMPARISONS, TREATMENTS
 from lab_localstack.cloudwatch.metric_data import STORE, Metric, is_time, is_value
 from lab_localstack.cloudwatch.models import (
@@ -84,11 +84,11 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
         namespace = request["Namespace"]
         data = request.get("MetricData") or []
         if request.get("EntityMetricData"):
-            raise ValidationError("EntityMetricData is not supported.")
+            raise ValidationException("EntityMetricData is not supported.")
         if not data:
             raise MissingRequiredParameterException("The parameter MetricData is required.")
         if len(data) > MAX_PUT_METRICS:
-            raise ValidationError(
+            raise ValidationException(
                 f"The collection MetricData must not have a size greater than {MAX_PUT_METRICS}."
             )
         if namespace.startswith("AWS/") and not _is_internal(context):
@@ -115,7 +115,7 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
         queries = MetricQueries(request["MetricDataQueries"], context.account_id, context.region)
         start, end = request["StartTime"].timestamp(), request["EndTime"].timestamp()
         if start >= end:
-            raise ValidationError("The parameter StartTime must be less than the parameter EndTime.")
+            raise ValidationException("The parameter StartTime must be less than the parameter EndTime.")
         ascending = request.get("ScanBy") == "TimestampAscending"
         limit = request.get("MaxDatapoints") or MAX_DATA_POINTS
         skipped = _offset(request.get("NextToken"))
@@ -224,7 +224,7 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
     @handler("PutCompositeAlarm", expand=False)
     def put_composite_alarm(self, context: RequestContext, request: Any) -> None:
         if given := sorted(name for name in request if name.startswith("ActionsSuppressor")):
-            raise ValidationError(
+            raise ValidationException(
                 f"{given[0]} is not supported: no action of a composite alarm is suppressed here."
             )
         _check_actions(request)
@@ -236,7 +236,7 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
         name = request["AlarmName"]
         alarm = store.alarms.get(name)
         if alarm and not isinstance(alarm, kind):
-            raise ValidationError(f"{name} is the name of an alarm of the type {alarm.KIND}.")
+            raise ValidationException(f"{name} is the name of an alarm of the type {alarm.KIND}.")
         if alarm:
             with alarm.mutex:
                 alarm.configure(request)
@@ -267,10 +267,10 @@ class CloudWatchProvider(CloudwatchApi, ServiceLifecycleHook):
     def describe_alarms(self, context: RequestContext, request: Any) -> Any:
         for unsupported in ("ChildrenOfAlarmName", "ParentsOfAlarmName"):
             if request.get(unsupported):
-                raise ValidationError(f"The parameter {unsupported} is not supported.")
+                raise ValidationException(f"The parameter {unsupported} is not supported.")
         names, prefix = request.get("AlarmNames"), request.get("AlarmNamePrefix")
         if names and prefix:
-            raise ValidationError("AlarmNames and AlarmNamePrefix are mutually exclusive.")
+            raise ValidationException("AlarmNames and AlarmNamePrefix are mutually exclusive.")
         state, action = request.get("StateValue"), request.get("ActionPrefix")
         kinds = request.get("AlarmTypes") or [MetricAlarm.KIND]
         found = [
@@ -505,7 +505,7 @@ def _datum(datum: dict[str, Any], where: str) -> tuple[float, list[tuple[float, 
         )
     names = [dimension["Name"] for dimension in datum.get("Dimensions") or ()]
     if len(names) > MAX_DIMENSIONS:
-        raise ValidationError(
+        raise ValidationException(
             f"The collection {where}.Dimensions must not have a size greater than {MAX_DIMENSIONS}."
         )
     if len(set(names)) != len(names):
@@ -551,29 +551,29 @@ def _require_numbers(numbers: Any, where: str) -> None:
 
 
 def _check_alarm(request: dict[str, Any], context: RequestContext) -> None:
-    """Raise ValidationError on an alarm that AWS refuses or that is not evaluated here."""
+    """Raise ValidationException on an alarm that AWS refuses or that is not evaluated here."""
     comparison = request.get("ComparisonOperator")
     if comparison not in COMPARISONS or "ThresholdMetricId" in request:
-        raise ValidationError(
+        raise ValidationException(
             f"ComparisonOperator {comparison} is not supported: anomaly detection is not available."
         )
     if request.get("Threshold") is None:
-        raise ValidationError("The parameter Threshold is required.")
+        raise ValidationException("The parameter Threshold is required.")
     missing = request.get("TreatMissingData", "missing")
     if missing not in TREATMENTS:
-        raise ValidationError(
+        raise ValidationException(
             f"The value {missing} is not supported for TreatMissingData parameter. Supported values are "
             "[breaching, notBreaching, ignore, missing]."
         )
     low = request.get("EvaluateLowSampleCountPercentile", "evaluate")
     if low not in ("evaluate", "ignore"):
-        raise ValidationError(
+        raise ValidationException(
             f"Option {low} is not supported. Supported options for parameter "
             "EvaluateLowSampleCountPercentile are evaluate and ignore."
         )
     periods = request.get("EvaluationPeriods") or 0
     if periods < 1 or not 1 <= request.get("DatapointsToAlarm", 1) <= periods:
-        raise ValidationError(
+        raise ValidationException(
             "EvaluationPeriods must be at least 1 and DatapointsToAlarm between 1 and EvaluationPeriods."
         )
     _check_alarm_metric(request)
@@ -581,7 +581,7 @@ def _check_alarm(request: dict[str, Any], context: RequestContext) -> None:
     period = queries.period(compared)
     require_period(period, ALARM_PERIODS)
     if period * periods > EVALUATION_SPAN:
-        raise ValidationError(
+        raise ValidationException(
             "Metrics cannot be checked across more than 7 days (EvaluationPeriods * Period)."
         )
     _check_actions(request)
@@ -592,21 +592,21 @@ def _check_actions(request: dict[str, Any]) -> None:
         for action in request.get(key) or ():
             parts = action.split(":")
             if len(parts) < 6 or parts[0] != "arn" or parts[2] not in ACTION_SERVICES:
-                raise ValidationError(
+                raise ValidationException(
                     f"Invalid or unsupported arn for an alarm action. Unsupported: {action}"
                 )
 
 
 def _check_children(alarms: Mapping[str, Alarm], name: str, children: Sequence[str]) -> None:
-    """Raise ValidationError where a composite alarm's rule names an alarm that is not there, or leads to itself."""
+    """Raise ValidationException where a composite alarm's rule names an alarm that is not there, or leads to itself."""
     if missing := [child for child in children if child not in alarms]:
-        raise ValidationError(
+        raise ValidationException(
             f"Could not save the composite alarm as alarms [{', '.join(missing)}] in the alarm rule do not exist"
         )
     below, seen = list(children), set[str]()
     while below:
         if (child := below.pop()) == name:
-            raise ValidationError(
+            raise ValidationException(
                 f"The rule of {name} leads back to {name}: cycles of alarms are not served here."
             )
         alarm = alarms.get(child)
@@ -616,15 +616,15 @@ def _check_children(alarms: Mapping[str, Alarm], name: str, children: Sequence[s
 
 
 def _check_deletion(alarms: Sequence[Alarm]) -> None:
-    """Raise ValidationError for alarms that a composite alarm depends on, and for two composite alarms in one call."""
+    """Raise ValidationException for alarms that a composite alarm needs, and for two composite alarms in one call."""
     needed = [alarm.name for alarm in alarms if any(parent not in alarms for parent in parents(alarm))]
     if needed:
         them = "it" if len(needed) == 1 else "them"
-        raise ValidationError(
+        raise ValidationException(
             f"Cannot delete {','.join(needed)} as there are composite alarm(s) depending on {them}."
         )
     if sum(isinstance(alarm, CompositeAlarm) for alarm in alarms) > 1:
-        raise ValidationError("At most one composite alarm can be deleted in one call.")
+        raise ValidationException("At most one composite alarm can be deleted in one call.")
 
 
 def _check_alarm_metric(request: dict[str, Any]) -> None:
@@ -636,24 +636,26 @@ def _check_alarm_metric(request: dict[str, Any]) -> None:
     ]
     if metrics:
         if single:
-            raise ValidationError(
+            raise ValidationException(
                 "Metrics cannot be combined with MetricName, Statistic, Period or Namespace."
             )
         if sum(bool(query.get("ReturnData", True)) for query in metrics) != 1:
-            raise ValidationError("Exactly one element of the metrics list should return data.")
+            raise ValidationException("Exactly one element of the metrics list should return data.")
         return
     for key in ("MetricName", "Namespace", "Period"):
         if key not in request:
-            raise ValidationError(f"The parameter {key} is required for a metric alarm.")
+            raise ValidationException(f"The parameter {key} is required for a metric alarm.")
     stat, extended = request.get("Statistic"), request.get("ExtendedStatistic")
     if bool(stat) == bool(extended):
-        raise ValidationError("Exactly one of Statistic and ExtendedStatistic must be specified.")
+        raise ValidationException("Exactly one of Statistic and ExtendedStatistic must be specified.")
     if stat and stat not in BASIC:
-        raise ValidationError(
+        raise ValidationException(
             f"Value '{stat}' at 'statistic' failed to satisfy constraint: Member must satisfy enum value "
             "set: [Maximum, SampleCount, Sum, Minimum, Average]"
         )
     if extended:
         if extended in BASIC:
-            raise ValidationError(f"The value {extended} for parameter ExtendedStatistic is not supported.")
+            raise ValidationException(
+                f"The value {extended} for parameter ExtendedStatistic is not supported."
+            )
         require_statistic(extended)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab_localstack.cloudwatch import metric_math
-from lab_localstack.cloudwatch.errors import ValidationError
+from lab_localstack.cloudwatch.errors import ValidationException
 from lab_localstack.cloudwatch.metric_data import STORE, Distribution, Metric
 from lab_localstack.cloudwatch.metric_math import Grid, MetricMathError, Series
 from lab_localstack.cloudwatch.statistics import UnknownStatisticError, statistic
@@ -20,18 +20,18 @@ def dimensions(given: Sequence[Any] | None) -> dict[str, str]:
 
 
 def require_period(period: int, allowed: Sequence[int] = SHORT_PERIODS) -> None:
-    """Raise ValidationError unless the period (seconds) is one of these or a multiple of 60."""
+    """Raise ValidationException unless the period (seconds) is one of these or a multiple of 60."""
     if period not in allowed and (period <= 0 or period % 60):
         listed = ", ".join(map(str, allowed))
-        raise ValidationError(f"Invalid period {period}: it must be {listed} or a multiple of 60")
+        raise ValidationException(f"Invalid period {period}: it must be {listed} or a multiple of 60")
 
 
 def require_statistic(name: str) -> None:
-    """Raise ValidationError unless the statistic can be computed."""
+    """Raise ValidationException unless the statistic can be computed."""
     try:
         statistic(name)
     except UnknownStatisticError as error:
-        raise ValidationError(f"The value {name} for parameter Stat is not supported.") from error
+        raise ValidationException(f"The value {name} for parameter Stat is not supported.") from error
 
 
 class MetricQueries:
@@ -44,12 +44,12 @@ class MetricQueries:
         for query in queries:
             identifier = query["Id"]
             if not _ID.fullmatch(identifier):
-                raise ValidationError(
+                raise ValidationException(
                     f"The value {identifier} for Id must start with a lowercase letter and hold only "
                     "letters, digits and underscores."
                 )
             if identifier in self.by_id:
-                raise ValidationError(
+                raise ValidationException(
                     f"The values for parameter id in MetricDataQueries are not unique: {identifier}"
                 )
             self.by_id[identifier] = query
@@ -63,14 +63,14 @@ class MetricQueries:
         return tuple(i for i, query in self.by_id.items() if "MetricStat" in query)
 
     def period(self, identifier: str, above: tuple[str, ...] = ()) -> int:
-        """The query's period in seconds. Raises ValidationError on a query that cannot be answered."""
+        """The query's period in seconds. Raises ValidationException on a query that cannot be answered."""
         if identifier in self._periods:
             return self._periods[identifier]
         if identifier in above:
-            raise ValidationError(f"Expression {identifier} refers to itself")
+            raise ValidationException(f"Expression {identifier} refers to itself")
         query = self.by_id.get(identifier)
         if query is None:
-            raise ValidationError(f"Expression {above[-1]} refers to the unknown id {identifier}")
+            raise ValidationException(f"Expression {above[-1]} refers to the unknown id {identifier}")
         if "MetricStat" in query:
             stat = query["MetricStat"]
             require_statistic(stat["Stat"])
@@ -80,13 +80,13 @@ class MetricQueries:
             try:
                 named = metric_math.references(expression) or set(self.metric_ids)
             except MetricMathError as error:
-                raise ValidationError(f"Error in expression '{identifier}': {error}") from error
+                raise ValidationException(f"Error in expression '{identifier}': {error}") from error
             periods = {self.period(name, (*above, identifier)) for name in named}
             if len(periods) > 1:
-                raise ValidationError(f"Expression {identifier} mixes metrics of different periods")
+                raise ValidationException(f"Expression {identifier} mixes metrics of different periods")
             period = periods.pop() if periods else query.get("Period", 60)
         else:
-            raise ValidationError(f"Query {identifier} needs either MetricStat or Expression")
+            raise ValidationException(f"Query {identifier} needs either MetricStat or Expression")
         self._periods[identifier] = period
         return period
 
@@ -108,7 +108,7 @@ class MetricQueries:
         try:
             return metric_math.evaluate(query["Expression"], grid)
         except MetricMathError as error:
-            raise ValidationError(f"Error in expression '{identifier}': {error}") from error
+            raise ValidationException(f"Error in expression '{identifier}': {error}") from error
 
     def sample_counts(self, identifier: str, start: int, count: int) -> list[float | None]:
         """How many samples each of the series' values has; an expression has none of its own."""

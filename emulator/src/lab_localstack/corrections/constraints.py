@@ -22,6 +22,10 @@ ENUMS = {
 """The order in which AWS lists the values of an enumeration, where it is recorded; elsewhere it is the model's."""
 
 
+class ValidationException(CommonServiceException):
+    """A member that does not satisfy its constraint."""
+
+
 def require_constraints(chain: Any, context: RequestContext, response: Any) -> None:  # noqa: ARG001  LocalStack's signature
     """A request handler of LocalStack's gateway. Raises the service's validation error, which names every member."""
     code = CODES.get(str(context.service.service_name)) if context.service else None
@@ -33,7 +37,7 @@ def require_constraints(chain: Any, context: RequestContext, response: Any) -> N
         message = f"{len(found)} validation error{plural} detected: {'; '.join(found)}"
         listed = {error.name for error in operation.error_shapes}
         later = LATER_CODE in listed and code not in listed
-        raise CommonServiceException(LATER_CODE if later else code, message, 400, sender_fault=True)
+        raise ValidationException(LATER_CODE if later else code, message, 400, sender_fault=True)
 
 
 def violations(shape: Any, value: Any, path: str) -> Iterator[str]:
