@@ -26,19 +26,15 @@ def show(result: RunResult, console: Terminal) -> None:
     """Print every threshold beside what was seen, the figures, and the ledger."""
     console.print(result_table(f"Load: {result.plan.shape}", "threshold", result.findings))
     console.print(Facts("figures", result.figures))
-    console.print(_latencies(result))
-    if result.account:
-        console.say(result.account.ledger.text)
-    console.say(joined("Load ", verdict(result.passed)))
-
-
-def _latencies(result: RunResult) -> Grid:
     rows = [row for row in result.percentiles if row.count]
     numbers = {"count": [str(row.count) for row in rows]}
     for percent in rows[0].within if rows else ():
         numbers[f"p{percent}"] = [str(row.within[percent]) for row in rows]
     numbers["longest"] = [str(row.longest) for row in rows]
-    return Grid("Latency", {"milliseconds": [row.name for row in rows], **numbers}, right=numbers)
+    console.print(Grid("Latency", {"milliseconds": [row.name for row in rows], **numbers}, right=numbers))
+    if result.account:
+        console.say(result.account.ledger.text)
+    console.say(joined("Load ", verdict(result.passed)))
 
 
 def write(result: RunResult, engine: str) -> Path:

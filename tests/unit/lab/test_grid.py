@@ -28,6 +28,7 @@ from lab.trace.order_timeline import Moment
 from lab.trace.show import timeline_table
 from loadtests import verdict
 from loadtests.benchmarks import redrive
+from loadtests.latencies import Latencies
 from tests.support.accounts import account
 from tests.support.results import result
 from tests.support.strangers import letter, text
@@ -132,12 +133,16 @@ def printed_settings(terminal: Terminal) -> None:
 
 
 def load(terminal: Terminal) -> None:
+    latencies = Latencies()
+    for milliseconds in (12, 1130, 29_999):
+        latencies.add(milliseconds)
     ended: Any = SimpleNamespace(
         plan=SimpleNamespace(shape="spike"),
         findings=RESULTS,
         figures={"accepted to processed, p50 / p95 / p99 ms": "19 / 24 / 1130", "knee": "not reached"},
         account=None,
         passed=True,
+        percentiles=[latencies.percentiles("answers to /events open model")],
     )
     verdict.show(ended, terminal)
 
