@@ -86,6 +86,7 @@ def test_stack_whose_creation_failed_keeps_template_parameters_and_deletion_time
 def test_stack_with_a_type_that_is_not_made_has_a_template_summary(stack: Stack) -> None:
     assert stack.try_to_deploy({"Unknown": {"Type": "Custom::Thing"}})["StackStatus"] == "CREATE_FAILED"
     assert stack.client.get_template_summary(StackName=stack.name)["ResourceTypes"] == ["Custom::Thing"]
+    assert any(reason.endswith("Custom::Thing is not made by this engine.") for reason in stack.reasons())
 
 
 def test_a_failed_update_is_taken_back(aws: Aws, stack: Stack) -> None:

@@ -515,6 +515,133 @@ def test_item_without_its_key_is_refused_in_a_batch(dynamodb: Any, table: str) -
     assert message(refused) == "The provided key element does not match the schema"
 
 
+@RECORDED
+@pytest.mark.parametrize(
+    ("requests", "told"),
+    [
+        ([{"PutRequest": {"Item": {"pk": {"S": "a"}}}}], "The provided key element does not match the schema"),
+        ([{"DeleteRequest": {"Key": {"pk": {"S": "a"}}}}], "The provided key element does not match the schema"),
+        (
+            [
+                {"PutRequest": {"Item": {"pk": {"S": "a"}, "n": {"N": "1"}}}},
+                {"DeleteRequest": {"Key": {"pk": {"S": "a"}, "n": {"N": "1.0"}}}},
+            ],
+            "Provided list of item keys contains duplicates",
+        ),
+    ],
+)  # fmt: skip
+def test_batch_whose_keys_do_not_fit_the_table_is_refused(
+    dynamodb: Any, numbered: str, requests: Any, told: str
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        dynamodb.batch_write_item(RequestItems={numbered: requests})
+    assert message(refused) == told
+
+
+CONDITIONED: dict[str, Callable[[Any, str, dict[str, Any]], Any]] = {
+    "put": lambda dynamodb, table, part: dynamodb.put_item(TableName=table, Item=KEY, **part),
+    "update": lambda dynamodb, table, part: dynamodb.update_item(
+        TableName=table, Key=KEY, UpdateExpression="REMOVE gone", **part
+    ),
+    "transaction": lambda dynamodb, table, part: dynamodb.transact_write_items(
+        TransactItems=[{"Put": {"TableName": table, "Item": KEY, **part}}]
+    ),
+    "query": lambda dynamodb, table, part: dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="id = :v",
+        FilterExpression=part["ConditionExpression"],
+        ExpressionAttributeValues=part["ExpressionAttributeValues"],
+    ),
+}
+
+
+@pytest.mark.evidence("documented", source="DynamoDB guide, Condition and filter expressions")
+@pytest.mark.parametrize("send", CONDITIONED.values(), ids=CONDITIONED)
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("id = :v AND", "Syntax error"),
+        ("(id = :v", "Syntax error"),
+        ("id == :v", "Syntax error"),
+        ("id BETWEEN :v", "Syntax error"),
+        ("started_with(id, :v)", "Invalid function name; function: started_with"),
+        ("id = :v AND #n = :v", "expression attribute name used in the document path is not defined"),
+        ("id = :v OR id = :w", "attribute value used in expression is not defined; attribute value: :w"),
+        ("  ", "The expression can not be empty"),
+    ],
+)
+def test_condition_that_cannot_be_read_is_refused(
+    dynamodb: Any, table: str, send: Callable[..., Any], condition: str, told: str
+) -> None:
+    values = {":v": {"S": "a"}} if condition.strip() else {}
+    part = {"ConditionExpression": condition, "ExpressionAttributeValues": values}
+    with pytest.raises(ClientError) as refused:
+        send(dynamodb, table, part)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert told in message(refused)
+
+
+@pytest.mark.evidence("documented", source="DynamoDB guide, Projection expressions")
+@pytest.mark.parametrize("projection", ["a,", "a,,b", "a[", "a[x]", "a[1]b"])
+def test_projection_that_cannot_be_read_is_refused(dynamodb: Any, table: str, projection: str) -> None:
+    with pytest.raises(ClientError, match="Invalid ProjectionExpression: Syntax error"):
+        dynamodb.get_item(TableName=table, Key=KEY, ProjectionExpression=projection)
+
+
+@pytest.mark.evidence("documented", source="DynamoDB guide, Projection expressions")
+def test_projection_of_nested_attributes_is_read(dynamodb: Any, table: str) -> None:
+    nested = {"L": [{"M": {"b": {"S": "x"}}}]}
+    dynamodb.put_item(TableName=table, Item={**KEY, "a": nested, "c": {"S": "y"}, "d": {"S": "z"}})
+    shown = dynamodb.get_item(
+        TableName=table, Key=KEY, ProjectionExpression="#a[0].b, c", ExpressionAttributeNames={"#a": "a"}
+    )
+    assert shown["Item"] == {"a": nested, "c": {"S": "y"}}
+
+
+@pytest.mark.evidence(
+    "documented", source="DynamoDB API reference, AttributeValue; guide, Supported data types"
+)
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"S": "1", "N": "2"}, "Supplied AttributeValue has more than one datatypes set"),
+        ({"N": "one"}, "The parameter cannot be converted to a numeric value: one"),
+        ({"N": "NaN"}, "The parameter cannot be converted to a numeric value: NaN"),
+        ({"N": "1" * 39}, "Attempting to store more than 38 significant digits in a Number"),
+        ({"N": "1e126"}, "Number overflow"),
+        ({"N": "1e-131"}, "Number underflow"),
+        ({"L": [{"M": {"x": {"N": "one"}}}]}, "The parameter cannot be converted to a numeric value: one"),
+    ],
+)
+def test_value_that_cannot_be_kept_is_refused(dynamodb: Any, table: str, value: Any, told: str) -> None:
+    update = {
+        "TableName": table,
+        "Key": KEY,
+        "UpdateExpression": "SET x = :v",
+        "ExpressionAttributeValues": {":v": value},
+    }
+    writes: list[Callable[[], Any]] = [
+        lambda: dynamodb.put_item(TableName=table, Item={**KEY, "x": value}),
+        lambda: dynamodb.update_item(**update),
+        lambda: dynamodb.transact_write_items(TransactItems=[{"Update": update}]),
+        lambda: dynamodb.batch_write_item(
+            RequestItems={table: [{"PutRequest": {"Item": {**KEY, "x": value}}}]}
+        ),
+    ]
+    for write in writes:
+        with pytest.raises(ClientError) as refused:
+            write()
+        assert refused.value.response["Error"]["Code"] == "ValidationException"
+        assert told in message(refused)
+
+
+@pytest.mark.evidence("documented", source="DynamoDB guide, Supported data types")
+def test_numbers_at_their_limits_are_kept(dynamodb: Any, table: str) -> None:
+    numbers = ["9" * 38 + "0" * 88, "-1E-130", "0", "1" + "0" * 60]
+    dynamodb.put_item(TableName=table, Item={**KEY, "x": {"L": [{"N": number} for number in numbers]}})
+    assert len(dynamodb.get_item(TableName=table, Key=KEY)["Item"]["x"]["L"]) == 4
+
+
 @pytest.mark.evidence("ours", source="clear refusals of what is not served")
 @pytest.mark.parametrize(
     ("options", "told"),

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -68,6 +69,23 @@ def bus(aws: Callable[..., Any]) -> Iterator[Bus]:
 
 def total(cloudwatch: Any, bus: Bus, name: str) -> float:
     return recent(cloudwatch, "AWS/Events", name, EventBusName=bus.name, RuleName="failed")
+
+
+@pytest.mark.evidence("documented", "EventBridge guide, Archiving and replaying events")
+def test_archived_event_that_is_replayed_comes_again_and_names_its_replay(bus: Bus) -> None:
+    bus.put_target(bus.queue_arn)
+    arn = bus.events.describe_event_bus(Name=bus.name)["Arn"]
+    archive = bus.events.create_archive(ArchiveName=bus.name, EventSourceArn=arn)["ArchiveArn"]
+    bus.put_events("OrderFailed", "OrderProcessed")
+    (first,) = eventually(bus.received)
+    now = datetime.now(UTC)
+    window = {"EventStartTime": now - timedelta(minutes=2), "EventEndTime": now + timedelta(minutes=1)}
+    bus.events.start_replay(ReplayName=bus.name, EventSourceArn=archive, Destination={"Arn": arn}, **window)
+    (again,) = eventually(bus.received)
+    assert again["replay-name"] == bus.name
+    assert (again["detail"], again["time"]) == (first["detail"], first["time"])
+    assert bus.events.describe_replay(ReplayName=bus.name)["State"] == "COMPLETED"
+    bus.events.delete_archive(ArchiveName=bus.name)
 
 
 def test_matching_events_reach_a_queue_and_are_counted(bus: Bus, cloudwatch: Any) -> None:

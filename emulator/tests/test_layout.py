@@ -46,7 +46,7 @@ PARTS = {
         "queries",
         "statistics",
     },
-    "dynamodb": {"capacity", "transactions", "ttl", "validation"},
+    "dynamodb": {"capacity", "expressions", "transactions", "ttl", "validation", "values"},
     "events": {"entries", "input_transformer", "matching"},
     "iam": {"permissions", "policy"},
     "lambda_": {

@@ -165,11 +165,25 @@ for name in ("create_stack", "update_stack", "delete_stack", "execute_change_set
     assert "ChangeSetModelExecutor(" in inspect.getsource(getattr(provider.CloudformationProviderV2, name)), name
 for name in ("process", "_execute_resource_change", "_execute_resource_action", "_process_event"):
     assert callable(getattr(ChangeSetModelExecutor, name)), name
+from localstack.services.cloudformation.engine.v2 import change_set_resource_support_checker as checker
+assert list(inspect.signature(checker._build_resource_failure_message).parameters) == ["resource_type", "status"]
 from lab_localstack.corrections import patches
 patches.use_own_deployments()
 print(provider.ChangeSetModelExecutor.__module__)
 """
     ).endswith("lab_localstack.cloudformation.deployment")
+
+
+def test_moto_leaves_the_name_before_an_index_in_a_projection() -> None:
+    assert in_engine(
+        """
+from moto.dynamodb.responses import ProjectionExpressionParser
+print(ProjectionExpressionParser("#a[0].b", {"#a": "x"}).parse())
+from lab_localstack.corrections import patches
+patches.find_names_before_an_index()
+print(ProjectionExpressionParser("#a[0].b, c", {"#a": "x"}).parse())
+"""
+    ).splitlines() == ["[['#a[0]', 'b']]", "[['x[0]', 'b'], ['c']]"]
 
 
 def test_sns_tells_the_writer_of_delivery_logs_of_every_delivery_to_a_queue() -> None:

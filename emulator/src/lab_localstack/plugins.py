@@ -68,6 +68,7 @@ def dynamodb() -> Service:
 
     patches.quicken_dynamodb()
     corrections.write_numbers_as_dynamodb_does()
+    corrections.find_names_before_an_index()
     model = load_service("dynamodb")
     operations: Any = model.operation_names
     return Service(

@@ -24,15 +24,22 @@ def use_own_lambda_classes() -> None:
 
 
 def use_own_deployments() -> None:
-    """Put a subclass in the place of what carries out the changes of a stack.
+    """Put a subclass in the place of what carries out the changes of a stack, and say what has no type in own words.
 
     LocalStack's calls every update and every deletion complete, also where resources failed, and cannot be chosen.
+    What it says of a type sends the reader to a vendor's other products.
     """
+    from localstack.services.cloudformation.engine.v2 import change_set_resource_support_checker
     from localstack.services.cloudformation.v2 import provider
 
     from lab_localstack.cloudformation.deployment import Deployment
 
     provider.ChangeSetModelExecutor = Deployment
+
+    def said(resource_type: str, _status: object) -> str:
+        return f"{resource_type} is not made by this engine."
+
+    change_set_resource_support_checker._build_resource_failure_message = said
 
 
 def use_filter_patterns() -> None:
@@ -123,6 +130,25 @@ def take_input_paths_of_any_event() -> None:
             return []
 
     module.extract_jsonpath = extracted
+
+
+def find_names_before_an_index() -> None:
+    """Let projections find the name in `#a[0]`: moto looks for one of that text, and leaves the attribute out."""
+    from moto.dynamodb.responses import ProjectionExpressionParser
+
+    parse = ProjectionExpressionParser.parse
+
+    def named(parser: ProjectionExpressionParser, step: str) -> str:
+        token, bracket, index = step.partition("[")
+        if not bracket or token not in parser.expression_attribute_names:
+            return step
+        parser.expr_attr_names_found.append(token)
+        return parser.expression_attribute_names[token] + bracket + index
+
+    def parsed(parser: ProjectionExpressionParser) -> list[list[str]]:
+        return [[named(parser, step) for step in path] for path in parse(parser)]
+
+    cast("Any", ProjectionExpressionParser).parse = parsed
 
 
 def write_numbers_as_dynamodb_does() -> None:

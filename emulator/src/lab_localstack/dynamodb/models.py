@@ -14,6 +14,11 @@ LOCK = threading.RLock()
 """The one lock of DynamoDB: moto checks a condition and writes in separate steps, and threads interleave."""
 
 
+def table_of(backend: DynamoDBBackend, name: str) -> Table | None:
+    """The table of a name or an ARN."""
+    return backend.tables.get(name.rpartition("/")[2])
+
+
 class Row:
     """Where one item is, or would be, in a table. Attributes beside those of its key are ignored."""
 
@@ -26,7 +31,7 @@ class Row:
     @classmethod
     def of(cls, backend: DynamoDBBackend, request: dict[str, Any]) -> "Row | None":
         """The row that a request with TableName and Key or Item is about; None if there can be none."""
-        table = backend.tables.get(request["TableName"])
+        table = table_of(backend, request["TableName"])
         try:
             return cls(table, request.get("Key") or request["Item"]) if table else None
         except (KeyError, TypeError, ValueError):

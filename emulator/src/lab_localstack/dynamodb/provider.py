@@ -11,13 +11,15 @@ from localstack.http import Response
 from localstack.services.moto import dispatch_to_moto
 from localstack.services.plugins import ServiceLifecycleHook
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.models.table import Table
 
 from lab_localstack.dynamodb.capacity import consumed, read_units, size, write_units
 from lab_localstack.dynamodb.errors import ValidationError
-from lab_localstack.dynamodb.models import LOCK, Row, attributes, described
+from lab_localstack.dynamodb.models import LOCK, Row, attributes, described, table_of
 from lab_localstack.dynamodb.transactions import transact_write_items
 from lab_localstack.dynamodb.ttl import delete_expired_items
 from lab_localstack.dynamodb.validation import require_valid, worded
+from lab_localstack.dynamodb.values import same_key
 from lab_localstack.settings import SETTINGS
 
 type Handler = Callable[[RequestContext, Any], Any]
@@ -101,6 +103,8 @@ def _write_item(context: RequestContext, request: Any) -> Response:
         elif detail != "NONE":
             units = write_units(attributes(before), attributes(row.item))
             _replace(response, ConsumedCapacity=consumed(request["TableName"], units, detail))
+        elif b"ConsumedCapacity" in response.get_data():
+            _replace(response, ConsumedCapacity=None)
     return response
 
 
@@ -119,16 +123,29 @@ def _read_items(context: RequestContext, request: Any) -> Response:
 def _batch_write_item(context: RequestContext, request: Any) -> Response:
     items = request["RequestItems"]
     _require_at_most(BATCH_WRITE_LIMIT, sum(map(len, items.values())), "requestItems")
-    tables = dynamodb_backends[context.account_id][context.region].tables
-    for table, requests in items.items():
-        for put in (write["PutRequest"]["Item"] for write in requests if "PutRequest" in write):
-            if table in tables and tables[table].hash_key_attr not in put:
-                raise ValidationError("The provided key element does not match the schema")
+    backend = dynamodb_backends[context.account_id][context.region]
+    for name, writes in items.items():
+        if table := table_of(backend, name):
+            _require_keys(table, writes)
     response = _served(context, request)
     if response.status_code < 400:
         used = {table: sum(map(_request_units, requests)) for table, requests in items.items()}
         _replace(response, ItemCollectionMetrics=None, ConsumedCapacity=_by_table(used, request))
     return response
+
+
+def _require_keys(table: Table, writes: list[Any]) -> None:
+    """Raise ValidationError for writes that have not the table's key, and for two of the same item."""
+    names = [name for name in (table.hash_key_attr, table.range_key_attr) if name]
+    keys: set[Any] = set()
+    for write in writes:
+        key = (write.get("DeleteRequest") or {}).get("Key")
+        item = write["PutRequest"]["Item"] if key is None else key
+        if any(name not in item for name in names) or (key is not None and len(key) > len(names)):
+            raise ValidationError("The provided key element does not match the schema")
+        keys.add(same_key({name: item[name] for name in names}))
+    if len(keys) < len(writes):
+        raise ValidationError("Provided list of item keys contains duplicates")
 
 
 def _batch_get_item(context: RequestContext, request: Any) -> Response:

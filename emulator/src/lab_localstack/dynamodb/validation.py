@@ -5,12 +5,14 @@ Recorded on AWS by moto's tests marked `aws_verified`.
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from moto.dynamodb.models import DynamoDBBackend
 
+from lab_localstack.dynamodb import expressions, values
 from lab_localstack.dynamodb.errors import ValidationError
+from lab_localstack.dynamodb.expressions import EXPRESSIONS, TOKEN, tokens
+from lab_localstack.dynamodb.models import table_of
 
 PREFIX = "1 validation error detected: "
 PREFIXED = ("PutItem", "UpdateItem", "DeleteItem", "Query")
@@ -19,20 +21,12 @@ PREFIXED_REFUSALS = re.compile(
     r'Value provided in ExpressionAttribute|Invalid UpdateExpression: (The "|Two document paths|The expression can not)'
     r"|(ExpressionAttributeValues contains invalid value: )?One or more parameter values were invalid: An? \w+ set "
 )
-EXPRESSIONS = (
-    "ConditionExpression",
-    "FilterExpression",
-    "KeyConditionExpression",
-    "ProjectionExpression",
-    "UpdateExpression",
-)
 SELECTS = ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
 ONLY_THE_ITEM_SHOWS = re.compile(
     "An operand in the update expression has an incorrect data type|Item size|Number overflow|Incorrect operand type"
     "|The document path provided|The provided expression refers to an attribute"
 )
 """Errors of an update that depend on the item: a transaction is cancelled for them, and refused for all others."""
-TOKEN = re.compile(r"[#:][A-Za-z0-9_.-]+")
 
 
 def require_valid(operation: str, request: Any, backend: DynamoDBBackend) -> None:
@@ -40,6 +34,8 @@ def require_valid(operation: str, request: Any, backend: DynamoDBBackend) -> Non
     prefix = PREFIX if operation in PREFIXED else ""
     for part in _parts(request):
         require_all_used(part, "" if operation == "Query" else prefix)
+        if wrong := expressions.fault(part) or values.fault(part):
+            raise ValidationError(worded(operation, wrong))
     if operation in ("Query", "Scan"):
         _require_select(request, prefix, backend)
     if operation == "CreateTable":
@@ -62,13 +58,13 @@ def require_all_used(part: Mapping[str, Any], prefix: str = "") -> None:
 
     Without an expression, or with an empty one, something else is wrong first, and moto says what.
     """
-    expressions = [part[name] for name in EXPRESSIONS if name in part]
-    if not all(expressions):
+    given_expressions = [part[name] for name in EXPRESSIONS if name in part]
+    if not all(given_expressions):
         return
-    if not expressions and part.get("ExpressionAttributeNames"):
+    if not given_expressions and part.get("ExpressionAttributeNames"):
         raise ValidationError("ExpressionAttributeNames can only be specified when using expressions")
-    used = frozenset[str]().union(*map(_tokens, expressions))
-    for kind in ("Names", "Values") if expressions else ():
+    used = frozenset[str]().union(*map(tokens, given_expressions))
+    for kind in ("Names", "Values") if given_expressions else ():
         given = part.get(f"ExpressionAttribute{kind}") or ()
         if not all(map(TOKEN.fullmatch, given)):
             return
@@ -79,17 +75,13 @@ def require_all_used(part: Mapping[str, Any], prefix: str = "") -> None:
             )
 
 
-@lru_cache(maxsize=1024)
-def _tokens(expression: str) -> frozenset[str]:
-    return frozenset(part for token in TOKEN.findall(expression) for part in (token, token.partition(".")[0]))
-
-
 def _parts(request: Any) -> Iterator[Mapping[str, Any]]:
     """The parts of a request that have expressions of their own."""
     yield request
     for item in request.get("TransactItems") or ():
         yield from (action for action in item.values() if isinstance(action, dict))
-    yield from (part for part in (request.get("RequestItems") or {}).values() if isinstance(part, dict))
+    for part in (request.get("RequestItems") or {}).values():
+        yield from (write.get("PutRequest") or {} for write in part) if isinstance(part, list) else (part,)
 
 
 def _require_select(request: Any, prefix: str, backend: DynamoDBBackend) -> None:
@@ -112,7 +104,7 @@ def _require_select(request: Any, prefix: str, backend: DynamoDBBackend) -> None
         raise ValidationError(f"{prefix}Cannot specify the {chosen[0]} when choosing to get {what}")
     if select == "ALL_PROJECTED_ATTRIBUTES" and not request.get("IndexName"):
         raise ValidationError(f"{prefix}{select} can be used only when Querying using an IndexName")
-    table = backend.tables.get(request["TableName"])
+    table = table_of(backend, request["TableName"])
     for index in table.global_indexes if table and select == "ALL_ATTRIBUTES" else ():
         if index.name == request.get("IndexName") and index.projection.get("ProjectionType") != "ALL":
             raise ValidationError(
