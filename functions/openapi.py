@@ -74,7 +74,11 @@ _COMPONENTS: Mapping[str, Schema] = {
     ),
     "Plan": {
         "type": "object",
-        "properties": dict(PARAMETERS) | {"planDigest": _TEXT},
+        "properties": dict(PARAMETERS)
+        | {
+            "planDigest": _told(_TEXT, "Begin only if the plan has this digest."),
+            "requestedBy": _told(_TEXT | {"maxLength": redrive.MAX_PERSON}, "Who asks: a person's name."),
+        },
         "additionalProperties": False,
     },
     "Acceptance": _object(_ACCEPTANCE),
@@ -98,6 +102,10 @@ _COMPONENTS: Mapping[str, Schema] = {
             "plan": {"type": "object"},
             "statistics": _told(_ref("Statistics"), "Of every letter that was seen."),
             "matching": _told(_ref("Statistics"), "Of those that match the filters."),
+            "groups": _told(
+                {"type": "array", "items": _ref("Group")},
+                "Those that match, by what they died of; the largest first.",
+            ),
             "skipped": _told(_COUNTS, "Letters seen that would not be moved, by reason."),
             "messages": {"type": "array", "items": {"type": "object"}},
         },
@@ -105,6 +113,28 @@ _COMPONENTS: Mapping[str, Schema] = {
             _object({"youngestSeconds": _COUNT, "oldestSeconds": _COUNT}),
             "The ages of letters that lack nothing but age.",
         ),
+    ),
+    "Group": _object(
+        {
+            "fingerprint": _told(
+                dict(PARAMETERS["fingerprint"]), "The group's name, by which a plan takes it alone."
+            ),
+            "errorType": _TEXT,
+            "errorCategory": _TEXT,
+            "signature": _told(_TEXT, "The error's message, or pointers and rules, without what differs."),
+            "inferred": _told({"type": "boolean"}, "Whether there is no cause of death and the body tells."),
+            "count": _COUNT,
+            "firstDeathAt": _told(_COUNT, "Epoch milliseconds."),
+            "lastDeathAt": _told(_COUNT, "Epoch milliseconds."),
+            "mostReceives": _COUNT,
+            "mostRedrives": _COUNT,
+            "redriven": _told(_COUNT, "Letters that were redriven before."),
+            "trend": {"type": "string", "enum": ["growing", "steady", "slowing", "over"]},
+            "deaths": _told({"type": "array", "items": _COUNT}, "Of the last hour, in twelve parts."),
+            "oldestExpiresInSeconds": _told(_COUNT, "Until SQS deletes the oldest letter."),
+            "samples": {"type": "array", "items": {"type": "object"}},
+        },
+        place=_told(_TEXT, "Where in the code an unexpected error came from: module:function."),
     ),
     "Statistics": _object({"total": _COUNT, "byErrorType": _COUNTS, "byErrorCategory": _COUNTS}),
     "Operation": _object(

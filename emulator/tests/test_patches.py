@@ -313,3 +313,37 @@ good = {"QueueUrl": "q", "MessageBody": "m"}
 print(status(good, {"QueueUrl": "q", "MessageBody": {"changed": True}}), status({"QueueUrl": "q"}, good))
 """
     ).endswith("500 400")
+
+
+def test_received_message_is_what_localstack_makes_of_it_and_the_stored_one_stays() -> None:
+    assert in_engine(
+        """
+import copy
+from types import SimpleNamespace
+from lab_localstack.speedups.patches import quicken_sqs_receives
+from localstack.services.sqs import models, provider, utils
+
+quicken_sqs_receives()
+text = {"DataType": "String", "StringValue": "x"}
+attributes = {"a": text, "a.b": text, "c": {"DataType": "Binary", "BinaryValue": b"x"}}
+
+def stored(given):
+    message = {"MessageId": "m", "Body": "b", "Attributes": {"SenderId": "s", "SentTimestamp": "1"}}
+    if given is not None:
+        message |= {"MessageAttributes": given, "MD5OfMessageAttributes": utils.create_message_attribute_hash(given)}
+    return SimpleNamespace(message=message, first_received=1.5)
+
+compared = 0
+for given in (None, {}, attributes):
+    for system in (None, [], ["All"], ["SenderId"]):
+        for names in (None, [], ["All"], ["a"], ["a.*"], ["none"]):
+            kept = stored(given)
+            before = copy.deepcopy(kept.message)
+            told = provider.to_sqs_api_message(kept, system, names)
+            wanted = models.to_sqs_api_message(stored(given), system, names)
+            assert told == wanted or told | {"MessageAttributes": {}} == wanted, (given, system, names, told, wanted)
+            assert kept.message == before
+            compared += 1
+print(compared)
+"""
+    ).endswith("72")

@@ -1,6 +1,7 @@
 """What can go wrong with an order. An error's category decides where its message goes."""
 
 from enum import StrEnum
+from traceback import walk_tb
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -10,6 +11,8 @@ from botocore.exceptions import (
     HTTPClientError,
     ReadTimeoutError,
 )
+
+_CODE = "functions."
 
 AWS_ERRORS = (ClientError, BotoCoreError)
 """What boto3 raises when a call fails, by an answer or without one."""
@@ -166,6 +169,22 @@ def type_of(error: BaseException) -> str:
             return _own_name(type(error))
         case _:
             return type(error).__name__
+
+
+def place_in_code(error: BaseException) -> str:
+    """Where in the functions' code an error came from that nobody foresaw: `module:function`; empty for all others.
+
+    Without a line number, which the next change of the file would move.
+    """
+    if category_of(error) is not Category.PROCESSING:
+        return ""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    places = [
+        f"{module.removeprefix(_CODE)}:{frame.f_code.co_qualname}"
+        for frame in frames
+        if (module := str(frame.f_globals.get("__name__", ""))).startswith(_CODE)
+    ]
+    return places[-1] if places else ""
 
 
 def own_types(of: type[PipelineError] = PipelineError) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from functions.common.errors import category_of, type_of
+from functions.common.errors import category_of, place_in_code, type_of
 from functions.publish.attributes import CAUSE_ATTRIBUTES, REDRIVE_COUNT, carrying, own
 from functions.publish.envelope import Envelope
 from functions.publish.message import OutgoingMessage, number, text
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 REQUEUES = "requeues"
 WAITING_SINCE = "waitingSince"
 EDITED = "edited"
-"""Of the lineage."""
+PLACE = "place"
+"""Of the lineage. `place` is where in the code an error came from that nobody foresaw."""
 MESSAGE_LENGTH = 256
 MAX_HISTORY = 20
 """Deaths that are remembered, the latest ones: a message must not outgrow SQS's limit by dying."""
@@ -37,11 +38,12 @@ def dead_letter(
     A death that it had brought along, as SQS's own move task leaves it, becomes history.
     """
     again = any(envelope.text(name) is not None for name in CAUSE_ATTRIBUTES)
+    lineage = _without(_with_death(envelope) if again else envelope.lineage, WAITING_SINCE, PLACE)
     return OutgoingMessage(
         body=envelope.body,
         attributes=carrying(
             envelope,
-            _without(_with_death(envelope) if again else envelope.lineage, WAITING_SINCE),
+            lineage | ({PLACE: place} if (place := place_in_code(error)) else {}),
             {
                 "idempotencyKey": text(key),
                 **_identity(envelope),
@@ -69,7 +71,7 @@ def redriven(
 
     `body` and `key` replace the letter's own; `edit`, which says who did so, joins those in its lineage.
     """
-    lineage = _without(_with_death(envelope), REQUEUES, WAITING_SINCE)
+    lineage = _without(_with_death(envelope), REQUEUES, WAITING_SINCE, PLACE)
     if edit is not None:
         lineage[EDITED] = [*_list(lineage.get(EDITED)), edit][-MAX_HISTORY:]
     mine = _identity(envelope) | {REDRIVE_COUNT: number(envelope.next_redrive_count)}
@@ -93,6 +95,12 @@ def requeued(envelope: Envelope, delay_seconds: int) -> OutgoingMessage:
     )
 
 
+def place_of(envelope: Envelope) -> str:
+    """Where in the code a dead letter's error came from; empty where its type says enough, or nobody knows."""
+    place = envelope.lineage.get(PLACE)
+    return short(place) if isinstance(place, str) else ""
+
+
 def short(message: str, length: int = MESSAGE_LENGTH) -> str:
     """A message that fits into an attribute: one line of printable ASCII, at most `length` characters."""
     line = _UNPRINTABLE.sub(" ", message).strip()
@@ -111,6 +119,8 @@ def _with_death(envelope: Envelope) -> dict[str, Any]:
     lineage = envelope.lineage
     cause = {name: value for name in CAUSE_ATTRIBUTES if (value := envelope.text(name)) is not None}
     death = {**cause, REDRIVE_COUNT: envelope.redrive_count}
+    if place := place_of(envelope):
+        death[PLACE] = place
     return lineage | {"history": [*_list(lineage["history"]), death][-MAX_HISTORY:]}
 
 

@@ -6,8 +6,8 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, Protocol
 
 from functions.publish.envelope import Envelope
+from functions.redrive.error_types import error_type
 from functions.redrive.moved import KEPT_CHARACTERS, Moved
-from functions.redrive.selection import error_type
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,12 +1,14 @@
 """The dead-letter queue, ten messages a call."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Protocol, Self
 
 from functions.common.errors import AWS_ERRORS, type_of
 from functions.common.observability import log_problem
+from functions.common.settings import SQS_MAX_BYTES
 from functions.publish.envelope import Envelope, from_receive
 from functions.publish.packing import MAX_ENTRIES
 from functions.publish.visibility import Hidden, hide
@@ -23,6 +25,12 @@ EMPTY_RECEIVES = 2
 
 DELETE_ATTEMPTS = 3
 
+CONCURRENCY = 16
+"""Calls of SQS at once."""
+
+BYTES_AT_ONCE = 32 * 1024 * 1024
+"""What may be received at once: while an answer is parsed it is in memory about three times."""
+
 
 class Queue(Protocol):
     """The DLQ as a redrive needs it."""
@@ -31,6 +39,7 @@ class Queue(Protocol):
     def release(self, envelopes: Sequence[Envelope]) -> None: ...
     def delete(self, envelopes: Sequence[Envelope]) -> list[Envelope]: ...
     def depth(self) -> int: ...
+    def retention_seconds(self) -> int: ...
 
 
 def messages_in(sqs: "SQSClient", url: str) -> int:
@@ -44,6 +53,25 @@ def messages_in(sqs: "SQSClient", url: str) -> int:
     return sum(int(counts.get(state, 0)) for state in states)
 
 
+def receives_at_once(wanted: int, largest: int) -> int:
+    """How many receives may run at once for so many letters, of which the largest so far has so many bytes."""
+    fitting = BYTES_AT_ONCE // (MAX_ENTRIES * max(1, largest))
+    return max(1, min(CONCURRENCY, -(-wanted // MAX_ENTRIES), fitting))
+
+
+def size_of(envelope: Envelope) -> int:
+    """About how many bytes a letter holds: body and attributes."""
+    values = (
+        value.get("StringValue") or value.get("BinaryValue") or "" for value in envelope.attributes.values()
+    )
+    return len(envelope.body) + sum(map(len, values))
+
+
+def bare(message_id: str, receipt_handle: str) -> Envelope:
+    """A letter of which nothing is kept but what releases or deletes it."""
+    return Envelope(message_id, receipt_handle, "", {}, receive_count=0, sent_at=0)
+
+
 def tens(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
     """Messages, as many together as one batch call takes."""
     return list(batched(envelopes, MAX_ENTRIES, strict=False))
@@ -53,9 +81,10 @@ def tens(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
 class Walk:
     """One look at the DLQ, for a `with` block: each letter is received once, and is visible again at the end.
 
-    Iterating gives the new letters of one receive after the other, until the queue has no more that are visible;
-    `complete` says whether it came to that. `visibility` is asked before each receive, in seconds. Letters whose ids
-    are added to `taken` stay hidden afterwards.
+    Iterating gives the new letters of one round of receives after the other, until the queue has no more that are
+    visible; `complete` says whether it came to that. A letter that was given is not kept: a walk holds ids and receipt
+    handles. `visibility` is asked before each round, in seconds. Letters whose ids are added to `taken` stay hidden
+    afterwards. With `threads` several receives, and releases, run at once.
     """
 
     dlq: Queue
@@ -63,32 +92,66 @@ class Walk:
     expected: int | None = None
     """Stop, without two empty receives in a row, when so many were seen and there seem to be no more."""
 
-    received: dict[str, Envelope] = field(default_factory=dict[str, Envelope])
+    room: Callable[[], int] | None = None
+    """How many more letters are of use: no more than these are received at once."""
+
+    threads: ThreadPoolExecutor | None = None
     taken: set[str] = field(default_factory=set[str])
     complete: bool = False
+    _handles: dict[str, str] = field(default_factory=dict[str, str])
+    _largest: int = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.dlq.release([letter for letter in self.received.values() if letter.message_id not in self.taken])
+        left = (
+            bare(message_id, handle)
+            for message_id, handle in self._handles.items()
+            if message_id not in self.taken
+        )
+        if self.threads is None:
+            self.dlq.release(list(left))
+        else:
+            list(self.threads.map(self.dlq.release, tens(left)))
+
+    @property
+    def seen(self) -> int:
+        """How many letters were given so far."""
+        return len(self._handles)
 
     def __iter__(self) -> Iterator[list[Envelope]]:
         empty = 0
         while empty < EMPTY_RECEIVES:
-            letters = self.dlq.receive(self.visibility())
+            calls = self._calls()
+            letters = self._receive(calls)
             empty = 0 if letters else empty + 1
-            new = [letter for letter in letters if letter.message_id not in self.received]
+            new = {letter.message_id: letter for letter in letters if letter.message_id not in self._handles}
             # A repeated delivery has a new receipt handle, and only the newest one is good.
-            self.received |= {letter.message_id: letter for letter in letters}
-            yield new
+            self._handles |= {letter.message_id: letter.receipt_handle for letter in letters}
+            self._largest = max([self._largest, *map(size_of, letters)])
+            yield list(new.values())
             if (
                 self.expected is not None
-                and len(letters) < MAX_ENTRIES
-                and len(self.received) >= self.expected
+                and len(letters) < calls * MAX_ENTRIES
+                and self.seen >= self.expected
             ):
                 break
         self.complete = True
+
+    def _calls(self) -> int:
+        if self.threads is None:
+            return 1
+        wanted = MAX_ENTRIES if self.expected is None else self.expected - self.seen
+        wanted = wanted if self.room is None else min(wanted, self.room())
+        return receives_at_once(wanted, self._largest or SQS_MAX_BYTES)
+
+    def _receive(self, calls: int) -> list[Envelope]:
+        visibility = self.visibility()
+        if self.threads is None or calls == 1:
+            return self.dlq.receive(visibility)
+        answers = self.threads.map(self.dlq.receive, [visibility] * calls)
+        return [letter for answer in answers for letter in answer]
 
 
 class DeadLetterQueue:
@@ -113,6 +176,12 @@ class DeadLetterQueue:
     def depth(self) -> int:
         """About how many letters there are, hidden ones too."""
         return messages_in(self._sqs, self._url)
+
+    def retention_seconds(self) -> int:
+        """How long the queue keeps a letter, from when it was sent."""
+        name: QueueAttributeNameType = "MessageRetentionPeriod"
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(answer.get("Attributes", {})[name])
 
     def release(self, envelopes: Sequence[Envelope]) -> None:
         """Make messages visible again at once."""

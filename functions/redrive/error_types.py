@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from functions.common.errors import own_types
 from functions.common.problem import ProblemError, Violation
+from functions.publish.envelope import Envelope
 
 UNATTRIBUTED = "UNATTRIBUTED"
 """The category, and the error type, of a message that SQS itself moved: it has no cause of death."""
@@ -46,3 +47,18 @@ def require_known(name: str | None, seen: Collection[str]) -> None:
         f"There is no error type {name}{meant}",
         [Violation("/errorType", f"must be one of {', '.join(sorted(types))}")],
     )
+
+
+def is_attributed(envelope: Envelope) -> bool:
+    """Whether the worker wrote a cause of death; SQS's own redrive policy writes none."""
+    return envelope.text("errorType") is not None
+
+
+def error_type(envelope: Envelope) -> str:
+    """The error a message died of."""
+    return envelope.text("errorType") or UNATTRIBUTED
+
+
+def error_category(envelope: Envelope) -> str:
+    """Its category."""
+    return envelope.text("errorCategory") or UNATTRIBUTED

@@ -25,13 +25,14 @@ from functions.redrive.guards import Guards
 from functions.redrive.mover import Dependencies, execute
 from functions.redrive.operations import Operations, Status, public
 from functions.redrive.outcome import Follower
-from functions.redrive.plan import Plan, plan_from, typed
+from functions.redrive.plan import Plan, is_unicode, plan_from, typed
 from functions.redrive.preview import preview
 
 OPERATION = "redriveOperation"
 """The key of the event with which the function calls itself; its value is the operation's id."""
 
 MAX_BODY_BYTES = 16_384
+MAX_PERSON = 128
 PREVIEW_SECONDS = 25
 """An HTTP API waits 30 seconds for its answer (HTTP API quotas)."""
 
@@ -111,7 +112,8 @@ def _preview(plan: Plan) -> dict[str, Any]:
 def start() -> dict[str, Any]:
     """Record an operation and have it executed.
 
-    With `planDigest` it begins only if the plan is the one with that digest: what a person has confirmed.
+    With `planDigest` it begins only if the plan is the one with that digest: what a person has confirmed. `requestedBy`
+    says who that is.
     """
     document = api.json_body(MAX_BODY_BYTES)
     if not isinstance(document, dict):
@@ -119,6 +121,7 @@ def start() -> dict[str, Any]:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The parameters are not valid.", [violation])
     parameters: dict[str, Any] = dict(document)  # pyright: ignore[reportUnknownArgumentType]
     digest = parameters.pop("planDigest", None)
+    person = _person(parameters.pop("requestedBy", None))
     plan = plan_from(parameters)
     if digest not in (None, plan.digest):
         raise ProblemError(HTTPStatus.CONFLICT, f"The plan is another one: its digest is {plan.digest}.")
@@ -126,7 +129,8 @@ def start() -> dict[str, Any]:
         # Only a letter can tell whether there is such a type; the preview objects if none has it.
         _preview(Plan(error_type=plan.error_type, min_age_seconds=0, max_messages=1))
     operation_id = str(uuid.uuid4())
-    row = _operations().create(operation_id, plan, _caller(), _dlq().depth())
+    caller = _caller()
+    row = _operations().create(operation_id, plan, person or caller, caller, _dlq().depth())
     try:
         _invoke_self(operation_id, api.app.lambda_context)
     except AWS_ERRORS as error:
@@ -173,6 +177,16 @@ def cancel(operation_id: str) -> dict[str, Any]:
     if _operations().get(operation_id) is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such operation.")
     raise ProblemError(HTTPStatus.CONFLICT, "The operation is finished already.")
+
+
+def _person(given: Any) -> str:
+    """Who asks, as they say themselves; empty if they do not. Raises ProblemError 422."""
+    if given is None:
+        return ""
+    if not (isinstance(given, str) and 0 < len(given) <= MAX_PERSON and is_unicode(given)):
+        violation = Violation("/requestedBy", f"must be text of 1 to {MAX_PERSON} characters")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The parameters are not valid.", [violation])
+    return given
 
 
 def _caller() -> str:

@@ -34,11 +34,11 @@ from functions.publish.publisher import Publisher
 from functions.redrive.canary import Effects
 from functions.redrive.control import Control, End, HaltCheck, Invocation, StoppedError, claim
 from functions.redrive.crash import CrashPoint, Step
-from functions.redrive.dlq import Queue
+from functions.redrive.dlq import CONCURRENCY, Queue
 from functions.redrive.operations import Operations
 from functions.redrive.phases import Phases
 from functions.redrive.plan import Plan, plan_from
-from functions.redrive.search import CONCURRENCY, Search
+from functions.redrive.search import Search
 from functions.redrive.selection import judge
 from functions.redrive.transfer import Transfer
 

@@ -126,9 +126,9 @@ class Operations:
         self._table = table
 
     def create(
-        self, operation_id: str, plan: Plan, requested_by: str, letters_at_start: int
+        self, operation_id: str, plan: Plan, requested_by: str, requested_from: str, letters_at_start: int
     ) -> dict[str, Any]:
-        """Record an operation before it begins."""
+        """Record an operation before it begins: who asked for it, and from where."""
         row: dict[str, Any] = {
             "id": operation_id,
             "kind": KIND,
@@ -136,6 +136,7 @@ class Operations:
             "plan": plan.as_json(),
             "planDigest": plan.digest,
             "requestedBy": requested_by,
+            "requestedFrom": requested_from,
             "requestedAt": _now(),
             "cancelRequested": False,
             "phase": Phase.CANARY.value,

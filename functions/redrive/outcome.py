@@ -88,11 +88,11 @@ class Follower:
             )
             left = [message for message in moved if message.letter_id not in died | done]
             if left and self._may_look(row, drained):
-                letters, complete = self._look()
-                died |= died_again(left, letters, int(row["requestedAt"]))
+                found, seen = self._look(left, int(row["requestedAt"]))
+                died |= found
                 self.operations.record_died_again(row["id"], died)
                 # The queue was empty before the look, and the look saw every letter there is.
-                gone = drained and complete and self.dlq.depth() == len(letters)
+                gone = drained and self.dlq.depth() == seen
         left = [message for message in moved if message.letter_id not in died | done]
         return Outcome(
             processed=[message for message in moved if message.letter_id in done - died],
@@ -106,16 +106,18 @@ class Follower:
         since = max(int(row.get("finishedAt", 0)), int(row.get("lookedAt", 0)))
         return self.clock() * 1000 >= since + (LOOK_AFTER_MS if drained else LOOK_AFTER_IN_TRAFFIC_MS)
 
-    def _look(self) -> tuple[list[Envelope], bool]:
-        """The letters that can be seen within LOOK_SECONDS, and whether those are all."""
+    def _look(self, left: Sequence[Moved], requested_at: int) -> tuple[set[str], int | None]:
+        """Which of these are among the letters that can be seen within LOOK_SECONDS, and how many those are if all."""
         if self.dlq.depth() == 0:
-            return [], True
+            return set(), 0
+        found = set[str]()
         began = self.clock()
         with Walk(self.dlq, lambda: LOOK_SECONDS + LOOK_MARGIN_SECONDS) as walk:
-            for _ in walk:
+            for letters in walk:
+                found |= died_again(left, letters, requested_at)
                 if self.clock() - began > LOOK_SECONDS:
                     break
-        return list(walk.received.values()), walk.complete
+        return found, walk.seen if walk.complete else None
 
 
 def died_again(moved: Iterable[Moved], letters: Iterable[Envelope], requested_at: int) -> set[str]:

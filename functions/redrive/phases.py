@@ -9,11 +9,11 @@ from functions.publish.packing import MAX_ENTRIES
 from functions.redrive.canary import Effects, choose
 from functions.redrive.control import Control, End, HaltReason, Invocation, StoppedError, halt
 from functions.redrive.crash import Step
-from functions.redrive.dlq import WAIT_SECONDS
+from functions.redrive.dlq import CONCURRENCY, WAIT_SECONDS
 from functions.redrive.moved import Moved
 from functions.redrive.operations import Phase
 from functions.redrive.plan import MAX_MESSAGES, Plan
-from functions.redrive.search import CONCURRENCY, MAX_HELD, Search
+from functions.redrive.search import MAX_HELD, Search
 from functions.redrive.transfer import Transfer, cause_of, name_of
 
 FIRST_STEP = MAX_ENTRIES
@@ -136,9 +136,10 @@ class Phases:
         return self.plan.max_messages - self._counts.moved
 
     def _gather(self, wanted: int, named: Set[str] = frozenset()) -> None:
-        """Receive until so many are ready and those with these ids were seen, or the queue is exhausted."""
+        """Receive until so many are ready, or as many as fit, and these ids were seen, or the queue is exhausted."""
         while not self.search.exhausted and (
-            (missing := wanted - len(self.search.ready)) > 0 or self.search.missing(named)
+            ((missing := wanted - len(self.search.ready)) > 0 and not self.search.crowded)
+            or self.search.missing(named)
         ):
             self._receive(missing)
             self.control.checkpoint()

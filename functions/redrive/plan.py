@@ -39,6 +39,7 @@ class Plan:
     error_type: str | None = None
     error_category: str | None = None
     min_age_seconds: int = _default("minAgeSeconds")
+    fingerprint: str | None = None
     correlation_id: str | None = None
     body_contains: str | None = None
     per_message_delay_jitter: int = _default("perMessageDelayJitter")
@@ -95,6 +96,9 @@ def _objection(name: str, value: Any) -> str | None:
             return (
                 None if value in choices else f"must be one of {', '.join(choices)}{_meant(value, choices)}"
             )
+        case {"pattern": str(pattern)}:
+            fits = isinstance(value, str) and re.fullmatch(pattern.strip("^$"), value)
+            return None if fits else "must be a group's fingerprint, twelve hexadecimal digits"
         case {"maxLength": int(longest)}:
             fits = isinstance(value, str) and 1 <= len(value) <= longest and is_unicode(value)
             return None if fits else f"must be text of 1 to {longest} characters"

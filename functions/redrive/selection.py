@@ -9,7 +9,8 @@ from typing import Any, cast
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.publish.envelope import Envelope
-from functions.redrive.error_types import UNATTRIBUTED
+from functions.redrive.error_types import error_category, error_type
+from functions.redrive.fingerprint import fingerprint
 from functions.redrive.plan import MAX_AGE_SECONDS, Plan
 
 
@@ -34,6 +35,7 @@ def judge(plan: Plan, envelope: Envelope, now_ms: int, requested_at: int | None 
         plan.error_type in (None, error_type(envelope))
         and plan.error_category in (None, error_category(envelope))
         and plan.correlation_id in (None, envelope.correlation_id)
+        and (plan.fingerprint is None or fingerprint(envelope) == plan.fingerprint)
         and (plan.body_contains is None or contains(envelope.body, plan.body_contains))
     )
     if not wanted:
@@ -77,21 +79,6 @@ def _texts(value: Any) -> Iterator[str]:
                 yield from _texts(inner)
         case _:
             return
-
-
-def is_attributed(envelope: Envelope) -> bool:
-    """Whether the worker wrote a cause of death; SQS's own redrive policy writes none."""
-    return envelope.text("errorType") is not None
-
-
-def error_type(envelope: Envelope) -> str:
-    """The error a message died of."""
-    return envelope.text("errorType") or UNATTRIBUTED
-
-
-def error_category(envelope: Envelope) -> str:
-    """Its category."""
-    return envelope.text("errorCategory") or UNATTRIBUTED
 
 
 def died_at(envelope: Envelope) -> int:

@@ -11,9 +11,9 @@ from functions.publish.death import redriven, short
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Delivery, Publisher
 from functions.redrive.dlq import Queue, tens
+from functions.redrive.error_types import error_category, error_type
 from functions.redrive.moved import Moved
 from functions.redrive.operations import Counts
-from functions.redrive.selection import error_category, error_type
 
 SHOWN_CHARACTERS = 64
 """Of a text that anybody may have written, so much goes into an operation's row: an order id is not longer."""

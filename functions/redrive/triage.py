@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.publish.attributes import CAUSE_ATTRIBUTES
 from functions.publish.envelope import Envelope
-from functions.redrive.selection import Verdict, age_ms, error_category, error_type, is_attributed
+from functions.redrive.error_types import error_category, error_type, is_attributed
+from functions.redrive.fingerprint import NOT_JSON, VALID_BODY, fingerprint
+from functions.redrive.selection import Verdict, age_ms
 from functions.validate import violations
 
 BODY_EXCERPT = 1024
@@ -27,6 +30,7 @@ def describe(envelope: Envelope, verdict: Verdict, now_ms: int) -> dict[str, Any
         "acceptedAt": envelope.accepted_at,
         "history": envelope.lineage["history"],
         "attributed": attributed,
+        "fingerprint": fingerprint(envelope),
         "ageSeconds": age_seconds(envelope, now_ms) if attributed else None,
         **{name: envelope.text(name) for name in CAUSE_ATTRIBUTES},
         "verdict": verdict,
@@ -36,14 +40,39 @@ def describe(envelope: Envelope, verdict: Verdict, now_ms: int) -> dict[str, Any
     return {name: value for name, value in known.items() if value is not None}
 
 
+@dataclass
+class Statistics:
+    """How many letters died of what, counted as they come."""
+
+    total: int = 0
+    by_error_type: Counter[str] = field(default_factory=Counter[str])
+    by_error_category: Counter[str] = field(default_factory=Counter[str])
+
+    def add(self, envelope: Envelope) -> None:
+        """Count one letter."""
+        self.total += 1
+        self.by_error_type[error_type(envelope)] += 1
+        self.by_error_category[error_category(envelope)] += 1
+
+    def add_all(self, envelopes: Iterable[Envelope]) -> None:
+        """Count letters."""
+        for envelope in envelopes:
+            self.add(envelope)
+
+    def as_json(self) -> dict[str, Any]:
+        """The counts in the API's names."""
+        return {
+            "total": self.total,
+            "byErrorType": self.by_error_type,
+            "byErrorCategory": self.by_error_category,
+        }
+
+
 def statistics(envelopes: Iterable[Envelope]) -> dict[str, Any]:
-    """How many died of what."""
-    envelopes = list(envelopes)
-    return {
-        "total": len(envelopes),
-        "byErrorType": Counter(map(error_type, envelopes)),
-        "byErrorCategory": Counter(map(error_category, envelopes)),
-    }
+    """How many of these died of what."""
+    found = Statistics()
+    found.add_all(envelopes)
+    return found.as_json()
 
 
 def age_seconds(envelope: Envelope, now_ms: int) -> int:
@@ -63,12 +92,11 @@ def _triage(envelope: Envelope, now_ms: int) -> dict[str, Any]:
     try:
         found = violations(codec.loads(envelope.body))
     except MalformedJsonError as error:
-        return {"inferred": f"the body is no JSON: {error}", "bodyValid": False, **bounds}
+        return {"inferred": f"{NOT_JSON}: {error}", "bodyValid": False, **bounds}
     if found:
         shown = [
             {"pointer": violation.pointer, "reason": violation.reason}
             for violation in found[:SHOWN_VIOLATIONS]
         ]
         return {"inferred": "the body violates its schema", "bodyValid": False, "violations": shown, **bounds}
-    inferred = "the body is valid: the worker crashed, timed out, or was throttled at every receive"
-    return {"inferred": inferred, "bodyValid": True, **bounds}
+    return {"inferred": VALID_BODY, "bodyValid": True, **bounds}

@@ -20,6 +20,9 @@ from infra.stacks.queue import QueueStack
 REDRIVE_TIMEOUT_SECONDS = 120
 """One invocation's share of a redrive operation; a longer operation goes on in the next invocation."""
 
+REDRIVE_MEMORY_MIB = 1024
+"""16 receives at once may bring 160 messages of 1 MiB, which are in memory about three times while they are parsed."""
+
 REDRIVE_LEASE_SECONDS = 30
 """After this time without a sign of life another invocation may take an operation over."""
 
@@ -176,7 +179,7 @@ class FunctionsStack(LabStack):
                 "redrive",
                 "functions.redrive.handler.lambda_handler",
                 "Previews the DLQ and moves chosen messages back to the queue.",
-                512,
+                REDRIVE_MEMORY_MIB,
                 REDRIVE_TIMEOUT_SECONDS // divisor,
                 # An operation is bounded by its own row, so many invocations of one are not a runaway loop;
                 # Lambda's recursion detection would stop it after about 16.

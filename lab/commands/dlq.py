@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from shutil import which
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +18,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from functions.redrive.plan import PARAMETERS, Plan
 from lab.commands.options import Env, Port, console
 from lab.common.output import Terminal, shown
+from lab.common.person import person
 from lab.dlq import DIGEST_SHOWN
 from lab.errors import LabError
 from lab.faults.healing import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functions.publish.envelope import Envelope
     from lab.dlq.browser import DlqBrowser
     from lab.pipeline.api import Api
     from lab.pipeline.observe import Pipeline
@@ -32,6 +37,8 @@ dlq = typer.Typer(
 )
 
 POLL_SECONDS = 0.5
+SYSTEM_EDITORS = ("editor", "sensible-editor", "nano", "vi")
+"""What opens a body where neither VISUAL nor EDITOR is set, the first that there is."""
 FOLLOW_SECONDS = 30
 """The default of lab/dlq/follow.py, which is imported when it is needed."""
 
@@ -49,12 +56,13 @@ DEFAULTS = Plan()
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="See this many messages at most.")]
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="See this many messages at most.")]
 Name = Annotated[
     str, typer.Argument(help="Message id (6 characters are enough), order id or correlation id.")
 ]
 Type = Annotated[str | None, _option("errorType", "--error-type")]
 Category = Annotated[str | None, _option("errorCategory", "--category")]
+Group = Annotated[str | None, _option("fingerprint", "--group")]
 MinAge = Annotated[int, _option("minAgeSeconds", "--min-age")]
 Correlation = Annotated[str | None, _option("correlationId", "--correlation-id")]
 Follow = Annotated[
@@ -71,6 +79,7 @@ def ls(
     *,
     error_type: Type = None,
     category: Category = None,
+    group: Group = None,
     min_age: MinAge = 0,
     correlation_id: Correlation = None,
     contains: Contains = None,
@@ -86,7 +95,7 @@ def ls(
     from lab.dlq import show  # noqa: PLC0415
     from lab.dlq.plan import matching  # noqa: PLC0415
 
-    plan = _plan(error_type, category, min_age, correlation_id, contains, force=True)
+    plan = _plan(error_type, category, min_age, correlation_id, contains, fingerprint=group, force=True)
     seen = _browser(_pipeline(port, env)).browse(limit)
     found = matching(plan, seen)
     if json:
@@ -114,16 +123,39 @@ def show(name: Name, json: AsJson = False, port: Port = 4566, env: Env = "dev") 
 @dlq.command()
 def stats(limit: Limit = 10_000, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
     """Count dead letters by category and error type."""
-    from functions.redrive.triage import statistics  # noqa: PLC0415
+    from functions.redrive.triage import Statistics  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
 
-    seen = _browser(_pipeline(port, env)).browse(limit)
+    found = Statistics()
+    complete = _each(_browser(_pipeline(port, env)), limit, found.add_all, quiet=json)
     if json:
-        _write(statistics(seen.envelopes) | {"complete": seen.complete})
-    elif not seen.envelopes:
+        _write(found.as_json() | {"complete": complete})
+    elif not found.total:
         _say("the DLQ is empty")
     else:
-        console.print(view.counts(seen.envelopes))
+        console.print(view.counts(found.as_json()))
+
+
+@dlq.command()
+def groups(limit: Limit = 100_000, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
+    """Group dead letters by what they died of, whatever ids, numbers, dates, quoted values and paths they name.
+
+    A group's name goes to the other commands: `lab dlq ls --group NAME`, `lab dlq redrive --group NAME`.
+    """
+    from functions.redrive.groups import Groups  # noqa: PLC0415
+    from lab.common.clock import now_ms  # noqa: PLC0415
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    browser = _browser(_pipeline(port, env))
+    found = Groups(now_ms())
+    complete = _each(browser, limit, found.add, quiet=json)
+    told = found.as_json(browser.retention_seconds())
+    if json:
+        _write({"letters": found.letters, "complete": complete, "groups": told})
+    elif not told:
+        _say("the DLQ is empty")
+    else:
+        console.print(view.groups(told, found.letters, complete=complete))
 
 
 @dlq.command()
@@ -131,6 +163,7 @@ def redrive(
     *,
     error_type: Type = None,
     category: Category = None,
+    group: Group = None,
     min_age: MinAge = DEFAULTS.min_age_seconds,
     correlation_id: Correlation = None,
     contains: Contains = None,
@@ -159,6 +192,7 @@ def redrive(
         min_age,
         correlation_id,
         contains,
+        fingerprint=group,
         force=force,
         max_messages=max_messages,
         per_message_delay_jitter=jitter,
@@ -174,7 +208,7 @@ def redrive(
                 _say(f"nothing would be moved: {nothing_to_move(plan, seen)}", quiet=json)
                 return
             _confirm(plan.digest[:DIGEST_SHOWN], "the first 8 characters of the plan's digest")
-        operation = api.start_redrive(**plan.as_json(), planDigest=plan.digest)
+        operation = api.start_redrive(**plan.as_json(), planDigest=plan.digest, requestedBy=person())
         _say(f"operation {operation}", quiet=json)
         _follow(api, operation, follow, json=json, total=seen["eligible"])
 
@@ -242,7 +276,7 @@ def export(
 def edit(
     name: Name,
     *,
-    body: Annotated[Path | None, typer.Option(help="A file with the new body, instead of $EDITOR.")] = None,
+    body: Annotated[Path | None, typer.Option(help="A file with the new body, instead of an editor.")] = None,
     yes: Yes = False,
     json: AsJson = False,
     port: Port = 4566,
@@ -351,6 +385,14 @@ def _browser(pipeline: "Pipeline") -> "DlqBrowser":
     return DlqBrowser(pipeline)
 
 
+def _each(
+    browser: "DlqBrowser", limit: int, heard: "Callable[[Sequence[Envelope]], None]", *, quiet: bool
+) -> bool:
+    """Hand every dead letter to `heard`, with a progress bar. Returns whether those were all."""
+    with _bar(1, quiet=quiet or not console.is_terminal) as advance:
+        return browser.each(limit, heard, lambda seen, of: advance(seen, "looking", total=of))
+
+
 def _api(pipeline: "Pipeline") -> "Api":
     from lab.pipeline.api import Api  # noqa: PLC0415
 
@@ -429,7 +471,7 @@ def _bar(total: int, *, quiet: bool) -> Generator[Any]:
     )
     task = bar.add_task("starting", total=total)
 
-    def advance(moved: int, state: str, *, ended: bool = False) -> None:
+    def advance(moved: int, state: str, *, ended: bool = False, total: int = total) -> None:
         bar.update(task, completed=moved, description=shown(state), total=moved if ended else total)
 
     with bar:
@@ -437,12 +479,10 @@ def _bar(total: int, *, quiet: bool) -> Generator[Any]:
 
 
 def _edited(body: str) -> str:
-    """The body after a person changed it in $EDITOR. Raises LabError if it was left as it is."""
+    """The body after a person changed it in their editor. Raises LabError if it was left as it is."""
     from lab.dlq.show import pretty  # noqa: PLC0415
 
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if not editor:
-        raise LabError("There is no editor: EDITOR is not set.", "Set it, or give the new body: --body FILE")
+    editor = _editor()
     before = pretty(body)
     with TemporaryDirectory(prefix="dlq-") as folder:
         file = Path(folder) / "body.json"
@@ -460,6 +500,14 @@ def _edited(body: str) -> str:
     if new.strip() == before.strip():
         raise LabError("The body was not changed: nothing was done.", "Change it, or use: lab dlq redrive")
     return new
+
+
+def _editor() -> str:
+    """The person's editor, or else the system's. Raises LabError where there is none."""
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(which, SYSTEM_EDITORS), "")
+    if not chosen:
+        raise LabError("There is no editor: EDITOR is not set.", "Set it, or give the new body: --body FILE")
+    return chosen
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 from functions.redrive.operations import Status as Operation
 from functions.redrive.plan import Plan
 from lab.common import paths
+from lab.common.person import person
 from lab.console.jobs import CancelledError, Job
 from lab.dlq.follow import FAILED, FOLLOW_SECONDS, exit_code, followed, verdict
 from lab.errors import LabError
@@ -83,7 +84,9 @@ class Redrive:
     def run(self, job: Job) -> None:
         """Start the operation and watch it to its end. Raises LabError unless it succeeds."""
         with Api(self._pipeline.aws, self._pipeline.stack) as api:
-            operation = api.start_redrive(**self._plan.as_json(), planDigest=self._plan.digest)
+            operation = api.start_redrive(
+                **self._plan.as_json(), planDigest=self._plan.digest, requestedBy=person()
+            )
 
             def told(row: dict[str, Any]) -> None:
                 job.tell(eligible=self._eligible, operation=row)

@@ -5,13 +5,14 @@ long as it takes. SQS's own redrive policy does not count here: a DLQ has none.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from functions.publish.envelope import Envelope
 from functions.publish.visibility import Hidden, hide
-from functions.redrive.dlq import DeadLetterQueue, Walk
+from functions.redrive.dlq import CONCURRENCY, DeadLetterQueue, Walk
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
 
@@ -21,6 +22,9 @@ VISIBILITY_SECONDS = 30
 WALK_SECONDS = 20.0
 """Browsing ends within its messages' visibility timeout, else some would be received twice."""
 
+SLOWEST_PER_SECOND = 250
+"""So many letters a second are surely seen: a larger queue is hidden for longer, as long as that takes."""
+
 TAKEN_SECONDS = 900
 """How long a message stays hidden while a person decides about it."""
 
@@ -29,6 +33,10 @@ MANY = 100_000
 
 PREFIX_LENGTH = 6
 """This many characters of a message id are enough to name it."""
+
+
+type Told = Callable[[int, int], None]
+"""Hears how many letters of how many were seen."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,10 @@ class DlqBrowser:
         """Up to `limit` messages."""
         with self._walk(limit) as seen:
             return seen
+
+    def retention_seconds(self) -> int:
+        """How long the queue keeps a message, from when it was sent."""
+        return self._dlq.retention_seconds()
 
     def delete(self, envelope: Envelope) -> None:
         """Delete a message that was taken. Raises LabError if SQS does not."""
@@ -96,14 +108,45 @@ class DlqBrowser:
     @contextmanager
     def _walk(self, limit: int) -> Generator[Browsed]:
         """Receive until the queue or the limit is exhausted; at the end release what was received and not taken."""
+        letters: list[Envelope] = []
+        with self._walking(limit) as walk:
+            for new in self._within(walk, limit):
+                letters += new
+            yield Browsed(letters[:limit], self._all_seen(walk, limit), walk.taken)
+
+    def each(
+        self, limit: int, heard: Callable[[Sequence[Envelope]], None], told: Told = lambda _seen, _of: None
+    ) -> bool:
+        """Hand every message to `heard`, in batches that are not kept; `told` hears how many of how many were seen.
+
+        Returns whether those were all.
+        """
+        with self._walking(limit) as walk:
+            for new in self._within(walk, limit):
+                heard(new[: max(0, limit - walk.seen + len(new))])
+                told(min(walk.seen, limit), min(limit, max(walk.seen, walk.expected or 0)))
+            return self._all_seen(walk, limit)
+
+    @contextmanager
+    def _walking(self, limit: int) -> Generator[Walk]:
         expected = self._pipeline.dlq().visible
-        deadline = time.monotonic() + WALK_SECONDS
-        with Walk(self._dlq, lambda: VISIBILITY_SECONDS, expected) as walk:
-            for _ in walk:
-                if len(walk.received) >= limit or time.monotonic() > deadline:
-                    break
-            letters = list(walk.received.values())
-            yield Browsed(letters[:limit], expected <= len(letters) <= limit, walk.taken)
+        seconds = max(VISIBILITY_SECONDS, round(1.5 * expected / SLOWEST_PER_SECOND))
+        with (
+            ThreadPoolExecutor(CONCURRENCY) as threads,
+            Walk(self._dlq, lambda: seconds, expected, lambda: limit - walk.seen, threads) as walk,
+        ):
+            yield walk
+
+    def _within(self, walk: Walk, limit: int) -> Iterator[list[Envelope]]:
+        deadline = time.monotonic() + max(WALK_SECONDS, (walk.expected or 0) / SLOWEST_PER_SECOND)
+        for new in walk:
+            yield new
+            if walk.seen >= limit or time.monotonic() > deadline:
+                return
+
+    @staticmethod
+    def _all_seen(walk: Walk, limit: int) -> bool:
+        return (walk.expected or 0) <= walk.seen <= limit
 
 
 def dead_letters(pipeline: Pipeline) -> list[Envelope]:

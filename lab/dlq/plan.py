@@ -5,9 +5,9 @@ from typing import Any
 
 from functions.common.problem import ProblemError
 from functions.publish.envelope import Envelope
-from functions.redrive.error_types import require_known
+from functions.redrive.error_types import error_type, require_known
 from functions.redrive.plan import Plan, plan_from
-from functions.redrive.selection import Verdict, error_type, judge
+from functions.redrive.selection import Verdict, judge
 from lab.common.clock import now_ms
 from lab.dlq.browser import Browsed
 from lab.dlq.follow import skipped

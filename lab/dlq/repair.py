@@ -1,6 +1,5 @@
 """Repairing and discarding single dead letters. Nothing leaves the DLQ before its next place has it."""
 
-import getpass
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ from functions.publish.envelope import Envelope
 from functions.publish.key import idempotency_key, payload_digest
 from functions.publish.message import OutgoingMessage
 from functions.publish.publisher import Publisher
-from functions.redrive.selection import error_category, error_type
+from functions.redrive.error_types import error_category, error_type
 from functions.validate import violations
 from lab.common.clock import now_ms
+from lab.common.person import person
 from lab.dlq.browser import DlqBrowser
 from lab.errors import LabError
 from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
@@ -74,7 +74,7 @@ def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMess
 
 def send_repaired(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, body: str) -> Repaired:
     """Send the repaired message, write the audit row, then delete the dead letter. Raises LabError if SQS refuses."""
-    message = repaired(envelope, body, at=now_ms(), by=getpass.getuser())
+    message = repaired(envelope, body, at=now_ms(), by=person())
     sqs = pipeline.aws.client("sqs")
     (delivery,) = Publisher(sqs, pipeline.stack.queue_url, max_bytes=SQS_MAX_BYTES).send([message])
     if not delivery.sent:
@@ -89,7 +89,7 @@ def send_repaired(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, b
         id=f"{EDIT_KIND}#{envelope.message_id}#{sent.message_id}",
         newMessageId=sent.message_id,
         newIdempotencyKey=key,
-        editedBy=getpass.getuser(),
+        editedBy=person(),
     )
     browser.delete(envelope)
     return sent
@@ -105,7 +105,7 @@ def discard(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, reason:
         envelope,
         kind=DISCARD_KIND,
         id=f"{DISCARD_KIND}#{envelope.message_id}",
-        discardedBy=getpass.getuser(),
+        discardedBy=person(),
         reason=reason,
     )
     browser.delete(envelope)

@@ -1,6 +1,6 @@
 """Dead letters as tables, and as JSON for scripts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
@@ -8,14 +8,16 @@ from typing import Any
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.publish.envelope import Envelope
+from functions.redrive.error_types import error_category, error_type, is_attributed
 from functions.redrive.plan import Plan
-from functions.redrive.selection import Verdict, error_category, error_type, is_attributed, judge
-from functions.redrive.triage import age_seconds, describe, statistics
+from functions.redrive.selection import Verdict, judge
+from functions.redrive.triage import age_seconds, describe
 from lab.common.clock import now_ms
 from lab.common.grid import Facts, Grid
 from lab.common.output import Line, joined, shown, styled, utc
 
 ID_LENGTH = 8
+_BARS = "\u00b7\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 
 
 def document(envelope: Envelope, plan: Plan) -> dict[str, Any]:
@@ -83,9 +85,8 @@ def _not_told(known: dict[str, Any]) -> Iterator[str]:
             yield shown(f"{name}={value}")
 
 
-def counts(envelopes: Iterable[Envelope]) -> Grid:
+def counts(found: Mapping[str, Any]) -> Grid:
     """How many died of what."""
-    found = statistics(envelopes)
     rows = [
         (title, cause, str(number))
         for title, key in (("by category", "byErrorCategory"), ("by error type", "byErrorType"))
@@ -94,6 +95,48 @@ def counts(envelopes: Iterable[Envelope]) -> Grid:
     columns = {"cause": [cause for _, cause, _ in rows], "messages": [number for *_, number in rows]}
     groups = [title for title, *_ in rows]
     return Grid(f"{found['total']} dead letters", columns, groups, right=("messages",))
+
+
+def groups(told: Sequence[Mapping[str, Any]], seen: int, *, complete: bool) -> Grid:
+    """One line for each thing that letters died of, the most frequent first."""
+    now = now_ms()
+    columns: dict[str, list[Line]] = {
+        "group": [group["fingerprint"] for group in told],
+        "letters": [str(group["count"]) for group in told],
+        "category": [group["errorCategory"] for group in told],
+        "died of": [died_of(group) for group in told],
+        "last death": [f"{span((now - group['lastDeathAt']) / 1000)} ago" for group in told],
+        "trend": [f"{spark(group['deaths'])} {group['trend']}" for group in told],
+        "redriven": [str(group["redriven"] or "") for group in told],
+        "oldest expires in": [span(group["oldestExpiresInSeconds"]) for group in told],
+    }
+    more = "" if complete else ", and the queue holds more"
+    title = f"{seen} dead letters, {len(told)} groups{more}"
+    return Grid(title, columns, right=("letters", "last death", "redriven", "oldest expires in"))
+
+
+def died_of(group: Mapping[str, Any]) -> Line:
+    """What the letters of a group died of, on one line."""
+    if group["inferred"]:
+        return joined(styled("inferred:", "italic"), f" {group['signature']}")
+    place = f" ({group['place']})" if group.get("place") else ""
+    return f"{group['errorType']}: {group['signature']}{place}"
+
+
+def span(seconds: float) -> str:
+    """A time for people, in its two largest units."""
+    minutes, days = round(max(0.0, seconds)) // 60, round(max(0.0, seconds)) // 86_400
+    if not minutes:
+        return f"{round(max(0.0, seconds))} s"
+    if days:
+        return f"{days} d {minutes // 60 % 24} h"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def spark(counts: Sequence[int]) -> str:
+    """Counts as a row of bars."""
+    most = max(counts, default=0)
+    return "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] if most else _BARS[0] for count in counts)
 
 
 def plan(given: Plan, preview: dict[str, Any]) -> Facts:
@@ -128,7 +171,7 @@ def operation(row: dict[str, Any]) -> Facts:
         "notDeleted",
     )
     facts: dict[str, str] = {}
-    for name in (*told, "invocations", "requestedBy", "planDigest"):
+    for name in (*told, "invocations", "requestedBy", "requestedFrom", "planDigest"):
         if row.get(name) not in (None, []):
             value = row[name]
             facts[name] = value if isinstance(value, str) else codec.dumps(value)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from functions.publish.envelope import Envelope
-from functions.redrive.selection import error_type, is_attributed
+from functions.redrive.error_types import error_type, is_attributed
 from lab.common.clock import now_ms
 from lab.dlq.browser import DlqBrowser
 from lab.history.check import Judgement, check

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.redrive.selection import died_at, error_category, error_type, is_attributed
+from functions.redrive.error_types import error_category, error_type, is_attributed
+from functions.redrive.selection import died_at
 from lab.trace.collector import Evidence, Invocation, Line, Span
 
 LOG = "log"

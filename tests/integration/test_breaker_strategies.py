@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from functions.pauser.resume_message import ResumeMessage
-from functions.redrive.selection import error_type
+from functions.redrive.error_types import error_type
 from lab.deployment.deploy import deploy
 from lab.dlq.browser import DlqBrowser
 from lab.engines.clients import Aws

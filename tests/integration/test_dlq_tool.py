@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions.common import codec
-from functions.common.errors import SchemaViolationError
+from functions.common.errors import LinesExceedAmountError, SchemaViolationError
 from lab import cli
 from lab.dlq.seed import bury
 from lab.pipeline.observe import Pipeline
@@ -61,6 +61,31 @@ def test_looking_costs_one_receive_each_and_hides_nothing(
     _, (counted,) = lab("stats", "--json")
     assert counted["byErrorType"] == {"LinesExceedAmount": 23}
     assert pipeline.dlq().visible == 23
+
+
+def test_groups_hold_the_letters_of_one_cause_each_and_name_them_to_the_other_commands(
+    pipeline: Pipeline, lab: Lab
+) -> None:
+    exceeding = [
+        bury(pipeline, supply(1), error=LinesExceedAmountError(f"lines of {n} exceed {n - 1}"))
+        for n in (7, 88)
+    ]
+    missing = bury(pipeline, supply(3), error=SchemaViolationError("/items/4/sku is missing"))
+    code, (told,) = lab("groups", "--json")
+    assert (code, told["letters"], told["complete"]) == (0, 5, True)
+    assert [(group["count"], group["signature"]) for group in told["groups"]] == [
+        (3, "/items/*/sku is missing"),
+        (2, "lines of * exceed *"),
+    ]
+    assert pipeline.dlq().visible == 5
+    for group, ids in zip(told["groups"], (missing, exceeding), strict=True):
+        _, lines = lab("ls", "--group", group["fingerprint"], "--json")
+        assert sorted(line["orderId"] for line in lines) == sorted(ids)
+        assert {line["receives"] for line in lines} <= {2, 3}
+    assert lab("redrive", "--group", told["groups"][0]["fingerprint"], "--min-age", "0", "--yes")[0] == 0
+    assert processed(pipeline, missing)
+    _, (left,) = lab("groups", "--json")
+    assert [group["signature"] for group in left["groups"]] == ["lines of * exceed *"]
 
 
 def test_a_repaired_order_is_processed_and_leaves_the_dlq(

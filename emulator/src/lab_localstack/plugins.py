@@ -188,7 +188,9 @@ def sns() -> Service:
 def sqs() -> Service:
     """SQS with this distribution's metrics and limits."""
     from lab_localstack.corrections import patches
+    from lab_localstack.speedups.patches import quicken_sqs_receives
     from lab_localstack.sqs.provider import LabSqsProvider
 
+    quicken_sqs_receives()
     patches.read_json_within_bounds("sqs.models", "sqs.provider", "sqs.utils")
     return Service.for_provider(LabSqsProvider())

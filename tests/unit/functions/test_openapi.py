@@ -40,6 +40,9 @@ def test_only_the_redrive_routes_ask_for_the_token() -> None:
 
 
 def test_a_plan_is_described_with_every_parameter_it_has() -> None:
-    every = Plan(error_type="x", error_category="x", correlation_id="x", body_contains="x", rate_per_second=1)
+    filters = dict.fromkeys(
+        ("error_type", "error_category", "fingerprint", "correlation_id", "body_contains"), "x"
+    )
+    every = Plan(**filters, rate_per_second=1)
     described = openapi.document()["components"]["schemas"]["Plan"]["properties"]
-    assert described.keys() == {*every.as_json(), "planDigest"}
+    assert described.keys() == {*every.as_json(), "planDigest", "requestedBy"}

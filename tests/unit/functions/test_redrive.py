@@ -181,6 +181,9 @@ class FakeDlq:
     def depth(self) -> int:
         return len(self.visible) + len(self.hidden)
 
+    def retention_seconds(self) -> int:
+        return 1_209_600
+
     def release(self, envelopes: Sequence[Envelope]) -> None:
         with self._lock:
             ids = [message.message_id for message in envelopes]

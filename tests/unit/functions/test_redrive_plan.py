@@ -17,6 +17,7 @@ VALUES = st.one_of(
     st.floats(allow_nan=False),
     st.text(max_size=3),
     st.sampled_from([*PARAMETERS["errorCategory"]["enum"], "x" * 256, "x" * 257, "x" * 1024, "x" * 1025]),
+    st.sampled_from(["0123456789ab", "0123456789a", "0123456789abc", "0123456789aB"]),
     st.lists(st.integers(), max_size=2),
 )
 
@@ -30,7 +31,7 @@ def test_a_plan_has_every_parameter_of_the_schema_and_its_default() -> None:
     assert Plan().as_json() == defaults
     whole = {
         name: schema.get("default", schema.get("maximum", "PERMANENT")) for name, schema in PARAMETERS.items()
-    }
+    } | {"fingerprint": "0123456789ab"}
     assert plan_from(whole).as_json() == whole
 
 

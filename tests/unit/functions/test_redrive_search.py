@@ -1,10 +1,15 @@
 """How much of the DLQ an operation has seen, and what it says about the rest."""
 
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from functions.publish.envelope import Envelope
 from functions.redrive import search
 from functions.redrive.control import MAX_IDLE_INVOCATIONS
+from functions.redrive.dlq import CONCURRENCY, Walk, bare, receives_at_once
 from functions.redrive.moved import Moved
 from functions.redrive.operations import Phase, Status
 from functions.redrive.plan import Plan
@@ -140,3 +145,57 @@ def test_the_identity_of_every_message_that_was_moved_is_recorded_before_its_let
     assert deleted_unrecorded == []
     assert operations.letters["m-3"].message_id == 'id-{"orderId":"o-3"}'
     assert operations.letters["m-3"].redrive_count == 1
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(20, 10**9), (10**9, 5_000)])
+def test_what_does_not_fit_into_memory_is_received_again_later_and_moved_once(
+    monkeypatch: pytest.MonkeyPatch, most: int, most_bytes: int
+) -> None:
+    monkeypatch.setattr(search, "MAX_READY", most)
+    monkeypatch.setattr(search, "READY_BYTES", most_bytes)
+    letters = [dead(f"m-{number}", body=f'{{"n":{number},"text":"{"x" * 200}"}}') for number in range(200)]
+    dlq, operations = FakeDlq(letters), FakeOperations(Plan(max_messages=150))
+    status, counts, sqs, _ = execute(dlq, Plan(max_messages=150), operations=operations)
+    assert (status, counts.moved) == (Status.SUCCEEDED, 150)
+    bodies = [entry["MessageBody"] for entry in sqs.taken]
+    assert len(bodies) == len(set(bodies)) == 150
+    assert len(dlq.visible) == 50
+    assert dlq.hidden == []
+    assert operations.why["seen"] <= 200
+
+
+def test_letters_that_were_put_off_are_all_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MAX_READY", 10)
+    dlq, operations = FakeDlq(many(95)), FakeOperations(Plan(max_messages=1000))
+    status, counts, _, _ = execute(dlq, Plan(max_messages=1000), operations=operations)
+    assert (status, counts.moved, dlq.visible, dlq.hidden) == (Status.SUCCEEDED, 95, [], [])
+    assert (operations.why["seen"], operations.why["complete"]) == (95, True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "largest", "calls"),
+    [
+        (1, 200, 1),
+        (95, 200, 10),
+        (10_000, 200, CONCURRENCY),
+        (10_000, 1_048_576, 3),
+        (10_000, 10**9, 1),
+        (-5, 0, 1),
+    ],
+)
+def test_so_many_letters_are_received_at_once_as_memory_holds(wanted: int, largest: int, calls: int) -> None:
+    assert receives_at_once(wanted, largest) == calls
+
+
+def test_a_walk_keeps_no_letter_that_it_has_given() -> None:
+    dlq = FakeDlq(many(50))
+    kept: list[weakref.ref[Envelope]] = []
+    with ThreadPoolExecutor(4) as threads, Walk(dlq, lambda: 30, 50, threads=threads) as walk:
+        for letters in walk:
+            kept += map(weakref.ref, letters)
+            dlq.hidden = [bare(letter.message_id, letter.receipt_handle) for letter in dlq.hidden]
+            del letters
+            gc.collect()
+        assert walk.seen == len(kept) == 50
+        assert sum(letter() is not None for letter in kept) <= 10
+    assert sorted(dlq.released) == sorted(f"m-{number}" for number in range(50))

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from functions.common import codec
+from functions.publish.envelope import Envelope
+from functions.redrive.groups import Groups
 from functions.redrive.plan import Plan
+from functions.redrive.triage import statistics
 from lab import cli
 from lab.commands import cost, gameday, history, logs, look
 from lab.commands import scenario as scenario_commands
 from lab.common import paths
+from lab.common.clock import now_ms
 from lab.common.grid import Facts, Grid
 from lab.common.output import Terminal
 from lab.common.results import Verdict, result_table
@@ -166,6 +170,12 @@ def printed_bill(terminal: Terminal) -> None:
         cost._table(BILL, "the same for a month")  # pyright: ignore[reportPrivateUsage]
 
 
+def grouped(letters: list[Envelope]) -> list[dict[str, Any]]:
+    found = Groups(now_ms())
+    found.add(letters)
+    return found.as_json(1_209_600)
+
+
 TABLES: Mapping[str, Callable[[Terminal], None]] = {
     "lab/commands/cost.py _table": printed_bill,
     "lab/commands/gameday.py table": lambda terminal: terminal.print(
@@ -184,7 +194,10 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
         result_table("predictions", "prediction", RESULTS)
     ),
     "lab/deployment/context.py settings": printed_settings,
-    "lab/dlq/show.py counts": lambda terminal: terminal.print(dlq.counts(LETTERS)),
+    "lab/dlq/show.py counts": lambda terminal: terminal.print(dlq.counts(statistics(LETTERS))),
+    "lab/dlq/show.py groups": lambda terminal: terminal.print(
+        dlq.groups(grouped(LETTERS), len(LETTERS), complete=False)
+    ),
     "lab/dlq/show.py letter": lambda terminal: terminal.print(
         dlq.letter(dlq.document(LETTERS[0], Plan()) | {"queue": QUEUE})
     ),

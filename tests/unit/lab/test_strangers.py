@@ -49,6 +49,9 @@ class Queue:
     def depth(self) -> int:
         return len(self._batches)
 
+    def retention_seconds(self) -> int:
+        return 1_209_600
+
 
 class Reader:
     """The parts of a pipeline, a DLQ browser and an API that the commands ask, with these letters behind them."""
@@ -61,6 +64,13 @@ class Reader:
 
     def browse(self, limit: int) -> Browsed:
         return Browsed(self.held, complete=True)
+
+    def each(self, limit: int, heard: Callable[[Sequence[Envelope]], None], told: object = None) -> bool:
+        heard(self.held)
+        return True
+
+    def retention_seconds(self) -> int:
+        return 1_209_600
 
     @contextlib.contextmanager
     def take(self, name: str) -> Generator[Envelope]:
@@ -146,6 +156,8 @@ def behind(reader: Reader) -> Generator[None]:
 COMMANDS: dict[str, tuple[str, ...]] = {
     "dlq ls": ("[/red]x", "\\x1b[31m\\u202e", "\\ud800"),
     "dlq ls --json": ("[/red]x", "\\ud800"),
+    "dlq groups": ("[/red]x", "[link=*]x[/link]"),
+    "dlq groups --json": ("[/red]x", "[link=*]x[/link]"),
     "dlq stats": ("[/red]x", "\\x1b[31m\\u202e"),
     "dlq stats --json": ("[/red]x",),
     "dlq show 0123abcd": (

@@ -76,3 +76,33 @@ def quicken_dynamodb() -> None:
     item.size = reads.size
     table.all_items, table.sorted_items = reads.all_items, reads.sorted_items
     table._item_comes_before_dct = reads.comes_before
+
+
+def quicken_sqs_receives() -> None:
+    """Let a received message share what it only shows: LocalStack copies it deeply and hashes it again each time.
+
+    Whoever receives all attributes gets the hash that was computed when the message was sent.
+    """
+    from localstack.aws.api.sqs import MessageSystemAttributeName as System
+    from localstack.services.sqs import provider
+    from localstack.services.sqs import utils as sqs
+
+    def as_received(standard_message: Any, attribute_names: Any = None, message_names: Any = None) -> Any:
+        first_received = str(int((standard_message.first_received or 0) * 1000))
+        message = dict(standard_message.message)
+        message["Attributes"] = message["Attributes"] | {
+            System.ApproximateFirstReceiveTimestamp: first_received
+        }
+        sqs.message_filter_attributes(message, attribute_names)
+        whole = message.get("MessageAttributes") or {}
+        message["MessageAttributes"] = dict(whole)
+        sqs.message_filter_message_attributes(message, message_names)
+        kept = message.get("MessageAttributes")
+        if not kept:
+            message.pop("MessageAttributes", None)
+            message.pop("MD5OfMessageAttributes", None)
+        elif len(kept) != len(whole):
+            message["MD5OfMessageAttributes"] = sqs.create_message_attribute_hash(kept)
+        return message
+
+    provider.to_sqs_api_message = as_received
