@@ -8,52 +8,13 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.components.log_metrics import FAILURE_CATEGORIES
-from infra.components.names import LOG_METRIC_NAMESPACE, METRIC_NAMESPACE
+from infra.components.metrics import OwnMetrics
 from infra.components.stack import LabStack
 from infra.stacks.api import ApiStack
 from infra.stacks.functions import FunctionsStack
 from infra.stacks.queue import QueueStack
 
 _ROW_HEIGHT = 6
-
-
-def emitted(name: str, service: str, statistic: str = "Sum") -> cloudwatch.Metric:
-    """A metric that a function emits itself (EMF). No label: with one, its alarm becomes a metric query."""
-    return cloudwatch.Metric(
-        namespace=METRIC_NAMESPACE,
-        metric_name=name,
-        dimensions_map={"service": service},
-        statistic=statistic,
-    )
-
-
-def oldest_order(orders: sqs.Queue) -> cloudwatch.MathExpression:
-    """How long the oldest order has been waiting, in seconds.
-
-    SQS tells the age of the oldest message that was received less than three times, and a requeued copy is new to it.
-    The worker tells the age of what it hides, ahead of time: that counts while anything is hidden.
-    """
-
-    def hidden(state: str) -> cloudwatch.Metric:
-        return orders.metric(f"ApproximateNumberOfMessages{state}", statistic="Maximum")
-
-    return cloudwatch.MathExpression(
-        expression="MAX([age, IF(retried + requeued > 0, waiting, 0)])",
-        using_metrics={
-            "age": orders.metric_approximate_age_of_oldest_message(statistic="Maximum"),
-            "retried": hidden("NotVisible"),
-            "requeued": hidden("Delayed"),
-            "waiting": emitted("OldestOrderWaiting", "worker", "Maximum"),
-        },
-        label="the oldest order's age, s",
-    )
-
-
-def counted(name: str) -> cloudwatch.Metric:
-    """A metric that a filter counts from the logs."""
-    return cloudwatch.Metric(
-        namespace=LOG_METRIC_NAMESPACE, metric_name=name, statistic="Sum", label=f"{name} (logs)"
-    )
 
 
 class PipelineDashboard(Construct):
@@ -70,6 +31,7 @@ class PipelineDashboard(Construct):
         alarms: Sequence[cloudwatch.Alarm],
     ) -> None:
         super().__init__(scope, construct_id)
+        own = OwnMetrics(scope.names)
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -77,11 +39,11 @@ class PipelineDashboard(Construct):
             default_interval=cdk.Duration.hours(1),
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
-                _queues(queue),
+                _queues(queue, own),
                 _functions(functions),
                 _api(api),
-                _orders(),
-                _failures(),
+                _orders(own),
+                _failures(own),
             ],
         )
 
@@ -104,7 +66,7 @@ def _graph(
     )
 
 
-def _queues(queue: QueueStack) -> list[cloudwatch.IWidget]:
+def _queues(queue: QueueStack, own: OwnMetrics) -> list[cloudwatch.IWidget]:
     def of(source: sqs.Queue, name: str, label: str) -> cloudwatch.Metric:
         return source.metric(name, statistic="Maximum", label=label)
 
@@ -127,7 +89,7 @@ def _queues(queue: QueueStack) -> list[cloudwatch.IWidget]:
         _graph(
             "Age of the oldest message, s",
             [
-                oldest_order(queue.orders).with_(label="orders, since accepted"),
+                own.oldest_order(queue.orders).with_(label="orders, since accepted"),
                 of(queue.orders, "ApproximateAgeOfOldestMessage", "queue"),
                 of(queue.dlq, "ApproximateAgeOfOldestMessage", "DLQ (since the move)"),
             ],
@@ -179,42 +141,42 @@ def _api(api: ApiStack) -> list[cloudwatch.IWidget]:
     ]
 
 
-def _orders() -> list[cloudwatch.IWidget]:
+def _orders(own: OwnMetrics) -> list[cloudwatch.IWidget]:
     return [
         _graph(
             "Orders",
             [
-                emitted("OrdersAccepted", "ingest"),
-                emitted("OrdersRejected", "ingest"),
-                emitted("OrdersProcessed", "worker"),
-                emitted("OrdersDuplicate", "worker"),
-                emitted("OrdersRedriven", "redrive"),
+                own.emitted("OrdersAccepted", "ingest"),
+                own.emitted("OrdersRejected", "ingest"),
+                own.emitted("OrdersProcessed", "worker"),
+                own.emitted("OrdersDuplicate", "worker"),
+                own.emitted("OrdersRedriven", "redrive"),
             ],
         ),
         _graph(
             "From accepted to processed, ms",
             [
-                emitted("EndToEndLatency", "worker", "Average").with_(label="average"),
-                emitted("EndToEndLatency", "worker", "Maximum").with_(label="maximum"),
+                own.emitted("EndToEndLatency", "worker", "Average").with_(label="average"),
+                own.emitted("EndToEndLatency", "worker", "Maximum").with_(label="maximum"),
             ],
         ),
-        _graph("Messages in a batch", [emitted("BatchSize", "worker", "Average")]),
+        _graph("Messages in a batch", [own.emitted("BatchSize", "worker", "Average")]),
     ]
 
 
-def _failures() -> list[cloudwatch.IWidget]:
+def _failures(own: OwnMetrics) -> list[cloudwatch.IWidget]:
     return [
         _graph(
             "Failures",
             [
-                emitted("OrdersFailed", "worker"),
-                emitted("OrdersRequeued", "worker"),
-                emitted("OrdersDeadLettered", "worker"),
+                own.emitted("OrdersFailed", "worker"),
+                own.emitted("OrdersRequeued", "worker"),
+                own.emitted("OrdersDeadLettered", "worker"),
             ],
         ),
         _graph(
             "Failures by category",
-            [counted(f"Failed{category.capitalize()}") for category in FAILURE_CATEGORIES],
+            [own.counted(f"Failed{category.capitalize()}") for category in FAILURE_CATEGORIES],
         ),
-        _graph("Circuit breakers", [counted("CircuitsOpened"), counted("CircuitsClosed")]),
+        _graph("Circuit breakers", [own.counted("CircuitsOpened"), own.counted("CircuitsClosed")]),
     ]

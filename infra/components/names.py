@@ -3,12 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-METRIC_NAMESPACE = "Ingestion"
-"""Where the functions' own metrics (EMF) go."""
-
-LOG_METRIC_NAMESPACE = "Ingestion/Logs"
-"""Where the metrics that filters count from the logs go."""
-
 AlarmName = Literal[
     "critical-dlq-depth",
     "critical-undelivered-events",
@@ -48,6 +42,20 @@ class Names:
     def alarm(self, name: AlarmName) -> str:
         """The full name of an alarm."""
         return self.of(name)
+
+    @property
+    def metric_namespace(self) -> str:
+        """Where the functions' own metrics (EMF) go.
+
+        A namespace for each environment, and not a dimension: a metric filter takes dimensions from fields of the line
+        alone, and then has no default value, so every line would have to carry the name.
+        """
+        return f"Ingestion/{self.env_name}"
+
+    @property
+    def log_metric_namespace(self) -> str:
+        """Where the metrics that filters count from the logs go."""
+        return f"{self.metric_namespace}/Logs"
 
     @property
     def failure_mode_parameter(self) -> str:

@@ -11,7 +11,6 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.components.function import PipelineFunction, Shape
-from infra.components.names import METRIC_NAMESPACE
 from infra.components.network import PrivateNetwork
 from infra.components.stack import LabStack
 from infra.settings import LOCAL_TIME_DIVISOR, Settings
@@ -289,7 +288,7 @@ class FunctionsStack(LabStack):
         statements: list[iam.PolicyStatement],
     ) -> PipelineFunction:
         everywhere = {
-            "POWERTOOLS_METRICS_NAMESPACE": METRIC_NAMESPACE,
+            "POWERTOOLS_METRICS_NAMESPACE": self.names.metric_namespace,
             "FAILURE_MODE_PARAMETERS": ",".join(self.names.failure_mode_parameters),
             "FAILURE_MODE_MAX_AGE_SECONDS": str(self.settings.failure_mode_max_age_seconds),
         }

@@ -14,10 +14,11 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.components.alarms import Alarms
-from infra.components.dashboard import PipelineDashboard, emitted, oldest_order
+from infra.components.dashboard import PipelineDashboard
 from infra.components.function import PipelineFunction
 from infra.components.log_metrics import LOG_METRICS
-from infra.components.names import LOG_METRIC_NAMESPACE, METRIC_NAMESPACE, AlarmName
+from infra.components.metrics import OwnMetrics
+from infra.components.names import AlarmName
 from infra.components.stack import LabStack
 from infra.settings import Settings
 from infra.stacks.api import ApiStack
@@ -53,7 +54,9 @@ class ObservabilityStack(LabStack):
         )
         self.output("AlarmsTopicArn", self.topic.topic_arn, "Where alarms are sent.")
         self.output("DashboardName", self.names.prefix, "The dashboard.")
-        self.output("MetricNamespace", METRIC_NAMESPACE, "Namespace of the functions' own metrics.")
+        self.output(
+            "MetricNamespace", self.names.metric_namespace, "Namespace of the functions' own metrics."
+        )
 
     def _topic(self) -> sns.Topic:
         topic = sns.Topic(
@@ -77,6 +80,7 @@ class ObservabilityStack(LabStack):
 
     def _alarms(self) -> Alarms:
         queue, functions, settings = self._queue, self._functions, self.settings
+        own = OwnMetrics(self.names)
         alarms = Alarms(self, "AlarmSet", self.topic)
         alarms.add(
             "critical-dlq-depth",
@@ -125,7 +129,7 @@ class ObservabilityStack(LabStack):
             old = timeouts * settings.queue_visibility_seconds
             alarms.add_age(
                 name,
-                oldest_order(queue.orders),
+                own.oldest_order(queue.orders),
                 above=old,
                 meaning=f"The oldest order has waited for more than {old} s, {timeouts} visibility timeouts, since "
                 "it was accepted or brought back, however often it was retried or requeued.",
@@ -133,7 +137,7 @@ class ObservabilityStack(LabStack):
         slow = 1000 * settings.worker_timeout_seconds
         alarms.add(
             "warning-latency",
-            emitted("EndToEndLatency", "worker"),
+            own.emitted("EndToEndLatency", "worker"),
             "Average",
             above=slow,
             meaning=f"From accepted to processed takes more than {slow} ms on average, one worker timeout.",
@@ -157,7 +161,7 @@ class ObservabilityStack(LabStack):
                 filter_name=self.names.of(metric.name),
                 log_group=sources[metric.function],
                 filter_pattern=logs.FilterPattern.literal(metric.pattern),
-                metric_namespace=LOG_METRIC_NAMESPACE,
+                metric_namespace=self.names.log_metric_namespace,
                 metric_name=metric.name,
                 metric_value="1",
             )

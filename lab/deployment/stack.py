@@ -59,6 +59,11 @@ class Stack:
         return f"{self.prefix}-{name}"
 
     @property
+    def log_metric_namespace(self) -> str:
+        """Namespace of the metrics that filters count from the logs."""
+        return Names(self.env_name).log_metric_namespace
+
+    @property
     def failure_mode_parameters(self) -> tuple[str, ...]:
         """Every parameter that the functions read the failure mode from: the first that is not `none` is in force."""
         return Names(self.env_name).failure_mode_parameters

@@ -20,7 +20,7 @@ from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults.changes import Changes
 from lab.pipeline.api import Accepted, Api
-from lab.pipeline.metrics import LOG_NAMESPACE, Metric, Sums
+from lab.pipeline.metrics import Sums, counted
 from lab.pipeline.observe import Pipeline, fields_of
 from lab.pipeline.orders import order
 from lab.pipeline.tap import Tap, tap
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 25
 FAULT_SECONDS = 60
 BROWSED = 1000
-DEATHS = Metric(LOG_NAMESPACE, "OrdersDeadLettered")
 
 
 class Check:
@@ -45,6 +44,7 @@ class Check:
         self._notifications = notifications
         self._changes = Changes(pipeline)
         self._sums = Sums(pipeline)
+        self._deaths = counted(pipeline.stack, "OrdersDeadLettered")
         self._began = now_ms()
         self._own: set[str] = set()
 
@@ -101,7 +101,7 @@ class Check:
 
     def _dies(self) -> str:
         self._hush_alarm()
-        self._sums.watch(DEATHS)
+        self._sums.watch(self._deaths)
         self._alarmed_before = self._alarms_heard()
         self._died_after = now_ms()
         poison = faults.failure_mode("poison_payload")
@@ -114,8 +114,8 @@ class Check:
     def _counted(self) -> str:
         logged = [line for line in self._lines(self._died_after) if line["event"] == "order.dead_lettered"]
         counted = wait_for(
-            f"{len(logged)} logged deaths in the metric {DEATHS.name}",
-            lambda: round(self._sums.of(DEATHS)),
+            f"{len(logged)} logged deaths in the metric {self._deaths.name}",
+            lambda: round(self._sums.of(self._deaths)),
             lambda n: n >= len(logged),
             within=PATIENCE_SECONDS,
         )

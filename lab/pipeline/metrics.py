@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 PERIOD_SECONDS = 60
-LOG_NAMESPACE = "Ingestion/Logs"
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,11 @@ class Metric:
 def emitted(stack: Stack, name: str, service: str) -> Metric:
     """A metric that a function writes into its log."""
     return Metric(stack.metric_namespace, name, (("service", service),))
+
+
+def counted(stack: Stack, name: str) -> Metric:
+    """A metric that a filter counts from the logs."""
+    return Metric(stack.log_metric_namespace, name)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from functions.common.errors import Category
 from functions.redrive.operations import Status
 from infra.components.names import AlarmName
 from lab.dlq.browser import dead_letters
+from lab.pipeline import metrics
 from lab.pipeline.circuits import circuit_states
-from lab.pipeline.metrics import LOG_NAMESPACE, Metric
+from lab.pipeline.metrics import Metric
 from lab.scenario import rules
 from lab.scenario.answers import NUMBER, Choice, Counts
 from lab.scenario.model import Probe
@@ -174,10 +175,9 @@ def alarms_that_rang(severity: str) -> Probe:
 
 def emitted(name: str, service: str = "worker") -> Probe:
     """The sum of a metric that a function emits (EMF)."""
-    metric = Metric("Ingestion", name, (("service", service),))
     return _sum(
-        f"CloudWatch GetMetricData, Ingestion {name} of {service}",
-        lambda _run: metric,
+        f"CloudWatch GetMetricData, {name} of {service}",
+        lambda pipeline: metrics.emitted(pipeline.stack, name, service),
         rules.METRICS.get(name, rules.COUNTED),
         EMF,
     )
@@ -185,10 +185,9 @@ def emitted(name: str, service: str = "worker") -> Probe:
 
 def counted(name: str) -> Probe:
     """The sum of a metric that a filter counts from the logs."""
-    metric = Metric(LOG_NAMESPACE, name)
     return _sum(
-        f"CloudWatch GetMetricData, {LOG_NAMESPACE} {name}",
-        lambda _run: metric,
+        f"CloudWatch GetMetricData, {name} of the log's metric filter",
+        lambda pipeline: metrics.counted(pipeline.stack, name),
         rules.METRICS.get(name, rules.COUNTED),
         LOG_FILTER,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.common import settings as function_settings
-from infra.components.names import METRIC_NAMESPACE
+from infra.components.names import Names
 from tests.infra.templates import Templates
 
 FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer")
@@ -37,7 +37,7 @@ def test_a_function_understands_the_variables_it_gets(
     assert read.code_version == variables["CODE_VERSION"]
     assert read.failure_mode_parameters[0] == f"/ingestion/{read.env_name}/failure_mode"
     assert variables["POWERTOOLS_SERVICE_NAME"] == function.lower()
-    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRIC_NAMESPACE
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == Names(read.env_name).metric_namespace
 
 
 def test_the_worker_holds_an_idempotency_key_for_as_long_as_it_may_run(templates: Templates) -> None:

@@ -133,7 +133,11 @@ def test_a_log_line_is_counted(aws: Templates, metric: str, function: str, patte
     assert properties["LogGroupName"] == f"functions/{function}/Logs"
     assert properties["FilterPattern"] == pattern
     (transformation,) = properties["MetricTransformations"]
-    assert transformation == {"MetricName": metric, "MetricNamespace": "Ingestion/Logs", "MetricValue": "1"}
+    assert transformation == {
+        "MetricName": metric,
+        "MetricNamespace": "Ingestion/dev/Logs",
+        "MetricValue": "1",
+    }
 
 
 def test_the_failure_categories_are_those_of_the_functions() -> None:
@@ -153,7 +157,7 @@ def test_the_events_counted_and_queried_are_events_that_the_functions_log() -> N
 def test_the_metrics_of_alarms_and_dashboard_are_metrics_that_the_functions_emit(aws: Templates) -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
     dashboard = aws.one("AWS::CloudWatch::Dashboard", "Dashboard/Dashboard").properties["DashboardBody"]
-    emitted = set(re.findall(r"\"Ingestion\",\"(\w+)\"", dashboard))
+    emitted = set(re.findall(r"\"Ingestion/dev\",\"(\w+)\"", dashboard))
     assert {"OrdersAccepted", "OrdersProcessed", "EndToEndLatency", "BatchSize"} <= emitted
     assert [metric for metric in sorted(emitted) if f'"{metric}"' not in code] == []
 

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import pytest
 
@@ -19,13 +18,13 @@ from lab.common.polling import wait_until_updated
 from lab.deployment.deploy import deploy
 from lab.engines.clients import Aws
 from lab.faults import runtime_settings
-from lab.faults.runtime_settings import RuntimeSetting
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from lab.pipeline.queues import purge
 from lab.pipeline.tap import tap
 from support.eventually import eventually
+from tests.support.turned import turned
 
 pytestmark = pytest.mark.long
 
@@ -55,16 +54,6 @@ def watched(local: Aws) -> Pipeline:
 def front(watched: Pipeline) -> Iterator[Api]:
     with Api(watched.aws, watched.stack) as api:
         yield api
-
-
-@contextmanager
-def turned(setting: RuntimeSetting, pipeline: Pipeline, value: Any) -> Iterator[None]:
-    before = setting.read(pipeline)
-    setting.write(pipeline, value)
-    try:
-        yield
-    finally:
-        setting.write(pipeline, before)
 
 
 @contextmanager

@@ -172,8 +172,8 @@ def test_a_functions_metric_and_the_metric_filter_of_its_log_agree(
     pipeline: Pipeline, traffic: Traffic, name: str, service: str, at_least: int
 ) -> None:
     def agree() -> bool:
-        emitted = _sum(pipeline, traffic, "Ingestion", name, service=service)
-        counted = _sum(pipeline, traffic, "Ingestion/Logs", name)
+        emitted = _sum(pipeline, traffic, pipeline.stack.metric_namespace, name, service=service)
+        counted = _sum(pipeline, traffic, pipeline.stack.log_metric_namespace, name)
         assert emitted == counted >= at_least, (emitted, counted)
         return True
 
