@@ -18,6 +18,8 @@ from typing import Any, Literal, get_args, get_type_hints
 LOCAL_TIME_DIVISOR = 6
 """The local profile divides AWS's times by this: same ratios, a class waits seconds instead of minutes."""
 
+DAY = 86_400
+
 VISIBILITY_FACTOR = 6
 """AWS's advice for a queue that feeds Lambda: a visibility timeout of at least six function timeouts."""
 
@@ -226,6 +228,20 @@ class Settings:
     )
     backlog_alarm_messages: int = setting(
         1000, "More waiting messages than this are a backlog.", whole(1, 120_000), local=100
+    )
+    dlq_age_alarm_seconds: int = setting(
+        8 * DAY,
+        "A dead letter that died longer ago than this is told of. One whose order waited for 4 days before is deleted "
+        "10 days after its death.",
+        whole(1, 10 * DAY),
+        local=3600,
+    )
+    latency_objective_seconds: int = setting(
+        60,
+        "99 % of orders are to be processed within this time of their acceptance: what the alarms *-latency-burn and "
+        "critical-customers-hurt go by.",
+        whole(1, 43_200),
+        local=10,
     )
     runbook_base: str = setting(
         "ops/runbooks",

@@ -90,7 +90,8 @@ class Settlement:
         count("OrdersProcessed", sum(not outcome.duplicate for outcome in done))
         count("OrdersDuplicate", sum(outcome.duplicate for outcome in done))
         for outcome in done:
-            if not outcome.duplicate:
+            # a redriven order is late by the time it was dead, of which its death has told
+            if not outcome.duplicate and not outcome.envelope.redrive_count:
                 milliseconds("EndToEndLatency", outcome.latency_ms)
         return [
             Failed(outcome.envelope, outcome.key, error)

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from infra.components.log_metrics import FAILURE_CATEGORIES
 from infra.components.metrics import OwnMetrics
+from infra.components.slo import Objective
 from infra.components.stack import LabStack
 from infra.stacks.api import ApiStack
 from infra.stacks.functions import FunctionsStack
@@ -28,7 +29,8 @@ class PipelineDashboard(Construct):
         queue: QueueStack,
         functions: FunctionsStack,
         api: ApiStack,
-        alarms: Sequence[cloudwatch.Alarm],
+        alarms: Sequence[cloudwatch.AlarmBase],
+        objectives: Sequence[Objective],
     ) -> None:
         super().__init__(scope, construct_id)
         own = OwnMetrics(scope.names)
@@ -39,6 +41,7 @@ class PipelineDashboard(Construct):
             default_interval=cdk.Duration.hours(1),
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
+                _objectives(objectives),
                 _queues(queue, own),
                 _functions(functions),
                 _api(api),
@@ -64,6 +67,10 @@ def _graph(
         left_y_axis=cloudwatch.YAxisProps(min=0),
         right_y_axis=cloudwatch.YAxisProps(min=0),
     )
+
+
+def _objectives(objectives: Sequence[Objective]) -> list[cloudwatch.IWidget]:
+    return [_graph(f"{objective.promise}: not so, %", [objective.bad], width=12) for objective in objectives]
 
 
 def _queues(queue: QueueStack, own: OwnMetrics) -> list[cloudwatch.IWidget]:

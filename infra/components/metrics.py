@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
 from infra.components.names import Names
@@ -52,3 +55,65 @@ class OwnMetrics:
             },
             label="the oldest order's age, s",
         )
+
+    def late_or_dead_percent(self, target_ms: int) -> cloudwatch.MathExpression:
+        """The share of orders that were processed later than the target, or died, of those that were either.
+
+        A redriven order has told already, by its death: the worker measures the latency of first lives only. An array
+        passes over what has no data, such as deaths as long as there are none.
+        """
+        return cloudwatch.MathExpression(
+            expression="100 * SUM([processed * (100 - in_time) / 100, died]) / SUM([processed, died])",
+            using_metrics={
+                "processed": self.emitted("EndToEndLatency", "worker", "SampleCount"),
+                "in_time": self.emitted("EndToEndLatency", "worker", f"PR(:{target_ms})"),
+                "died": self.emitted("OrdersDeadLettered", "worker"),
+            },
+            label="orders late or dead, %",
+        )
+
+
+def messages_in(queue: sqs.Queue) -> cloudwatch.MathExpression:
+    """Messages in a queue that only people and redrives receive from: what they hide for a while counts, too."""
+    return cloudwatch.MathExpression(
+        expression="visible + hidden",
+        using_metrics={
+            "visible": queue.metric_approximate_number_of_messages_visible(statistic="Maximum"),
+            "hidden": queue.metric_approximate_number_of_messages_not_visible(statistic="Maximum"),
+        },
+        label="messages",
+    )
+
+
+def failed_percent(function: lambda_.Function) -> cloudwatch.MathExpression:
+    """The share of a function's invocations that failed as a whole."""
+    return cloudwatch.MathExpression(
+        expression="100 * errors / invocations",
+        using_metrics={
+            "errors": function.metric_errors(statistic="Sum"),
+            "invocations": function.metric_invocations(statistic="Sum"),
+        },
+        label="failed invocations, %",
+    )
+
+
+def refused_percent(api: apigwv2.HttpApi) -> cloudwatch.MathExpression:
+    """The share of requests that the API answered with a server error. A client's own errors count as served."""
+    return cloudwatch.MathExpression(
+        expression="100 * refused / requests",
+        using_metrics={
+            "refused": api.metric_server_error(statistic="Sum"),
+            "requests": api.metric_count(statistic="Sum"),
+        },
+        label="requests refused, %",
+    )
+
+
+def failed_invocations(rule: events.Rule, bus: events.EventBus) -> cloudwatch.Metric:
+    """What a rule of a custom bus could not hand to a target in the end; nothing is emitted where there is none."""
+    return cloudwatch.Metric(
+        namespace="AWS/Events",
+        metric_name="FailedInvocations",
+        dimensions_map={"EventBusName": bus.event_bus_name, "RuleName": rule.rule_name},
+        statistic="Sum",
+    )

@@ -4,21 +4,40 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 AlarmName = Literal[
+    "critical-customers-hurt",
+    "critical-acceptance-burn",
+    "critical-latency-burn",
     "critical-dlq-depth",
+    "critical-dlq-age",
     "critical-undelivered-events",
     "critical-worker-errors",
     "critical-ingest-errors",
     "critical-redrive-errors",
     "critical-api-5xx",
     "critical-queue-age",
+    "warning-acceptance-burn",
+    "warning-latency-burn",
     "warning-backlog",
     "warning-queue-age",
     "warning-latency",
     "warning-throttles",
+    "warning-ingest-throttles",
+    "warning-authorizer-errors",
+    "warning-pauser-errors",
+    "warning-rule-failures",
+    "warning-dropped-events",
+    "warning-recursion",
 ]
 """The alarms without their environment's prefix. A critical one wants somebody now. Each has a runbook of its name."""
 
 ALARMS: tuple[AlarmName, ...] = get_args(AlarmName)
+"""Those of a deployment that has a pauser."""
+
+PAUSER_ALARMS: tuple[AlarmName, ...] = ("warning-pauser-errors",)
+"""Those that a deployment without one does not have."""
+
+SEVERITIES = ("critical", "warning")
+"""What the name of an alarm that tells somebody begins with; the windows of a burn rate tell nobody."""
 
 EVENT_SOURCE = "ingestion.orders"
 EVENT_DETAIL_TYPES = ("OrderProcessed", "OrderFailed")

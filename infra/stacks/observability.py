@@ -7,23 +7,34 @@
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.components.alarms import Alarms
+from infra.components.alarms import ONE_OF_THREE, Alarms
 from infra.components.dashboard import PipelineDashboard
 from infra.components.function import PipelineFunction
 from infra.components.log_metrics import LOG_METRICS
-from infra.components.metrics import OwnMetrics
+from infra.components.metrics import (
+    OwnMetrics,
+    failed_invocations,
+    failed_percent,
+    messages_in,
+    refused_percent,
+)
 from infra.components.names import AlarmName
+from infra.components.slo import Objective
 from infra.components.stack import LabStack
 from infra.settings import Settings
 from infra.stacks.api import ApiStack
 from infra.stacks.functions import FunctionsStack
 from infra.stacks.queue import QueueStack
+
+ERROR_PERCENT = 5
+"""More failing invocations or answers than this in one period: at little traffic one is enough."""
 
 QUERIES = Path(__file__).resolve().parents[2] / "ops" / "queries"
 
@@ -45,12 +56,20 @@ class ObservabilityStack(LabStack):
             scope, "observability", settings, env, "Ingestion lab: dashboard, alarms, log metrics, queries."
         )
         self._queue, self._functions, self._api = queue, functions, api
+        self._own = OwnMetrics(self.names)
+        self.objectives = self._objectives()
         self.topic = self._topic()
         self.alarms = self._alarms()
         self._log_metrics()
         self._queries()
         PipelineDashboard(
-            self, "Dashboard", queue=queue, functions=functions, api=api, alarms=self.alarms.all
+            self,
+            "Dashboard",
+            queue=queue,
+            functions=functions,
+            api=api,
+            alarms=self.alarms.all,
+            objectives=self.objectives,
         )
         self.output("AlarmsTopicArn", self.topic.topic_arn, "Where alarms are sent.")
         self.output("DashboardName", self.names.prefix, "The dashboard.")
@@ -78,79 +97,148 @@ class ObservabilityStack(LabStack):
         topic.add_subscription(subscriptions.EmailSubscription(self.settings.alarm_email))
         return topic
 
+    def _objectives(self) -> list[Objective]:
+        seconds = self.settings.latency_objective_seconds
+        return [
+            Objective(
+                "acceptance",
+                99.9,
+                refused_percent(self._api.api),
+                "Requests are answered without a server error",
+            ),
+            Objective(
+                "latency",
+                99,
+                self._own.late_or_dead_percent(1000 * seconds),
+                f"Orders are processed within {seconds} s of their acceptance",
+            ),
+        ]
+
     def _alarms(self) -> Alarms:
-        queue, functions, settings = self._queue, self._functions, self.settings
-        own = OwnMetrics(self.names)
         alarms = Alarms(self, "AlarmSet", self.topic)
+        self._alarms_of_objectives(alarms)
+        self._alarms_of_queues(alarms)
+        self._alarms_of_functions(alarms)
+        self._alarms_of_losses(alarms)
+        alarms.add_any(
+            "critical-customers-hurt",
+            ["critical-acceptance-burn", "critical-latency-burn", "critical-queue-age"],
+            meaning="Customers are hurt: their orders are refused, late or dead, or wait and wait.",
+        )
+        return alarms
+
+    def _alarms_of_objectives(self, alarms: Alarms) -> None:
+        settings = self.settings
+        for objective in self.objectives:
+            alarms.add_burns(objective)
+        alarms.add(
+            "critical-api-5xx",
+            refused_percent(self._api.api),
+            above=ERROR_PERCENT,
+            meaning=f"More than {ERROR_PERCENT} % of the API's answers are server errors: "
+            "clients cannot know whether it took their orders.",
+        )
+        slow = 1000 * settings.worker_timeout_seconds
+        alarms.add(
+            "warning-latency",
+            self._own.emitted("EndToEndLatency", "worker", "p99"),
+            above=slow,
+            meaning=f"From accepted to processed takes more than {slow} ms, one worker timeout, for one order in a "
+            "hundred (p99).",
+        )
+
+    def _alarms_of_queues(self, alarms: Alarms) -> None:
+        queue, settings = self._queue, self.settings
         alarms.add(
             "critical-dlq-depth",
-            queue.dlq.metric_approximate_number_of_messages_visible(),
-            "Maximum",
+            messages_in(queue.dlq),
             above=0,
             meaning="Orders are in the dead-letter queue: they will not be processed until somebody acts.",
         )
         alarms.add(
+            "critical-dlq-age",
+            queue.dlq.metric_approximate_age_of_oldest_message(statistic="Maximum"),
+            above=settings.dlq_age_alarm_seconds,
+            meaning=f"The oldest dead letter died more than {settings.dlq_age_alarm_seconds} s ago. SQS deletes it "
+            "14 days after its order was accepted.",
+        )
+        alarms.add(
             "critical-undelivered-events",
-            queue.undelivered_events.metric_approximate_number_of_messages_visible(),
-            "Maximum",
+            messages_in(queue.undelivered_events),
             above=0,
             meaning="Outcomes of orders did not reach their topic: the orders are done, their readers not told.",
-        )
-        errors: dict[AlarmName, PipelineFunction] = {
-            "critical-worker-errors": functions.worker,
-            "critical-ingest-errors": functions.ingest,
-            "critical-redrive-errors": functions.redrive,
-        }
-        for name, function in errors.items():
-            alarms.add(
-                name,
-                function.function.metric_errors(),
-                "Sum",
-                above=0,
-                meaning=f"Invocations of the {function.shape.name} function fail as a whole.",
-            )
-        alarms.add(
-            "critical-api-5xx",
-            self._api.api.metric_server_error(),
-            "Sum",
-            above=0,
-            meaning="The API answers with server errors: clients cannot know whether it took their orders.",
         )
         backlog = settings.backlog_alarm_messages
         alarms.add(
             "warning-backlog",
-            queue.orders.metric_approximate_number_of_messages_visible(),
-            "Maximum",
+            queue.orders.metric_approximate_number_of_messages_visible(statistic="Maximum"),
             above=backlog,
             meaning=f"More than {backlog} orders wait: they arrive faster than the worker takes them.",
         )
         ages: dict[AlarmName, int] = {"warning-queue-age": 2, "critical-queue-age": 4}
         for name, timeouts in ages.items():
             old = timeouts * settings.queue_visibility_seconds
-            alarms.add_age(
+            alarms.add(
                 name,
-                own.oldest_order(queue.orders),
+                self._own.oldest_order(queue.orders),
                 above=old,
                 meaning=f"The oldest order has waited for more than {old} s, {timeouts} visibility timeouts, since "
                 "it was accepted or brought back, however often it was retried or requeued.",
+                rule=ONE_OF_THREE,
             )
-        slow = 1000 * settings.worker_timeout_seconds
-        alarms.add(
-            "warning-latency",
-            own.emitted("EndToEndLatency", "worker"),
-            "Average",
-            above=slow,
-            meaning=f"From accepted to processed takes more than {slow} ms on average, one worker timeout.",
-        )
+
+    def _alarms_of_functions(self, alarms: Alarms) -> None:
+        functions = self._functions
+        failing: dict[AlarmName, PipelineFunction] = {
+            "critical-worker-errors": functions.worker,
+            "critical-ingest-errors": functions.ingest,
+            "critical-redrive-errors": functions.redrive,
+            "warning-authorizer-errors": functions.authorizer,
+        }
+        if functions.pauser:
+            failing["warning-pauser-errors"] = functions.pauser
+        for name, function in failing.items():
+            alarms.add(
+                name,
+                failed_percent(function.function),
+                above=ERROR_PERCENT,
+                meaning=f"More than {ERROR_PERCENT} % of the invocations of the {function.shape.name} function fail "
+                "as a whole.",
+                rule=ONE_OF_THREE if name.startswith("warning-") else None,
+            )
         alarms.add(
             "warning-throttles",
-            functions.worker.function.metric_throttles(),
-            "Sum",
+            functions.worker.function.metric_throttles(statistic="Sum"),
             above=0,
             meaning="Invocations of the worker are throttled. Each spends a receive of its messages: with "
-            f"{settings.max_receive_count} spent a good order is in the DLQ.",
+            f"{self.settings.max_receive_count} spent a good order is in the DLQ.",
         )
-        return alarms
+        alarms.add(
+            "warning-ingest-throttles",
+            functions.ingest.function.metric_throttles(statistic="Sum"),
+            above=0,
+            meaning="Invocations of the ingest function are throttled: the API refuses orders with 5xx.",
+        )
+
+    def _alarms_of_losses(self, alarms: Alarms) -> None:
+        """What happens once, and is not tried again by anybody."""
+        queue, functions = self._queue, self._functions
+        losses: dict[AlarmName, tuple[cloudwatch.Metric, str]] = {
+            "warning-rule-failures": (
+                failed_invocations(queue.order_events_rule, queue.bus),
+                "The rule cannot hand events to its target: see whether their dead-letter queue has them.",
+            ),
+            "warning-dropped-events": (
+                functions.redrive.function.metric("AsyncEventsDropped", statistic="Sum"),
+                "Lambda dropped an asynchronous event of the redrive function: an operation does not go on.",
+            ),
+            "warning-recursion": (
+                functions.worker.function.metric("RecursiveInvocationsDropped", statistic="Sum"),
+                "Lambda took requeued orders for a loop and stopped it: they die without a cause of death.",
+            ),
+        }
+        for name, (metric, meaning) in losses.items():
+            alarms.add(name, metric, above=0, meaning=meaning, rule=ONE_OF_THREE)
 
     def _log_metrics(self) -> None:
         sources = {f.shape.name: f.log_group for f in (self._functions.worker, self._functions.redrive)}

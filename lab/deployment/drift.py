@@ -141,6 +141,9 @@ EXISTS: dict[str, Callable[[Ask, str], Any]] = {
     "AWS::CloudWatch::Alarm": lambda ask, name: ask("cloudwatch").describe_alarms(AlarmNames=[name])[
         "MetricAlarms"
     ],
+    "AWS::CloudWatch::CompositeAlarm": lambda ask, name: ask("cloudwatch").describe_alarms(
+        AlarmNames=[name], AlarmTypes=["CompositeAlarm"]
+    )["CompositeAlarms"],
     "AWS::CloudWatch::Dashboard": lambda ask, name: ask("cloudwatch").get_dashboard(DashboardName=name),
     "AWS::DynamoDB::Table": lambda ask, name: ask("dynamodb").describe_table(TableName=name),
     "AWS::Events::EventBus": lambda ask, name: ask("events").describe_event_bus(Name=name),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.components.names import ALARMS
+from infra.components.names import ALARMS, PAUSER_ALARMS
 from lab.common.results import Result, Verdict
+from lab.deployment import alarms
 from lab.deployment.stack import Stack
 from lab.engines.clients import Aws
 
@@ -107,10 +108,9 @@ def _metric_filters_exist(aws: Aws, stack: Stack) -> tuple[bool, str]:
 
 
 def _alarms_exist(aws: Aws, stack: Stack) -> tuple[bool, str]:
-    cloudwatch: CloudWatchClient = aws.client("cloudwatch")
-    found = cloudwatch.describe_alarms(AlarmNamePrefix=f"{stack.prefix}-")["MetricAlarms"]
-    names = {alarm.get("AlarmName") for alarm in found}
-    missing = [name for name in ALARMS if stack.alarm(name) not in names]
+    names = alarms.states(aws.client("cloudwatch"), stack)
+    wanted = [name for name in ALARMS if stack.valve_queue_url or name not in PAUSER_ALARMS]
+    missing = [name for name in wanted if name not in names]
     return not missing, f"{len(names)} alarms" + (f", missing {', '.join(missing)}" if missing else "")
 
 

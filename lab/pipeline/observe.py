@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from lab.deployment import alarms
 from lab.deployment.stack import Stack
 from lab.engines.clients import Aws
 
@@ -123,11 +124,7 @@ class Pipeline:
 
     def alarm_states(self) -> dict[str, str]:
         """State by alarm, without the deployment's prefix: {"critical-dlq-depth": "OK", ...}."""
-        prefix = f"{self.stack.prefix}-"
-        alarms = self._cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
-        return {
-            alarm.get("AlarmName", "").removeprefix(prefix): alarm.get("StateValue", "") for alarm in alarms
-        }
+        return alarms.states(self._cloudwatch, self.stack)
 
     def failure_modes(self) -> dict[str, str]:
         """Every parameter of the failure mode with its value, in the functions' order, without those that are gone."""

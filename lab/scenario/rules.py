@@ -22,9 +22,10 @@ TOLD_ONCE = (
     'An alarm acts when its state changes, not at every evaluation (CloudWatch User Guide, "Alarm actions").'
 )
 ALARMS = {
-    "critical-dlq-depth": "The alarm rings at one visible message in the DLQ: a count of what was sent there "
+    "critical-dlq-depth": "The alarm rings at one message in the DLQ, hidden or not: a count of what was sent there "
     'would miss redrives and moves (SQS Developer Guide, "Available CloudWatch metrics").',
-    "critical-worker-errors": "The alarm looks at the invocations of the worker that ended badly: one is too many.",
+    "critical-worker-errors": "The alarm looks at the share of the worker's invocations that ended badly: more than "
+    "5 % are too many, and one of a few is more.",
     "warning-throttles": "The alarm looks at the refused invocations of the worker: one is too many.",
 }
 COUNTED = "The function writes one log line and one metric for each of these events."

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,29 +11,61 @@ from functions.common.errors import Category
 from functions.worker import waiting
 from infra.bundles import ROOT
 from infra.components.log_metrics import FAILURE_CATEGORIES
-from infra.components.names import ALARMS
+from infra.components.names import ALARMS, PAUSER_ALARMS, SEVERITIES
 from tests.infra.templates import Templates
 
 QUERY_COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
 QUERY_FUNCTIONS = {"bin", "count", "count_distinct", "avg", "sum", "min", "max", "pct"}
 
 
+def told(templates: Templates) -> dict[str, Mapping[str, Any]]:
+    """The alarms that tell somebody, by their names without the prefix."""
+    kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+    found = [alarm.properties for kind in kinds for alarm in templates.all(kind)]
+    names = {alarm["AlarmName"].removeprefix(f"{templates.prefix}-"): alarm for alarm in found}
+    return {name: alarm for name, alarm in names.items() if name.startswith(SEVERITIES)}
+
+
+def windows(templates: Templates) -> dict[str, Mapping[str, Any]]:
+    """The windows of burn rates, by their names without the prefix."""
+    found = [alarm.properties for alarm in templates.all("AWS::CloudWatch::Alarm")]
+    names = {alarm["AlarmName"].removeprefix(f"{templates.prefix}-"): alarm for alarm in found}
+    return {name: alarm for name, alarm in names.items() if not name.startswith(SEVERITIES)}
+
+
 def test_the_stacks_have_exactly_the_listed_alarms(templates: Templates) -> None:
-    names = {alarm.properties["AlarmName"] for alarm in templates.all("AWS::CloudWatch::Alarm")}
-    assert names == {f"{templates.prefix}-{alarm}" for alarm in ALARMS}
+    missing = () if templates.settings.has_pauser else PAUSER_ALARMS
+    assert told(templates).keys() == set(ALARMS) - set(missing)
 
 
 def test_every_alarm_names_its_runbook_and_tells_the_topic_when_it_comes_and_goes(
     templates: Templates,
 ) -> None:
-    for alarm in templates.all("AWS::CloudWatch::Alarm"):
-        short = alarm.properties["AlarmName"].removeprefix(f"{templates.prefix}-")
-        assert alarm.properties["AlarmDescription"].endswith(f"Runbook: ops/runbooks/{short}.md")
-        assert alarm.properties["AlarmActions"] == ["observability/Alarms"]
-        assert alarm.properties["OKActions"] == ["observability/Alarms"]
+    for name, alarm in told(templates).items():
+        assert alarm["AlarmDescription"].endswith(f"Runbook: ops/runbooks/{name}.md")
+        assert alarm["AlarmActions"] == ["observability/Alarms"]
+        assert alarm["OKActions"] == ["observability/Alarms"]
 
 
-def test_a_critical_alarm_needs_one_bad_period_a_warning_two_of_three_and_an_age_one_of_three(
+def test_the_windows_of_a_burn_rate_name_its_runbook_and_tell_nobody(templates: Templates) -> None:
+    burns = [name for name in ALARMS if name.endswith("-burn")]
+    assert windows(templates).keys() == {
+        f"slo-{burn}-{window}" for burn in burns for window in ("long", "short")
+    }
+    for name, alarm in windows(templates).items():
+        burn = name.removeprefix("slo-").rpartition("-")[0]
+        assert alarm["AlarmDescription"].endswith(f"Runbook: ops/runbooks/{burn}.md")
+        assert not alarm.keys() & {"AlarmActions", "OKActions"}
+
+
+RARE = {"warning-rule-failures", "warning-dropped-events", "warning-recursion"} | {
+    "warning-authorizer-errors",
+    "warning-pauser-errors",
+}
+"""Told of by one bad period of three: what is lost or fails once is not tried again."""
+
+
+def test_a_critical_alarm_needs_one_bad_period_a_warning_two_of_three_and_an_age_or_a_loss_one_of_three(
     templates: Templates,
 ) -> None:
     settings = templates.settings
@@ -40,17 +73,85 @@ def test_a_critical_alarm_needs_one_bad_period_a_warning_two_of_three_and_an_age
         "warning-backlog": settings.backlog_alarm_messages,
         "warning-queue-age": 2 * settings.queue_visibility_seconds,
         "critical-queue-age": 4 * settings.queue_visibility_seconds,
+        "critical-dlq-age": settings.dlq_age_alarm_seconds,
+        "critical-api-5xx": 5,
         "warning-latency": 1000 * settings.worker_timeout_seconds,
     }
-    for alarm in templates.all("AWS::CloudWatch::Alarm"):
-        rule = alarm.properties
-        short = rule["AlarmName"].removeprefix(f"{templates.prefix}-")
-        assert (rule["ComparisonOperator"], rule["Threshold"]) == (
-            "GreaterThanThreshold",
-            limits.get(short, 0),
-        ), short
-        periods = (1, 3) if short.endswith("age") else (1, 1) if short.startswith("critical") else (2, 3)
+    for short, rule in told(templates).items():
+        if "AlarmRule" in rule:
+            continue
+        limit = 5 if short.endswith("-errors") else limits.get(short, 0)
+        assert (rule["ComparisonOperator"], rule["Threshold"]) == ("GreaterThanThreshold", limit), short
+        late = short.endswith("queue-age") or short in RARE
+        periods = (1, 3) if late else (1, 1) if short.startswith("critical") else (2, 3)
         assert (rule["DatapointsToAlarm"], rule["EvaluationPeriods"]) == periods, short
+
+
+@pytest.mark.parametrize(
+    ("burn", "percent", "aws_seconds", "local_seconds"),
+    [
+        ("critical-acceptance-burn", 1.44, (3600, 300), (60, 10)),
+        ("warning-acceptance-burn", 0.6, (21_600, 1800), (360, 30)),
+        ("critical-latency-burn", 14.4, (3600, 300), (60, 10)),
+        ("warning-latency-burn", 6, (21_600, 1800), (360, 30)),
+    ],
+)
+def test_a_burn_rate_rings_while_too_much_is_bad_in_its_long_and_in_its_short_window(
+    templates: Templates,
+    burn: str,
+    percent: float,
+    aws_seconds: tuple[int, int],
+    local_seconds: tuple[int, int],
+) -> None:
+    found = windows(templates)
+    lengths = local_seconds if templates.settings.is_local else aws_seconds
+    for window, seconds in zip(("long", "short"), lengths, strict=True):
+        rule = found[f"slo-{burn}-{window}"]
+        assert (rule["ComparisonOperator"], rule["Threshold"]) == ("GreaterThanThreshold", percent)
+        assert (rule["DatapointsToAlarm"], rule["EvaluationPeriods"]) == (1, 1)
+        stats = [query["MetricStat"] for query in rule["Metrics"] if "MetricStat" in query]
+        assert {stat["Period"] for stat in stats} == {seconds}
+    arns = [f"observability/AlarmSet/slo-{burn}-{window}.Arn" for window in ("long", "short")]
+    both = " AND ".join(f'ALARM("{arn}")' for arn in arns)
+    assert told(templates)[burn]["AlarmRule"] == f"({both})"
+
+
+def test_customers_are_hurt_by_what_is_refused_late_or_dead_or_waits(templates: Templates) -> None:
+    rule = told(templates)["critical-customers-hurt"]["AlarmRule"]
+    assert set(re.findall(r"AlarmSet/([a-z-]+)\.Arn", rule)) == {
+        "critical-acceptance-burn",
+        "critical-latency-burn",
+        "critical-queue-age",
+    }
+    assert rule.count(" OR ") == 2
+    assert " AND " not in rule
+
+
+def metrics_of(alarm: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The metrics in an alarm's expression with their statistics, by their ids."""
+    return {
+        query["Id"]: (query["MetricStat"]["Metric"]["MetricName"], query["MetricStat"]["Stat"])
+        for query in alarm["Metrics"]
+        if "MetricStat" in query
+    }
+
+
+def expression_of(alarm: Mapping[str, Any]) -> str:
+    (compared,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
+    return compared["Expression"]
+
+
+def test_an_order_is_well_served_if_it_is_processed_in_time_and_does_not_die(templates: Templates) -> None:
+    alarm = windows(templates)["slo-critical-latency-burn-long"]
+    target = 1000 * templates.settings.latency_objective_seconds
+    assert expression_of(alarm) == (
+        "100 * SUM([processed * (100 - in_time) / 100, died]) / SUM([processed, died])"
+    )
+    assert metrics_of(alarm) == {
+        "processed": ("EndToEndLatency", "SampleCount"),
+        "in_time": ("EndToEndLatency", f"PR(:{target})"),
+        "died": ("OrdersDeadLettered", "Sum"),
+    }
 
 
 def test_idle_times_set_off_no_alarm(templates: Templates) -> None:
@@ -58,16 +159,24 @@ def test_idle_times_set_off_no_alarm(templates: Templates) -> None:
     assert handling == {"notBreaching"}
 
 
-def test_alarms_look_at_simple_statistics_of_the_alarms_period(templates: Templates) -> None:
-    for alarm in templates.all("AWS::CloudWatch::Alarm"):
-        single: dict[str, Any] = {"Metric": alarm.properties, "Stat": alarm.properties.get("Statistic")}
-        stats = [
-            query["MetricStat"] for query in alarm.properties.get("Metrics", []) if "MetricStat" in query
-        ]
-        for stat in stats or [single | {"Period": alarm.properties["Period"]}]:
-            assert stat["Stat"] in ("Sum", "Average", "Maximum")
+def test_an_alarm_that_tells_somebody_looks_at_one_period_length_and_at_its_own_environment(
+    templates: Templates,
+) -> None:
+    for name, alarm in told(templates).items():
+        if "AlarmRule" in alarm:
+            continue
+        stats = [query["MetricStat"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        single = {
+            "Metric": alarm,
+            "Stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"),
+            "Period": alarm.get("Period"),
+        }
+        for stat in stats or [single]:
+            assert stat["Stat"] in ("Sum", "Maximum", "p99"), name
             assert stat["Period"] == templates.settings.alarm_period_seconds
             assert stat["Metric"]["Dimensions"]
+            namespace = stat["Metric"]["Namespace"]
+            assert namespace.startswith("AWS/") or namespace == f"Ingestion/{templates.settings.env_name}"
 
 
 def test_the_age_of_the_oldest_order_is_the_queues_or_what_the_worker_tells_of_hidden_ones(
@@ -75,25 +184,26 @@ def test_the_age_of_the_oldest_order_is_the_queues_or_what_the_worker_tells_of_h
 ) -> None:
     for severity in ("warning", "critical"):
         alarm = templates.one("AWS::CloudWatch::Alarm", f"AlarmSet/{severity}-queue-age").properties
-        (compared,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
-        assert compared["Expression"] == "MAX([age, IF(retried + requeued > 0, waiting, 0)])"
-        metrics = {
-            query["Id"]: query["MetricStat"]["Metric"]["MetricName"]
-            for query in alarm["Metrics"]
-            if "MetricStat" in query
-        }
-        assert metrics == {
-            "age": "ApproximateAgeOfOldestMessage",
-            "retried": "ApproximateNumberOfMessagesNotVisible",
-            "requeued": "ApproximateNumberOfMessagesDelayed",
-            "waiting": waiting.METRIC,
+        assert expression_of(alarm) == "MAX([age, IF(retried + requeued > 0, waiting, 0)])"
+        assert metrics_of(alarm) == {
+            "age": ("ApproximateAgeOfOldestMessage", "Maximum"),
+            "retried": ("ApproximateNumberOfMessagesNotVisible", "Maximum"),
+            "requeued": ("ApproximateNumberOfMessagesDelayed", "Maximum"),
+            "waiting": (waiting.METRIC, "Maximum"),
         }
 
 
 def test_one_dead_letter_is_enough_for_an_alarm(aws: Templates) -> None:
     alarm = aws.one("AWS::CloudWatch::Alarm", "AlarmSet/critical-dlq-depth").properties
-    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
-    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "queue/OrdersDlq.QueueName"}]
+    assert expression_of(alarm) == "visible + hidden"
+    assert metrics_of(alarm) == {
+        "visible": ("ApproximateNumberOfMessagesVisible", "Maximum"),
+        "hidden": ("ApproximateNumberOfMessagesNotVisible", "Maximum"),
+    }
+    for query in alarm["Metrics"]:
+        if "MetricStat" in query:
+            dimensions = query["MetricStat"]["Metric"]["Dimensions"]
+            assert dimensions == [{"Name": "QueueName", "Value": "queue/OrdersDlq.QueueName"}]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
     assert alarm["EvaluationPeriods"] == 1
 

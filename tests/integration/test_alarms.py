@@ -1,8 +1,8 @@
 """Every deployed alarm rings for a cause of its own, tells the topic, and is silent again after the cure.
 
 The pipeline here is one of its own whose thresholds are as low as the settings' rules allow, so that a cause need not
-last for minutes. All causes are real ones except that of `critical-undelivered-events`: the engine counts a target that
-fails, but does not send the event to the target's dead-letter queue, so the test puts a message there itself.
+last for minutes. All causes are real ones except that of `warning-recursion`: the engine detects no loops, so the test
+sets the alarm's state, which shows whom it tells and that it ends, not what it looks at.
 """
 
 import json
@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from infra.components.names import ALARMS
+from infra.components.names import ALARMS, EVENT_DETAIL_TYPES, EVENT_SOURCE
 from lab.common.polling import wait_until_updated
 from lab.deployment.deploy import deploy
 from lab.engines.clients import Aws
@@ -28,16 +28,19 @@ from tests.support.turned import turned
 
 pytestmark = pytest.mark.long
 
-TIMEOUT, BACKLOG = 2, 5
+TIMEOUT, BACKLOG, LETTER_AGE = 2, 5, 20
 SETTINGS = {
     "workerTimeoutSeconds": str(TIMEOUT),
     "queueVisibilitySeconds": str(6 * TIMEOUT),
     "backlogAlarmMessages": str(BACKLOG),
+    "dlqAgeAlarmSeconds": str(LETTER_AGE),
+    "latencyObjectiveSeconds": str(TIMEOUT),
 }
 RINGS_WITHIN, SILENT_WITHIN = 75, 90
 """Seconds: the slowest alarm needs an age of four visibility timeouts; silence needs three periods."""
 
 PERIOD = 10
+HURT = "critical-customers-hurt"
 OUTAGE_RINGS_WITHIN, OUTAGE_SERVED_WITHIN = 100, 180
 """An order has to be four visibility timeouts old, and is then hidden for twice its age at most."""
 
@@ -82,11 +85,24 @@ def a_message_that_is_no_order(pipeline: Pipeline, _api: Api) -> Iterator[None]:
 
 
 @contextmanager
-def an_event_in_the_rules_dead_letter_queue(pipeline: Pipeline, _api: Api) -> Iterator[None]:
-    sqs, url = pipeline.aws.client("sqs"), pipeline.stack.undelivered_events_queue_url
-    sqs.send_message(QueueUrl=url, MessageBody="an event")
-    yield
-    purge(sqs, url)
+def a_rule_whose_topic_is_missing(pipeline: Pipeline, _api: Api) -> Iterator[Callable[[], object]]:
+    """The rule's target is another topic, which does not exist: what it matches ends in the dead-letter queue."""
+    events, stack = pipeline.aws.client("events"), pipeline.stack
+    rule = {"Rule": stack.order_events_rule_name, "EventBusName": stack.event_bus_name}
+    targets = events.list_targets_by_rule(**rule)["Targets"]
+    wrong = [target | {"Arn": f"{target['Arn']}-that-is-missing"} for target in targets]
+    entry = {
+        "Source": EVENT_SOURCE,
+        "DetailType": EVENT_DETAIL_TYPES[0],
+        "Detail": "{}",
+        "EventBusName": stack.event_bus_name,
+    }
+    events.put_targets(**rule, Targets=wrong)
+    try:
+        yield lambda: events.put_events(Entries=[entry])
+    finally:
+        events.put_targets(**rule, Targets=targets)
+    purge(pipeline.aws.client("sqs"), stack.undelivered_events_queue_url)
 
 
 @contextmanager
@@ -114,6 +130,38 @@ def a_redrive_that_forgot_its_table(pipeline: Pipeline, _api: Api) -> Iterator[C
         {k: v for k, v in environment.items() if k != "REDRIVE_TABLE"},
     ):
         yield lambda: client.invoke(FunctionName=name, Payload=payload)
+
+
+@contextmanager
+def a_redrive_without_concurrency(pipeline: Pipeline, _api: Api) -> Iterator[Callable[[], object]]:
+    client, name = pipeline.aws.client("lambda"), pipeline.stack.redrive_function_name
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        yield lambda: client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+    finally:
+        client.delete_function_concurrency(FunctionName=name)
+
+
+@contextmanager
+def an_authorizer_without_its_handler(pipeline: Pipeline, _api: Api) -> Iterator[Callable[[], object]]:
+    name = f"{pipeline.stack.prefix}-authorizer"
+    with broken_code(pipeline, name):
+        yield lambda: pipeline.aws.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+
+
+@contextmanager
+def a_pauser_without_its_handler(pipeline: Pipeline, _api: Api) -> Iterator[Callable[[], object]]:
+    name = f"{pipeline.stack.prefix}-valve"
+    with broken_code(pipeline, name):
+        yield lambda: pipeline.aws.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+
+
+@contextmanager
+def a_loop_that_lambda_would_stop(pipeline: Pipeline, _api: Api) -> Iterator[None]:
+    pipeline.aws.client("cloudwatch").set_alarm_state(
+        AlarmName=pipeline.stack.alarm("warning-recursion"), StateValue="ALARM", StateReason="a test"
+    )
+    yield
 
 
 @contextmanager
@@ -153,8 +201,14 @@ def a_worker_without_concurrency(pipeline: Pipeline, api: Api) -> Iterator[None]
 
 
 CAUSES: dict[str, Cause] = {
+    "critical-customers-hurt": an_ingest_without_concurrency,
+    "critical-acceptance-burn": an_ingest_without_concurrency,
+    "warning-acceptance-burn": an_ingest_without_concurrency,
+    "critical-latency-burn": orders_that_wait_before_they_are_processed,
+    "warning-latency-burn": orders_that_wait_before_they_are_processed,
     "critical-dlq-depth": a_message_that_is_no_order,
-    "critical-undelivered-events": an_event_in_the_rules_dead_letter_queue,
+    "critical-dlq-age": a_message_that_is_no_order,
+    "critical-undelivered-events": a_rule_whose_topic_is_missing,
     "critical-worker-errors": a_worker_without_its_handler,
     "critical-ingest-errors": an_ingest_without_its_handler,
     "critical-redrive-errors": a_redrive_that_forgot_its_table,
@@ -164,6 +218,12 @@ CAUSES: dict[str, Cause] = {
     "critical-queue-age": an_order_that_nobody_takes,
     "warning-latency": orders_that_wait_before_they_are_processed,
     "warning-throttles": a_worker_without_concurrency,
+    "warning-ingest-throttles": an_ingest_without_concurrency,
+    "warning-authorizer-errors": an_authorizer_without_its_handler,
+    "warning-pauser-errors": a_pauser_without_its_handler,
+    "warning-rule-failures": a_rule_whose_topic_is_missing,
+    "warning-dropped-events": a_redrive_without_concurrency,
+    "warning-recursion": a_loop_that_lambda_would_stop,
 }
 
 
@@ -197,6 +257,25 @@ def test_an_alarm_rings_tells_the_topic_and_is_silent_after_the_cure(
         eventually(lambda: notifications.alarm_transitions(name) == ["ALARM", "OK"], within=10)
 
 
+def test_letters_that_somebody_looks_at_keep_their_alarm_ringing(watched: Pipeline) -> None:
+    """A preview or a redrive hides letters for a while: none of them is gone for it."""
+    sqs, stack = watched.aws.client("sqs"), watched.stack
+    sqs.send_message(QueueUrl=stack.dlq_url, MessageBody="no order")
+    eventually(lambda: watched.alarm_states()["critical-dlq-depth"] == "ALARM", within=RINGS_WITHIN)
+    (hidden,) = sqs.receive_message(QueueUrl=stack.dlq_url, VisibilityTimeout=120)["Messages"]
+    seen: set[str] = set()
+    until = time.monotonic() + 3 * PERIOD
+
+    def outlasted() -> bool:
+        seen.add(watched.alarm_states()["critical-dlq-depth"])
+        return time.monotonic() > until
+
+    eventually(outlasted, within=5 * PERIOD, every=0.5)
+    sqs.delete_message(QueueUrl=stack.dlq_url, ReceiptHandle=hidden["ReceiptHandle"])
+    assert seen == {"ALARM"}
+    eventually(lambda: watched.alarm_states()["critical-dlq-depth"] == "OK", within=SILENT_WITHIN)
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("strategy", ["defer", "pause"])
 def test_an_outage_rings_critically_and_without_a_pause_until_no_order_waits(
@@ -215,7 +294,7 @@ def test_an_outage_rings_critically_and_without_a_pause_until_no_order_waits(
     eventually(lambda: not ringing(), within=SILENT_WITHIN, every=0.5)
     with outage(watched, strategy):
         accepted = front.submit_batch(list(orders(12, label="outage")))
-        eventually(lambda: ringing() >= set(ages), within=OUTAGE_RINGS_WITHIN, every=0.5)
+        eventually(lambda: ringing() >= {*ages, HURT}, within=OUTAGE_RINGS_WITHIN, every=0.5)
     interruptions: list[set[str]] = []
 
     def served() -> bool:
@@ -234,7 +313,12 @@ def test_an_outage_without_a_breaker_strategy_rings_for_the_orders_that_die(
 ) -> None:
     with outage(watched, "none"):
         front.submit_batch(list(orders(12, label="outage")))
-        eventually(lambda: watched.alarm_states()["critical-dlq-depth"] == "ALARM", within=120, every=0.5)
+
+        def ring() -> bool:
+            states = watched.alarm_states()
+            return {states["critical-dlq-depth"], states[HURT]} == {"ALARM"}
+
+        eventually(ring, within=120, every=0.5)
     eventually(lambda: watched.queue().total == 0, within=60, every=0.5)
     watched.aws.client("sqs").purge_queue(QueueUrl=watched.stack.dlq_url)
 

@@ -8,6 +8,7 @@ from functions.common.errors import (
     EventNotPublishedError,
     SchemaViolationError,
 )
+from functions.common.observability import metrics
 from functions.events.order_events import OrderEvent, processed_event
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Publisher
@@ -61,6 +62,14 @@ def test_a_processed_order_is_acknowledged_once_its_event_is_out() -> None:
     scene = Scene()
     assert scene.settlement.settle([done(envelope("good"))]) == set()
     assert [event.detail_type for event in scene.bus.taken] == ["OrderProcessed"]
+
+
+def test_the_latency_of_a_redriven_order_is_not_measured_again() -> None:
+    metrics.clear_metrics()
+    Scene().settlement.settle([done(envelope("first-life")), done(envelope("redriven", redriveCount="1"))])
+    measured = metrics.metric_set["EndToEndLatency"]["Value"]
+    metrics.clear_metrics()
+    assert measured == [1.0]
 
 
 def test_a_processed_order_whose_event_is_not_out_is_delivered_again() -> None:

@@ -1,0 +1,55 @@
+"""Service level objectives: what customers are promised, and how fast its error budget may burn.
+
+An objective's alarms ring while the budget burns too fast in a long window and in a short one: the long one tells that
+it matters, the short one that it goes on, so that the alarm ends soon after the cure. Rates and windows are those of
+the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts".
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from infra.settings import Settings
+
+Window = Literal["long", "short"]
+
+LOCAL_WINDOW_DIVISOR = 60
+"""In the local profile a window has as many seconds as it has minutes on AWS, though never less than a period."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A share of what customers ask for, in percent, that must be served well; `bad` is the share that was not."""
+
+    name: Literal["acceptance", "latency"]
+    percent: float
+    bad: cloudwatch.MathExpression
+    promise: str
+
+
+@dataclass(frozen=True)
+class Burn:
+    """So many times faster than the budget of 30 days allows, in two windows (seconds on AWS)."""
+
+    severity: Literal["critical", "warning"]
+    rate: float
+    long: int
+    short: int
+    costs: str
+
+    def threshold(self, objective: Objective) -> float:
+        """The share in percent that may be bad at most."""
+        return round(self.rate * (100 - objective.percent), 3)
+
+    def seconds(self, window: Window, settings: Settings) -> int:
+        """The length of a window."""
+        length = {"long": self.long, "short": self.short}[window]
+        shorter = length // LOCAL_WINDOW_DIVISOR if settings.is_local else length
+        return max(shorter, settings.alarm_period_seconds)
+
+
+BURNS = (
+    Burn("critical", 14.4, 3600, 300, "2 % of 30 days' error budget in an hour"),
+    Burn("warning", 6, 21_600, 1800, "5 % of 30 days' error budget in six hours"),
+)
