@@ -486,8 +486,8 @@ JUDGES = {
     "check: a delayed message is left over": Mutation(
         "lab/games/check.py", "leftovers", "pipeline.queue().total", "pipeline.queue().visible"
     ),
-    "cost: a metric is counted although nothing was written to it": Mutation(
-        "lab/cost/usage.py", "standing", 'counted["metric-month"] += len(read)', "pass"
+    "cost: what functions emit is no metric": Mutation(
+        "lab/cost/usage.py", "standing", 'counted["metric-month"] += len(EMITTED_METRICS)', "pass"
     ),
 }
 """The same for `lab check`, the steady state and the bill: what they overlook, or take for their own."""

@@ -82,10 +82,16 @@ class Alarms(Construct):
         self._tell(name, self._composite(name, cloudwatch.AlarmRule.any_of, alarms, meaning))
 
     def _window(self, name: AlarmName, objective: Objective, burn: Burn, window: Window) -> cloudwatch.Alarm:
-        """One window of a burn: it tells nobody, its name begins with no severity. On AWS it slides along."""
+        """One window of a burn: it tells nobody, its name begins with no severity. On AWS it slides along.
+
+        Without traffic nothing is bad: else an alarm would look at older periods, and end two windows later.
+        """
+        period = cdk.Duration.seconds(burn.seconds(window, self._settings))
         return self._alarm(
             f"slo-{name}-{window}",
-            objective.bad.with_(period=cdk.Duration.seconds(burn.seconds(window, self._settings))),
+            cloudwatch.MathExpression(
+                expression="FILL(bad, 0)", using_metrics={"bad": objective.bad}, period=period
+            ),
             ONE_BAD_PERIOD,
             burn.threshold(objective),
             f"The {window} window of {name}, which says what it means. Runbook: {self._runbooks}/{name}.md",

@@ -39,6 +39,23 @@ PAUSER_ALARMS: tuple[AlarmName, ...] = ("warning-pauser-errors",)
 SEVERITIES = ("critical", "warning")
 """What the name of an alarm that tells somebody begins with; the windows of a burn rate tell nobody."""
 
+EMITTED_METRICS = (
+    ("ingest", "OrdersAccepted"),
+    ("ingest", "OrdersRejected"),
+    ("worker", "BatchSize"),
+    ("worker", "EndToEndLatency"),
+    ("worker", "OldestOrderWaiting"),
+    ("worker", "OrdersDeadLettered"),
+    ("worker", "OrdersDuplicate"),
+    ("worker", "OrdersFailed"),
+    ("worker", "OrdersProcessed"),
+    ("worker", "OrdersRequeued"),
+    ("redrive", "OrdersRedriven"),
+    ("pauser", "MappingPaused"),
+    ("pauser", "MappingResumed"),
+)
+"""Every metric that a function emits itself, by its package: each is charged in a month in which it has a value."""
+
 EVENT_SOURCE = "ingestion.orders"
 EVENT_DETAIL_TYPES = ("OrderProcessed", "OrderFailed")
 

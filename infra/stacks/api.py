@@ -33,6 +33,7 @@ ACCESS_LOG_FORMAT = {
     "routeKey": "$context.routeKey",
     "status": "$context.status",
     "responseLength": "$context.responseLength",
+    "dataProcessed": "$context.dataProcessed",
     "responseLatency": "$context.responseLatency",
     "integrationLatency": "$context.integrationLatency",
     "integrationError": "$context.integrationErrorMessage",

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,13 +18,18 @@ from lab.cost import show
 from lab.cost.bill import Bill, bill
 from lab.cost.prices import Prices
 from lab.cost.usage import Usage, measure, standing
-from lab.cost.workload import FAILURES, healthy, play
+from lab.cost.workload import FAILURES, HOSTILE, healthy, play
 from lab.deployment.templates import stacks
 from lab.engines import HostEngine
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.healing import connect
 from lab.pipeline.observe import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
 MONTH = 1_000_000
 app = typer.Typer(
@@ -91,7 +96,37 @@ def failures_(
         _print({name: _document(usages[name], bills[name], prices) for name in usages})
         return
     _table(show.failures(usages, bills, prices), "what a failure costs, an order on average")
-    _caption(prices)
+    _caption(prices, usages["healthy"].quantities)
+
+
+@app.command()
+def hostile(
+    requests: Annotated[int, typer.Option(min=1, max=20, help="Requests of each kind to send.")] = 4,
+    as_json: Json = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Price what a stranger may send: single orders, full batches, refused ones, at the API's throttle."""
+    pipeline, log = _connect(port, env)
+    usages: dict[str, Usage] = {}
+    for name, workload in HOSTILE.items():
+        with Terminal(stderr=True).status(name):
+            usages[name] = play(pipeline, log, workload, requests, per_second=1)
+    prices = table.load()
+    bills = {name: bill(usage, prices, orders=1) for name, usage in usages.items()}
+    if as_json:
+        _print({name: _document(usages[name], bills[name], prices) for name in usages})
+        return
+    rate = throttle(pipeline)
+    _table(show.hostile(bills, rate), f"{rate:g} requests a second, the API's throttle")
+    _caption(prices, usages["single orders"].quantities)
+
+
+def throttle(pipeline: Pipeline) -> float:
+    """Requests a second that the API's stage lets through on average."""
+    client: ApiGatewayV2Client = pipeline.aws.client("apigatewayv2")
+    (stage,) = client.get_stages(ApiId=pipeline.stack.api_id)["Items"]
+    return stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit", 0.0)
 
 
 def last_run(reports: Path) -> tuple[str, int, int, int]:
@@ -123,18 +158,14 @@ def _connect(port: int, env: str) -> tuple[Pipeline, Path | None]:
 
 def _told(name: str, usage: Usage, pipeline: Pipeline, month: int, *, as_json: bool) -> None:
     prices = table.load()
-    made = bill(
-        usage,
-        prices,
-        orders=month,
-        standing=standing(stacks(pipeline.aws, pipeline.stack.env_name), pipeline.stack.metric_namespace),
-    )
+    fixed = standing(stacks(pipeline.aws, pipeline.stack.env_name))
+    made = bill(usage, prices, orders=month, standing=fixed)
     if as_json:
         _print(_document(usage, made, prices))
         return
     _table(show.per_order(usage, prices), f"{name}: {usage.orders} orders in {usage.seconds:.0f} s")
     _table(show.monthly(made), "the same for a month")
-    _caption(prices)
+    _caption(prices, [*usage.quantities, *(name for name, quantity in fixed.items() if quantity)])
 
 
 def _document(usage: Usage, made: Bill, prices: Prices) -> dict[str, Any]:
@@ -151,11 +182,11 @@ def _table(rows: show.Rows, title: str) -> None:
     console.print(Grid(title, columns, right=rows[0][1:]))
 
 
-def _caption(prices: Prices) -> None:
+def _caption(prices: Prices, used: "Iterable[str]") -> None:
     console.say(prices.caption)
-    console.say(
-        "without free tier, idle polling and data transfer; durations are this machine's, not Lambda's"
-    )
+    if assumed := prices.assumed(used):
+        console.say(f"assumed: {assumed}")
+    console.say("without free tier, KMS and data transfer; durations are this machine's, not Lambda's")
 
 
 def _print(document: object) -> None:

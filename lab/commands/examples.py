@@ -45,6 +45,7 @@ EXAMPLES = {
     "load": "lab load spike --headless",
     "cost run": "lab cost run --orders 100 --month 1000000",
     "cost failures": "lab cost failures --orders 50",
+    "cost hostile": "lab cost hostile --requests 4",
     "aws synth": "lab aws synth --env dev",
     "aws diff": "lab aws diff --env dev --account 123456789012",
     "aws bootstrap": "lab aws bootstrap --env dev --account 123456789012",

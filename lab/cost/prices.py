@@ -1,6 +1,7 @@
 """The price table."""
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 @dataclass(frozen=True)
 class Price:
-    """`dollars` for `per` units."""
+    """`dollars` for `per` units. `see` is where an `assumed` price has to be looked up."""
 
     dollars: float
     per: float
     unit: str
+    assumed: bool = False
+    see: str = ""
 
     def of(self, quantity: float) -> float:
         """Dollars for a quantity of units."""
@@ -41,6 +44,11 @@ class Prices:
         """Where the prices are from, for whoever reads a bill."""
         doubt = "" if self.verified else f"; {self.note}"
         return f"prices of {self.region}, noted {self.checked} ({TABLE.relative_to(ROOT)}){doubt}"
+
+    def assumed(self, names: Iterable[str]) -> str:
+        """Which of these prices are assumed, and where to look them up; empty where none is."""
+        doubtful = [price for name in names if (price := self.table[name]).assumed]
+        return "; ".join(f"{price.unit}: ${price.dollars:g}, see {price.see}" for price in doubtful)
 
 
 def load(table: Path = TABLE) -> Prices:

@@ -47,6 +47,16 @@ def failures(usages: Mapping[str, Usage], bills: Mapping[str, Bill], prices: Pri
     return rows
 
 
+def hostile(bills: Mapping[str, Bill], rate: float) -> Rows:
+    """What callers cost who use up the throttle of `rate` requests a second. A bill is that of one request."""
+    rows: Rows = [("one caller sends", "$ a million requests", "$ an hour", "$ a day", "$ a month")]
+    for name, one in bills.items():
+        per_hour = one.variable * rate * 3600
+        sums = (one.variable * 1_000_000, per_hour, 24 * per_hour, 730 * per_hour)
+        rows.append((name, *(money(total, complete=one.complete) for total in sums)))
+    return rows
+
+
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Rows as a table; all columns but the first are numbers."""
     head, *body = rows
@@ -61,7 +71,7 @@ def number(quantity: float) -> str:
 
 def money(dollars: float, *, complete: bool = True) -> str:
     """Dollars; with a lower bound's sign where part of the usage is not known."""
-    return f"{'' if complete else '>= '}{dollars:.2f}"
+    return f"{'' if complete else '>= '}{dollars:,.2f}"
 
 
 def _row(line: Line) -> tuple[str, str, str]:

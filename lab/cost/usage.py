@@ -13,16 +13,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.deployment.templates import Deployed
+from infra.components.names import EMITTED_METRICS
+from lab.deployment.templates import Deployed, Resource
 from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
 
 MB_OF_GB = 1024
 KB = 1024
+API_STEP = 512 * KB
+"""HTTP APIs charge a request for each started 512 KB of it."""
+
+DAYS_OF_MONTH = 30
+HOURS_OF_MONTH = 730
+POLLERS = 5
+POLL_SECONDS = 20
+"""What Lambda keeps waiting for an idle queue: so many pollers, each of which asks again after so long."""
+
 SAMPLED_ROWS = 25
 UNKNOWN = "not provable here: only the host engine logs every call"
 
@@ -65,12 +76,18 @@ def measure(pipeline: Pipeline, engine_log: Path | None, start: int, end: int, o
             int(ms) / 1000 * int(mb) / MB_OF_GB for ms, mb in (report.groups() for report in reports)
         )
     access = logs.lines(f"/aws/vendedlogs/{pipeline.stack.prefix}-api")
+    order_bytes, key_bytes = row_bytes(pipeline)
+    kept = orders * (order_bytes + key_bytes * _ttl_days(pipeline) / DAYS_OF_MONTH)
     usage.quantities = {
-        "api-request": len(access),
+        "api-request": sum(map(request_steps, access)),
         "lambda-request": sum(usage.invocations.values()),
         f"lambda-gb-second-{processor}": gb_seconds,
         "event": logs.events,
+        "sns-publish": logs.events,  # the rule passes every event on to the topic
         "log-byte": logs.bytes,
+        "log-byte-month": logs.bytes * logs.retention_days / DAYS_OF_MONTH,
+        "table-byte-month": kept,
+        "backup-byte-month": kept,
         "sqs-request": None,
         "dynamodb-write": None,
         "dynamodb-read": None,
@@ -78,7 +95,9 @@ def measure(pipeline: Pipeline, engine_log: Path | None, start: int, end: int, o
     if engine_log is not None:
         usage.calls = calls(engine_log, start, end)
         batches = usage.invocations.get("worker", 0)
-        usage.quantities |= charged(usage.calls, batches, logs.committed, write_units(pipeline))
+        usage.quantities |= charged(
+            usage.calls, batches, logs.committed, (write_units(order_bytes), write_units(key_bytes))
+        )
     return usage
 
 
@@ -113,13 +132,23 @@ def calls(engine_log: Path, start: int, end: int) -> dict[str, int]:
     return dict(counted)
 
 
-def write_units(pipeline: Pipeline) -> tuple[int, int]:
-    """Write units of an order's row and of its idempotency record: the largest of some that are there."""
+def request_steps(line: str) -> int:
+    """The requests that AWS charges for one line of the API's access log."""
+    return max(1, -(-int(json.loads(line).get("dataProcessed") or 0) // API_STEP))
+
+
+def write_units(size: int) -> int:
+    """The units that a write of so many bytes takes."""
+    return max(1, -(-size // KB))
+
+
+def row_bytes(pipeline: Pipeline) -> tuple[int, int]:
+    """Bytes of an order's row and of its idempotency record: the largest of some that are there."""
     dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
 
     def largest(table: str) -> int:
         rows = dynamodb.scan(TableName=table, Limit=SAMPLED_ROWS)["Items"]
-        return max((-(-item_size(row) // KB) for row in rows), default=1)
+        return max(map(item_size, rows), default=0)
 
     return largest(pipeline.stack.orders_table_name), largest(pipeline.stack.idempotency_table_name)
 
@@ -142,6 +171,7 @@ def item_size(item: Mapping[str, Any]) -> int:
 
 CHARGED_BY_THE_MONTH = {
     "AWS::CloudWatch::Alarm": "alarm-month",
+    "AWS::CloudWatch::CompositeAlarm": "composite-alarm-month",
     "AWS::CloudWatch::Dashboard": "dashboard-month",
     "AWS::Logs::MetricFilter": "metric-month",
     "AWS::SecretsManager::Secret": "secret-month",
@@ -150,37 +180,34 @@ CHARGED_BY_THE_MONTH = {
 """The prices of resources, by their kind. Every metric filter writes a metric of its own."""
 
 
-def standing(deployed: Iterable[Deployed], namespace: str) -> dict[str, float]:
+def standing(deployed: Iterable[Deployed]) -> dict[str, float]:
     """What is charged by the month whatever happens, counted in the deployed templates.
 
-    `namespace` is that of the functions' own metrics. Those that an alarm or the dashboard reads are counted; AWS
-    charges a metric for the hours in which something is written to it.
+    Every metric that a function may emit is counted: AWS charges one for the hours in which it has a value.
     """
     resources = [resource for stack in deployed for resource in stack.resources.values()]
     counted = Counter(dict.fromkeys(CHARGED_BY_THE_MONTH.values(), 0))
     counted.update(price for each in resources if (price := CHARGED_BY_THE_MONTH.get(each.kind)))
-    read = {metric for each in resources for metric in _metrics_read(each.properties, namespace)}
-    counted["metric-month"] += len(read)
+    counted["metric-month"] += len(EMITTED_METRICS)
     # an alarm on an expression is charged once for each metric in it
-    counted["alarm-month"] += sum(max(0, len(_metrics_of(each.properties)) - 1) for each in resources)
-    return dict[str, float](counted)
-
-
-def _metrics_read(properties: Mapping[str, Any], namespace: str) -> set[str]:
-    """The metrics of a namespace that an alarm or a dashboard reads. A dashboard's body is text between references."""
-    alarmed = {
-        metric["MetricName"]
-        for metric in (properties, *_metrics_of(properties))
-        if metric.get("Namespace") == namespace
+    counted["alarm-month"] += sum(max(0, _metrics_in(each.properties) - 1) for each in resources)
+    mappings = sum(each.kind == "AWS::Lambda::EventSourceMapping" for each in resources)
+    return {
+        **counted,
+        "idle-receive": mappings * POLLERS * HOURS_OF_MONTH * 3600 / POLL_SECONDS,
+        "endpoint-hour": HOURS_OF_MONTH * sum(_zones(each) for each in resources),
     }
-    body = json.dumps(properties.get("DashboardBody", "")).replace("\\", "")
-    return alarmed | set(re.findall(rf'"{re.escape(namespace)}","(\w+)"', body))
 
 
-def _metrics_of(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The metrics in an alarm's expression."""
-    queries: list[dict[str, Any]] = properties.get("Metrics", [])
-    return [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
+def _metrics_in(properties: Mapping[str, Any]) -> int:
+    """How many metrics an alarm's expression has."""
+    return sum("MetricStat" in query for query in properties.get("Metrics", []))
+
+
+def _zones(resource: Resource) -> int:
+    """In how many availability zones an interface endpoint is charged; those of gateways are not."""
+    is_interface = resource.properties.get("VpcEndpointType") == "Interface"
+    return len(resource.properties.get("SubnetIds", [])) if is_interface else 0
 
 
 def _functions(pipeline: Pipeline) -> list[str]:
@@ -190,10 +217,18 @@ def _functions(pipeline: Pipeline) -> list[str]:
     return sorted(name for name in names if name.startswith(f"{pipeline.stack.prefix}-"))
 
 
-def _architecture(pipeline: Pipeline) -> str:
+def _worker(pipeline: Pipeline) -> "FunctionConfigurationResponseTypeDef":
     client: LambdaClient = pipeline.aws.client("lambda")
-    name = pipeline.stack.worker_function_name
-    return client.get_function_configuration(FunctionName=name).get("Architectures", ["x86_64"])[0]
+    return client.get_function_configuration(FunctionName=pipeline.stack.worker_function_name)
+
+
+def _architecture(pipeline: Pipeline) -> str:
+    return _worker(pipeline).get("Architectures", ["x86_64"])[0]
+
+
+def _ttl_days(pipeline: Pipeline) -> int:
+    """How long an idempotency record is kept."""
+    return int(_worker(pipeline).get("Environment", {}).get("Variables", {})["TTL_DAYS"])
 
 
 def _milliseconds(text: str) -> float:
@@ -214,9 +249,16 @@ class _Logs:
     def __init__(self, pipeline: Pipeline, start: int, end: int) -> None:
         self._client: CloudWatchLogsClient = pipeline.aws.client("logs")
         self._start, self._end = start, end
+        self._worker_group = f"/aws/lambda/{pipeline.stack.worker_function_name}"
         self.bytes = 0
         self.events = 0
         self.committed = 0
+
+    @property
+    def retention_days(self) -> int:
+        """How long lines are kept: all log groups have one setting."""
+        groups = self._client.describe_log_groups(logGroupNamePrefix=self._worker_group)["logGroups"]
+        return groups[0].get("retentionInDays", DAYS_OF_MONTH)
 
     def lines(self, group: str) -> list[str]:
         return list(self._read(group))

@@ -20,6 +20,9 @@ SETTLE_SECONDS = 180
 WARM_UP = 10
 """Orders before those that count."""
 
+LARGEST_BATCH = 500
+"""Orders in one request (docs/api.md)."""
+
 OUTAGE_SECONDS = 20
 LOG_SECONDS = 20
 
@@ -120,6 +123,28 @@ def died_and_redriven(traffic: Traffic) -> None:
     )
     traffic.processed(sent)
 
+
+def batched(traffic: Traffic) -> None:
+    """Every request is a batch of as many orders as the API takes."""
+    supply = orders(traffic.count * LARGEST_BATCH, label="cost")
+    sent = [
+        traffic.api.submit_batch([next(supply) for _ in range(LARGEST_BATCH)]) for _ in range(traffic.count)
+    ]
+    traffic.processed([accepted.order_id for batch in sent for accepted in batch])
+
+
+def refused(traffic: Traffic) -> None:
+    """Every request breaks the schema: the function says so, and nothing is queued."""
+    for _ in range(traffic.count):
+        traffic.api.post_order({"orderId": "refused"})
+
+
+HOSTILE: dict[str, Play] = {
+    "single orders": healthy,
+    f"batches of {LARGEST_BATCH} orders": batched,
+    "orders that are refused": refused,
+}
+"""What anybody may send to a public API, as fast as its throttle lets through."""
 
 FAILURES: dict[str, Play] = {
     "healthy": healthy,

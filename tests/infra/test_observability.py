@@ -144,9 +144,10 @@ def expression_of(alarm: Mapping[str, Any]) -> str:
 def test_an_order_is_well_served_if_it_is_processed_in_time_and_does_not_die(templates: Templates) -> None:
     alarm = windows(templates)["slo-critical-latency-burn-long"]
     target = 1000 * templates.settings.latency_objective_seconds
-    assert expression_of(alarm) == (
-        "100 * SUM([processed * (100 - in_time) / 100, died]) / SUM([processed, died])"
-    )
+    assert expression_of(alarm) == "FILL(bad, 0)"
+    assert {query["Id"]: query["Expression"] for query in alarm["Metrics"] if "Expression" in query}[
+        "bad"
+    ] == ("100 * SUM([processed * (100 - in_time) / 100, died]) / SUM([processed, died])")
     assert metrics_of(alarm) == {
         "processed": ("EndToEndLatency", "SampleCount"),
         "in_time": ("EndToEndLatency", f"PR(:{target})"),

@@ -97,7 +97,7 @@ def test_mode_in_the_second_parameter_is_shown_and_ended_by_the_steady_state(pip
 def test_fixed_part_of_a_bill_is_the_same_before_and_after_a_run(pipeline: Pipeline, api: Api) -> None:
     def fixed() -> dict[str, float]:
         deployed = stacks(pipeline.aws, pipeline.stack.env_name)
-        return standing(deployed, pipeline.stack.metric_namespace)
+        return standing(deployed)
 
     before = fixed()
     sent = [api.submit(order).order_id for order in orders(5, label="bill")]

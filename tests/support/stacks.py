@@ -67,7 +67,8 @@ class Service:
         return bool(self._world.deleted & set(names))
 
     def describe_alarms(self, **asked: Any) -> Any:
-        return {"MetricAlarms": [] if self._gone(asked) else [{}]}
+        found = [] if self._gone(asked) else [{}]
+        return {"MetricAlarms": found, "CompositeAlarms": found}
 
     def describe_log_groups(self, **asked: Any) -> Any:
         return {"logGroups": [] if self._gone(asked) else [{}]}

@@ -118,7 +118,7 @@ def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
     pipeline: Any = SimpleNamespace(
         effects=lambda ids=None: [name for name in ids or world.done if name in world.done],
         alarm_states=lambda: {"critical-dlq-depth": world.alarm},
-        stack=SimpleNamespace(alarm=str),
+        stack=SimpleNamespace(alarm=str, log_metric_namespace="Ingestion/dev/Logs"),
         aws=SimpleNamespace(client=lambda _service: world),
     )
     events: Any = SimpleNamespace(

@@ -1,18 +1,22 @@
 """Prices, usage and bills: what is multiplied with what, and that nothing unknown counts as free."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.worker import waiting
+from infra.components.names import EMITTED_METRICS
 from lab.commands.cost import last_run
+from lab.common.paths import ROOT
 from lab.cost import prices as table
 from lab.cost import show
 from lab.cost.bill import bill
 from lab.cost.prices import Price, Prices
-from lab.cost.usage import ANNOUNCED, Usage, calls, charged, item_size, standing
+from lab.cost.usage import ANNOUNCED, Usage, calls, charged, item_size, request_steps, standing
 from lab.deployment.templates import stacks
 from lab.errors import LabError
 from tests.support.stacks import World
@@ -158,6 +162,16 @@ def test_a_missing_run_is_an_error_with_the_command_to_run(tmp_path: Path) -> No
 
 FIXED: dict[str, dict[str, Any]] = {
     "queue": {"Resources": {"Token": {"Type": "AWS::SecretsManager::Secret", "Properties": {}}}},
+    "functions": {
+        "Resources": {
+            "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {}},
+            "Private": {
+                "Type": "AWS::EC2::VPCEndpoint",
+                "Properties": {"VpcEndpointType": "Interface", "SubnetIds": [{"Ref": "A"}, {"Ref": "B"}]},
+            },
+            "Free": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Gateway"}},
+        }
+    },
     "observability": {
         "Resources": {
             "Filter": {"Type": "AWS::Logs::MetricFilter", "Properties": {}},
@@ -165,36 +179,70 @@ FIXED: dict[str, dict[str, Any]] = {
                 "Type": "AWS::CloudWatch::Alarm",
                 "Properties": {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"},
             },
-            "Latency": {
+            "Errors": {
                 "Type": "AWS::CloudWatch::Alarm",
-                "Properties": {"Namespace": "Ingestion", "MetricName": "EndToEndLatency"},
-            },
-            "Dashboard": {
-                "Type": "AWS::CloudWatch::Dashboard",
                 "Properties": {
-                    "DashboardBody": {
-                        "Fn::Join": [
-                            "",
-                            [
-                                '{"metrics":[["Ingestion","OrdersAccepted","service","ingest"],["AWS/SQS","Sent","Q","',
-                                {"Ref": "Queue"},
-                                '"],["Ingestion","EndToEndLatency","service","worker"],["Ingestion/Logs","Filtered"]]}',
-                            ],
-                        ]
-                    }
+                    "Metrics": [
+                        {"Id": "share", "Expression": "errors / invocations"},
+                        {"Id": "errors", "MetricStat": {"Metric": {"MetricName": "Errors"}}},
+                        {"Id": "invocations", "MetricStat": {"Metric": {"MetricName": "Invocations"}}},
+                    ]
                 },
             },
+            "Hurt": {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {}},
+            "Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {}},
         }
     },
 }
 
 
-def test_fixed_part_is_counted_in_the_templates_each_metric_once() -> None:
+def test_fixed_part_is_counted_in_the_templates() -> None:
     world: Any = World(FIXED, deleted=set())
-    assert standing(stacks(world, "dev"), "Ingestion") == {
-        "alarm-month": 2,
+    assert standing(stacks(world, "dev")) == {
+        "alarm-month": 1 + 2,
+        "composite-alarm-month": 1,
         "dashboard-month": 1,
-        "metric-month": 3,
+        "metric-month": 1 + len(EMITTED_METRICS),
         "secret-month": 1,
         "key-month": 0,
+        "idle-receive": 5 * 730 * 180,
+        "endpoint-hour": 2 * 730,
     }
+
+
+def test_metrics_that_are_charged_are_those_that_the_functions_emit() -> None:
+    emitted = {("worker", waiting.METRIC)}
+    for file in (ROOT / "functions").rglob("*.py"):
+        package = file.relative_to(ROOT / "functions").parts[0]
+        names = re.findall(r"\b(?:count|milliseconds)\(\s*\"(\w+)\"", file.read_text())
+        emitted |= {(package, name) for name in names}
+    assert emitted == set(EMITTED_METRICS)
+
+
+@pytest.mark.parametrize(
+    ("processed", "requests"), [(0, 1), (1, 1), (512 * 1024, 1), (512 * 1024 + 1, 2), (4 * 1024 * 1024, 8)]
+)
+def test_a_request_is_charged_for_each_started_512_kb(processed: int, requests: int) -> None:
+    assert request_steps(json.dumps({"dataProcessed": str(processed)})) == requests
+
+
+UNKNOWN: dict[str, float | None] = {"sqs-request": None}
+
+
+def test_a_caller_who_uses_up_the_throttle_is_told_by_the_hour_the_day_and_the_month() -> None:
+    known, unknown = (
+        bill(Usage(1, 1, {"api-request": 1, **more}), PRICES, orders=1) for more in ({}, UNKNOWN)
+    )
+    assert show.hostile({"orders": known, "batches": unknown}, 500)[1:] == [
+        ("orders", "1.00", "1.80", "43.20", "1,314.00"),
+        ("batches", ">= 1.00", ">= 1.80", ">= 43.20", ">= 1,314.00"),
+    ]
+
+
+def test_an_assumed_price_says_where_to_look_it_up() -> None:
+    loaded = table.load()
+    assert loaded.assumed(["api-request"]) == ""
+    assert loaded.assumed(["api-request", "endpoint-hour"]).endswith(
+        "$0.01, see aws.amazon.com/privatelink/pricing"
+    )
+    assert all(bool(price.see) == price.assumed for price in loaded.table.values())
