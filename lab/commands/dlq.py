@@ -145,17 +145,49 @@ def groups(limit: Limit = 100_000, json: AsJson = False, port: Port = 4566, env:
     from functions.redrive.groups import Groups  # noqa: PLC0415
     from lab.common.clock import now_ms  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.notes import Notes  # noqa: PLC0415
 
-    browser = _browser(_pipeline(port, env))
+    pipeline = _pipeline(port, env)
+    browser = _browser(pipeline)
     found = Groups(now_ms())
     complete = _each(browser, limit, found.add, quiet=json)
-    told = found.as_json(browser.retention_seconds())
+    told = Notes(pipeline).on(found.as_json(browser.retention_seconds()))
     if json:
         _write({"letters": found.letters, "complete": complete, "groups": told})
     elif not told:
         _say("the DLQ is empty")
     else:
         console.print(view.groups(told, found.letters, complete=complete))
+
+
+@dlq.command()
+def note(
+    group: Annotated[str, typer.Argument(help="The group's name, as `lab dlq groups` tells it.")],
+    *,
+    status: Annotated[
+        str, typer.Option(help="Where it stands: new, known, being worked on, mended.", show_default=False)
+    ],
+    note: Annotated[str, typer.Option(help="What is known of it; without one the earlier note stays.")] = "",
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Say where a group of dead letters stands: who works on it, what is known. `lab dlq groups` shows it."""
+    from lab.dlq.notes import SETTABLE, Notes, Status  # noqa: PLC0415
+
+    if status not in SETTABLE:
+        known = ", ".join(SETTABLE)
+        raise LabError(f"There is no status {status}.", f"It is one of: {known}")
+    name = _plan(fingerprint=group).fingerprint or ""
+    written = Notes(_pipeline(port, env)).write(name, Status(status), note.strip())
+    if json:
+        _write({"fingerprint": name, "status": written.status, "note": written.note, "by": written.by})
+    else:
+        _say(
+            shown(
+                f"{name} is {written.status}, says {written.by}{f': {written.note}' if written.note else ''}"
+            )
+        )
 
 
 @dlq.command()

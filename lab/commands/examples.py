@@ -31,6 +31,7 @@ EXAMPLES = {
     "history states": "lab history states",
     "trace": "lab trace first-1 --lines",
     "dlq groups": "lab dlq groups",
+    "dlq note": 'lab dlq note 0123456789ab --status known --note "the price service was away"',
     "dlq ls": "lab dlq ls --category VALIDATION",
     "dlq show": "lab dlq show first-1",
     "dlq stats": "lab dlq stats",

@@ -108,11 +108,18 @@ def groups(told: Sequence[Mapping[str, Any]], seen: int, *, complete: bool) -> G
         "last death": [f"{span((now - group['lastDeathAt']) / 1000)} ago" for group in told],
         "trend": [f"{spark(group['deaths'])} {group['trend']}" for group in told],
         "redriven": [str(group["redriven"] or "") for group in told],
+        "status": [_standing(group) for group in told],
+        "note": [group.get("note", "") for group in told],
         "oldest expires in": [span(group["oldestExpiresInSeconds"]) for group in told],
     }
     more = "" if complete else ", and the queue holds more"
     title = f"{seen} dead letters, {len(told)} groups{more}"
     return Grid(title, columns, right=("letters", "last death", "redriven", "oldest expires in"))
+
+
+def _standing(group: Mapping[str, Any]) -> str:
+    by = f", {group['by']}" if group.get("by") else ""
+    return f"{group['status']}{by}" if "status" in group else ""
 
 
 def died_of(group: Mapping[str, Any]) -> Line:

@@ -63,7 +63,7 @@ def test_looking_costs_one_receive_each_and_hides_nothing(
     assert pipeline.dlq().visible == 23
 
 
-def test_groups_hold_the_letters_of_one_cause_each_and_name_them_to_the_other_commands(
+def test_groups_hold_the_letters_of_one_cause_each_with_their_note_and_name_them_to_the_other_commands(
     pipeline: Pipeline, lab: Lab
 ) -> None:
     exceeding = [
@@ -82,10 +82,14 @@ def test_groups_hold_the_letters_of_one_cause_each_and_name_them_to_the_other_co
         _, lines = lab("ls", "--group", group["fingerprint"], "--json")
         assert sorted(line["orderId"] for line in lines) == sorted(ids)
         assert {line["receives"] for line in lines} <= {2, 3}
+    assert {group["status"] for group in told["groups"]} == {"new"}
+    noted = told["groups"][1]["fingerprint"]
+    assert lab("note", noted, "--status", "known", "--note", "too dear", "--json")[0] == 0
     assert lab("redrive", "--group", told["groups"][0]["fingerprint"], "--min-age", "0", "--yes")[0] == 0
     assert processed(pipeline, missing)
     _, (left,) = lab("groups", "--json")
-    assert [group["signature"] for group in left["groups"]] == ["lines of * exceed *"]
+    found = [(group["fingerprint"], group["status"], group["note"]) for group in left["groups"]]
+    assert found == [(noted, "known", "too dear")]
 
 
 def test_a_repaired_order_is_processed_and_leaves_the_dlq(
