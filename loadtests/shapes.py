@@ -123,22 +123,45 @@ def models(usual: int, seconds: float) -> Plan:
 
 @dataclass(frozen=True)
 class Shape:
-    """How a shape's plan is made, and how long one of its stages lasts unless told otherwise."""
+    """How a shape's plan is made, how long one of its stages lasts unless told otherwise, and what it is for."""
 
     plan: Callable[[int, float], Plan]
     seconds: float
+    story: str
 
 
 SHAPES = {
-    "steady": Shape(steady, 60),
-    "spike": Shape(spike, 20),
-    "ramp": Shape(ramp, 15),
-    "soak": Shape(soak, 1800),
-    "open-steady": Shape(opened(steady), 60),
-    "open-spike": Shape(opened(spike), 20),
-    "open-ramp": Shape(opened(ramp), 15),
-    "poisson": Shape(poisson, 60),
-    "models": Shape(models, 60),
+    "steady": Shape(steady, 60, "The usual load goes through as it comes."),
+    "spike": Shape(
+        spike,
+        20,
+        "Ten times the usual load within five seconds: the queue takes what the worker cannot, and drains.",
+    ),
+    "ramp": Shape(
+        ramp, 15, "One usual load more at every step, until the pipeline cannot follow any more: the knee."
+    ),
+    "soak": Shape(soak, 1800, "The usual load for long: what leaks, shows."),
+    "open-steady": Shape(
+        opened(steady), 60, "Orders come on a schedule, whether or not those before were answered."
+    ),
+    "open-spike": Shape(
+        opened(spike),
+        20,
+        "Ten times the arrivals, which no slow answer holds back: the queue takes them, and drains.",
+    ),
+    "open-ramp": Shape(
+        opened(ramp),
+        15,
+        "One usual load of arrivals more at every step, until the pipeline cannot follow: the knee.",
+    ),
+    "poisson": Shape(
+        poisson, 60, "Orders come at random, as they do from many people who know nothing of each other."
+    ),
+    "models": Shape(
+        models,
+        60,
+        "Users who wait for answers beside arrivals that do not: what the first hide, the second show.",
+    ),
 }
 
 

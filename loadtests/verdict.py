@@ -8,18 +8,7 @@ from lab.common.output import Terminal, joined
 from lab.common.results import result_table
 from lab.scenario.live import verdict
 from loadtests.run import RunResult
-
-STORIES = {
-    "steady": "The usual load goes through as it comes.",
-    "spike": "Ten times the usual load within five seconds: the queue takes what the worker cannot, and drains.",
-    "ramp": "One usual load more at every step, until the pipeline cannot follow any more: the knee.",
-    "soak": "The usual load for long: what leaks, shows.",
-    "open-steady": "Orders come on a schedule, whether or not those before were answered.",
-    "open-spike": "Ten times the arrivals, which no slow answer holds back: the queue takes them, and drains.",
-    "open-ramp": "One usual load of arrivals more at every step, until the pipeline cannot follow: the knee.",
-    "poisson": "Orders come at random, as they do from many people who know nothing of each other.",
-    "models": "Users who wait for answers beside arrivals that do not: what the first hide, the second show.",
-}
+from loadtests.shapes import SHAPES
 
 
 def show(result: RunResult, console: Terminal) -> None:
@@ -47,7 +36,7 @@ def write(result: RunResult, engine: str) -> Path:
         timeline=result.timeline,
         account=result.account,
         figures=result.figures,
-        hypothesis=STORIES[shape],
+        hypothesis=SHAPES[shape].story,
         findings=result.findings,
         percentiles=result.percentiles,
     )

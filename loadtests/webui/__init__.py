@@ -2,11 +2,13 @@
 
 Built on what Locust documents for extending its web UI: `extended_tabs` and `extended_tables` in the template's
 arguments, rows for them in the answer of /stats/requests, and a Flask blueprint. Locust's tabs hold tables only, so
-a script that the blueprint serves draws the charts below the table.
+a script that the blueprint serves draws the charts below the table. Below the form that starts a run stands what its
+shapes mean.
 """
 
 import json
 from collections.abc import Callable
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,21 @@ from flask import Blueprint, Flask, Response, abort, jsonify, request
 
 from lab.common.web import assets, media_type
 from loadtests.coordinator import Coordinator
+from loadtests.shapes import SHAPES
 
 if TYPE_CHECKING:
     from locust.web import WebUI
 
 TAB = "pipeline"
-SCRIPTS = (
-    '<link rel="stylesheet" href="./pipeline/charts.css">'
+FIRST = f"<head><script>if (!location.search) history.replaceState(null, '', '?tab={TAB}')</script>"
+"""Locust shows the tab that the address names: ours, unless somebody asked for another."""
+
+_STORIES = "".join(f"<dt>{name}</dt><dd>{escape(shape.story)}</dd>" for name, shape in SHAPES.items())
+LAST = (
+    '<section id="shapes" class="charts" hidden><h2>What the shape decides</h2>'
+    "<p>How many users there are when, whether they wait for answers, and when the run ends. A user sends about one "
+    f"request a second.</p><dl>{_STORIES}"
+    '</dl></section><link rel="stylesheet" href="./pipeline/charts.css">'
     '<script type="module" src="./pipeline/tab.js"></script></body>'
 )
 
@@ -44,7 +54,8 @@ def extend(web_ui: "WebUI", coordinator: Coordinator, base_path: str) -> None:
             rows = {"extended_stats": [{"key": TAB, "data": figures(coordinator)}]}
             response.set_data(json.dumps({**response.get_json(), **rows}))
         elif request.path == f"{base_path}/" and response.mimetype == "text/html":
-            response.set_data(response.get_data(as_text=True).replace("</body>", SCRIPTS, 1))
+            page = response.get_data(as_text=True)
+            response.set_data(page.replace("<head>", FIRST, 1).replace("</body>", LAST, 1))
         return response
 
 

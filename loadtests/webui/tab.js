@@ -20,13 +20,17 @@ const drawn = document.createElement("div");
 section.append(verdict, drawn);
 document.body.append(section);
 
+const shapes = document.getElementById("shapes");
+shapes.style.padding = "0 24px 24px";
 const judged = new Verdict(verdict);
 const charts = new Charts(drawn, { charts: [...LOAD, ...PIPELINE] });
 follow(charts, new URL("vitals.json", import.meta.url), 2000, (told) => judged.show(told));
 
 // Locust keeps the chosen tab in the address, and its theme in the ground's colour; neither tells when it changes.
 setInterval(() => {
-  const hidden = new URL(location.href).searchParams.get("tab") !== "pipeline";
+  const tabs = document.querySelector("[role=tablist]") !== null; // else the form that starts a run
+  shapes.hidden = tabs;
+  const hidden = !tabs || new URL(location.href).searchParams.get("tab") !== "pipeline";
   const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
   const theme = red + green + blue < 384 ? "dark" : "light";
   if (document.documentElement.dataset.theme !== theme) document.documentElement.dataset.theme = theme;

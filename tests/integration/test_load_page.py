@@ -26,6 +26,8 @@ CLOCKS = """() => {
     return [...document.querySelectorAll("#pipeline .charts-plot")].slice(0, 9).map(last);
 }"""
 
+TOO_WIDE = "() => document.documentElement.scrollWidth - window.innerWidth"
+
 
 @dataclass
 class Seen:
@@ -77,8 +79,10 @@ def web_ui(pipeline: Pipeline) -> Iterator[str]:
 def test_the_tab_shows_the_pipeline_on_the_clock_of_the_run_and_then_its_verdict(web_ui: str) -> None:
     with browsing() as (page, seen):
         page.goto(web_ui)
+        expect(page.get_by_role("heading", name="What the shape decides")).to_be_visible()
         page.get_by_role("button", name="Start").click()
-        page.get_by_role("tab", name="Pipeline").click()
+        expect(page.get_by_role("tab", name="Pipeline", selected=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="What the shape decides")).to_be_hidden()
         charts = page.locator("#pipeline figure")
         expect(charts).to_have_count(CHARTS)
         expect(page.locator("#pipeline .main-svg").first).to_be_visible(timeout=20_000)
@@ -102,6 +106,23 @@ def test_the_tab_shows_the_pipeline_on_the_clock_of_the_run_and_then_its_verdict
         expect(page.get_by_text("lost 0, duplicated 0, unaccounted 0")).to_be_visible()
         assert seen.errors == []
         assert seen.foreign == []
+
+
+def test_no_page_of_locust_is_wider_than_a_window_of_1280_pixels(web_ui: str) -> None:
+    with browsing() as (page, _):
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(web_ui)
+        expect(page.get_by_role("heading", name="What the shape decides")).to_be_visible()
+        page.screenshot(path=SHOT.with_name("load-start.png"), full_page=True)
+        assert page.evaluate(TOO_WIDE) <= 0
+        page.get_by_role("button", name="Start").click()
+        for tab in ("Pipeline", "Statistics", "Charts", "Failures", "Workers"):
+            if (found := page.get_by_role("tab", name=tab)).count():
+                found.click()
+                expect(found).to_have_attribute("aria-selected", "true")
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=SHOT.with_name(f"load-{tab.lower()}.png"), full_page=True)
+                assert page.evaluate(TOO_WIDE) <= 0, tab
 
 
 def test_a_load_that_is_not_allowed_is_refused_on_the_page(web_ui: str) -> None:
