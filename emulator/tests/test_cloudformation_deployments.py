@@ -218,3 +218,60 @@ def test_a_resource_that_cannot_be_deleted_fails_the_deletion(aws: Aws, stack: S
     stack.delete()
     with pytest.raises(ClientError):
         dynamodb.describe_table(TableName=stack.name)
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_requires_replacement")
+def test_queue_without_properties_that_gets_a_name_is_replaced(aws: Aws, stack: Stack) -> None:
+    outputs = {"Name": {"Fn::GetAtt": ["Queue", "QueueName"]}}
+    before = stack.deploy({"Queue": {"Type": "AWS::SQS::Queue"}}, outputs)
+    named = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{stack.name}-named"}}}
+
+    assert stack.deploy(named, outputs) == {"Name": f"{stack.name}-named"}
+
+    urls = aws("sqs").list_queues(QueueNamePrefix=stack.name).get("QueueUrls", [])
+    assert [url.rpartition("/")[2] for url in urls] == [f"{stack.name}-named"], before
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_stack_description_lifecycle")
+def test_description_is_told_once_the_change_set_of_a_new_stack_is_executed(stack: Stack) -> None:
+    body = json.dumps({"Description": "orders", "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+    change = {"StackName": stack.name, "ChangeSetName": "first"}
+    stack.client.create_change_set(**change, ChangeSetType="CREATE", TemplateBody=body)
+    stack.client.describe_change_set(**change)
+
+    def shown() -> dict[str, Any]:
+        return stack.client.describe_stacks(StackName=stack.name)["Stacks"][0]
+
+    assert (shown()["StackStatus"], shown().get("Description")) == ("REVIEW_IN_PROGRESS", None)
+    stack.client.execute_change_set(**change)
+    eventually(lambda: shown()["StackStatus"] == "CREATE_COMPLETE", within=20)
+    assert shown()["Description"] == "orders"
+    stack.client.delete_stack(StackName=stack.name)
+
+
+@pytest.mark.evidence("recorded", "moto: test_update_stack_with_previous_value")
+def test_update_with_the_previous_template_changes_a_parameter_alone(aws: Aws, stack: Stack) -> None:
+    stack.parameters = {"Seconds": {"Type": "String"}, "Other": {"Type": "String", "Default": "kept"}}
+    properties = {"QueueName": stack.name, "VisibilityTimeout": {"Ref": "Seconds"}}
+    stack.parameters["Seconds"]["Default"] = "10"
+    stack.deploy({"Queue": {"Type": "AWS::SQS::Queue", "Properties": properties}})
+
+    stack.client.update_stack(
+        StackName=stack.name,
+        UsePreviousTemplate=True,
+        Parameters=[
+            {"ParameterKey": "Seconds", "ParameterValue": "20"},
+            {"ParameterKey": "Other", "UsePreviousValue": True},
+        ],
+    )
+
+    def shown() -> dict[str, Any]:
+        return stack.client.describe_stacks(StackName=stack.name)["Stacks"][0]
+
+    eventually(lambda: shown()["StackStatus"] == "UPDATE_COMPLETE", within=20)
+    values = {one["ParameterKey"]: one["ParameterValue"] for one in shown()["Parameters"]}
+    assert values == {"Seconds": "20", "Other": "kept"}
+    sqs = aws("sqs")
+    url = sqs.get_queue_url(QueueName=stack.name)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    assert attributes == {"VisibilityTimeout": "20"}

@@ -137,8 +137,12 @@ def remember_template(change_set: ChangeSet) -> None:
     """Let a stack show the template and the parameters of a change set."""
     stack = change_set.stack
     stack.template, stack.template_body = change_set.template, change_set.template_body
-    stack.description = (change_set.template or {}).get("Description")
+    stack.description = _description(change_set)
     stack.resolved_parameters = change_set.resolved_parameters
+
+
+def _description(change_set: ChangeSet) -> str | None:
+    return (change_set.template or {}).get("Description")
 
 
 class Deployment(ChangeSetModelExecutor):
@@ -163,6 +167,8 @@ class Deployment(ChangeSetModelExecutor):
 
     def process(self) -> None:
         """Make and change resources. Ends the thread when that failed and everything is as before."""
+        if not self._deletes:
+            self._stack.description = _description(self._change_set)
         try:
             super().process()
             if not self._deletes:
@@ -358,5 +364,8 @@ def _differs_for_good(before: PreprocResource, after: PreprocResource) -> bool:
     if provider is None:
         return False
     names = (path.removeprefix("/properties/") for path in provider.SCHEMA.get("createOnlyProperties", []))
-    was, is_now = before.properties.properties, after.properties.properties
+    was, is_now = (
+        {} if is_nothing(resource.properties) else resource.properties.properties
+        for resource in (before, after)  # one without Properties in its template has none at all
+    )
     return any(was.get(name) != is_now.get(name) for name in names)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from localstack.aws.api import RequestContext
+from localstack.aws.api import RequestContext, handler
 from localstack.aws.api.cloudformation import ListImportsOutput
 from localstack.services.cloudformation.engine.validations import ValidationError
 from localstack.services.cloudformation.stores import get_cloudformation_store
@@ -33,10 +33,24 @@ class PatientCloudFormation(CloudformationProviderV2):
 
     @classmethod
     def _setup_change_set_model(cls, change_set: ChangeSet, *args: Any, **kwargs: Any) -> None:
-        """A new stack has its template from its start on; in LocalStack a stack that fails never gets it."""
+        """A new stack has its template from its start on; in LocalStack a stack that fails never gets it.
+
+        The description is told once the change set is carried out.
+        """
         super()._setup_change_set_model(change_set, *args, **kwargs)
         if change_set.stack.template is None:
             remember_template(change_set)
+            change_set.stack.description = None
+
+    @handler("UpdateStack", expand=False)
+    def update_stack(self, context: RequestContext, request: Any) -> Any:
+        """LocalStack takes an update with the previous template for one that lacks a template."""
+        return super().update_stack(context, _with_template(context, request))
+
+    @handler("CreateChangeSet", expand=False)
+    def create_change_set(self, context: RequestContext, request: Any) -> Any:
+        """Like an update: with the previous template, if the request says so."""
+        return super().create_change_set(context, _with_template(context, request))
 
     def describe_stacks(self, context: RequestContext, stack_name: Any = None, **kwargs: Any) -> Any:
         """One stack: when it has settled. All stacks: at once."""
@@ -79,6 +93,16 @@ class PatientCloudFormation(CloudformationProviderV2):
         if not users:
             raise ValidationError(f"Export '{export_name}' is not imported by any stack.")
         return ListImportsOutput(Imports=users)
+
+
+def _with_template(context: RequestContext, request: Any) -> Any:
+    """The request with its stack's template if it says UsePreviousTemplate."""
+    if not request.get("UsePreviousTemplate"):
+        return request
+    stack = find_stack_v2(
+        get_cloudformation_store(context.account_id, context.region), request.get("StackName")
+    )
+    return {**request, "TemplateBody": stack.template_body} if stack and stack.template_body else request
 
 
 def _ask_until[T](enough: Callable[[T], bool], ask: Callable[[], T]) -> T:
