@@ -7,6 +7,8 @@ from support.engines import ENVIRONMENTS, EngineAt, EngineWith
 PYTHON = ENVIRONMENTS / "recorded" / "bin" / "python"
 """LocalStack as it is published, without this distribution, and what the suites import."""
 OURS, STOCK = "ours", "stock"
+SUITES_TIMES = {"LAMBDA_RETRY_BASE_DELAY_SECONDS": "5"}
+"""What LocalStack's tests set in the engine's own process, where they share it: for minutes on AWS."""
 
 
 class StockEngine(EngineWith):
@@ -18,6 +20,7 @@ class StockEngine(EngineWith):
 
     def __init__(self) -> None:
         super().__init__(
+            **SUITES_TIMES,
             CONFIG_PROFILE="",
             GATEWAY_SERVER="hypercorn",
             SKIP_SSL_CERT_DOWNLOAD="1",
@@ -30,5 +33,5 @@ class StockEngine(EngineWith):
 def engine(which: str) -> EngineWith | EngineAt:
     """`ours`, `stock`, or the engine at a URL."""
     if which == OURS:
-        return EngineWith(LAB_LAMBDA_PYTHONS="any")
+        return EngineWith(**SUITES_TIMES, LAB_LAMBDA_PYTHONS="any")
     return StockEngine() if which == STOCK else EngineAt(which)

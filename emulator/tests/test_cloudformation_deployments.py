@@ -275,3 +275,21 @@ def test_update_with_the_previous_template_changes_a_parameter_alone(aws: Aws, s
     url = sqs.get_queue_url(QueueName=stack.name)["QueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     assert attributes == {"VisibilityTimeout": "20"}
+
+
+@pytest.mark.evidence("recorded", "moto: test_list_exports")
+def test_output_of_a_stack_has_its_description(stack: Stack) -> None:
+    outputs = {
+        "Told": {"Value": "1", "Description": "what it is for"},
+        "Bare": {"Value": "2"},
+    }
+    body = stack.template({"Queue": {"Type": "AWS::SQS::Queue"}}, outputs)
+    stack.client.create_stack(StackName=stack.name, TemplateBody=body)
+
+    (shown,) = stack.client.describe_stacks(StackName=stack.name)["Stacks"]
+
+    stack.client.delete_stack(StackName=stack.name)
+    assert {one["OutputKey"]: one.get("Description") for one in shown["Outputs"]} == {
+        "Told": "what it is for",
+        "Bare": None,
+    }

@@ -223,6 +223,22 @@ def test_the_log_stream_of_an_environment_begins_with_init_start(create: Callabl
     assert second == '{"init": true}\n'
 
 
+@pytest.mark.usefixtures("process_executor")
+@pytest.mark.evidence("recorded", "LocalStack: test_invocation_with_qualifier")
+@pytest.mark.parametrize(
+    ("log_format", "first"), [("Text", "START RequestId: "), ("JSON", '"platform.start"')]
+)
+def test_log_result_of_a_first_invocation_begins_with_its_start(
+    create: Callable[..., Function], log_format: str, first: str
+) -> None:
+    function = create("def handler(event, context): return None", LoggingConfig={"LogFormat": log_format})
+
+    lines = [line for line in function.invoke().log.splitlines() if line]
+
+    assert first in lines[0]
+    assert not [line for line in lines if "INIT_START" in line or "initStart" in line]
+
+
 def test_only_the_first_invocation_of_an_environment_reports_an_init_duration(
     create: Callable[..., Function],
 ) -> None:

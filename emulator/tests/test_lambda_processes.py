@@ -168,3 +168,18 @@ def test_a_page_cannot_take_a_functions_invocations(
     function = start().create(ASKING_AS_A_PAGE)
     assert function.invoke(headers=marks).payload == 403
     assert function.invoke(headers=marks).payload == 403, "the environment serves on"
+
+
+@pytest.mark.evidence("ours", "recorded tests have functions of older Pythons")
+def test_function_of_another_python_runs_only_where_the_setting_allows_it(
+    start: Callable[..., EngineWith],
+) -> None:
+    code = "import os\ndef handler(event, context): return os.environ['AWS_EXECUTION_ENV']"
+    engine = start(LAB_LAMBDA_PYTHONS="any")
+
+    older = engine.create(code, Runtime="python3.12")
+    other = engine.create(code, Runtime="nodejs20.x")
+
+    assert older.invoke().payload == "AWS_Lambda_python3.12"
+    assert other.configuration()["State"] == "Failed"
+    assert start().create(code, Runtime="python3.12").configuration()["State"] == "Failed"

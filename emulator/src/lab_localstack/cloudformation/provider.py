@@ -56,9 +56,12 @@ class PatientCloudFormation(CloudformationProviderV2):
         """One stack: when it has settled. All stacks: at once."""
 
         def ask() -> Any:
-            return super(PatientCloudFormation, self).describe_stacks(
+            answer: Any = super(PatientCloudFormation, self).describe_stacks(
                 context, stack_name=stack_name, **kwargs
             )
+            for shown in answer["Stacks"]:
+                _describe_outputs(context, shown)
+            return answer
 
         def settled(answer: Any) -> bool:
             status = answer["Stacks"][0]["StackStatus"]
@@ -93,6 +96,15 @@ class PatientCloudFormation(CloudformationProviderV2):
         if not users:
             raise ValidationError(f"Export '{export_name}' is not imported by any stack.")
         return ListImportsOutput(Imports=users)
+
+
+def _describe_outputs(context: RequestContext, shown: Any) -> None:
+    """Add the outputs' descriptions, which LocalStack leaves out, from the stack's template."""
+    stack = find_stack_v2(get_cloudformation_store(context.account_id, context.region), shown["StackId"])
+    declared = ((stack.template if stack else None) or {}).get("Outputs") or {}
+    for output in shown.get("Outputs") or ():
+        if description := declared.get(output["OutputKey"], {}).get("Description"):
+            output["Description"] = description
 
 
 def _with_template(context: RequestContext, request: Any) -> Any:

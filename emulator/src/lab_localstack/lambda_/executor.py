@@ -161,11 +161,14 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         )
         self._sandbox.log(self._platform_log.end(figures))
         events = self._sandbox.take_log_events()
+        shown = (
+            events[1:] if report.is_init_start(events[0].message) else events
+        )  # LogResult begins with START
         return LoggedResult(
             request_id=request_id,
             payload=answer.payload if isinstance(answer, report.Failure) else answer.body,
             is_error=failure is not None or figures.handler_failed,
-            logs="".join(event.message for event in events),
+            logs="".join(event.message for event in shown),
             events=events,
         )
 

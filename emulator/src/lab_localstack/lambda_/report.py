@@ -98,6 +98,11 @@ class Report:
         return math.ceil(self.duration + (self.init_duration or 0))
 
 
+def is_init_start(message: str) -> bool:
+    """Whether a log event, in either format, is the platform's that begins an environment's stream."""
+    return message.startswith("INIT_START ") or '"platform.initStart"' in message
+
+
 class TextLog:
     """The platform's lines in the plain text format."""
 
