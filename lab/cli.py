@@ -51,6 +51,7 @@ COMMANDS = {
         Command("demo", "lab.commands.demo:demo", "From nothing to a finished story."),
         Command("status", "lab.commands.status:status", "Show the engine, the stacks, and what they hold."),
         Command("env", "lab.commands.env:env", "Print a shell's variables for the deployed pipeline."),
+        Command("support", "lab.commands.support:support", "Write a zip for a bug report, without secrets."),
         Command("down", "lab.commands.down:down", "Stop the engine and remove its files."),
     ),
     "Break": (

@@ -97,13 +97,11 @@ mv "$env/runtime.new" "$env/runtime"
 
 # Here, so that a deployment needs no network; it has its own environment, without proxies.
 step "functions' wheels"
-targets=(host)
-if [[ -z ${UV_OFFLINE:-} ]]; then targets+=(linux); fi
-install "The functions' wheels" "$env/lab/bin/python" - "${targets[@]}" <<'PYTHON'
+if [[ $(uname) == Linux ]]; then target=linux; else target=host; fi
+install "The functions' wheels" "$env/lab/bin/python" - "$target" <<'PYTHON'
 import sys
 from infra import bundles, settings
-for system in sys.argv[1:]:
-    bundles.fetch(bundles.Target(system, settings.host_architecture()))
+bundles.fetch(bundles.Target(sys.argv[1], settings.host_architecture()))
 PYTHON
 
 rm -rf "$env/node"

@@ -10,6 +10,7 @@ EXAMPLES = {
     "demo": "lab demo",
     "status": "lab status --env dev",
     "env": 'eval "$(lab env)"; aws sqs receive-message --queue-url "$DLQ_URL"',
+    "support": "lab support",
     "down": "lab down",
     "mode": "lab mode slow_downstream",
     "scenario list": "lab scenario list",

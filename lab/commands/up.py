@@ -23,7 +23,9 @@ def started(port: int) -> Engine:
     require_only(port)
     engine = engines.present(port)
     before = engine.status()
-    if before.state != "running":
+    if before.state == "running":
+        engines.require_as_wanted(engines.wanted(), engine)
+    else:
         kind, why = engines.choose(engines.wanted())
         say(why)
         if kind != engine.kind:

@@ -1,10 +1,12 @@
 """Deploys the four stacks to a local engine: bootstrap once, deploy, then run the smoke checks."""
 
+import sys
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -12,6 +14,7 @@ from lab.common.results import Result, Verdict
 from lab.deployment import cdk, drift
 from lab.deployment.stack import Stack
 from lab.engines import disk
+from lab.engines.choose import present
 from lab.engines.clients import Aws
 from lab.errors import LabError
 
@@ -31,7 +34,7 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     if endpoint is None:
         raise LabError("deploy is for local engines.", "Start one: make up")
     disk.require_room(*disk.WRITTEN_TO)
-    context = {"profile": "local", "envName": env_name} | settings
+    context = {"profile": "local", "envName": env_name} | wheels_for(endpoint) | settings
     with ThreadPoolExecutor() as beside:
         bootstrapped = None if _bootstrapped(aws) else beside.submit(cdk.bootstrap, endpoint)
         with _timed("synth" if bootstrapped is None else "synth, bootstrap beside it", say):
@@ -44,6 +47,13 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     with _timed("deploy", say):
         cdk.deploy(endpoint, assembly)
     return Stack.read(aws, env_name)
+
+
+def wheels_for(endpoint: str) -> dict[str, str]:
+    """The setting without which functions that are processes of another system than Linux find no wheels of theirs."""
+    if sys.platform == "linux" or not present(urlsplit(endpoint).port or 0).runs.local_functions:
+        return {}
+    return {"bundlePlatform": "host"}
 
 
 def require_passed(found: list[Result]) -> None:

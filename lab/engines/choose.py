@@ -19,8 +19,7 @@ def choose(engine: str | None) -> tuple[Kind, str]:
     if an engine answers and its image is here or can be pulled. Takes at most about 20 seconds, where a
     registry does not answer. Raises LabError for another value, or when docker is wanted and cannot be had.
     """
-    if engine and engine not in KINDS:
-        raise LabError(f"ENGINE={engine} is not an engine.", "Use docker or host, or leave it out")
+    require_known(engine)
     if engine == "host":
         return "host", "engine: host, because ENGINE=host"
     try:
@@ -31,6 +30,22 @@ def choose(engine: str | None) -> tuple[Kind, str]:
         return "host", f"engine: host, because: {error.what}"
     forced = "ENGINE=docker and " if engine else ""
     return "docker", f"engine: docker, because {forced}{reason}"
+
+
+def require_known(engine: str | None) -> None:
+    """Raise LabError where the value of ENGINE is none that there is."""
+    if engine and engine not in KINDS:
+        raise LabError(f"ENGINE={engine} is not an engine.", "Use docker or host, or leave it out")
+
+
+def require_as_wanted(engine: str | None, running: DockerEngine | HostEngine) -> None:
+    """Raise LabError where ENGINE asks for another packaging than the one that runs."""
+    require_known(engine)
+    if engine and engine != running.kind:
+        raise LabError(
+            f"ENGINE={engine}, but the engine that runs on port {running.port} is of the kind {running.kind}.",
+            f"Use it: leave ENGINE out; or have the other in its place: make down up ENGINE={engine}",
+        )
 
 
 def start(kind: Kind, port: int) -> DockerEngine | HostEngine:
