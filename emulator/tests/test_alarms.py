@@ -69,6 +69,17 @@ def state(cloudwatch: Any, name: str) -> str:
     return described(cloudwatch, name)["StateValue"]
 
 
+def test_an_alarm_of_a_long_period_is_looked_at_sixty_times_in_it(
+    cloudwatch: Any, put_alarm: PutAlarm
+) -> None:
+    name = put_alarm(Period=600)
+    eventually(lambda: state(cloudwatch, name) == "OK")
+    fine = described(cloudwatch, name)["StateUpdatedTimestamp"]
+    publish(cloudwatch, name, 1)
+    eventually(lambda: state(cloudwatch, name) == "ALARM", within=15)
+    assert (described(cloudwatch, name)["StateUpdatedTimestamp"] - fine).total_seconds() >= 9
+
+
 REASONS = [
     ({}, {"ALARM": "1 datapoint [1.0 ({at})] was", "OK": "1 datapoint [0.0 ({at})] was not"}, ""),
     (

@@ -23,6 +23,9 @@ from lab_localstack.settings import SETTINGS
 
 LOG = logging.getLogger(__name__)
 HAND_SET_SECONDS = 10
+LOOKS_PER_PERIOD = 60
+"""An alarm of a long period, such as an hour, need not be looked at every second; AWS looks once a minute."""
+
 PRINCIPAL = ServicePrincipal("cloudwatch")
 _ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 _SINGLE = "m1"
@@ -98,6 +101,7 @@ class AlarmEvaluator:
             rule = alarm.rule
             queries, compared = queries_of(alarm.config, alarm.account, alarm.region)
             period = queries.period(compared)
+            alarm.not_before = at + period / LOOKS_PER_PERIOD
             start = rule.start(int(at), period)
             points = queries.series(compared, start, rule.range)
             if self._too_few_samples(alarm, queries, compared, start, rule.range):

@@ -2,10 +2,10 @@
 
 Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
 
-An alarm is looked at every second, on AWS once a period. A single period ends at the moment of evaluation, so that
-its data point always spans a whole one. Several periods begin at multiples of their length, and the newest one is
-still running: if they slid along, two samples a second apart would for a moment lie in different periods, and
-"2 out of 3" would be true of one peak.
+An alarm is looked at every second, or sixty times in a long period; on AWS once a minute, or a short period. A single
+period ends at the moment of evaluation, so that its data point always spans a whole one. Several periods begin at
+multiples of their length, and the newest one is still running: if they slid along, two samples a second apart would for
+a moment lie in different periods, and "2 out of 3" would be true of one peak.
 """
 
 import operator

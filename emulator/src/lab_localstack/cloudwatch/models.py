@@ -75,7 +75,8 @@ class Alarm:
         self.arn = arn
         self.state = AlarmState()
         self.not_before = 0.0
-        """Epoch seconds before which it is not evaluated: a state that was set by hand stays that long."""
+        """Epoch seconds before which it is not evaluated: a state that was set by hand stays that long, and one of a
+        long period changes slowly."""
         self.mutex = threading.RLock()
         self.configure(config)
 
