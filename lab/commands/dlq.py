@@ -56,7 +56,8 @@ DEFAULTS = Plan()
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of tables.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
-Limit = Annotated[int, typer.Option(min=1, max=100_000, help="See this many messages at most.")]
+MANY = 100_000
+Limit = Annotated[int, typer.Option(min=1, max=MANY, help="See this many messages at most.")]
 Name = Annotated[
     str, typer.Argument(help="Message id (6 characters are enough), order id or correlation id.")
 ]
@@ -137,7 +138,7 @@ def stats(limit: Limit = 10_000, json: AsJson = False, port: Port = 4566, env: E
 
 
 @dlq.command()
-def groups(limit: Limit = 100_000, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
+def groups(limit: Limit = MANY, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
     """Group dead letters by what they died of, whatever ids, numbers, dates, quoted values and paths they name.
 
     A group's name goes to the other commands: `lab dlq ls --group NAME`, `lab dlq redrive --group NAME`.
@@ -339,20 +340,33 @@ def edit(
 
 @dlq.command()
 def discard(
-    name: Name,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Message id (6 characters are enough), order id or correlation id; or --group."),
+    ] = None,
     *,
+    group: Group = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the audit row.")],
     yes: Yes = False,
     json: AsJson = False,
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Give a dead letter up: an audit row keeps its body and your reason, then it is deleted."""
+    """Give a dead letter, or a whole group, up: an audit row keeps each body and your reason, then it is deleted.
+
+    Of a group those are discarded that were seen before you confirm; what dies meanwhile stays. Nothing is deleted
+    before its row is written, so that whatever ends it in between loses nothing: the same command goes on.
+    """
     from lab.dlq.repair import discard as give_up  # noqa: PLC0415
 
     if not reason.strip():
         raise LabError("The reason is empty.", "Say why it is given up: --reason 'test data'")
+    if (name is None) == (group is None):
+        raise LabError("One letter or one group is discarded.", "Name a letter, or a group with --group.")
     pipeline = _pipeline(port, env)
+    if name is None:
+        _discard_group(pipeline, _plan(fingerprint=group, force=True), reason, yes=yes, json=json)
+        return
     browser = _browser(pipeline)
     with browser.take(name) as envelope:
         _say(shown(f"order {envelope.order_id or '(none)'}, message {envelope.message_id}"), quiet=json)
@@ -363,6 +377,40 @@ def discard(
         _write(row)
     else:
         _say(f"discarded; audit row {row['id']} in {pipeline.stack.redrive_table_name}")
+
+
+def _discard_group(pipeline: "Pipeline", plan: "Plan", reason: str, *, yes: bool, json: bool) -> None:
+    """Show what a plan takes, have it confirmed, and give it up. Raises LabError if something is still there."""
+    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
+    from lab.common.clock import now_ms  # noqa: PLC0415
+    from lab.dlq.repair import Discarding  # noqa: PLC0415
+
+    browser, ids, now = _browser(pipeline), set[str](), now_ms()
+
+    def heard(letters: "Sequence[Envelope]") -> None:
+        ids.update(letter.message_id for letter in letters if judge(plan, letter, now) is Verdict.SELECTED)
+
+    complete = _each(browser, MANY, heard, quiet=json)
+    discarding = Discarding(frozenset(ids), reason)
+    _say(f"{len(ids)} dead letters{'' if complete else '; the queue holds more'}", quiet=json)
+    if not ids:
+        return
+    if not yes:
+        _confirm(
+            discarding.digest[:DIGEST_SHOWN], "the first 8 characters of the digest of these and the reason"
+        )
+    with _bar(1, quiet=json or not console.is_terminal) as advance:
+        done, left = discarding.carry_out(
+            pipeline, browser, lambda seen, of: advance(seen, "discarding", total=of)
+        )
+    gone = len(ids - done) - len(left)
+    if json:
+        _write({"discarded": len(done), "notDeleted": len(left), "gone": gone, "digest": discarding.digest})
+    else:
+        others = f"; {gone} were gone: somebody else moved or took them" if gone else ""
+        _say(f"discarded {len(done)}; their audit rows are in {pipeline.stack.redrive_table_name}{others}")
+    if left:
+        raise LabError(f"SQS did not delete {len(left)} letters; each has its audit row.", "Run it again.")
 
 
 @dlq.command("move-native")

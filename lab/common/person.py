@@ -3,6 +3,7 @@
 import getpass
 import os
 import subprocess
+from functools import cache
 
 VARIABLE = "LAB_USER"
 """Overrides the name, for scripts and shared machines."""
@@ -11,6 +12,7 @@ LONGEST = 128
 GIT_SECONDS = 2.0
 
 
+@cache
 def person() -> str:
     """A person's name: LAB_USER, else git's `user.name`, else the system's user; `unknown` where there is none."""
     return (os.environ.get(VARIABLE, "").strip() or _git() or _system())[:LONGEST]

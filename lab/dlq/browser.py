@@ -127,6 +127,27 @@ class DlqBrowser:
                 told(min(walk.seen, limit), min(limit, max(walk.seen, walk.expected or 0)))
             return self._all_seen(walk, limit)
 
+    def remove(
+        self,
+        limit: int,
+        given_up: Callable[[Sequence[Envelope]], Sequence[Envelope]],
+        told: Told = lambda _seen, _of: None,
+    ) -> list[Envelope]:
+        """Delete what `given_up` gives back of each batch of messages: those that have their next place by then.
+
+        Returns the messages that SQS did not delete; they are visible again at the end, as all others are.
+        """
+        left: list[Envelope] = []
+        with self._walking(limit) as walk:
+            for new in self._within(walk, limit):
+                # While the receipt handles are fresh: nobody else can have received these messages.
+                gone = given_up(new)
+                undeleted = self._dlq.delete(gone)
+                left += undeleted
+                walk.taken |= {envelope.message_id for envelope in gone if envelope not in undeleted}
+                told(min(walk.seen, limit), min(limit, max(walk.seen, walk.expected or 0)))
+        return left
+
     @contextmanager
     def _walking(self, limit: int) -> Generator[Walk]:
         expected = self._pipeline.dlq().visible

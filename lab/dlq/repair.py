@@ -1,7 +1,10 @@
 """Repairing and discarding single dead letters. Nothing leaves the DLQ before its next place has it."""
 
 import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -14,11 +17,12 @@ from functions.publish.envelope import Envelope
 from functions.publish.key import idempotency_key, payload_digest
 from functions.publish.message import OutgoingMessage
 from functions.publish.publisher import Publisher
+from functions.redrive.dlq import CONCURRENCY
 from functions.redrive.error_types import error_category, error_type
 from functions.validate import violations
 from lab.common.clock import now_ms
 from lab.common.person import person
-from lab.dlq.browser import DlqBrowser
+from lab.dlq.browser import MANY, DlqBrowser, Told
 from lab.errors import LabError
 from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
 
@@ -100,7 +104,46 @@ def discard(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, reason:
 
     A crash in between leaves both; discarding again finishes it. Raises LabError if the message cannot be deleted.
     """
-    row = _record(
+    row = _record_discard(pipeline, envelope, reason)
+    browser.delete(envelope)
+    return row
+
+
+@dataclass(frozen=True)
+class Discarding:
+    """Many dead letters to be given up for one reason, those that were seen and no others: what dies later stays."""
+
+    message_ids: frozenset[str]
+    reason: str
+
+    @property
+    def digest(self) -> str:
+        """What a person confirms: other letters or another reason have another one."""
+        return digest("\n".join((self.reason, *sorted(self.message_ids))))
+
+    def carry_out(
+        self, pipeline: Pipeline, browser: DlqBrowser, told: Told = lambda _seen, _of: None
+    ) -> tuple[set[str], list[Envelope]]:
+        """Write each letter's audit row, then delete it. Returns the ids that were discarded, and what is not deleted.
+
+        Whatever ends it in between loses nothing: a letter without its row is not deleted, and a repetition finishes
+        what has a row and is still there.
+        """
+        written: set[str] = set()
+
+        def given_up(letters: Sequence[Envelope]) -> list[Envelope]:
+            chosen = [letter for letter in letters if letter.message_id in self.message_ids]
+            list(threads.map(partial(_record_discard, pipeline, reason=self.reason), chosen))
+            written.update(letter.message_id for letter in chosen)
+            return chosen
+
+        with ThreadPoolExecutor(CONCURRENCY) as threads:
+            left = browser.remove(MANY, given_up, told)
+        return written - {letter.message_id for letter in left}, left
+
+
+def _record_discard(pipeline: Pipeline, envelope: Envelope, reason: str) -> dict[str, Any]:
+    return _record(
         pipeline,
         envelope,
         kind=DISCARD_KIND,
@@ -108,8 +151,6 @@ def discard(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, reason:
         discardedBy=person(),
         reason=reason,
     )
-    browser.delete(envelope)
-    return row
 
 
 def _record(pipeline: Pipeline, envelope: Envelope, **more: str) -> dict[str, Any]:

@@ -92,6 +92,22 @@ def test_groups_hold_the_letters_of_one_cause_each_with_their_note_and_name_them
     assert found == [(noted, "known", "too dear")]
 
 
+def test_a_discarded_group_is_accounted_for_and_the_others_stay(pipeline: Pipeline, lab: Lab) -> None:
+    given_up = bury(pipeline, supply(25), error=LinesExceedAmountError("lines of 9 exceed 8"))
+    kept = bury(pipeline, supply(2), error=SchemaViolationError("/items/4/sku is missing"))
+    _, (told,) = lab("groups", "--json")
+    group = told["groups"][0]["fingerprint"]
+    assert lab("discard", "--group", group, "--reason", "test data")[0] == 1  # nobody is there to confirm it
+    assert pipeline.dlq().visible == 27
+    code, (done,) = lab("discard", "--group", group, "--reason", "test data", "--yes", "--json")
+    assert (code, done["discarded"], done["notDeleted"], done["gone"]) == (0, 25, 0, 0)
+    _, left = lab("ls", "--json")
+    assert sorted(line["orderId"] for line in left) == sorted(kept)
+    found = ledger_of(pipeline, [*given_up, *kept])
+    assert found.balanced
+    assert sorted(found.discarded) == sorted(given_up)
+
+
 def test_a_repaired_order_is_processed_and_leaves_the_dlq(
     pipeline: Pipeline, lab: Lab, tmp_path: Path
 ) -> None:

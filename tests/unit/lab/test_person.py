@@ -12,6 +12,7 @@ from lab.common.person import person
 
 @pytest.fixture(autouse=True)
 def a_system_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    person.cache_clear()
     monkeypatch.delenv("LAB_USER", raising=False)
     monkeypatch.setattr(getpass, "getuser", lambda: "system-user")
 
