@@ -33,6 +33,7 @@ class Workbench:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._undo = ExitStack()
+        self._names: list[str] = []
 
     def client(self, service: str) -> Any:
         """A client of the engine."""
@@ -40,7 +41,14 @@ class Workbench:
 
     def name(self) -> str:
         """A name nobody else uses."""
-        return f"lab-probe-{uuid.uuid4().hex[:10]}"
+        self._names.append(f"lab-probe-{uuid.uuid4().hex[:10]}")
+        return self._names[-1]
+
+    def without_names(self, text: str) -> str:
+        """A text that does not differ from one time to the next: NAME for each of the names given out."""
+        for name in self._names:
+            text = text.replace(name, "NAME")
+        return text
 
     def afterwards(self, undo: Callable[..., Any], **parameters: Any) -> None:
         """Call something when the probe is over, in reverse order; what is gone already is not an error."""
@@ -58,6 +66,57 @@ class Workbench:
         self.afterwards(sqs.delete_queue, QueueUrl=url)
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         return url, arn
+
+    def open_queue(self) -> tuple[str, str]:
+        """A queue to which everybody may send: URL and ARN."""
+        url, arn = self.queue()
+        send = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [send]})
+        self.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        return url, arn
+
+    def received(self, url: str) -> str:
+        """The body of the queue's next message, which is deleted."""
+        sqs = self.client("sqs")
+        (message,) = wait_for(
+            "a message",
+            lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []),
+            bool,
+            within=20,
+        )
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return message["Body"]
+
+    def topic(self, **subscription: str) -> tuple[str, str]:
+        """A topic with a queue subscribed to it: the topic's ARN and the queue's URL."""
+        sns = self.client("sns")
+        topic = sns.create_topic(Name=self.name())["TopicArn"]
+        self.afterwards(sns.delete_topic, TopicArn=topic)
+        url, arn = self.open_queue()
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=subscription)
+        return topic, url
+
+    def stack(self, template: dict[str, Any], *, update: str = "") -> dict[str, Any]:
+        """A stack made of a template, or the one of that name changed to it, settled: as DescribeStacks shows it."""
+        cloudformation, name = self.client("cloudformation"), update or self.name()
+        change = cloudformation.update_stack if update else cloudformation.create_stack
+        change(StackName=name, TemplateBody=json.dumps(template))
+        if not update:
+            self.afterwards(self._delete_stack, name=name)
+        return self._settled(name)
+
+    def _delete_stack(self, name: str) -> None:
+        stack = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        self.client("cloudformation").delete_stack(StackName=name)
+        self._settled(stack["StackId"])
+
+    def _settled(self, name: str) -> dict[str, Any]:
+        return wait_for(
+            f"the stack {name}",
+            lambda: self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0],
+            lambda stack: not stack["StackStatus"].endswith("_IN_PROGRESS"),
+            within=60,
+        )
 
     def role(self, *actions: str) -> str:
         """The ARN of a role for functions that may do these actions with everything."""
@@ -85,13 +144,23 @@ class Workbench:
         }
         lambda_.create_function(FunctionName=name, Code={"ZipFile": packed.getvalue()}, **settings)
         self.afterwards(lambda_.delete_function, FunctionName=name)
+        self.wait_until_active(name)
+        return name
+
+    def wait_until_active(self, function: str) -> None:
+        """Return once a function is made, or its update done, with or without success."""
+        lambda_ = self.client("lambda")
+
+        def states() -> set[str]:
+            now = lambda_.get_function_configuration(FunctionName=function)
+            return {now["State"], now.get("LastUpdateStatus", "")}
+
         wait_for(
-            f"the function {name}",
-            lambda: lambda_.get_function_configuration(FunctionName=name)["State"],
-            lambda state: state != "Pending",
+            f"the function {function}",
+            states,
+            lambda seen: not seen & {"Pending", "InProgress"},
             within=60,
         )
-        return name
 
     def invoke(self, function: str, event: Any = None) -> tuple[Any, bool]:
         """A function's result and whether it failed."""
