@@ -31,7 +31,7 @@ from lab.trace import OrderTimeline
 from lab.trace.order_timeline import Moment
 from lab.trace.show import timeline_table
 from loadtests import verdict
-from loadtests.benchmarks import redrive
+from loadtests.benchmarks import grouping, redrive
 from loadtests.latencies import Latencies
 from tests.support.accounts import account
 from tests.support.results import result
@@ -170,6 +170,9 @@ def printed_bill(terminal: Terminal) -> None:
         cost._table(BILL, "the same for a month")  # pyright: ignore[reportPrivateUsage]
 
 
+GROUPED = {"seconds": 2.5, "processorSeconds": 1.5, "peakMib": 70, "groups": 4}
+
+
 def grouped(letters: list[Envelope]) -> list[dict[str, Any]]:
     found = Groups(now_ms())
     found.add(letters)
@@ -207,6 +210,9 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
     "lab/scenario/guesses.py guess_table": lambda terminal: terminal.print(guess_table(RESULTS)),
     "lab/trace/show.py timeline_table": lambda terminal: terminal.print(
         timeline_table(OrderTimeline(ORDER, ("c-1", "c-2"), "in the DLQ", 1, 1, 0, MOMENTS))
+    ),
+    "loadtests/benchmarks/grouping.py _table": lambda terminal: terminal.print(
+        grouping._table(10_000, {"grouped": GROUPED, "kept, one receive at a time": GROUPED})  # pyright: ignore[reportPrivateUsage]
     ),
     "loadtests/benchmarks/redrive.py _table": lambda terminal: terminal.print(
         redrive._table(1000, {redrive.LOOP: 12.3, "operation, worker at work": 2.2})  # pyright: ignore[reportPrivateUsage]
