@@ -66,10 +66,8 @@ def test_looking_costs_one_receive_each_and_hides_nothing(
 def test_groups_hold_the_letters_of_one_cause_each_with_their_note_and_name_them_to_the_other_commands(
     pipeline: Pipeline, lab: Lab
 ) -> None:
-    exceeding = [
-        bury(pipeline, supply(1), error=LinesExceedAmountError(f"lines of {n} exceed {n - 1}"))
-        for n in (7, 88)
-    ]
+    causes = [LinesExceedAmountError(f"lines of {lines} exceed {lines - 1}") for lines in (7, 88)]
+    exceeding = [name for cause in causes for name in bury(pipeline, supply(1), error=cause)]
     missing = bury(pipeline, supply(3), error=SchemaViolationError("/items/4/sku is missing"))
     code, (told,) = lab("groups", "--json")
     assert (code, told["letters"], told["complete"]) == (0, 5, True)
