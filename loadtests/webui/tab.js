@@ -5,9 +5,13 @@ import { LOAD, Verdict } from "./load.js";
 
 const LOOK_EVERY = 250;
 
-// Locust's page is as high as the window, so that the charts would begin below it.
+// Locust's page is as high as the window, so that what stands below would begin beyond it; and while a run goes on its
+// head is wider than a window of 1,280 pixels.
 const style = document.createElement("style");
-style.textContent = "html[data-tab=pipeline] #root > * { min-height: 0 !important; }";
+style.textContent = `
+  html:is([data-tab=pipeline], [data-tab=start]) #root > * { min-height: 0 !important; }
+  header * { min-width: 0 !important; }
+`;
 document.head.append(style);
 
 const section = document.createElement("section");
@@ -20,6 +24,7 @@ const drawn = document.createElement("div");
 section.append(verdict, drawn);
 document.body.append(section);
 
+const opened = new Set();
 const shapes = document.getElementById("shapes");
 shapes.style.padding = "0 24px 24px";
 const judged = new Verdict(verdict);
@@ -34,9 +39,19 @@ setInterval(() => {
   const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
   const theme = red + green + blue < 384 ? "dark" : "light";
   if (document.documentElement.dataset.theme !== theme) document.documentElement.dataset.theme = theme;
+  if (!tabs) open("Custom parameters");
+  document.documentElement.dataset.tab = tabs ? (hidden ? "" : "pipeline") : "start";
   if (section.hidden !== hidden) {
     section.hidden = hidden;
-    document.documentElement.dataset.tab = hidden ? "" : "pipeline";
     charts.draw();
   }
 }, LOOK_EVERY);
+
+/** Unfold a part of the form once, where the shape is chosen. */
+function open(name) {
+  const fold = [...document.querySelectorAll("button[aria-expanded=false]")].find((one) => one.textContent === name);
+  if (fold && !opened.has(name)) {
+    opened.add(name);
+    fold.click();
+  }
+}
