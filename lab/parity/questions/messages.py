@@ -23,7 +23,7 @@ def _(bench: Workbench) -> str:
     "EventBridge",
     "a pattern for two fields of one element of an array",
     "no match in different elements",
-    documented("aws/event-ruler: README, And and Or Relationship among fields with Ruler; arrays"),
+    documented("aws/event-ruler: README"),
 )
 def _(bench: Workbench) -> str:
     lines = [{"sku": "a", "n": 1}, {"sku": "b", "n": 2}]
@@ -35,7 +35,7 @@ def _(bench: Workbench) -> str:
     "EventBridge",
     "a pattern for 1, an event with true",
     "no match",
-    documented("aws/event-ruler: README, exact match of JSON values"),
+    documented("aws/event-ruler: README"),
 )
 def _(bench: Workbench) -> str:
     return "a match" if _matches(bench, {"n": [1]}, {"n": True}) else "no match"
