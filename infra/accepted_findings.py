@@ -20,8 +20,8 @@ FINDINGS = (
     ),
     Accepted(
         "AwsSolutions-SQS3",
-        "queue/Valve/*",
-        "A reminder is delivered until the mapping is enabled; in a DLQ it could not enable it any more.",
+        "queue/ValveDlq/*",
+        "It is itself the dead-letter queue of the pauser's queue, which the check sees only within one policy.",
     ),
     Accepted(
         "AwsSolutions-SMG4",

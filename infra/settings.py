@@ -26,6 +26,11 @@ VISIBILITY_FACTOR = 6
 VISIBILITY_MARGIN_SECONDS = 30
 """What this lab asks for beside it: with a short function timeout, too, a batch gets reported in time."""
 
+LOCALHOST = re.compile(r"https?://(localhost|127\.0\.0\.1)([:/]|\Z)")
+
+LEAST_PAUSE_SECONDS = 120
+"""What makes a pause of the event source mapping worth it, given how long AWS takes to switch one off and on."""
+
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
@@ -160,10 +165,23 @@ class Settings:
         local=30,
     )
     worker_max_concurrency: int | None = setting(
-        None,
-        "Most concurrent worker invocations of the event source mapping; empty for no limit of its own.",
+        5,
+        "Most concurrent worker invocations of the event source mapping, so that a backlog leaves the account's "
+        "concurrency (10 in a new account) to those who take orders; empty for no limit of its own.",
         optional(whole(2, 1000)),
         example=10,
+    )
+    ingest_reserved_concurrency: int | None = setting(
+        None,
+        "Concurrent executions that are kept for the function that takes orders, and bound it; empty for none.",
+        optional(whole(1, 1000)),
+        example=20,
+    )
+    authorizer_reserved_concurrency: int | None = setting(
+        None,
+        "The same for the function that checks the token of /redrive; empty for none.",
+        optional(whole(1, 1000)),
+        example=2,
     )
     retry_base_seconds: int = setting(
         6,
@@ -174,7 +192,8 @@ class Settings:
     retry_cap_seconds: int = setting(300, "No retry waits longer than this.", whole(1, 43_200), local=50)
     ttl_days: int = setting(
         7,
-        "How long an idempotency key is remembered. A message redriven after that counts as new.",
+        "How long an idempotency key is remembered: until then a copy of an order costs one read, and a key that "
+        "comes again with another payload is refused. An order's effect stays single without it: its row tells.",
         whole(1, 365),
     )
     breaker_strategy: Literal["none", "defer", "pause"] = setting(
@@ -182,6 +201,13 @@ class Settings:
         "What happens to messages while a dependency's circuit is open: the worker fails them (none), "
         "hides them until the circuit may close and requeues them before their receives run out (defer), "
         "or that and the event source mapping is paused (pause).",
+    )
+    enable_failure_modes: bool | None = setting(
+        None,
+        "Whether functions obey the failure mode parameter. Without it they do not read it, and whoever may write "
+        "parameters cannot break the pipeline; empty: only in `dev` and locally.",
+        optional(by_type(bool)),
+        example=True,
     )
     failure_mode_max_age_seconds: int = setting(
         5, "How long a function may go on using a failure mode it has read.", whole(0, 900), local=1
@@ -268,9 +294,22 @@ class Settings:
     )
     otlp_endpoint: str | None = setting(
         None,
-        "Where spans also go (OTLP over HTTP), such as a collector's extension. Needs enableTracing.",
+        "Where spans also go (OTLP over HTTP). Needs enableTracing, and on AWS a collector that is there: a URL that "
+        "the functions reach, or http://localhost:4318 with collectorLayerArn.",
         optional(text(r"https?://[^\s]{1,200}", "an http or https URL")),
         example="http://localhost:4318",
+    )
+    collector_layer_arn: str | None = setting(
+        None,
+        "A Lambda layer with an OpenTelemetry collector, such as AWS's distribution (ADOT), for every function. It "
+        "listens on localhost and passes spans on to X-Ray. Needs otlpEndpoint.",
+        optional(
+            text(
+                r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]{1,140}:[0-9]+",
+                "the ARN of a layer's version",
+            )
+        ),
+        example="arn:aws:lambda:us-east-1:123456789012:layer:collector:1",
     )
     enable_vpc_endpoints: bool = setting(
         False,
@@ -295,6 +334,16 @@ class Settings:
     def is_disposable(self) -> bool:
         """Whether deleting the stacks deletes the data: on a local engine, and on AWS in `dev`."""
         return self.is_local or self.env_name == "dev"
+
+    @property
+    def has_failure_modes(self) -> bool:
+        """Whether the functions obey the failure mode parameter."""
+        return self.is_disposable if self.enable_failure_modes is None else self.enable_failure_modes
+
+    @property
+    def least_pause_seconds(self) -> int:
+        """The shortest pause of the mapping under `pause`: AWS takes tens of seconds to switch it either way."""
+        return 0 if self.is_local else LEAST_PAUSE_SECONDS
 
     @property
     def has_pauser(self) -> bool:
@@ -342,12 +391,30 @@ class Settings:
             raise SettingError(
                 "enableTracing", False, f"must be true for otlpEndpoint={self.otlp_endpoint}", True
             )
+        self._require_collector()
         if self.bundle_platform == "host" and not self.is_local:
             rule = "needs profile=local: AWS runs functions on Linux"
             raise SettingError("bundlePlatform", "host", rule, "linux")
         if self.bundle_platform == "host" and self.architecture != host_architecture():
             rule = f"must be {host_architecture()}, this machine's own, with bundlePlatform=host"
             raise SettingError("architecture", self.architecture, rule, host_architecture())
+
+    def _require_collector(self) -> None:
+        """An OTLP endpoint on AWS is one that somebody listens on. Raises SettingError."""
+        endpoint, layer = self.otlp_endpoint, self.collector_layer_arn
+        on_localhost = bool(endpoint and LOCALHOST.match(endpoint))
+        example = "arn:aws:lambda:us-east-1:123456789012:layer:collector:1"
+        if layer and not on_localhost:
+            rule = "needs an otlpEndpoint on localhost, where the layer's collector listens"
+            raise SettingError("collectorLayerArn", layer, rule, "http://localhost:4318", "otlpEndpoint")
+        if self.is_local or not endpoint:
+            return
+        if on_localhost and not layer:
+            rule = "needs collectorLayerArn: nothing else listens inside a function on AWS"
+            raise SettingError("otlpEndpoint", endpoint, rule, example, "collectorLayerArn")
+        if self.enable_vpc_endpoints and not layer:
+            rule = "cannot be reached with enableVpcEndpoints, which leaves no way out; a collector's layer can be"
+            raise SettingError("otlpEndpoint", endpoint, rule, example, "collectorLayerArn")
 
 
 def _camel(name: str) -> str:

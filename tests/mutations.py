@@ -128,8 +128,32 @@ MUTATIONS = {
     "a failed event is sent again alone": Mutation(
         "functions/events/event_publisher.py",
         "EventPublisher._put",
-        "[index for index in batch if errors[index]]",
+        "[[index] for index in batch if errors[index]]",
         "[]",
+    ),
+    "an effect is single whatever is remembered": Mutation(
+        "functions/processor/effect.py",
+        "order_row",
+        '"attribute_not_exists(#orderId)"',
+        '"attribute_not_exists(#orderId) OR #idempotencyKey = :idempotencyKey"',
+    ),
+    "an effect of another key is not a duplicate's": Mutation(
+        "functions/processor/effect.py",
+        "earlier_response",
+        'known.get("idempotencyKey") != origin.idempotency_key',
+        "False",
+    ),
+    "a call is begun only if it can end in time": Mutation(
+        "functions/common/deadline.py",
+        "require_time_for_a_call",
+        "deadline.at - time.monotonic() < deadline.call_seconds",
+        "False",
+    ),
+    "a message that was not begun keeps a receive": Mutation(
+        "functions/worker/policy.py", "RetryPolicy.decide", "isinstance(error, NotBegunError)", "False"
+    ),
+    "a silence of the circuits' table is remembered": Mutation(
+        "functions/worker/circuits.py", "_OneReader.get_state", "self._save_to_cache(record)", "pass"
     ),
     "a failed event is reported": Mutation(
         "functions/events/event_publisher.py",

@@ -1,10 +1,17 @@
-"""boto3 clients: one of each, made at first use, that fail fast."""
+"""boto3 clients, made at first use, that fail fast and begin no call for which the invocation has no time.
+
+Two kinds. A patient client repeats calls by itself; it is for threads that nobody has to wait for, and for functions
+that have minutes. What an answer waits for takes a client that calls once and not for long: its callers repeat where
+that is worth it, and repetitions of repetitions would multiply.
+"""
 
 import os
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from functions.common import deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -15,8 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-CONNECT_TIMEOUT_SECONDS = 1
-READ_TIMEOUT_SECONDS = 5
+PATIENT_TRIES = 3
+PATIENT_READ_SECONDS = 5
+
 MAX_CONNECTIONS = 32
 _making = threading.Lock()
 
@@ -26,24 +34,34 @@ def sqs() -> "SQSClient":
     return _client("sqs")
 
 
+def sqs_once() -> "SQSClient":
+    """Amazon SQS, each call tried once."""
+    return _once("sqs")
+
+
 def dynamodb() -> "DynamoDBClient":
     """Amazon DynamoDB."""
     return _client("dynamodb")
 
 
-def events() -> "EventBridgeClient":
-    """Amazon EventBridge."""
-    return _client("events")
+def dynamodb_once() -> "DynamoDBClient":
+    """Amazon DynamoDB, each call tried once."""
+    return _once("dynamodb")
 
 
-def ssm() -> "SSMClient":
-    """AWS Systems Manager."""
-    return _client("ssm")
+def events_once() -> "EventBridgeClient":
+    """Amazon EventBridge, each call tried once."""
+    return _once("events")
 
 
-def secretsmanager() -> "SecretsManagerClient":
-    """AWS Secrets Manager."""
-    return _client("secretsmanager")
+def ssm_once() -> "SSMClient":
+    """AWS Systems Manager, each call tried once."""
+    return _once("ssm")
+
+
+def secretsmanager_once() -> "SecretsManagerClient":
+    """AWS Secrets Manager, each call tried once."""
+    return _once("secretsmanager")
 
 
 def cloudwatch() -> "CloudWatchClient":
@@ -54,6 +72,11 @@ def cloudwatch() -> "CloudWatchClient":
 def lambda_() -> "LambdaClient":
     """AWS Lambda."""
     return _client("lambda")
+
+
+def lambda_once() -> "LambdaClient":
+    """AWS Lambda, each call tried once."""
+    return _once("lambda")
 
 
 def made_in_init(*clients: Callable[[], object]) -> None:
@@ -67,24 +90,34 @@ def made_in_init(*clients: Callable[[], object]) -> None:
 
 
 def _client(service: str) -> Any:
+    return _made(service, PATIENT_TRIES, PATIENT_READ_SECONDS)
+
+
+def _once(service: str) -> Any:
+    return _made(service, 1, deadline.READ_SECONDS)
+
+
+def _made(service: str, tries: int, read_seconds: float) -> Any:
     # Making clients is not thread-safe in boto3, and a cache alone may make two.
     with _making:
-        return _made(service)
+        return _cached(service, tries, read_seconds)
 
 
 @cache
-def _made(service: str) -> Any:
+def _cached(service: str, tries: int, read_seconds: float) -> Any:
     import boto3  # noqa: PLC0415  not every function calls AWS in every invocation
     from botocore.config import Config  # noqa: PLC0415
 
     config = Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
-        retries={"mode": "standard"},
+        connect_timeout=deadline.CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": tries},
         max_pool_connections=MAX_CONNECTIONS,
         # botocore spends a fifth of its time on these two: our parameters are checked by types and tests, and its
         # own account of itself, made again for every call, tells a log nothing.
         parameter_validation=False,
         user_agent="ingestion-lab",
     )
-    return boto3.client(service, config=config)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType]
+    client = cast(Any, boto3.client(service, config=config))  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType]
+    client.meta.events.register("before-send", deadline.require_time_for_a_call)
+    return client

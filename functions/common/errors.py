@@ -22,10 +22,13 @@ _TRANSIENT_CODES = frozenset(
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "KMS.ThrottlingException",
+        "KmsThrottled",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestThrottledException",
         "ServiceUnavailable",
         "Throttling",
         "ThrottlingException",
@@ -137,6 +140,16 @@ class OutOfTimeError(TransientError):
     """A message the worker had no time left for."""
 
 
+class NotBegunError(OutOfTimeError):
+    """A message that the worker did not even begin with."""
+
+
+class NoTimeLeftError(BotoCoreError):
+    """A call of AWS that was not begun, since it might have outlasted the invocation (functions.common.deadline)."""
+
+    fmt = "the invocation has no time left for this call"
+
+
 class DependencyTimeoutError(PipelineError):
     """A dependency that did not answer before its deadline."""
 
@@ -154,10 +167,15 @@ def category_of(error: BaseException) -> Category:
             return Category.TRANSIENT if transient else Category.PROCESSING
         case ConnectTimeoutError() | ReadTimeoutError():
             return Category.TIMEOUT
-        case ConnectionError() | HTTPClientError():
+        case ConnectionError() | HTTPClientError() | NoTimeLeftError():
             return Category.TRANSIENT
         case _:
             return Category.PROCESSING
+
+
+def worth_another_call(error: BaseException) -> bool:
+    """Whether the same call may succeed within seconds, and there is time for it."""
+    return category_of(error).worth_repeating and not isinstance(error, NoTimeLeftError)
 
 
 def type_of(error: BaseException) -> str:

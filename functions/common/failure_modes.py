@@ -1,6 +1,8 @@
 """Failure modes: faults an operator switches on through SSM parameters to see the pipeline fail."""
 
-from collections.abc import Iterable, Mapping
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +13,11 @@ from functions.common.observability import log_event, log_problem
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
+
+
+LEAST_SILENCE_SECONDS = 5
+"""For so long at least a Parameter Store that could not be read is not asked again: it may be throttled, and an account
+has 40 calls a second for all of its environments (Systems Manager quotas)."""
 
 
 class FailureMode(StrEnum):
@@ -65,18 +72,23 @@ class FailureModes:
 class SsmParameters:
     """Parameters through Powertools, cached for `max_age` seconds, all of them read by one GetParameters."""
 
-    def __init__(self, max_age: int) -> None:
+    def __init__(self, max_age: int, now: Callable[[], float] = time.monotonic) -> None:
         self._max_age = max_age
+        self._now = now
+        self._silent_until = -math.inf
 
     def values(self, names: Iterable[str]) -> Mapping[str, str]:
-        """Values by name. A failing Parameter Store must not stop the pipeline: it counts as empty."""
+        """Values by name. A failing Parameter Store must not stop the pipeline: it counts as empty for a while."""
         wanted = {name: dict[str, object]() for name in names}
+        if not wanted or self._now() < self._silent_until:
+            return {}
         provider: Any = _provider()
         try:
             found: dict[str, object] = provider.get_parameters_by_name(
                 wanted, max_age=self._max_age, raise_on_error=False
             )
         except AWS_ERRORS as error:
+            self._silent_until = self._now() + max(self._max_age, LEAST_SILENCE_SECONDS)
             log_problem("failure_mode.unreadable", errorType=type_of(error), errorMessage=str(error))
             return {}
         return {name: value for name, value in found.items() if isinstance(value, str)}
@@ -86,4 +98,4 @@ class SsmParameters:
 def _provider() -> "SSMProvider":
     from aws_lambda_powertools.utilities.parameters import SSMProvider  # noqa: PLC0415  costs start-up time
 
-    return SSMProvider(boto3_client=aws.ssm())
+    return SSMProvider(boto3_client=aws.ssm_once())

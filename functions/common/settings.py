@@ -64,11 +64,11 @@ _VISIBILITY = _whole(1, SQS_MAX_VISIBILITY_SECONDS)
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every function knows."""
+    """What every function knows. Without failure mode parameters there are no failure modes, and none is asked for."""
 
     env_name: str = _variable()
     code_version: str = _variable()
-    failure_mode_parameters: tuple[str, ...] = _variable(_names)
+    failure_mode_parameters: tuple[str, ...] = _variable(_names, default=())
     failure_mode_max_age_seconds: int = _variable(_whole(0, 900), default=5)
 
     @classmethod
@@ -105,6 +105,7 @@ class WorkerSettings(Settings):
     breaker_strategy: BreakerStrategy = _variable(_strategy)  # noqa: RUF009  a field as the others
     in_progress_seconds: int = _variable(_VISIBILITY, name="IDEMPOTENCY_IN_PROGRESS_SECONDS")
     alarm_period_seconds: int = _variable(_whole(1, 3600))
+    least_pause_seconds: int = _variable(_whole(0, 900), default=0)
     fault_seed: str | None = _variable(default=None)
     pauser_queue_url: str | None = _variable(name="VALVE_QUEUE_URL", default=None)
 
@@ -120,8 +121,11 @@ class WorkerSettings(Settings):
 
     @property
     def recovery_seconds(self) -> int:
-        """How long a circuit stays open before a probe: five retry bases, so that both shrink together."""
-        return 5 * self.retry_base_seconds
+        """How long a circuit stays open before a probe: five retry bases, so that both shrink together.
+
+        With `pause` at least as long as it is worth to switch the event source mapping off and on again for.
+        """
+        return max(5 * self.retry_base_seconds, self.least_pause_seconds if self.pauses else 0)
 
     @property
     def deadline_seconds(self) -> float:

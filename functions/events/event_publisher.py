@@ -2,11 +2,12 @@
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from functions.common.backoff import full_jitter
-from functions.common.errors import AWS_ERRORS, type_of
+from functions.common.errors import AWS_ERRORS, Category, category_of, type_of, worth_another_call
 from functions.common.observability import log_problem
 from functions.events.order_events import SOURCE, OrderEvent
 from functions.publish.packing import pack
@@ -24,7 +25,7 @@ BACKOFF_CAP_SECONDS = 1.0
 
 
 class EventPublisher:
-    """Puts events on one bus.
+    """Puts events on one bus. The client should try each call once: this class repeats, as long as there is time.
 
     >>> EventPublisher(events, "bus").publish([OrderEvent("OrderProcessed", '{"orderId":"o-1"}')])
     [None]
@@ -49,30 +50,36 @@ class EventPublisher:
         packed = pack(range(len(events)), lambda index: events[index].size, max_bytes=MAX_BYTES)
         for index in packed.oversize:
             errors[index] = "EventTooLarge"
-        for batch in packed.batches:
-            for index in self._put(batch, events, errors):
-                self._resend(index, events, errors)
+        waiting = deque((batch, 1) for batch in packed.batches)
+        while waiting:
+            batch, attempt = waiting.popleft()
+            if attempt > 1:
+                self._sleep(full_jitter(attempt - 1, BACKOFF_SECONDS, BACKOFF_CAP_SECONDS, self._rng))
+            again = self._put(batch, events, errors)
+            if again is None:
+                break
+            if attempt < ATTEMPTS:
+                waiting += [(part, attempt + 1) for part in again]
         return errors
 
-    def _resend(self, index: int, events: Sequence[OrderEvent], errors: list[str | None]) -> None:
-        for attempt in range(1, ATTEMPTS):
-            self._sleep(full_jitter(attempt, BACKOFF_SECONDS, BACKOFF_CAP_SECONDS, self._rng))
-            if not self._put([index], events, errors):
-                return
-
-    def _put(self, batch: Sequence[int], events: Sequence[OrderEvent], errors: list[str | None]) -> list[int]:
-        """One call. Returns what failed and is worth another one."""
+    def _put(
+        self, batch: Sequence[int], events: Sequence[OrderEvent], errors: list[str | None]
+    ) -> list[list[int]] | None:
+        """One call. Returns what is worth another one, in parts; None if the bus does not answer."""
         try:
             answer = self._events.put_events(Entries=[self._entry(events[index]) for index in batch])
         except AWS_ERRORS as error:
             for index in batch:
                 errors[index] = type_of(error)
             log_problem("events.not_put", errorType=type_of(error), errorMessage=str(error))
-            # boto3 has repeated the call already; a bus that is out of reach is not asked event by event.
-            return []
+            if category_of(error) is Category.TIMEOUT:
+                # A second silence would cost the time in which the batch has to be settled.
+                return None
+            return [list(batch)] if worth_another_call(error) else []
         for index, entry in zip(batch, answer["Entries"], strict=True):
             errors[index] = entry.get("ErrorCode")
-        return [index for index in batch if errors[index]]
+        # Each alone, so that one that is refused for what it is keeps no other back.
+        return [[index] for index in batch if errors[index]]
 
     def _entry(self, event: OrderEvent) -> "PutEventsRequestEntryTypeDef":
         return {

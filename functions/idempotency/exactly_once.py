@@ -11,7 +11,13 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 
 from functions.common.errors import ContentionError, IdempotencyKeyReusedError, InProgressElsewhereError
-from functions.idempotency.store import COMPLETED, IN_PROGRESS, TransactionalStore
+from functions.idempotency.store import (
+    COMPLETED,
+    IN_PROGRESS,
+    EffectExistsError,
+    Row,
+    TransactionalStore,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
@@ -22,10 +28,15 @@ SECONDS_PER_DAY = 86_400
 
 @dataclass(frozen=True)
 class Effect:
-    """A write to commit together with the key, and the JSON-able response that later duplicates get."""
+    """A write to commit together with the key, and the JSON-able response that later duplicates get.
+
+    `earlier` is that response, out of a row that the write found in its place: the key's record may be forgotten
+    by then. It raises what says that the row is not this effect's.
+    """
 
     write: "UpdateTypeDef"
     response: dict[str, Any]
+    earlier: Callable[[Row], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,8 @@ class ExactlyOnce:
 
     >>> store = TransactionalStore("idempotency", dynamodb)
     >>> once = ExactlyOnce(store, ttl_days=7, in_progress_seconds=30)
-    >>> effect = Effect({"TableName": "orders", "Key": {"orderId": {"S": "o-1"}}}, {"orderId": "o-1"})
+    >>> write = {"TableName": "orders", "Key": {"orderId": {"S": "o-1"}}}
+    >>> effect = Effect(write, {"orderId": "o-1"}, lambda row: {"orderId": row["orderId"]["S"]})
     >>> once.run("key", "digest", lambda: effect)
     Result(response={'orderId': 'o-1'}, replayed=False)
     >>> once.run("key", "digest", lambda: effect)
@@ -61,7 +73,7 @@ class ExactlyOnce:
 
         `payload` is a digest of what the key stands for. Raises what `work` raises, and
         IdempotencyKeyReusedError (same key, other payload), InProgressElsewhereError, LockLostError,
-        ContentionError, OrderIdTakenError or AWS's own error.
+        ContentionError, what `earlier` raises, or AWS's own error.
         """
         with self._store.member() as member:
             try:
@@ -77,6 +89,9 @@ class ExactlyOnce:
             try:
                 effect = work()
                 self._store.complete(member, claim, effect.write, effect.response, self._ttl_seconds)
+            except EffectExistsError as found:
+                self._store.release(claim)
+                return Result(effect.earlier(found.row), replayed=True)
             except Exception:
                 self._store.release(claim)
                 raise

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS, DataRecord
 from botocore.exceptions import ClientError
 
-from functions.common.errors import AWS_ERRORS, ContentionError, LockLostError, OrderIdTakenError, type_of
+from functions.common.errors import AWS_ERRORS, ContentionError, LockLostError, type_of
 from functions.common.observability import log_problem
 from functions.idempotency.group_commit import GroupCommit, Member
 
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 COMPLETED = STATUS_CONSTANTS["COMPLETED"]
 IN_PROGRESS = STATUS_CONSTANTS["INPROGRESS"]
 _NOTHING: Mapping[str, Any] = {}
+
+type Row = Mapping[str, Mapping[str, Any]]
+"""A row as DynamoDB returns it: each value in an object that says its type."""
+
+
+class EffectExistsError(Exception):
+    """There is a row where the effect was to be written."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__("the effect exists")
+        self.row = row
 
 
 class TransactionalStore(DynamoDBPersistenceLayer):
@@ -69,7 +80,8 @@ class TransactionalStore(DynamoDBPersistenceLayer):
     ) -> None:
         """Write the effect and complete the key, or neither. The response is kept for so many seconds.
 
-        Raises LockLostError, OrderIdTakenError, ContentionError or AWS's error.
+        `effect` returns the row that it finds instead (ReturnValuesOnConditionCheckFailure). Raises LockLostError,
+        EffectExistsError, ContentionError or AWS's error.
         """
         completion: Any = {
             **self._while_held(
@@ -123,11 +135,12 @@ def _cause(error: Exception) -> Exception:
     """What a failed transaction means: its reasons are in the order of its items."""
     if not isinstance(error, ClientError) or type_of(error) != "TransactionCanceledException":
         return error
-    codes = [str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])]
+    reasons = error.response.get("CancellationReasons", [])
+    codes = [str(reason.get("Code")) for reason in reasons]
     match codes:
         case ["ConditionalCheckFailed", *_]:
             return LockLostError("the claim on the idempotency key expired before the commit")
         case [_, "ConditionalCheckFailed"]:
-            return OrderIdTakenError("this order id was processed before with another content or key")
+            return EffectExistsError(reasons[1].get("Item", {}))
         case _:
             return ContentionError(f"the transaction was cancelled: {', '.join(codes)}")

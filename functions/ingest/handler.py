@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.common import aws, codec, settings
+from functions.common import aws, codec, deadline, settings
 from functions.common.api import Api
 from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
@@ -25,7 +25,7 @@ DOCUMENT = Path(__file__).with_name("openapi.json")
 """The API's description; `python -m lab openapi` writes it."""
 
 api = Api()
-aws.made_in_init(aws.sqs, aws.ssm)
+aws.made_in_init(aws.sqs_once, aws.ssm_once)
 
 
 @cache
@@ -36,7 +36,9 @@ def _settings() -> settings.IngestSettings:
 @cache
 def _acceptance() -> Acceptance:
     limit = _settings().send_batch_bytes
-    return Acceptance(Publisher(aws.sqs(), _settings().queue_url, max_bytes=limit), max_message_bytes=limit)
+    return Acceptance(
+        Publisher(aws.sqs_once(), _settings().queue_url, max_bytes=limit), max_message_bytes=limit
+    )
 
 
 @cache
@@ -49,7 +51,7 @@ def _failure_modes() -> FailureModes:
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request of the HTTP API (payload format 2.0)."""
-    with metrics_of_invocation():
+    with deadline.of_invocation(context), metrics_of_invocation():
         return api.resolve(event, context)
 
 

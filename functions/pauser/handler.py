@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.common import aws
+from functions.common import aws, deadline
+from functions.common.backoff import ceiling
 from functions.common.errors import AWS_ERRORS, MalformedJsonError, type_of
 from functions.common.observability import count, log_event, log_problem, logger, metrics_of_invocation
 from functions.common.partial_batch import partial_batch_response
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 RETRY_SECONDS = 2
-"""Until a mapping that is just changing, or an AWS API that failed, is asked again."""
+RETRY_CAP_SECONDS = 60
+"""Until a mapping that is just changing, or an AWS API that failed, is asked again: twice as long each time. AWS takes
+from some ten seconds to minutes to change one."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Pauser:
     queue_url: str
     now: Callable[[], float] = time.time
 
-    def apply(self, body: str, receipt_handle: str) -> bool:
+    def apply(self, body: str, receipt_handle: str, receives: int = 1) -> bool:
         """Pause, or resume once the resume message is due. Returns whether the resume message has served its purpose.
 
         A resume message that is delivered twice, late or after a crash does the same again: before its time it
@@ -51,7 +54,7 @@ class Pauser:
             self.mappings.update_event_source_mapping(UUID=self.mapping_id, Enabled=seconds == 0)
         except AWS_ERRORS as error:
             log_problem("mapping.unchanged", circuit=message.circuit, errorType=type_of(error))
-            self._hide(receipt_handle, RETRY_SECONDS)
+            self._hide(receipt_handle, round(ceiling(receives, RETRY_SECONDS, RETRY_CAP_SECONDS)))
             return False
         if seconds == 0:
             count("MappingResumed")
@@ -63,24 +66,30 @@ class Pauser:
         return False
 
     def _hide(self, receipt_handle: str, seconds: int) -> None:
-        self.sqs.change_message_visibility(
-            QueueUrl=self.queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
-        )
+        """Hide the message. Where that fails it comes back after the queue's visibility timeout, and pauses again."""
+        try:
+            self.sqs.change_message_visibility(
+                QueueUrl=self.queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+            )
+        except AWS_ERRORS as error:
+            log_problem("visibility.unchanged", errorType=type_of(error))
 
 
 @cache
 def _pauser() -> Pauser:
     settings = pauser_settings()
-    return Pauser(aws.lambda_(), aws.sqs(), settings.mapping_id, settings.queue_url)
+    return Pauser(aws.lambda_once(), aws.sqs_once(), settings.mapping_id, settings.queue_url)
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Apply the resume messages of one batch; the answer is a partial batch response."""
-    with metrics_of_invocation():
+    with deadline.of_invocation(context), metrics_of_invocation():
         kept = [
             record["messageId"]
             for record in event["Records"]
-            if not _pauser().apply(record["body"], record["receiptHandle"])
+            if not _pauser().apply(
+                record["body"], record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])
+            )
         ]
     return partial_batch_response(kept)

@@ -1,7 +1,8 @@
 """The message that asks for a pause, and that stays in its queue until it has ended the pause.
 
-One message for both: as long as the mapping is paused, it is a hidden message of a queue without a
-DLQ. No process waits, so none can die and leave the mapping paused.
+One message for both: as long as the mapping is paused, it is a hidden message of a queue. No process waits, so none can
+die and leave the mapping paused. The queue's DLQ takes a message only after a thousand receives; its alarm then says
+that nothing will resume the mapping.
 """
 
 from dataclasses import asdict, dataclass

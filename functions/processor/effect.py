@@ -1,10 +1,16 @@
-"""The effect of a processed order: its row, written once."""
+"""The effect of a processed order: its row, written once.
 
+The row itself keeps the effect single: an idempotency key is forgotten after a while, and a copy of its message may
+come back later than that, out of the DLQ or from a client. It finds the row, and is a duplicate.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from functions.processor.order import Order
+from functions.common.errors import IdempotencyKeyReusedError, OrderIdTakenError
+from functions.processor.order import CENT, Order
 from functions.processor.pricing import Price
 
 if TYPE_CHECKING:
@@ -15,19 +21,19 @@ PROCESSED = "PROCESSED"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an order came from. Times are epoch milliseconds."""
+    """Where an order came from. Times are epoch milliseconds; `payload` is the digest of what the key stands for."""
 
     idempotency_key: str
     correlation_id: str
     accepted_at: int
     processed_at: int
+    payload: str
 
 
 def order_row(table: str, order: Order, price: Price, origin: Provenance) -> "UpdateTypeDef":
-    """The write of the order's row.
+    """The write of the order's row, where there is none.
 
-    `executions` counts how often it happened: more than 1 is a double side effect. A row that another
-    idempotency key wrote is not overwritten.
+    `executions` counts how often it happened: more than 1 is a double side effect.
     """
     values: dict[str, str | int | Decimal | None] = {
         "status": PROCESSED,
@@ -38,6 +44,7 @@ def order_row(table: str, order: Order, price: Price, origin: Provenance) -> "Up
         "charges": price.charges,
         "total": price.total,
         "idempotencyKey": origin.idempotency_key,
+        "payload": origin.payload,
         "correlationId": origin.correlation_id,
         "acceptedAt": origin.accepted_at,
         "processedAt": origin.processed_at,
@@ -48,7 +55,8 @@ def order_row(table: str, order: Order, price: Price, origin: Provenance) -> "Up
         "TableName": table,
         "Key": {"orderId": {"S": order.order_id}},
         "UpdateExpression": f"SET {assignments} ADD #executions :one",
-        "ConditionExpression": "attribute_not_exists(#orderId) OR #idempotencyKey = :idempotencyKey",
+        "ConditionExpression": "attribute_not_exists(#orderId)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         "ExpressionAttributeNames": {f"#{name}": name for name in (*given, "executions", "orderId")},
         "ExpressionAttributeValues": {
             ":one": {"N": "1"},
@@ -67,6 +75,31 @@ def response(order: Order, price: Price, origin: Provenance) -> dict[str, Any]:
         "acceptedAt": origin.accepted_at,
         "processedAt": origin.processed_at,
     }
+
+
+def earlier_response(row: Mapping[str, Mapping[str, Any]], origin: Provenance) -> dict[str, Any]:
+    """What `response` was when the row was written, by the same key. `row` is as DynamoDB returns it.
+
+    Raises OrderIdTakenError if another key wrote it, IdempotencyKeyReusedError if the key stood for something else.
+    """
+    known = {name: next(iter(value.values())) for name, value in row.items()}
+    if known.get("idempotencyKey") != origin.idempotency_key:
+        raise OrderIdTakenError("this order id was processed before with another content or key")
+    if known.get("payload", origin.payload) != origin.payload:
+        raise IdempotencyKeyReusedError("the idempotency key came before with another payload")
+    return {
+        "orderId": known["orderId"],
+        "amount": _money(known["amount"]),
+        "currency": known.get("currency"),
+        "total": _money(known["total"]),
+        "acceptedAt": int(known["acceptedAt"]),
+        "processedAt": int(known["processedAt"]),
+    }
+
+
+def _money(number: str) -> str:
+    """With both decimals, of which DynamoDB drops zeros."""
+    return str(Decimal(number).quantize(CENT))
 
 
 def _value(value: str | int | Decimal) -> dict[str, str]:

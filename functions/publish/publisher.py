@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.common.backoff import full_jitter
-from functions.common.errors import AWS_ERRORS, category_of, type_of
+from functions.common.errors import AWS_ERRORS, category_of, type_of, worth_another_call
 from functions.publish.message import OutgoingMessage
 from functions.publish.packing import pack
 
@@ -52,6 +52,8 @@ class _Numbered:
 class Publisher:
     """Sends to one queue. A batch call that fails in part is repeated for the part that failed.
 
+    The client should try each call once (functions.common.aws): this class repeats, as long as there is time.
+
     >>> publisher = Publisher(sqs, "queue", max_bytes=262_144)
     >>> publisher.send([OutgoingMessage("a body", attributes={})])
     [Delivery(message_id='new', error='', detail='', senders_fault=False)]
@@ -81,27 +83,36 @@ class Publisher:
             detail = f"{entry.message.size} bytes with attributes, {self._max_bytes} at most"
             deliveries[entry.index] = Delivery(error="MessageTooLong", detail=detail, senders_fault=True)
         for batch in packed.batches:
-            self._send_batch(batch, deliveries)
+            if not self._send_batch(batch, deliveries):
+                break
         return deliveries
 
-    def _send_batch(self, batch: list[_Numbered], deliveries: list[Delivery]) -> None:
+    def _send_batch(self, batch: list[_Numbered], deliveries: list[Delivery]) -> bool:
+        """Returns whether the queue is worth asking for further batches: not if every try was in vain."""
+        out_of_reach = False
         for attempt in range(1, ATTEMPTS + 1):
-            batch = self._try(batch, deliveries)
-            if not batch or attempt == ATTEMPTS:
-                return
-            self._sleep(full_jitter(attempt, BACKOFF_SECONDS, BACKOFF_CAP_SECONDS, self._rng))
+            if attempt > 1:
+                self._sleep(full_jitter(attempt - 1, BACKOFF_SECONDS, BACKOFF_CAP_SECONDS, self._rng))
+            try:
+                batch = self._try(batch, deliveries)
+            except AWS_ERRORS as error:
+                for numbered in batch:
+                    deliveries[numbered.index] = Delivery(error=type_of(error), detail=str(error))
+                out_of_reach = category_of(error).worth_repeating
+                # Without an answer the call may have succeeded; the idempotency key absorbs the second copy.
+                if not worth_another_call(error):
+                    break
+            else:
+                out_of_reach = False
+                if not batch:
+                    break
+        return not out_of_reach
 
     def _try(self, batch: list[_Numbered], deliveries: list[Delivery]) -> list[_Numbered]:
-        """One call. Returns what is worth another one."""
-        try:
-            answer = self._sqs.send_message_batch(
-                QueueUrl=self._queue_url, Entries=[_entry(numbered) for numbered in batch]
-            )
-        except AWS_ERRORS as error:
-            for numbered in batch:
-                deliveries[numbered.index] = Delivery(error=type_of(error), detail=str(error))
-            # Without an answer the call may have succeeded; the idempotency key absorbs the second copy.
-            return batch if category_of(error).worth_repeating else []
+        """One call. Returns what is worth another one. Raises AWS's error."""
+        answer = self._sqs.send_message_batch(
+            QueueUrl=self._queue_url, Entries=[_entry(numbered) for numbered in batch]
+        )
         by_id = {str(numbered.index): numbered for numbered in batch}
         for success in answer.get("Successful", []):
             deliveries[by_id[success["Id"]].index] = Delivery(message_id=success["MessageId"])

@@ -42,4 +42,4 @@ def _token() -> str:
 
 @cache
 def _provider() -> SecretsProvider:
-    return SecretsProvider(boto3_client=aws.secretsmanager())
+    return SecretsProvider(boto3_client=aws.secretsmanager_once())

@@ -52,7 +52,7 @@ def _dlq() -> DeadLetterQueue:
 
 @cache
 def _publisher() -> Publisher:
-    return Publisher(aws.sqs(), redrive_settings().queue_url, max_bytes=SQS_MAX_BYTES)
+    return Publisher(aws.sqs_once(), redrive_settings().queue_url, max_bytes=SQS_MAX_BYTES)
 
 
 @cache

@@ -14,6 +14,7 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -39,13 +40,16 @@ class Telemetry:
     def __init__(self, settings: TracingSettings) -> None:
         self._lines = LogLines(settings.service)
         self._provider = TracerProvider(
+            # Spans of every order, whatever X-Ray samples: its decision comes with the parent that Lambda hands over,
+            # one order a second and a few more by default, and would leave all other orders without a tree.
+            sampler=ALWAYS_ON,
             resource=Resource.create(
                 {
                     "service.name": settings.service,
                     "service.version": settings.code_version,
                     "deployment.environment.name": settings.env_name,
                 }
-            )
+            ),
         )
         self._provider.add_span_processor(SimpleSpanProcessor(self._lines))
         if settings.exports_otlp:

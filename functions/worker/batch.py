@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, wait
 
-from functions.common.errors import OutOfTimeError
+from functions.common.errors import NotBegunError, OutOfTimeError
 from functions.publish.envelope import Envelope
 from functions.worker.outcome import Failed, Outcome
 
@@ -58,7 +58,8 @@ class BatchRunner:
 
     def _out_of_time(self, envelope: Envelope, *, begun: bool) -> Failed:
         # A message that is still running holds its key; before the claim expires a retry is in vain.
-        error = OutOfTimeError("the worker ran out of time", self._claim_seconds if begun else 0)
+        text = "the worker ran out of time"
+        error = OutOfTimeError(text, self._claim_seconds) if begun else NotBegunError(text)
         return Failed(envelope, envelope.idempotency_key(), error)
 
 

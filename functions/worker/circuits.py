@@ -53,7 +53,12 @@ class _OneReader(CircuitBreakerDynamoDBPersistence):
 
     def get_state(self, name: str) -> CircuitStateRecord:
         with self._reading:
-            return super().get_state(name)
+            record = super().get_state(name)
+            # What could not be read counts as closed for as long as what was read: else every thread would in its
+            # turn wait for the same silence.
+            if self._retrieve_from_cache(name) is None:
+                self._save_to_cache(record)
+            return record
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.common import aws, tracing
+from functions.common import aws, deadline, tracing
 from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters
 from functions.common.observability import count, log_event, logger, metrics_of_invocation
 from functions.common.partial_batch import partial_batch_response
@@ -40,9 +40,9 @@ PRICE_FAILURE_THRESHOLD = 7
 """Failures in a row: an outage opens the circuit within a batch of ten, single failures do not."""
 
 SETTLING_SHARE = 4
-"""A quarter of the worker's time is kept for settling the batch."""
+"""A quarter of the worker's time is kept for settling the batch, or what one call may take."""
 
-aws.made_in_init(aws.sqs, aws.dynamodb, aws.events, aws.ssm)
+aws.made_in_init(aws.sqs_once, aws.dynamodb, aws.dynamodb_once, aws.events_once, aws.ssm_once)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Worker:
 @cache
 def _worker() -> Worker:
     settings = worker_settings()
-    circuits = Circuits(settings.circuits_table, aws.dynamodb(), settings.recovery_seconds)
+    circuits = Circuits(settings.circuits_table, aws.dynamodb_once(), settings.recovery_seconds)
     seed = settings.fault_seed or uuid.uuid4().hex
 
     def guarded(service: PriceService) -> PriceService:
@@ -105,10 +105,10 @@ def _worker() -> Worker:
             in_progress_seconds=settings.in_progress_seconds,
         ),
         settlement=Settlement(
-            publish=bus.guarded(EventPublisher(aws.events(), settings.event_bus_name), circuits),
-            dlq=Publisher(aws.sqs(), settings.dlq_url, max_bytes=SQS_MAX_BYTES),
-            queue=Publisher(aws.sqs(), settings.queue_url, max_bytes=SQS_MAX_BYTES),
-            sqs=aws.sqs(),
+            publish=bus.guarded(EventPublisher(aws.events_once(), settings.event_bus_name), circuits),
+            dlq=Publisher(aws.sqs_once(), settings.dlq_url, max_bytes=SQS_MAX_BYTES),
+            queue=Publisher(aws.sqs_once(), settings.queue_url, max_bytes=SQS_MAX_BYTES),
+            sqs=aws.sqs_once(),
             queue_url=settings.queue_url,
             policy=RetryPolicy(
                 max_receive_count=settings.max_receive_count,
@@ -123,7 +123,7 @@ def _worker() -> Worker:
         ),
         executor=ThreadPoolExecutor(THREADS, thread_name_prefix="message"),
         circuits=circuits,
-        pauses=PauseRequests(aws.sqs(), settings.pauser_queue_url, settings.recovery_seconds)
+        pauses=PauseRequests(aws.sqs_once(), settings.pauser_queue_url, settings.recovery_seconds)
         if settings.pauses and settings.pauser_queue_url
         else None,
         price_services={
@@ -138,8 +138,9 @@ def _worker() -> Worker:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Process one batch of SQS; the answer is a partial batch response."""
     worker = _worker()
-    reserve = worker.settings.in_progress_seconds / SETTLING_SHARE
-    with metrics_of_invocation():
+    limit = worker.settings.in_progress_seconds
+    reserve = max(limit / SETTLING_SHARE, deadline.seconds_of_a_call(limit))
+    with deadline.of_invocation(context), metrics_of_invocation():
         count("BatchSize", len(event["Records"]))
         kept = worker.handle(event, lambda: context.get_remaining_time_in_millis() / 1000 - reserve)
     return partial_batch_response(kept)

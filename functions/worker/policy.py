@@ -5,7 +5,13 @@ import random
 from dataclasses import dataclass
 
 from functions.common.backoff import full_jitter
-from functions.common.errors import CircuitOpenError, CircuitRecoveredError, TransientError, category_of
+from functions.common.errors import (
+    CircuitOpenError,
+    CircuitRecoveredError,
+    NotBegunError,
+    TransientError,
+    category_of,
+)
 from functions.common.settings import BreakerStrategy
 
 MAX_DELAY_SECONDS = 43_000
@@ -56,7 +62,8 @@ class RetryPolicy:
     age: an order is late by about three times its dependency's outage at most. Receives run out whatever the waits
     are, and SQS counts them: the last but one is therefore the last that an open circuit may cost. A
     message that meets it then is sent to its queue again. The last receive is left for a worker that dies.
-    Where the circuit is closed by the end of the batch, the wait is a retry's.
+    Where the circuit is closed by the end of the batch, the wait is a retry's. A message that the worker had no time to
+    begin with is spared in the same way, whatever the strategy: its receive was no try.
     """
 
     max_receive_count: int
@@ -77,11 +84,13 @@ class RetryPolicy:
             return DeadLetter()
         delay = full_jitter(receive_count, self.base_seconds, self.cap_seconds, self.rng)
         delay += error.retry_after if isinstance(error, TransientError) else 0
+        spared = isinstance(error, NotBegunError)
         if isinstance(error, CircuitOpenError) and self.strategy != "none":
+            spared = True
             if not isinstance(error, CircuitRecoveredError):
                 delay += self._defer_seconds(receive_count - 1 + requeues, age_seconds)
-            if receive_count >= self.max_receive_count - 1 and requeues < MAX_REQUEUES:
-                return Requeue(min(round(delay), MAX_DEFER_SECONDS))
+        if spared and receive_count >= self.max_receive_count - 1 and requeues < MAX_REQUEUES:
+            return Requeue(min(round(delay), MAX_DEFER_SECONDS))
         if receive_count >= self.max_receive_count:
             return DeadLetter()
         return Retry(min(round(delay), MAX_DELAY_SECONDS))

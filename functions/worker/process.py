@@ -41,21 +41,23 @@ class MessageProcessor:
         try:
             document = self.require(envelope.document)
             key = envelope.idempotency_key(document)
+            payload = payload_digest(document)
             result = self.once.run(
-                key, payload_digest(document), lambda: self._effect(envelope, order_from(document), key)
+                key, payload, lambda: self._effect(envelope, order_from(document), key, payload)
             )
         except Exception as error:  # noqa: BLE001  one message's failure must not become the batch's
             _log_unexpected(error, envelope)
             return Failed(envelope, key, error)
         return self._done(envelope, key, result)
 
-    def _effect(self, envelope: Envelope, order: Order, key: str) -> Effect:
+    def _effect(self, envelope: Envelope, order: Order, key: str, payload: str) -> Effect:
         delivery = DeliveryId(key, envelope.redrive_count, envelope.receive_count)
         priced = price(order, self.price_service(order, delivery))
-        origin = effect.Provenance(key, envelope.correlation_id, envelope.accepted_at, self.now())
+        origin = effect.Provenance(key, envelope.correlation_id, envelope.accepted_at, self.now(), payload)
         return Effect(
             effect.order_row(self.orders_table, order, priced, origin),
             effect.response(order, priced, origin),
+            lambda row: effect.earlier_response(row, origin),
         )
 
     def _done(self, envelope: Envelope, key: str, result: Result) -> Done:

@@ -31,6 +31,7 @@ class Shape:
     memory_mib: int
     timeout_seconds: int
     may_invoke_itself: bool = False
+    reserved_concurrency: int | None = None
 
 
 class PipelineFunction(Construct):
@@ -81,6 +82,7 @@ class PipelineFunction(Construct):
             ),
             memory_size=shape.memory_mib,
             timeout=cdk.Duration.seconds(shape.timeout_seconds),
+            reserved_concurrent_executions=shape.reserved_concurrency,
             role=self.role,
             log_group=self.log_group,
             environment={
@@ -91,6 +93,7 @@ class PipelineFunction(Construct):
                 **environment,
                 **(_tracing_environment(shape, settings.otlp_endpoint) if settings.enable_tracing else {}),
             },
+            layers=_layers(self, settings.collector_layer_arn),
             tracing=lambda_.Tracing.ACTIVE if settings.enable_tracing else lambda_.Tracing.DISABLED,
             recursive_loop=lambda_.RecursiveLoop.ALLOW if shape.may_invoke_itself else None,
             vpc=network.vpc if network else None,
@@ -108,6 +111,12 @@ class PipelineFunction(Construct):
 def _tracing_environment(shape: Shape, otlp_endpoint: str | None) -> dict[str, str]:
     endpoint = {} if otlp_endpoint is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint}
     return {"TRACED_HANDLER": shape.handler, **endpoint}
+
+
+def _layers(scope: Construct, collector: str | None) -> list[lambda_.ILayerVersion]:
+    if collector is None:
+        return []
+    return [lambda_.LayerVersion.from_layer_version_arn(scope, "Collector", collector)]
 
 
 def _network_interfaces() -> iam.PolicyStatement:

@@ -5,16 +5,26 @@ from constructs import Construct
 
 from infra.components.logs import log_group
 from infra.components.stack import LabStack
+from infra.settings import Settings
 
 _INTERFACE_ENDPOINTS = {
     "CloudWatch": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
     "Sqs": ec2.InterfaceVpcEndpointAwsService.SQS,
     "EventBridge": ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE,
-    "Ssm": ec2.InterfaceVpcEndpointAwsService.SSM,
     "SecretsManager": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     "Lambda": ec2.InterfaceVpcEndpointAwsService.LAMBDA_,
 }
-"""The services that the functions call. Logs, traces and polling are Lambda's own and stay outside."""
+"""The services that the functions call. Logs and polling are Lambda's own and stay outside."""
+
+
+def _called_with(settings: Settings) -> dict[str, ec2.InterfaceVpcEndpointAwsService]:
+    """What only some settings let functions call; an endpoint is charged by the hour."""
+    called: dict[str, ec2.InterfaceVpcEndpointAwsService] = {}
+    if settings.has_failure_modes:
+        called["Ssm"] = ec2.InterfaceVpcEndpointAwsService.SSM
+    if settings.collector_layer_arn:
+        called["XRay"] = ec2.InterfaceVpcEndpointAwsService.XRAY
+    return called
 
 
 class PrivateNetwork(Construct):
@@ -57,7 +67,7 @@ class PrivateNetwork(Construct):
         )
         endpoints.add_ingress_rule(self.functions, ec2.Port.tcp(443), "The functions.")
         self.vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
-        for name, service in _INTERFACE_ENDPOINTS.items():
+        for name, service in (_INTERFACE_ENDPOINTS | _called_with(scope.settings)).items():
             self.vpc.add_interface_endpoint(name, service=service, security_groups=[endpoints], open=False)
         rejected = log_group(
             self,

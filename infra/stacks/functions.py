@@ -54,6 +54,9 @@ class FunctionsStack(LabStack):
             batch_size=settings.batch_size,
             max_batching_window=BATCHING_WINDOW if settings.batch_size > LARGEST_UNWINDOWED_BATCH else None,
             max_concurrency=settings.worker_max_concurrency,
+            # Said only where nothing else switches it: whoever leaves `pause` while the mapping is paused changes this
+            # from nothing to true, so that CloudFormation enables what no pauser will.
+            enabled=None if settings.breaker_strategy == "pause" else True,
             report_batch_item_failures=True,
         )
         self.pauser = self._pauser(queue.pauser_queue, self.mapping) if queue.pauser_queue else None
@@ -76,13 +79,14 @@ class FunctionsStack(LabStack):
                 "Validates and publishes orders.",
                 512,
                 20,
+                reserved_concurrency=self.settings.ingest_reserved_concurrency,
             ),
             environment={
                 "QUEUE_URL": queue.orders.queue_url,
                 "SEND_BATCH_BYTES": str(self.settings.send_batch_bytes),
             },
             statements=[
-                self._read_failure_mode(),
+                *self._read_failure_mode(),
                 _allow("PublishOrders", [queue.orders.queue_arn], "sqs:SendMessage"),
                 *self._use_key("sqs", actions=("kms:Decrypt", "kms:GenerateDataKey")),
             ],
@@ -104,6 +108,7 @@ class FunctionsStack(LabStack):
             "TTL_DAYS": str(settings.ttl_days),
             "BREAKER_STRATEGY": settings.breaker_strategy,
             "IDEMPOTENCY_IN_PROGRESS_SECONDS": str(settings.worker_timeout_seconds),
+            "LEAST_PAUSE_SECONDS": str(settings.least_pause_seconds),
         }
         if queue.pauser_queue:
             environment["VALVE_QUEUE_URL"] = queue.pauser_queue.queue_url
@@ -120,7 +125,7 @@ class FunctionsStack(LabStack):
             ),
             environment=environment,
             statements=[
-                self._read_failure_mode(),
+                *self._read_failure_mode(),
                 _allow(
                     "ReceiveOrders",
                     [queue.orders.queue_arn],
@@ -271,6 +276,7 @@ class FunctionsStack(LabStack):
                 "Checks the bearer token of the /redrive routes.",
                 256,
                 5,
+                reserved_concurrency=self.settings.authorizer_reserved_concurrency,
             ),
             environment={"REDRIVE_TOKEN_SECRET": secret.secret_name},
             statements=[
@@ -287,11 +293,12 @@ class FunctionsStack(LabStack):
         environment: dict[str, str],
         statements: list[iam.PolicyStatement],
     ) -> PipelineFunction:
-        everywhere = {
-            "POWERTOOLS_METRICS_NAMESPACE": self.names.metric_namespace,
-            "FAILURE_MODE_PARAMETERS": ",".join(self.names.failure_mode_parameters),
-            "FAILURE_MODE_MAX_AGE_SECONDS": str(self.settings.failure_mode_max_age_seconds),
-        }
+        everywhere = {"POWERTOOLS_METRICS_NAMESPACE": self.names.metric_namespace}
+        if self.settings.has_failure_modes:
+            everywhere |= {
+                "FAILURE_MODE_PARAMETERS": ",".join(self.names.failure_mode_parameters),
+                "FAILURE_MODE_MAX_AGE_SECONDS": str(self.settings.failure_mode_max_age_seconds),
+            }
         return PipelineFunction(
             self,
             construct_id,
@@ -301,9 +308,11 @@ class FunctionsStack(LabStack):
             network=self._network,
         )
 
-    def _read_failure_mode(self) -> iam.PolicyStatement:
+    def _read_failure_mode(self) -> list[iam.PolicyStatement]:
+        if not self.settings.has_failure_modes:
+            return []
         arns = [parameter.parameter_arn for parameter in self._queue.failure_mode_parameters]
-        return _allow("ReadFailureMode", arns, "ssm:GetParameter", "ssm:GetParameters")
+        return [_allow("ReadFailureMode", arns, "ssm:GetParameter", "ssm:GetParameters")]
 
     def _use_key(
         self,

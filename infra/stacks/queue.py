@@ -30,6 +30,9 @@ QUEUE_RETENTION = cdk.Duration.days(4)
 DLQ_RETENTION = cdk.Duration.days(14)
 """SQS's maximum. A message in the DLQ keeps its first enqueue time, so this exceeds the queue's own."""
 
+PAUSER_RECEIVES = 1000
+"""SQS's maximum. A resume message is received again and again while a mapping is changing, and must not be lost."""
+
 
 class QueueStack(LabStack):
     """The stateful part of the pipeline."""
@@ -48,7 +51,18 @@ class QueueStack(LabStack):
                 queue=self.dlq, max_receive_count=settings.max_receive_count
             ),
         )
-        self.pauser_queue = self._queue("Valve", "valve", DLQ_RETENTION) if settings.has_pauser else None
+        self.pauser_dlq: sqs.Queue | None = None
+        self.pauser_queue: sqs.Queue | None = None
+        if settings.has_pauser:
+            self.pauser_dlq = self._queue("ValveDlq", "valve-dlq", DLQ_RETENTION, allow_redrive_from="valve")
+            self.pauser_queue = self._queue(
+                "Valve",
+                "valve",
+                DLQ_RETENTION,
+                dead_letter_queue=sqs.DeadLetterQueue(
+                    queue=self.pauser_dlq, max_receive_count=PAUSER_RECEIVES
+                ),
+            )
         self.orders_table = self._table("OrdersTable", "orders", key="orderId")
         self.idempotency_table = self._table("IdempotencyTable", "idempotency", ttl="expiration")
         self.circuits_table = self._table("CircuitsTable", "circuits", ttl="expiration")

@@ -15,7 +15,7 @@ from lab.commands.options import Env, console
 from lab.commands.scenario import Chosen, Every, entries_of, run_all
 from lab.common import paths
 from lab.common.output import Line, Terminal, styled
-from lab.deployment.aws_account import cdk
+from lab.deployment.aws_account import cdk, concurrency
 from lab.deployment.aws_account.account import (
     Caller,
     Consent,
@@ -24,7 +24,14 @@ from lab.deployment.aws_account.account import (
     refuse_by_environment,
     require_consent,
 )
-from lab.deployment.aws_account.plan import StackPlan, mailed, plan, require_environment, templates
+from lab.deployment.aws_account.plan import (
+    StackPlan,
+    deployed_template,
+    mailed,
+    plan,
+    require_environment,
+    templates,
+)
 from lab.deployment.aws_account.teardown import Teardown, delete, survey
 from lab.deployment.context import Context, settings_of
 from lab.deployment.stack import Stack, stack_names
@@ -102,6 +109,7 @@ def deploy(env: Env = "dev", context: Context = None, account: Account = None, y
     if DEFAULT_EMAIL in mailed(paths.AWS_ASSEMBLY):
         unread = f"alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org"
         say(styled(unread, "yellow"))
+    _tell_concurrency(aws)
     require_consent(who, f"deploy {env} to it", consent, _question())
     options = ["--app", str(paths.AWS_ASSEMBLY), "--all", "--require-approval=never", "--progress=events"]
     cdk.run("deploy", options, cdk.with_credentials_of(session, who))
@@ -201,6 +209,19 @@ def _synthesized(session: boto3.Session, who: Caller, settings: dict[str, str]) 
     with Terminal(stderr=True).status("synthesizing"):
         cdk.synth(settings, cdk.with_credentials_of(session, who))
     require_environment(paths.AWS_ASSEMBLY, who)
+
+
+def _tell_concurrency(aws: Aws) -> None:
+    """Say what the account's concurrency is too small for. Raises LabError where Lambda would refuse it."""
+    wanted = templates(paths.AWS_ASSEMBLY)
+    found = [deployed_template(aws, name) for name in wanted]
+    told = concurrency.require_enough(
+        concurrency.unreserved(aws),
+        concurrency.Asked.by(wanted.values()),
+        concurrency.Asked.by(template for template in found if template),
+    )
+    if told:
+        say(styled(told, "yellow"))
 
 
 def _require_bootstrapped(aws: Aws, who: Caller) -> None:

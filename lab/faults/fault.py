@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+HANG_MS = 60_000
+"""Longer than any function or client here waits."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """A fault for the calls of one operation.
 
     `service` is the name requests are signed for (`dynamodb`, `sqs`, `events`). Exactly one of these happens to
-    a call: `error` (AWS's error code, with `status` where it is not the modelled one), `latency_ms`, or `reset`
-    of the connection. It hits each call with `probability`, at most `times`, and for `ttl_seconds` at the most.
+    a call: `error` (AWS's error code, with `status` where it is not the modelled one), `latency_ms`, `reset` of the
+    connection, or it `hangs`: it is taken, goes nowhere, and has no answer for a minute. It hits each call with
+    `probability`, at most `times`, and for `ttl_seconds` at the most.
     """
 
     service: str
@@ -19,14 +23,15 @@ class Fault:
     status: int | None = None
     latency_ms: int | None = None
     reset: bool = False
+    hangs: bool = False
     probability: float = 1.0
     times: int | None = None
     ttl_seconds: float = 120.0
 
     def __post_init__(self) -> None:
-        kinds = [self.error is not None, self.latency_ms is not None, self.reset]
+        kinds = [self.error is not None, self.latency_ms is not None, self.reset, self.hangs]
         if sum(kinds) != 1:
-            raise ValueError("a fault is exactly one of error, latency_ms and reset")
+            raise ValueError("a fault is exactly one of error, latency_ms, reset and hangs")
         if self.ttl_seconds <= 0:
             raise ValueError("a fault must have a time to live")
 
@@ -46,6 +51,8 @@ class Fault:
             rule["latency"] = self.latency_ms
         if self.reset:
             rule["reset"] = True
+        if self.hangs:
+            rule["timeout_ms"] = HANG_MS
         return rule
 
 

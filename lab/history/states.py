@@ -22,8 +22,8 @@ class State:
     reached: Callable[[History], bool]
 
 
-def _failed_of(error: str) -> Callable[[History], bool]:
-    return lambda history: any(event.facts.get("errorType") == error for event in history.of(Kind.FAILED))
+def _failed_of(*errors: str) -> Callable[[History], bool]:
+    return lambda history: any(event.facts.get("errorType") in errors for event in history.of(Kind.FAILED))
 
 
 def _by_message(history: History) -> dict[str, list[Event]]:
@@ -125,7 +125,7 @@ STATES = (
     State("a claim on a key expired while its worker ran", _failed_of("LockLost")),
     State("a delivery found another one at work on its key", _failed_of("InProgressElsewhere")),
     State("a row changed while it was read", _failed_of("Contention")),
-    State("a worker ran out of time", _failed_of("OutOfTime")),
+    State("a worker ran out of time", _failed_of("OutOfTime", "NotBegun")),
     State("a key came again with another payload", _failed_of("IdempotencyKeyReused")),
     State("one order was published twice by one request", _published_twice),
     State("an order was queued whose client got no answer", _accepted_without_answer),

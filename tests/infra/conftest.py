@@ -12,6 +12,8 @@ SECURED = {
     "architecture": "arm64",
     "batchSize": "100",
     "workerMaxConcurrency": "20",
+    "ingestReservedConcurrency": "30",
+    "authorizerReservedConcurrency": "2",
     "faultSeed": "7",
 }
 
@@ -32,6 +34,21 @@ def aws() -> Templates:
 def secured() -> Templates:
     """AWS with everything switched on that is off by default."""
     return Templates(SECURED)
+
+
+@pytest.fixture(scope="session")
+def collected() -> Templates:
+    """AWS with a collector beside each function, in a VPC, and failure modes in production."""
+    return Templates(
+        {
+            "envName": "prod",
+            "enableTracing": "true",
+            "enableVpcEndpoints": "true",
+            "enableFailureModes": "true",
+            "otlpEndpoint": "http://localhost:4318",
+            "collectorLayerArn": "arn:aws:lambda:us-east-1:123456789012:layer:collector:1",
+        }
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 
 from functions.common import settings as function_settings
 from infra.components.names import Names
+from infra.settings import Settings
 from tests.infra.templates import Templates
 
 FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer")
@@ -35,7 +36,8 @@ def test_a_function_understands_the_variables_it_gets(
     read = reader(variables)
     assert read.env_name == templates.settings.env_name
     assert read.code_version == variables["CODE_VERSION"]
-    assert read.failure_mode_parameters[0] == f"/ingestion/{read.env_name}/failure_mode"
+    modes = (f"/ingestion/{read.env_name}/failure_mode",) if templates.settings.has_failure_modes else ()
+    assert read.failure_mode_parameters[:1] == modes
     assert variables["POWERTOOLS_SERVICE_NAME"] == function.lower()
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == Names(read.env_name).metric_namespace
 
@@ -73,9 +75,36 @@ def test_only_a_batch_above_ten_waits_for_a_window(aws: Templates, secured: Temp
     assert _mapping(secured)["MaximumBatchingWindowInSeconds"] == 1
 
 
-def test_concurrency_is_bounded_only_on_request(aws: Templates, secured: Templates) -> None:
-    assert "ScalingConfig" not in _mapping(aws)
+def test_the_worker_s_concurrency_is_bounded_and_others_reserve_theirs_on_request(
+    aws: Templates, secured: Templates
+) -> None:
+    assert _mapping(aws)["ScalingConfig"] == {"MaximumConcurrency": 5}
     assert _mapping(secured)["ScalingConfig"] == {"MaximumConcurrency": 20}
+    assert _reserved(aws) == {}
+    assert _reserved(secured) == {"Ingest": 30, "Authorizer": 2}
+
+
+def _reserved(templates: Templates) -> dict[str, int]:
+    return {
+        function.path.split("/")[0]: function.properties["ReservedConcurrentExecutions"]
+        for function in templates.all("AWS::Lambda::Function")
+        if "ReservedConcurrentExecutions" in function.properties
+    }
+
+
+def test_outside_dev_no_function_reads_the_failure_mode_parameter_unless_asked_to(
+    aws: Templates, secured: Templates
+) -> None:
+    """Neither variable nor permission: whoever may write the parameter breaks nothing."""
+    assert "FAILURE_MODE_PARAMETERS" in environment(aws, "Worker")
+    assert not [
+        function.path
+        for function in secured.all("AWS::Lambda::Function")
+        if "FAILURE_MODE_PARAMETERS" in function.properties["Environment"]["Variables"]
+    ]
+    asked = Settings.from_context({"envName": "prod", "enableFailureModes": "true"})
+    assert asked.has_failure_modes
+    assert not Settings.from_context({"enableFailureModes": "false"}).has_failure_modes
 
 
 def test_functions_run_python_3_13_on_the_chosen_processor(templates: Templates) -> None:
@@ -109,11 +138,29 @@ def test_without_the_setting_nothing_of_a_network_is_made(aws: Templates) -> Non
     assert not [resource.path for resource in aws.all() if resource.type.startswith("AWS::EC2::")]
 
 
+def _endpoints(templates: Templates) -> set[str]:
+    found = templates.all("AWS::EC2::VPCEndpoint")
+    return {endpoint.properties["ServiceName"].rsplit(".", 1)[1] for endpoint in found}
+
+
+def test_in_the_vpc_there_are_endpoints_for_what_the_settings_let_functions_call(
+    secured: Templates, collected: Templates
+) -> None:
+    """Parameter Store for failure modes, X-Ray for a collector, which sends from within the function."""
+    assert _endpoints(collected) - _endpoints(secured) == {"ssm", "xray"}
+    assert _endpoints(secured) <= _endpoints(collected)
+
+
+def test_a_collector_is_a_layer_of_every_function(collected: Templates, aws: Templates) -> None:
+    layers = [function.properties["Layers"] for function in collected.all("AWS::Lambda::Function")]
+    assert layers == [[collected.settings.collector_layer_arn]] * len(FUNCTIONS)
+    assert not [f.path for f in aws.all("AWS::Lambda::Function") if "Layers" in f.properties]
+
+
 def test_in_the_vpc_functions_reach_aws_through_endpoints_and_nothing_else(secured: Templates) -> None:
     kinds = {resource.type for resource in secured.all()}
     assert not kinds & {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"}
-    endpoints = {e.properties["ServiceName"].rsplit(".", 1)[1] for e in secured.all("AWS::EC2::VPCEndpoint")}
-    assert endpoints == {"dynamodb", "sqs", "events", "ssm", "secretsmanager", "lambda", "monitoring"}
+    assert _endpoints(secured) == {"dynamodb", "sqs", "events", "secretsmanager", "lambda", "monitoring"}
     for function in secured.all("AWS::Lambda::Function"):
         vpc = function.properties["VpcConfig"]
         assert vpc["SecurityGroupIds"] == ["functions/Network/Functions.GroupId"]

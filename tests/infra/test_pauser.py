@@ -47,10 +47,31 @@ def test_the_worker_may_ask_for_a_pause(paused: Templates) -> None:
 
 def test_a_resume_message_is_kept_until_the_mapping_is_resumed(paused: Templates) -> None:
     queue = paused.one("AWS::SQS::Queue", "Valve").properties
-    assert "RedrivePolicy" not in queue
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": "queue/ValveDlq.Arn", "maxReceiveCount": 1000}
     assert queue["MessageRetentionPeriod"] == 14 * 86_400
     timeout = paused.one("AWS::Lambda::Function", "Valve/Function").properties["Timeout"]
     assert queue["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_a_pause_is_long_enough_for_the_time_that_aws_takes_to_switch_a_mapping(
+    paused: Templates, aws: Templates, local: Templates
+) -> None:
+    recovery = [
+        function_settings.worker_settings(
+            environment(templates, "Worker") | {"BREAKER_STRATEGY": strategy, "VALVE_QUEUE_URL": "q"}
+        ).recovery_seconds
+        for templates, strategy in ((paused, "pause"), (aws, "defer"), (local, "pause"))
+    ]
+    assert recovery == [120, 30, 5]
+
+
+def test_leaving_the_strategy_changes_the_mapping_to_enabled(paused: Templates, templates: Templates) -> None:
+    """CloudFormation writes what changes: a mapping that was paused at that moment would stay so for ever."""
+    mappings = [
+        synthesized.one("AWS::Lambda::EventSourceMapping", "WorkerMapping").properties
+        for synthesized in (paused, templates)
+    ]
+    assert [mapping.get("Enabled") for mapping in mappings] == [None, True]
 
 
 def test_resume_messages_are_applied_one_by_one_and_may_be_kept(paused: Templates) -> None:

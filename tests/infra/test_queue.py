@@ -26,7 +26,7 @@ def test_the_dlq_keeps_messages_longer_than_the_queue_because_their_age_counts_f
     templates: Templates,
 ) -> None:
     kept = {q.path: q.properties["MessageRetentionPeriod"] for q in templates.all("AWS::SQS::Queue")}
-    pauser = {"Valve": 14 * DAY} if templates.settings.has_pauser else {}
+    pauser = {"Valve": 14 * DAY, "ValveDlq": 14 * DAY} if templates.settings.has_pauser else {}
     assert kept == {"Orders": 4 * DAY, "OrdersDlq": 14 * DAY, "UndeliveredEvents": 14 * DAY} | pauser
 
 

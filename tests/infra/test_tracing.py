@@ -15,6 +15,7 @@ from loadtests.benchmarks.cold_start import HANDLERS, in_bundle
 from tests.infra.templates import Templates
 from tests.infra.test_bundles import HOST
 
+LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:collector:1"
 KINDS = ("AWS::Logs::ResourcePolicy", "AWS::XRay::ResourcePolicy")
 
 
@@ -135,3 +136,41 @@ def test_an_endpoint_without_tracing_is_refused_with_the_setting_that_it_needs()
         SettingError, match=r"enableTracing=false: must be true for otlpEndpoint=http://localhost:4318"
     ):
         Settings.from_context({"otlpEndpoint": "http://localhost:4318"})
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        (
+            {"otlpEndpoint": "http://localhost:4318"},
+            "otlpEndpoint=http://localhost:4318: needs collectorLayerArn: nothing else listens inside a function",
+        ),
+        (
+            {"otlpEndpoint": "https://collector.example.com", "enableVpcEndpoints": "true"},
+            "otlpEndpoint=https://collector.example.com: cannot be reached with enableVpcEndpoints",
+        ),
+        ({"collectorLayerArn": LAYER}, f"collectorLayerArn={LAYER}: needs an otlpEndpoint on localhost"),
+        (
+            {"collectorLayerArn": LAYER, "otlpEndpoint": "https://localhost.example.com"},
+            f"collectorLayerArn={LAYER}: needs an otlpEndpoint on localhost",
+        ),
+        (
+            {"collectorLayerArn": "collector"},
+            "collectorLayerArn=collector: must be the ARN of a layer's version",
+        ),
+    ],
+    ids=["nobody listens", "no way out", "no endpoint", "elsewhere", "no ARN"],
+)
+def test_an_endpoint_at_which_nobody_listens_is_refused(context: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Settings.from_context({"enableTracing": "true"} | context)
+    assert said in str(refused.value)
+
+
+def test_an_endpoint_that_is_reached_needs_no_layer() -> None:
+    traced = {"enableTracing": "true"}
+    assert Settings.from_context(traced | {"otlpEndpoint": "https://collector.example.com"})
+    assert Settings.from_context(traced | {"otlpEndpoint": "http://localhost:4318", "profile": "local"})
+    assert Settings.from_context(
+        traced | {"otlpEndpoint": "http://localhost:4318", "collectorLayerArn": LAYER}
+    )

@@ -74,9 +74,10 @@ REPEATS = Patch(
     "worker",
     Mutation(
         "functions/idempotency/store.py",
-        "TransactionalStore.claim",
-        "_hash(key)",
-        '_hash(key + __import__("uuid").uuid4().hex)',
+        "TransactionalStore.complete",
+        '[{"Update": completion}, {"Update": effect}]',
+        '[{"Delete": {name: completion[name] for name in ("TableName", "Key")}}, {"Update": {**effect,'
+        ' "ConditionExpression": "attribute_not_exists(#orderId) OR attribute_exists(#orderId)"}}]',
     ),
 )
 CORRUPTS_ONLY_ITS_VIEW = Patch(
@@ -105,7 +106,7 @@ RESENDS_ALL = Patch(
         "functions/events/event_publisher.py",
         "EventPublisher.publish",
         "self._put(batch, events, errors)",
-        "self._put(batch, events, errors) and batch",
+        "self._put(batch, events, errors) and [[index] for index in batch]",
     ),
 )
 RESENDS_NOTHING = Patch("worker", MUTATIONS["a failed event is sent again alone"])

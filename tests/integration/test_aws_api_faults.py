@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.common import codec
 from lab.faults import Fault, FaultProxy, routed
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
@@ -162,6 +163,112 @@ def worker_lines(pipeline: Pipeline, since: float) -> list[dict[str, Any]]:
         )
     )
     return [json.loads(event["message"]) for page in pages for event in page["events"]]
+
+
+INGEST_SECONDS = 20
+"""Its timeout, under either profile."""
+
+HANGS = {
+    "failure modes": Fault(service="ssm", operation="GetParameters", hangs=True),
+    "claims": Fault(service="dynamodb", operation="PutItem", hangs=True),
+    "commits": Fault(service="dynamodb", operation="TransactWriteItems", hangs=True),
+    "circuits": Fault(service="dynamodb", operation="GetItem", hangs=True),
+    "the bus": Fault(service="events", operation="PutEvents", hangs=True),
+    "visibility timeouts": Fault(service="sqs", operation="ChangeMessageVisibilityBatch", hangs=True),
+}
+
+
+@pytest.mark.parametrize("fault", HANGS.values(), ids=HANGS.keys())
+def test_a_dependency_that_never_answers_ends_no_worker_and_costs_no_order(
+    pipeline: Pipeline, proxy: FaultProxy, fault: Fault
+) -> None:
+    """The worker answers with its partial batch in time, so that every message is retried, and none dies."""
+    since = time.time()
+    if fault.operation == "ChangeMessageVisibilityBatch":  # asked for messages that fail, each in three tries
+        proxy.inject(Fault(service="dynamodb", operation="PutItem", error="InternalServerError", times=30))
+    proxy.inject(fault)
+    ids = submit_batch(pipeline, 10)
+    eventually(  # again, as what a function has read lately it does not ask for
+        lambda: proxy.fired(fault.service, fault.operation) or ids.update(submit_batch(pipeline, 2)),
+        within=30,
+        every=1,
+    )
+    eventually(lambda: invocations(pipeline, since), within=30)
+    proxy.clear()
+    eventually(
+        lambda: ids <= {effect.order_id for effect in pipeline.effects(ids)} and pipeline.queue().total == 0,
+        within=120,
+        every=0.5,
+    )
+    assert {e.order_id: e.executions for e in pipeline.effects(ids)} == dict.fromkeys(ids, 1)
+    assert pipeline.dlq().total == 0
+    assert timed_out(pipeline, since) == []
+
+
+def test_a_dlq_that_never_answers_keeps_no_neighbour_back(pipeline: Pipeline, proxy: FaultProxy) -> None:
+    """The order that has to die is retried; the others are acknowledged at their first receive."""
+    since = time.time()
+    good = list(orders(9, label="neighbour"))
+    (hopeless,) = orders(1, label="hopeless")
+    hopeless |= {"items": [{"sku": "s", "quantity": 9, "unitPrice": 999_999}]}
+    entries = [order_entry(order) for order in [*good, hopeless]]
+    proxy.inject(Fault(service="sqs", operation="SendMessageBatch", hangs=True))
+    pipeline.aws.client("sqs").send_message_batch(QueueUrl=pipeline.stack.queue_url, Entries=entries)
+    ids = {str(order["orderId"]) for order in good}
+    eventually(lambda: proxy.fired("sqs", "SendMessageBatch"), within=30)
+    eventually(lambda: ids <= {effect.order_id for effect in pipeline.effects(ids)}, within=30)
+    proxy.clear()
+    eventually(lambda: pipeline.dlq().total == 1 and pipeline.queue().total == 0, within=120, every=0.5)
+    lines = [line for line in worker_lines(pipeline, since) if line.get("orderId") in ids]
+    assert {line["event"] for line in lines} == {"order.processed"}
+    assert {line["receiveCount"] for line in lines} == {1}
+    assert timed_out(pipeline, since) == []
+
+
+def test_a_client_is_told_in_time_that_the_queue_does_not_answer(
+    pipeline: Pipeline, proxy: FaultProxy
+) -> None:
+    since = time.time()
+    proxy.inject(Fault(service="sqs", operation="SendMessageBatch", hangs=True))
+    proxy.inject(Fault(service="ssm", operation="GetParameters", hangs=True))
+    url = f"{pipeline.stack.api_url}/events/batch"
+    events = list(orders(100, label="silent"))
+    answer = httpx.post(url, json={"events": events}, timeout=60, trust_env=False)
+    seconds = time.time() - since
+    proxy.clear()
+    assert answer.status_code == 207
+    assert [result["status"] for result in answer.json()["results"]] == [503] * len(events)
+    assert seconds < INGEST_SECONDS
+    assert pipeline.queue().total == 0
+
+
+def order_entry(order: dict[str, Any]) -> Any:
+    """An order as an entry of SendMessageBatch."""
+    return {"Id": str(order["orderId"]), "MessageBody": codec.dumps(order)}
+
+
+def invocations(pipeline: Pipeline, since: float) -> list[str]:
+    """The worker's invocations that have ended since a time (epoch seconds)."""
+    return logged(pipeline, "REPORT RequestId", since)
+
+
+def timed_out(pipeline: Pipeline, since: float) -> list[str]:
+    """Those that Lambda ended."""
+    return logged(pipeline, "Task timed out", since)
+
+
+def logged(pipeline: Pipeline, words: str, since: float) -> list[str]:
+    """Lines of the worker's log with these words."""
+    pages = (
+        pipeline.aws.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(
+            logGroupName=f"/aws/lambda/{pipeline.stack.worker_function_name}",
+            filterPattern=f'"{words}"',
+            startTime=round(since * 1000),
+        )
+    )
+    return [event["message"] for page in pages for event in page["events"]]
 
 
 def test_an_order_that_cannot_be_queued_is_refused_and_not_lost_in_silence(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
@@ -13,13 +14,20 @@ import pytest
 
 from functions.common.errors import IdempotencyKeyReusedError, InProgressElsewhereError, LockLostError
 from functions.idempotency import Effect, ExactlyOnce, Result, TransactionalStore
-from functions.processor.effect import Provenance, order_row
+from functions.processor.effect import Provenance, earlier_response, order_row
 from functions.processor.effect import response as response_of
 from functions.processor.order import Order, order_from
 from functions.processor.pricing import price
 from functions.publish.key import payload_digest
+from lab.common.clock import now_ms
+from lab.dlq.browser import DlqBrowser
+from lab.dlq.native import MoveTask
+from lab.dlq.repair import send_repaired
+from lab.dlq.seed import bury
+from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
+from tests.support.redrives import dlq_messages, executions, finished, supply
 
 CLAIM_SECONDS = 1
 
@@ -42,12 +50,16 @@ class Attempts:
         )
         return ExactlyOnce(store, ttl_days=7, in_progress_seconds=CLAIM_SECONDS)
 
-    def effect(self, order: Order | None = None) -> Effect:
+    def effect(self, order: Order | None = None, payload: str = "") -> Effect:
         order = order or self.order
-        origin = Provenance(self.key, "c", 1, 2)
+        origin = Provenance(self.key, "c", 1, 2, payload or payload_digest(self.document))
         priced = price(order, order.amount)
         table = self.pipeline.stack.orders_table_name
-        return Effect(order_row(table, order, priced, origin), response_of(order, priced, origin))
+        return Effect(
+            order_row(table, order, priced, origin),
+            response_of(order, priced, origin),
+            lambda row: earlier_response(row, origin),
+        )
 
     def run(self, work: Any = None, **changes: Any) -> Result:
         digest = payload_digest(self.document | changes)
@@ -200,6 +212,84 @@ def test_a_key_with_another_payload_is_rejected_and_changes_nothing(attempts: At
     with pytest.raises(IdempotencyKeyReusedError):
         attempts.run(lambda: attempts.effect(other), amount=10)
     assert attempts.executions == 1
+
+
+def test_a_delivery_after_its_key_was_forgotten_finds_the_row_and_is_a_duplicate(attempts: Attempts) -> None:
+    first = attempts.run()
+    attempts.age("COMPLETED")
+    again = attempts.run()
+    assert again.replayed
+    assert again.response == first.response
+    assert attempts.executions == 1
+
+
+def test_a_forgotten_key_that_stood_for_another_payload_is_still_rejected(attempts: Attempts) -> None:
+    attempts.run()
+    attempts.age("COMPLETED")
+    with pytest.raises(IdempotencyKeyReusedError):
+        attempts.run(lambda: attempts.effect(payload="another"))
+    assert attempts.executions == 1
+
+
+def redrive(pipeline: Pipeline, api: Api, _order: dict[str, Any]) -> None:
+    finished(api, api.start_redrive(minAgeSeconds=0))
+
+
+def move_task(pipeline: Pipeline, _api: Api, _order: dict[str, Any]) -> None:
+    MoveTask(pipeline)
+
+
+def edit(pipeline: Pipeline, _api: Api, order: dict[str, Any]) -> None:
+    browser = DlqBrowser(pipeline)
+    with browser.take(order["orderId"]) as envelope:
+        send_repaired(pipeline, browser, envelope, json.dumps(order | {"amount": 77}))
+
+
+def submission(_pipeline: Pipeline, api: Api, order: dict[str, Any]) -> None:
+    api.submit(order)
+
+
+@pytest.mark.parametrize("come_back", [redrive, move_task, edit, submission])
+def test_a_copy_that_comes_back_after_its_key_was_forgotten_has_no_second_effect(
+    pipeline: Pipeline, api: Api, come_back: Callable[[Pipeline, Api, dict[str, Any]], None]
+) -> None:
+    """Its order is processed, a letter of it lies in the DLQ, and days pass. An edited one is another order."""
+    (order,) = supply(1, amount=5)
+    accepted = api.submit(order)
+    eventually(lambda: executions(pipeline, [accepted.order_id]) == {accepted.order_id: 1}, within=30)
+    hashed = hashlib.sha256(json.dumps(accepted.idempotency_key).encode()).hexdigest()
+    pipeline.aws.client("dynamodb").delete_item(
+        TableName=pipeline.stack.idempotency_table_name, Key={"id": {"S": f"order#{hashed}"}}
+    )
+    if come_back is not submission:
+        bury(pipeline, [order])
+    since = now_ms()
+    come_back(pipeline, api, order)
+    seen = eventually(lambda: said_of(pipeline, accepted.order_id, since), within=60)
+    assert seen == ({"order.failed"} if come_back is edit else {"order.duplicate"})
+    eventually(lambda: pipeline.queue().total == 0, within=30)
+    assert executions(pipeline, [accepted.order_id]) == {accepted.order_id: 1}
+    assert causes(pipeline) == (["OrderIdTaken"] if come_back is edit else [])
+
+
+def said_of(pipeline: Pipeline, order_id: str, since_ms: int) -> set[str]:
+    """What the worker logged of an order since a time."""
+    pages = (
+        pipeline.aws.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(
+            logGroupName=f"/aws/lambda/{pipeline.stack.worker_function_name}",
+            filterPattern=f'{{ $.event = "order.*" && $.orderId = "{order_id}" }}',
+            startTime=since_ms,
+        )
+    )
+    lines = [json.loads(event["message"])["event"] for page in pages for event in page["events"]]
+    return set(lines) & {"order.processed", "order.duplicate", "order.failed"}
+
+
+def causes(pipeline: Pipeline) -> list[str]:
+    """The error types of all letters."""
+    return [letter["MessageAttributes"]["errorType"]["StringValue"] for letter in dlq_messages(pipeline)]
 
 
 def _unless_held(attempts: Attempts) -> Result | None:

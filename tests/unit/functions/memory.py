@@ -56,6 +56,7 @@ class Aws:
     ahead_ms: int = 0
     claims: dict[str, Claimed] = field(default_factory=dict[str, Claimed])
     executions: dict[str, int] = field(default_factory=dict[str, int])
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     published: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     dlq: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     requeued: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -89,12 +90,24 @@ class Aws:
                 raise failure(
                     "TransactWriteItems", "TransactionCanceledException", CancellationReasons=reasons
                 )
+            order_id = row["Key"]["orderId"]["S"]
+            if order_id in self.rows and row["ConditionExpression"] == "attribute_not_exists(#orderId)":
+                reasons = [
+                    {"Code": "None"},
+                    {"Code": "ConditionalCheckFailed", "Item": self.rows[order_id]},
+                ]
+                raise failure(
+                    "TransactWriteItems", "TransactionCanceledException", CancellationReasons=reasons
+                )
+            self.rows[order_id] = row["Key"] | {
+                name.removeprefix(":"): value
+                for name, value in row.get("ExpressionAttributeValues", {}).items()
+            }
             self.claims.setdefault(key, Claimed({}, self.ahead_ms)).item |= {
                 "status": values[":completed"],
                 "expiration": values[":expiry"],
                 "data": values[":data"],
             }
-            order_id = row["Key"]["orderId"]["S"]
             self.executions[order_id] = self.executions.get(order_id, 0) + 1
 
         return self.faults.call("TransactWriteItems", effect)

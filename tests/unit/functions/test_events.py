@@ -2,9 +2,10 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from functions.common import codec
+from functions.common.errors import NoTimeLeftError
 from functions.events.event_publisher import ATTEMPTS, EventPublisher
 from functions.events.order_events import OrderEvent, event_id, failed_event, processed_event
 
@@ -68,14 +69,41 @@ def test_an_event_that_keeps_failing_is_reported_and_no_other() -> None:
     assert bus.calls == [2] + [1] * (ATTEMPTS - 1)
 
 
-def test_a_bus_out_of_reach_is_reported_for_every_event_after_one_call() -> None:
-    class Unreachable(FakeBus):
-        def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: N803
-            self.calls.append(len(Entries))
-            raise EndpointConnectionError(endpoint_url="http://bus")
+class Unreachable(FakeBus):
+    """Fails its first calls as a whole."""
 
-    bus = Unreachable()
+    def __init__(self, error: Exception, times: int = 100) -> None:
+        super().__init__()
+        self.error, self.times = error, times
+
+    def put_events(self, *, Entries: Sequence[Any]) -> Any:  # noqa: N803
+        if len(self.calls) < self.times:
+            self.calls.append(len(Entries))
+            raise self.error
+        return super().put_events(Entries=Entries)
+
+
+def test_a_call_that_the_bus_did_not_take_is_repeated_as_a_whole() -> None:
+    bus = Unreachable(EndpointConnectionError(endpoint_url="http://bus"), times=1)
+    assert event_publisher(bus).publish(events(3)) == [None] * 3
+    assert bus.calls == [3, 3]
+
+
+def test_a_bus_out_of_reach_is_reported_for_every_event_after_a_few_calls() -> None:
+    bus = Unreachable(EndpointConnectionError(endpoint_url="http://bus"))
     assert event_publisher(bus).publish(events(2)) == ["EndpointConnectionError"] * 2
+    assert bus.calls == [2] * ATTEMPTS
+
+
+def test_a_bus_that_does_not_answer_is_asked_once_whatever_is_left_to_send() -> None:
+    bus = Unreachable(ReadTimeoutError(endpoint_url="http://bus"))
+    assert event_publisher(bus).publish(events(12)) == ["ReadTimeoutError"] * 10 + ["NotSent"] * 2
+    assert bus.calls == [10]
+
+
+def test_a_call_for_which_no_time_is_left_is_not_repeated() -> None:
+    bus = Unreachable(NoTimeLeftError())
+    assert event_publisher(bus).publish(events(2)) == ["NoTimeLeftError"] * 2
     assert bus.calls == [2]
 
 

@@ -1,10 +1,12 @@
 from collections.abc import Iterable, Mapping
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.failure_modes import FailureMode, FailureModes, parse, pick
+from functions.common import failure_modes
+from functions.common.failure_modes import FailureMode, FailureModes, SsmParameters, parse, pick
 from functions.processor.downstream import DeliveryId, draw
 
 NAMES = ("/ingestion/dev/failure_mode", "/ingestion/failure_mode")
@@ -50,6 +52,34 @@ def test_a_change_is_logged_once_and_an_unknown_mode_counts_as_none(
     assert seen == ["none", "poison_payload", "poison_payload", "none", "none", "none"]
     events = [record.message for record in caplog.records]
     assert events == ["failure_mode.active", "failure_mode.unknown", "failure_mode.active"]
+
+
+class Provider:
+    """Powertools' provider in front of a Parameter Store that is throttled."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get_parameters_by_name(self, *_: object, **__: object) -> dict[str, str]:
+        self.asked += 1
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameters")
+
+
+def test_a_throttled_parameter_store_is_left_in_peace_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, now = Provider(), [0.0]
+    monkeypatch.setattr(failure_modes, "_provider", lambda: provider)
+    parameters = SsmParameters(1, now=lambda: now[0])
+    for second in (0.0, 1.0, 4.9, 5.1, 9.0):
+        now[0] = second
+        assert parameters.values(NAMES) == {}
+    assert provider.asked == 2
+
+
+def test_without_parameters_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = Provider()
+    monkeypatch.setattr(failure_modes, "_provider", lambda: provider)
+    assert FailureModes((), SsmParameters(5)).current() is FailureMode.NONE
+    assert provider.asked == 0
 
 
 deliveries = st.builds(

@@ -12,7 +12,7 @@ from functions.common import codec
 from functions.common.errors import LinesExceedAmountError, MalformedJsonError
 from functions.ingest.acceptance import Acceptance, Accepted
 from functions.processor.downstream import healthy
-from functions.processor.effect import Provenance, order_row, response
+from functions.processor.effect import order_row, response
 from functions.processor.order import order_from
 from functions.processor.pricing import lines_total, price
 from functions.publish.envelope import from_receive
@@ -22,6 +22,7 @@ from functions.validate import violations
 from functions.worker.outcome import Done
 from functions.worker.process import MessageProcessor
 from tests.unit.functions.builders import FakeSqs
+from tests.unit.functions.test_processor import ORIGIN
 from tests.unit.functions.test_worker_process import Remembering
 
 prices = st.decimals(min_value=Decimal("0.01"), max_value=10**9, places=2)
@@ -112,10 +113,10 @@ def require_exact(document: Any) -> None:
         assert value.as_tuple().exponent == -2
         serialized = TypeSerializer().serialize(value)
         assert TypeDeserializer().deserialize(serialized) == value
-    written = order_row("orders", order, priced, Provenance("k", "c", 1, 2))["ExpressionAttributeValues"]
+    written = order_row("orders", order, priced, ORIGIN)["ExpressionAttributeValues"]
     for stored in written.values():
         assert "N" not in stored or DYNAMODB_CONTEXT.create_decimal(stored["N"]) == Decimal(stored["N"])
-    assert Decimal(response(order, priced, Provenance("k", "c", 1, 2))["total"]) == amount
+    assert Decimal(response(order, priced, ORIGIN)["total"]) == amount
 
 
 @given(

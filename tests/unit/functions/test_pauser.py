@@ -81,8 +81,7 @@ def test_a_resume_message_that_is_due_resumes_the_mapping_and_is_done() -> None:
 def test_a_pauser_that_dies_after_pausing_leaves_the_resume_message_which_resumes() -> None:
     world = World()
     world.broken = {"sqs"}
-    with pytest.raises(ClientError):  # the death: the message is not acknowledged
-        world.receive(NOW + 30)
+    assert not world.receive(NOW + 30)  # neither hidden nor acknowledged, as after its death
     assert not world.enabled
     world.broken, world.now = set(), NOW + 180  # its visibility timeout is over
     assert world.receive(NOW + 30)
@@ -101,6 +100,18 @@ def test_a_mapping_that_cannot_be_switched_now_is_tried_again_soon() -> None:
     world.enabled, world.broken = False, {"lambda"}
     assert not world.receive(NOW)
     assert world.hidden == [RETRY_SECONDS]
+
+
+def test_a_mapping_that_keeps_changing_is_asked_ever_less_often_within_a_day_of_receives() -> None:
+    """A thousand receives are what the queue grants a resume message."""
+    world = World()
+    world.broken = {"lambda"}
+    body = ResumeMessage("c", NOW).as_text()
+    for receives in range(1, 1000):
+        assert not world.pauser.apply(body, "handle", receives)
+    assert world.hidden[:6] == [2, 4, 8, 16, 32, 60]
+    assert max(world.hidden) == 60
+    assert sum(world.hidden) > 16 * 3600
 
 
 def test_a_circuit_that_opens_asks_for_one_pause_of_its_recovery_time() -> None:

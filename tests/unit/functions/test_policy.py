@@ -10,6 +10,8 @@ from functions.common.errors import (
     DependencyTimeoutError,
     InProgressElsewhereError,
     LinesExceedAmountError,
+    NotBegunError,
+    OutOfTimeError,
     SchemaViolationError,
 )
 from functions.common.settings import BreakerStrategy
@@ -40,6 +42,16 @@ def test_a_validation_or_permanent_error_is_not_retried(error: Exception) -> Non
 def test_the_last_receive_ends_in_the_dlq_with_its_cause(error: Exception) -> None:
     assert isinstance(policy().decide(error, receive_count=4), Retry)
     assert policy().decide(error, receive_count=5) == DeadLetter()
+
+
+@pytest.mark.parametrize("strategy", ["none", "defer", "pause"])
+def test_a_message_that_was_not_begun_is_requeued_before_its_last_receive(strategy: BreakerStrategy) -> None:
+    """Its receives were no tries; a message that was begun, and took too long, spends them."""
+    decide = policy(strategy).decide
+    assert isinstance(decide(NotBegunError("x"), receive_count=3), Retry)
+    assert isinstance(decide(NotBegunError("x"), receive_count=4), Requeue)
+    assert decide(NotBegunError("x"), receive_count=5, requeues=MAX_REQUEUES) == DeadLetter()
+    assert isinstance(decide(OutOfTimeError("x"), receive_count=4), Retry)
 
 
 @given(st.integers(min_value=1, max_value=200), st.integers())

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from functions.common import codec
 from functions.common.errors import DependencyTimeoutError, DependencyUnavailableError, LinesExceedAmountError
 from functions.processor.downstream import DeliveryId, flaky, healthy, slow
-from functions.processor.effect import Provenance, order_row, response
+from functions.processor.effect import Provenance, earlier_response, order_row, response
 from functions.processor.order import order_from
 from functions.processor.pricing import lines_total, price
 from tests.unit.functions.builders import order, order_v2
 
 DELIVERY = DeliveryId("key", 0, 1)
-ORIGIN = Provenance("key", "correlation", accepted_at=1, processed_at=2)
+ORIGIN = Provenance("key", "correlation", accepted_at=1, processed_at=2, payload="digest")
 cents = st.decimals(min_value=0, max_value=10_000, places=2)
 
 
@@ -73,13 +73,11 @@ def test_a_flaky_service_fails_only_its_share() -> None:
         flaky("seed", share=1.0)(document, DELIVERY)
 
 
-def test_the_row_counts_executions_and_belongs_to_its_key() -> None:
+def test_the_row_counts_executions_and_is_written_once() -> None:
     document = order_from(order())
     write = order_row("orders", document, price(document, Decimal(0)), ORIGIN)
     assert write["UpdateExpression"].endswith("ADD #executions :one")
-    assert (
-        write["ConditionExpression"] == "attribute_not_exists(#orderId) OR #idempotencyKey = :idempotencyKey"
-    )
+    assert write["ConditionExpression"] == "attribute_not_exists(#orderId)"
     assert write["ExpressionAttributeValues"][":amount"] == {"N": "12.50"}
     assert ":customerId" not in write["ExpressionAttributeValues"]
 
@@ -90,6 +88,18 @@ def test_every_name_of_the_write_is_used_and_defined() -> None:
     expressions = write["UpdateExpression"] + " " + write["ConditionExpression"]
     for placeholder in [*write["ExpressionAttributeNames"], *write["ExpressionAttributeValues"]]:
         assert placeholder in expressions
+
+
+def test_a_row_tells_the_response_that_was_forgotten_with_its_key() -> None:
+    """As DynamoDB returns it: without the zeros at the end of 12.50."""
+    document = order_from(order(customerId="c-1"))
+    priced = price(document, Decimal(0))
+    values = order_row("orders", document, priced, ORIGIN)["ExpressionAttributeValues"]
+    row: dict[str, Any] = {"orderId": {"S": "order-1"}, **{name[1:]: value for name, value in values.items()}}
+    row["amount"] = {"N": "12.5"}
+    assert earlier_response(row, ORIGIN) == response(document, priced, ORIGIN)
+    del row["payload"]  # of a row that is older than this attribute
+    assert earlier_response(row, ORIGIN) == response(document, priced, ORIGIN)
 
 
 def test_the_remembered_response_is_json_without_loss() -> None:

@@ -1,10 +1,11 @@
 import random
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.common.errors import NoTimeLeftError
 from functions.publish.message import OutgoingMessage, text
 from functions.publish.publisher import ATTEMPTS, Publisher
 from tests.unit.functions.builders import FakeSqs
@@ -73,6 +74,26 @@ def test_a_call_without_an_answer_is_repeated_and_then_reported() -> None:
     [delivery] = publisher(sqs).send(messages(1))
     assert len(sqs.calls) == ATTEMPTS
     assert delivery.error == "EndpointConnectionError"
+
+
+def test_a_queue_out_of_reach_is_not_asked_for_the_other_batches() -> None:
+    sqs = _Unreachable(ReadTimeoutError(endpoint_url="http://q"))
+    deliveries = publisher(sqs).send(messages(25))
+    assert [len(call) for call in sqs.calls] == [10] * ATTEMPTS
+    assert [delivery.error for delivery in deliveries] == ["ReadTimeoutError"] * 10 + ["NotSent"] * 15
+
+
+def test_a_call_for_which_no_time_is_left_is_not_repeated() -> None:
+    sqs = _Unreachable(NoTimeLeftError())
+    assert {delivery.error for delivery in publisher(sqs).send(messages(2))} == {"NoTimeLeftError"}
+    assert len(sqs.calls) == 1
+
+
+def test_a_batch_that_is_refused_for_what_it_is_keeps_no_other_batch_back() -> None:
+    error = {"Error": {"Code": "BadRequest"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    sqs = _Unreachable(ClientError(error, "SendMessageBatch"))  # type: ignore[arg-type]
+    publisher(sqs).send(messages(25))
+    assert [len(call) for call in sqs.calls] == [10, 10, 5]
 
 
 def test_a_call_that_is_denied_is_not_repeated() -> None:

@@ -38,6 +38,13 @@ def test_times_that_depend_on_others_keep_their_proportions() -> None:
     assert settings.deadline_seconds == 3.0
 
 
+def test_a_pause_lasts_as_long_as_is_said_at_least() -> None:
+    paused = WORKER | {"BREAKER_STRATEGY": "pause", "VALVE_QUEUE_URL": "q", "LEAST_PAUSE_SECONDS": "120"}
+    assert worker_settings(paused).recovery_seconds == 120
+    assert worker_settings(paused | {"BREAKER_STRATEGY": "defer"}).recovery_seconds == 30
+    assert worker_settings(paused | {"RETRY_BASE_SECONDS": "60"}).recovery_seconds == 300
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

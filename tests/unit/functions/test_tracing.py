@@ -71,6 +71,28 @@ def received(message: OutgoingMessage) -> Envelope:
     return Envelope("m-2", "handle", message.body, message.attributes, 1, 1000)
 
 
+@pytest.mark.parametrize("sampled", ["0", "1"])
+def test_an_order_has_its_spans_whatever_x_ray_samples(
+    telemetry: Telemetry,
+    sampled: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The worker's, too, whose message carries on what the first function was told."""
+    root = f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={SPAN};Sampled={sampled}"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", root)
+    carried: list[str | None] = []
+    telemetry.invoke(lambda _event, _context: carried.append(telemetry.traceparent()), {}, CONTEXT)
+    (traceparent,) = carried
+    assert traceparent
+    assert traceparent.startswith(f"00-{TRACE}-")
+    assert traceparent.endswith("-01")
+    telemetry.process(lambda _envelope: Outcome(), envelope(traceparent=f"00-{TRACE}-{SPAN}-0{sampled}"))
+    written = spans(capsys)
+    assert written.keys() == {"invoke ingestion-dev-worker", "process order"}
+    assert {line["traceId"] for line in written.values()} == {TRACE}
+
+
 def test_without_a_tracer_messages_carry_nothing_and_processing_is_left_alone() -> None:
     def process(one: Envelope) -> str:
         return one.message_id

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -163,6 +164,12 @@ class WorkerAndQueue(RuleBasedStateMachine):
     def time_passes(self) -> None:
         self._time_passes()
 
+    @rule()
+    def keys_are_forgotten(self) -> None:
+        """Days pass: DynamoDB deletes the records, and messages come back later."""
+        self._time_passes()
+        self.aws.claims.clear()
+
     def _time_passes(self) -> None:
         self.aws.ahead_ms += (CLAIM_SECONDS + 1) * 1000
 
@@ -257,6 +264,36 @@ def test_when_nothing_fails_every_order_is_processed_and_announced_at_its_first_
     assert aws.executions == {message.order_id: 1 for message in batch}
     assert sorted(event["orderId"] for event in aws.published) == sorted(aws.executions)
     assert aws.dlq == []
+
+
+def test_a_copy_that_comes_after_its_key_is_forgotten_is_a_duplicate_with_the_same_event() -> None:
+    aws = Aws()
+    message = Message(1, "o-1", '{"orderId":"o-1","amount":5.10}', attributes("k-1"), receives=1)
+    assert Worker(aws).handle([message]) == set()
+    aws.claims.clear()
+    assert Worker(aws).handle([message]) == set()
+    assert aws.executions == {"o-1": 1}
+    first, second = aws.published
+    assert first == second
+    assert aws.claims == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "amount", "cause"),
+    [("k-2", "5.10", "OrderIdTaken"), ("k-1", "6.10", "IdempotencyKeyReused")],
+    ids=["another key", "another payload"],
+)
+def test_an_order_id_that_has_its_effect_takes_no_other_after_the_key_is_forgotten(
+    key: str, amount: str, cause: str
+) -> None:
+    aws = Aws()
+    first = Message(1, "o-1", '{"orderId":"o-1","amount":5.10}', attributes("k-1"), receives=1)
+    other = Message(2, "o-1", f'{{"orderId":"o-1","amount":{amount}}}', attributes(key), receives=1)
+    Worker(aws).handle([first])
+    aws.claims.clear()
+    assert Worker(aws).handle([other]) == set()
+    assert aws.executions == {"o-1": 1}
+    assert [letter["MessageAttributes"]["errorType"]["StringValue"] for letter in aws.dlq] == [cause]
 
 
 def test_a_commit_that_failed_gives_the_key_up_for_the_next_delivery() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from lab.faults import Fault
+from lab.faults.fault import HANG_MS
 
 
 def test_a_fault_without_exactly_one_effect_is_an_error() -> None:
@@ -25,8 +26,9 @@ def test_every_fault_has_a_time_to_live() -> None:
         ),
         (Fault(service="sqs", operation="SendMessage", latency_ms=200), {"latency": 200}),
         (Fault(service="sqs", operation="SendMessage", reset=True), {"reset": True}),
+        (Fault(service="sqs", operation="SendMessage", hangs=True), {"timeout_ms": HANG_MS}),
     ],
-    ids=["error", "latency", "reset"],
+    ids=["error", "latency", "reset", "silence"],
 )
 def test_a_rule_holds_the_parameters_of_its_fault(fault: Fault, rule: dict[str, object]) -> None:
     shared = {"service": "sqs", "operation": "SendMessage", "probability": 1.0, "ttl_s": 120.0}

@@ -331,6 +331,7 @@ class Deployment:
         monkeypatch.setattr(cli.boto3, "Session", lambda: session)
         monkeypatch.setattr(cli, "caller", lambda _session: WHO)
         monkeypatch.setattr(cli, "_require_bootstrapped", lambda *_: None)
+        monkeypatch.setattr(cli, "_tell_concurrency", lambda *_: None)
         monkeypatch.setattr(cli, "_synthesized", lambda *_: self.calls.append("synth"))
         monkeypatch.setattr(cli, "plan", self._plan)
         monkeypatch.setattr(cli, "mailed", lambda _assembly: {"devops@example.com"})
@@ -372,6 +373,19 @@ def test_a_deployment_shows_account_region_caller_environment_and_changes_before
     for told in (ACCOUNT, WHO.region, WHO.arn, "environment  dev", "ingestion-dev-queue: new, +1"):
         assert told in seen[0]
     assert "alarms would go to devops@example.com" in seen[0]
+
+
+def test_a_plan_that_lambda_would_refuse_is_not_asked_about(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_aws: Any) -> None:
+        raise LabError("too much", "choose less")
+
+    monkeypatch.setattr(cli, "_tell_concurrency", refuse)
+    monkeypatch.setattr(cli, "_question", lambda: pytest.fail("asked"))
+    with pytest.raises(LabError, match="too much"):
+        cli.deploy("dev", None, None, yes=False)
+    assert deployment.calls == ["synth", "plan"]
 
 
 @pytest.mark.parametrize("answer", ["", "yes", OTHER])
