@@ -24,6 +24,11 @@ FINDINGS = (
         "It is itself the dead-letter queue of the pauser's queue, which the check sees only within one policy.",
     ),
     Accepted(
+        "AwsSolutions-SQS3",
+        "queue/FailedInvocations/*",
+        "It is itself the destination of asynchronous invocations that failed, which the check does not see.",
+    ),
+    Accepted(
         "AwsSolutions-SMG4",
         "queue/RedriveToken/*",
         "The token opens only the lab's own redrive routes; replacing the stack makes a new one.",

@@ -223,6 +223,17 @@ class Settings:
         "Most bytes of one SendMessageBatch call, attributes counted. SQS's own limit is 1,048,576.",
         whole(1024, 1_048_576),
     )
+    fair_queues: bool = setting(
+        False,
+        "Messages carry their order's customerId as MessageGroupId: SQS then keeps a customer with a backlog from "
+        "delaying the others (fair queues). Order within a group is not kept, as in any standard queue.",
+    )
+    event_archive_days: int | None = setting(
+        None,
+        "How long EventBridge keeps every event of the bus for a replay, on AWS alone; empty for no archive.",
+        optional(whole(1, 3650)),
+        example=14,
+    )
     api_rate_limit: int = setting(
         500, "Requests a second that the API's stage lets through on average.", whole(1, 10_000)
     )

@@ -59,6 +59,12 @@ def _strategy(text: str) -> BreakerStrategy:
     return text
 
 
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
+
+
 _VISIBILITY = _whole(1, SQS_MAX_VISIBILITY_SECONDS)
 
 
@@ -79,10 +85,14 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestSettings(Settings):
-    """`send_batch_bytes` is the most bytes of one SendMessageBatch call, and so of one message."""
+    """`send_batch_bytes` is the most bytes of one SendMessageBatch call, and so of one message.
+
+    With `fair_queues` messages carry their order's customer as MessageGroupId.
+    """
 
     queue_url: str = _variable()
     send_batch_bytes: int = _variable(_whole(1024, SQS_MAX_BYTES))
+    fair_queues: bool = _variable(_truth, default=False)
 
 
 @dataclass(frozen=True, kw_only=True)

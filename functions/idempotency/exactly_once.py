@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 
 from functions.common.errors import ContentionError, IdempotencyKeyReusedError, InProgressElsewhereError
+from functions.idempotency.group_commit import Member
 from functions.idempotency.store import (
     COMPLETED,
     IN_PROGRESS,
@@ -87,15 +88,20 @@ class ExactlyOnce:
             except IdempotencyItemAlreadyExistsError as error:
                 return self._replay(error.old_data_record)
             try:
-                effect = work()
-                self._store.complete(member, claim, effect.write, effect.response, self._ttl_seconds)
-            except EffectExistsError as found:
-                self._store.release(claim)
-                return Result(effect.earlier(found.row), replayed=True)
+                return self._commit(member, claim, work())
             except Exception:
                 self._store.release(claim)
                 raise
-            return Result(effect.response, replayed=False)
+
+    def _commit(self, member: Member, claim: "DataRecord", effect: Effect) -> Result:
+        """Commit the effect; where its row is there already, the key has been forgotten meanwhile."""
+        try:
+            self._store.complete(member, claim, effect.write, effect.response, self._ttl_seconds)
+        except EffectExistsError as found:
+            response = effect.earlier(found.row)
+            self._store.release(claim)
+            return Result(response, replayed=True)
+        return Result(effect.response, replayed=False)
 
     def _replay(self, found: "DataRecord | None") -> Result:
         """The response of the run that a record tells of; the record may expire while it is looked at."""

@@ -29,7 +29,7 @@ COMPLETED = STATUS_CONSTANTS["COMPLETED"]
 IN_PROGRESS = STATUS_CONSTANTS["INPROGRESS"]
 _NOTHING: Mapping[str, Any] = {}
 
-type Row = Mapping[str, Mapping[str, Any]]
+type Row = Mapping[str, Any]
 """A row as DynamoDB returns it: each value in an object that says its type."""
 
 

@@ -34,17 +34,19 @@ class _Candidate:
 
 
 class Acceptance:
-    """Validates and publishes orders. `now` is the time in epoch milliseconds."""
+    """Validates and publishes orders, with `fair` in groups by customer. `now` is the time in epoch milliseconds."""
 
     def __init__(
         self,
         publisher: Publisher,
         *,
         max_message_bytes: int,
+        fair: bool = False,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._publisher = publisher
         self._max_message_bytes = max_message_bytes
+        self._fair = fair
         self._now = now
 
     def accept(
@@ -77,7 +79,9 @@ class Acceptance:
             detail = "The order does not match its schema."
             return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, found)
         effective = key or idempotency_key(order)
-        message = order_message(order, effective, correlation_id=correlation_id, accepted_at=self._now())
+        message = order_message(
+            order, effective, correlation_id=correlation_id, accepted_at=self._now(), fair=self._fair
+        )
         if message.size > self._max_message_bytes:
             detail = f"The order's message has {message.size} bytes; the limit is {self._max_message_bytes}."
             return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)

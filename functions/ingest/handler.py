@@ -35,10 +35,10 @@ def _settings() -> settings.IngestSettings:
 
 @cache
 def _acceptance() -> Acceptance:
-    limit = _settings().send_batch_bytes
-    return Acceptance(
-        Publisher(aws.sqs_once(), _settings().queue_url, max_bytes=limit), max_message_bytes=limit
-    )
+    configured = _settings()
+    limit = configured.send_batch_bytes
+    publisher = Publisher(aws.sqs_once(), configured.queue_url, max_bytes=limit)
+    return Acceptance(publisher, max_message_bytes=limit, fair=configured.fair_queues)
 
 
 @cache

@@ -77,7 +77,7 @@ def response(order: Order, price: Price, origin: Provenance) -> dict[str, Any]:
     }
 
 
-def earlier_response(row: Mapping[str, Mapping[str, Any]], origin: Provenance) -> dict[str, Any]:
+def earlier_response(row: Mapping[str, Any], origin: Provenance) -> dict[str, Any]:
     """What `response` was when the row was written, by the same key. `row` is as DynamoDB returns it.
 
     Raises OrderIdTakenError if another key wrote it, IdempotencyKeyReusedError if the key stood for something else.

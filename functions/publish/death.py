@@ -41,6 +41,7 @@ def dead_letter(
     lineage = _without(_with_death(envelope) if again else envelope.lineage, WAITING_SINCE, PLACE)
     return OutgoingMessage(
         body=envelope.body,
+        group=envelope.group,
         attributes=carrying(
             envelope,
             lineage | ({PLACE: place} if (place := place_in_code(error)) else {}),
@@ -77,6 +78,7 @@ def redriven(
     mine = _identity(envelope) | {REDRIVE_COUNT: number(envelope.next_redrive_count)}
     return OutgoingMessage(
         body=envelope.body if body is None else body,
+        group=envelope.group,
         attributes=carrying(envelope, lineage, mine if key is None else mine | {"idempotencyKey": text(key)}),
         delay_seconds=delay_seconds,
     )
@@ -86,6 +88,7 @@ def requeued(envelope: Envelope, delay_seconds: int) -> OutgoingMessage:
     """A message as it is sent to its queue again: SQS counts its receives from the start, the lineage its requeues."""
     return OutgoingMessage(
         body=envelope.body,
+        group=envelope.group,
         attributes=carrying(
             envelope,
             envelope.lineage | {REQUEUES: envelope.requeues + 1, WAITING_SINCE: envelope.waiting_since},

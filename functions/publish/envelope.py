@@ -34,6 +34,8 @@ class Envelope:
     attributes: "Mapping[str, Attribute]"
     receive_count: int
     sent_at: int
+    group: str | None = None
+    """Whose message it is, where queues are fair (MessageGroupId)."""
 
     def text(self, name: str) -> str | None:
         """The value of a String or Number attribute."""
@@ -138,6 +140,7 @@ def from_lambda(record: Mapping[str, Any]) -> Envelope:
         attributes={name: _attribute(value) for name, value in given.items()},
         receive_count=int(system.get("ApproximateReceiveCount", "1")),
         sent_at=int(system.get("SentTimestamp", "0")),
+        group=system.get("MessageGroupId"),
     )
 
 
@@ -151,6 +154,7 @@ def from_receive(message: "MessageTypeDef") -> Envelope:
         attributes=message.get("MessageAttributes", {}),
         receive_count=int(system.get("ApproximateReceiveCount", "1")),
         sent_at=int(system.get("SentTimestamp", "0")),
+        group=system.get("MessageGroupId"),
     )
 
 

@@ -15,11 +15,16 @@ MAX_ATTRIBUTES = 10
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """A message to send; it becomes visible after `delay_seconds` (0 to 900)."""
+    """A message to send; it becomes visible after `delay_seconds` (0 to 900).
+
+    `group` is whose message it is: with it SQS keeps a group that has a backlog from delaying the others (SQS guide,
+    "Amazon SQS fair queues"). A standard queue does not order what is in one group.
+    """
 
     body: str
     attributes: "Mapping[str, Attribute]"
     delay_seconds: int = 0
+    group: str | None = None
 
     @property
     def size(self) -> int:
@@ -45,9 +50,11 @@ def number(value: int) -> "Attribute":
 
 
 def order_message(
-    order: Mapping[str, Any], key: str, *, correlation_id: str, accepted_at: int
+    order: Mapping[str, Any], key: str, *, correlation_id: str, accepted_at: int, fair: bool = False
 ) -> OutgoingMessage:
     """The message of an accepted order. `accepted_at` is in epoch milliseconds.
+
+    With `fair` its group is the order's customer, or the order itself where it names none.
 
     >>> message = order_message({"orderId": "o-1"}, "key", correlation_id="c-1", accepted_at=1_000)
     >>> message.body, message.attributes["lineage"]["StringValue"]
@@ -62,6 +69,7 @@ def order_message(
             "lineage": text(codec.dumps(lineage)),
             **tracing.carried(),
         },
+        group=(order.get("customerId") or order["orderId"]) if fair else None,
     )
 
 

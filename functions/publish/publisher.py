@@ -134,4 +134,6 @@ def _entry(numbered: _Numbered) -> "SendMessageBatchRequestEntryTypeDef":
     }
     if numbered.message.delay_seconds:
         entry["DelaySeconds"] = numbered.message.delay_seconds
+    if numbered.message.group:
+        entry["MessageGroupId"] = numbered.message.group
     return entry

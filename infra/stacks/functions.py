@@ -28,6 +28,9 @@ REDRIVE_LEASE_SECONDS = 30
 REDRIVE_CANARY_SECONDS = 180
 """How long an operation's first messages may take to be processed, retries included."""
 
+ASYNC_EVENT_SECONDS = 3600
+"""How long Lambda tries to invoke for an asynchronous event; its default of six hours is longer than anybody waits."""
+
 LARGEST_UNWINDOWED_BATCH = 10
 BATCHING_WINDOW = cdk.Duration.seconds(1)
 """SQS needs a window for batches above 10; the shortest that AWS accepts delays a lone message least."""
@@ -45,6 +48,7 @@ class FunctionsStack(LabStack):
         self.ingest = self._ingest()
         self.worker = self._worker()
         self.redrive = self._redrive()
+        self._keep_failed_invocations()
         self.authorizer = self._authorizer()
         self.mapping = lambda_.EventSourceMapping(
             self,
@@ -84,6 +88,7 @@ class FunctionsStack(LabStack):
             environment={
                 "QUEUE_URL": queue.orders.queue_url,
                 "SEND_BATCH_BYTES": str(self.settings.send_batch_bytes),
+                "FAIR_QUEUES": str(self.settings.fair_queues).lower(),
             },
             statements=[
                 *self._read_failure_mode(),
@@ -222,9 +227,30 @@ class FunctionsStack(LabStack):
                 _allow("SeeOrdersPass", [queue.orders_table.table_arn], "dynamodb:BatchGetItem"),
                 _allow("WatchAlarms", [alarm], "cloudwatch:DescribeAlarms"),
                 _allow("ContinueInTheNextInvocation", [itself], "lambda:InvokeFunction"),
+                _allow("KeepFailedInvocations", [queue.failed_invocations.queue_arn], "sqs:SendMessage"),
                 *self._use_key("sqs", "dynamodb"),
             ],
         )
+
+    def _keep_failed_invocations(self) -> None:
+        """An operation goes on by an asynchronous invocation: what Lambda gives up is kept, with its reason.
+
+        The operation itself waits in its row: whoever looks at it (`GET /redrive/{id}`) starts it again.
+        """
+        config = lambda_.CfnEventInvokeConfig(
+            self,
+            "RedriveInvocations",
+            function_name=self.redrive.function.function_name,
+            qualifier="$LATEST",
+            maximum_event_age_in_seconds=ASYNC_EVENT_SECONDS,
+            maximum_retry_attempts=2,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(
+                    destination=self._queue.failed_invocations.queue_arn
+                )
+            ),
+        )
+        config.node.add_dependency(self.redrive.role)
 
     def _pauser(self, resume_messages: sqs.Queue, mapping: lambda_.EventSourceMapping) -> PipelineFunction:
         """What pauses and resumes the worker's mapping. Its role names that one mapping."""

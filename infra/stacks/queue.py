@@ -83,6 +83,9 @@ class QueueStack(LabStack):
             tracing_config=sns.TracingConfig.ACTIVE if self._on_xray else None,
         )
         self.undelivered_events = self._queue("UndeliveredEvents", "order-events-undelivered", DLQ_RETENTION)
+        self.failed_invocations = self._queue("FailedInvocations", "failed-invocations", DLQ_RETENTION)
+        if settings.event_archive_days and not settings.is_local:
+            self._archive(settings.event_archive_days)
         self.order_events_rule = events.Rule(
             self,
             "OrderEventsRule",
@@ -116,6 +119,18 @@ class QueueStack(LabStack):
             ),
         )
         self._outputs()
+
+    def _archive(self, days: int) -> None:
+        """Keep the outcomes of orders for a replay: whoever gets one again knows it by its eventId."""
+        events.Archive(
+            self,
+            "Archive",
+            archive_name=self.names.prefix,
+            description="Outcomes of orders, for a replay to their rule.",
+            source_event_bus=self.bus,
+            event_pattern=events.EventPattern(source=[EVENT_SOURCE]),
+            retention=cdk.Duration.days(days),
+        )
 
     def _key(self) -> kms.Key:
         key = kms.Key(
@@ -262,6 +277,11 @@ class QueueStack(LabStack):
             self.output("ValveQueueUrl", self.pauser_queue.queue_url, "Reminders to resume a paused mapping.")
         self.output(
             "UndeliveredEventsQueueUrl", self.undelivered_events.queue_url, "Events that reached no topic."
+        )
+        self.output(
+            "FailedInvocationsQueueUrl",
+            self.failed_invocations.queue_url,
+            "Asynchronous invocations that failed.",
         )
         self.output("OrdersTableName", self.orders_table.table_name, "One row for each processed order.")
         self.output("IdempotencyTableName", self.idempotency_table.table_name, "Remembered idempotency keys.")

@@ -169,3 +169,16 @@ def test_in_the_vpc_functions_reach_aws_through_endpoints_and_nothing_else(secur
     assert [(rule["FromPort"], rule["ToPort"]) for rule in group.properties["SecurityGroupEgress"]] == [
         (443, 443)
     ]
+
+
+def test_an_asynchronous_invocation_that_fails_is_kept(templates: Templates) -> None:
+    config = templates.one("AWS::Lambda::EventInvokeConfig", "RedriveInvocations").properties
+    assert config["FunctionName"] == "functions/Redrive/Function"
+    assert config["DestinationConfig"] == {"OnFailure": {"Destination": "queue/FailedInvocations.Arn"}}
+    assert config["MaximumRetryAttempts"] == 2
+
+
+def test_ingest_knows_whether_queues_are_fair(aws: Templates) -> None:
+    assert not function_settings.ingest_settings(environment(aws, "Ingest")).fair_queues
+    fair = Templates({"fairQueues": "true"})
+    assert function_settings.ingest_settings(environment(fair, "Ingest")).fair_queues

@@ -43,6 +43,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "queue/OrdersTable.Arn": {"dynamodb:BatchGetItem"},
         "alarm:critical-worker-errors": {"cloudwatch:DescribeAlarms"},
         "function:redrive": {"lambda:InvokeFunction"},
+        "queue/FailedInvocations.Arn": {"sqs:SendMessage"},
     },
     "Authorizer": {"queue/RedriveToken": {"secretsmanager:GetSecretValue"}},
 }

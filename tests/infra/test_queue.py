@@ -27,7 +27,8 @@ def test_the_dlq_keeps_messages_longer_than_the_queue_because_their_age_counts_f
 ) -> None:
     kept = {q.path: q.properties["MessageRetentionPeriod"] for q in templates.all("AWS::SQS::Queue")}
     pauser = {"Valve": 14 * DAY, "ValveDlq": 14 * DAY} if templates.settings.has_pauser else {}
-    assert kept == {"Orders": 4 * DAY, "OrdersDlq": 14 * DAY, "UndeliveredEvents": 14 * DAY} | pauser
+    others = dict.fromkeys(("OrdersDlq", "UndeliveredEvents", "FailedInvocations"), 14 * DAY)
+    assert kept == {"Orders": 4 * DAY} | others | pauser
 
 
 def test_the_visibility_timeout_leaves_the_worker_its_time(templates: Templates) -> None:
@@ -106,3 +107,12 @@ def test_the_redrive_token_is_generated_and_nowhere_written_down(aws: Templates)
     assert secret.properties["Name"] == "ingestion-dev/redrive-token"
     assert secret.properties["GenerateSecretString"]["PasswordLength"] == 48
     assert "SecretString" not in secret.properties
+
+
+def test_events_are_archived_for_a_replay_on_request_and_never_locally(aws: Templates) -> None:
+    assert not list(aws.all("AWS::Events::Archive"))
+    archived = Templates({"eventArchiveDays": "14"}).one("AWS::Events::Archive", "Archive").properties
+    assert archived["RetentionDays"] == 14
+    assert archived["SourceArn"] == "queue/Bus.Arn"
+    assert archived["EventPattern"]["source"] == ["ingestion.orders"]
+    assert not list(Templates({"profile": "local", "eventArchiveDays": "14"}).all("AWS::Events::Archive"))

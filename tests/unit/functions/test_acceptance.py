@@ -33,6 +33,16 @@ def test_an_accepted_order_is_published_as_it_came_with_its_attributes() -> None
     }
 
 
+def test_an_order_is_in_its_customer_s_group_where_queues_are_fair() -> None:
+    sqs = FakeSqs()
+    publisher = Publisher(sqs, "q", max_bytes=10_000)
+    orders = [order(orderId="a", customerId="c-1"), order(orderId="b")]
+    Acceptance(publisher, max_message_bytes=10_000, fair=True).accept(orders, correlation_id="c")
+    assert [entry["MessageGroupId"] for entry in sqs.taken] == ["c-1", "b"]
+    accept(sqs, order(orderId="d", customerId="c-1"))
+    assert "MessageGroupId" not in sqs.taken[-1]
+
+
 def test_good_orders_are_published_even_if_others_are_refused() -> None:
     sqs = FakeSqs()
     verdicts = accept(sqs, order(orderId="a"), {"orderId": "b"}, "c", order(orderId="d"))

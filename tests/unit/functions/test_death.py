@@ -133,6 +133,21 @@ def test_a_broken_lineage_falls_back_to_the_time_the_message_was_sent(lineage: s
     assert envelope(lineage=lineage, sent_at=42).accepted_at == 42
 
 
+def test_a_message_stays_in_its_group_through_death_redrive_and_requeue() -> None:
+    record = {
+        "messageId": "m",
+        "receiptHandle": "r",
+        "body": "{}",
+        "attributes": {"MessageGroupId": "c-1"},
+    }
+    received = from_lambda(record)
+    letter = dead_letter(
+        received, LinesExceedAmountError("x"), key="k", failed_at=datetime.now(UTC), code_version="v"
+    )
+    sent = [letter, redriven(received, 0), redriven(received, 0, body="{}", key="k"), requeued(received, 0)]
+    assert [message.group for message in sent] == ["c-1"] * 4
+
+
 def test_a_lambda_record_becomes_an_envelope() -> None:
     record = {
         "messageId": "m",
