@@ -90,21 +90,21 @@ def made_in_init(*clients: Callable[[], object]) -> None:
 
 
 def _client(service: str) -> Any:
-    return _made(service, PATIENT_TRIES, PATIENT_READ_SECONDS)
+    return _make(service, PATIENT_TRIES, PATIENT_READ_SECONDS)
 
 
 def _once(service: str) -> Any:
-    return _made(service, 1, deadline.READ_SECONDS)
+    return _make(service, 1, deadline.READ_SECONDS)
 
 
-def _made(service: str, tries: int, read_seconds: float) -> Any:
+def _make(service: str, tries: int, read_seconds: float) -> Any:
     # Making clients is not thread-safe in boto3, and a cache alone may make two.
     with _making:
-        return _cached(service, tries, read_seconds)
+        return _made(service, tries, read_seconds)
 
 
 @cache
-def _cached(service: str, tries: int, read_seconds: float) -> Any:
+def _made(service: str, tries: int, read_seconds: float) -> Any:
     import boto3  # noqa: PLC0415  not every function calls AWS in every invocation
     from botocore.config import Config  # noqa: PLC0415
 

@@ -37,7 +37,7 @@ PREVIEW_SECONDS = 25
 """An HTTP API waits 30 seconds for its answer (HTTP API quotas)."""
 
 api = Api()
-aws.made_in_init(aws.sqs, aws.dynamodb)
+aws.made_in_init(aws.sqs, aws.sqs_once, aws.dynamodb)
 
 
 @cache

@@ -278,11 +278,6 @@ class QueueStack(LabStack):
         self.output(
             "UndeliveredEventsQueueUrl", self.undelivered_events.queue_url, "Events that reached no topic."
         )
-        self.output(
-            "FailedInvocationsQueueUrl",
-            self.failed_invocations.queue_url,
-            "Asynchronous invocations that failed.",
-        )
         self.output("OrdersTableName", self.orders_table.table_name, "One row for each processed order.")
         self.output("IdempotencyTableName", self.idempotency_table.table_name, "Remembered idempotency keys.")
         self.output("CircuitsTableName", self.circuits_table.table_name, "State of the circuit breakers.")

@@ -66,7 +66,7 @@ def test_a_cold_start_loads_and_unpacks_no_more_than_its_budget(
     assert not {"jsonschema", "referencing", "rpds"} & set(modules), "only a bad order is worth their import"
 
 
-@pytest.mark.parametrize(("function", "clients"), [("ingest", 2), ("worker", 4), ("redrive", 2)])
+@pytest.mark.parametrize(("function", "clients"), [("ingest", 2), ("worker", 5), ("redrive", 3)])
 def test_the_clients_are_made_in_the_init_phase(
     function: str, clients: int, unpacked: dict[str, Path]
 ) -> None:

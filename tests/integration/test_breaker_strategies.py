@@ -37,18 +37,21 @@ def strategy(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def victim(local: Aws, strategy: str) -> Iterator[Pipeline]:
     """A pipeline of its own with times as short as the settings' rules allow."""
-    settings = {
-        "breakerStrategy": strategy,
-        "maxReceiveCount": str(RECEIVES),
-        "workerTimeoutSeconds": str(TIMEOUT),
-        "queueVisibilitySeconds": str(VISIBILITY),
-    }
-    pipeline = Pipeline(local, deploy(local, ENV, settings, print))
+    pipeline = Pipeline(local, deploy(local, ENV, settings_with(strategy), print))
     yield pipeline
     pipeline.set_failure_mode("none")
     sqs = local.client("sqs")
     for url in (pipeline.stack.queue_url, pipeline.stack.dlq_url):
         purge(sqs, url)
+
+
+def settings_with(strategy: str) -> dict[str, str]:
+    return {
+        "breakerStrategy": strategy,
+        "maxReceiveCount": str(RECEIVES),
+        "workerTimeoutSeconds": str(TIMEOUT),
+        "queueVisibilitySeconds": str(VISIBILITY),
+    }
 
 
 def mapping_state(pipeline: Pipeline) -> str:
@@ -131,6 +134,20 @@ def test_a_long_outage_fills_the_dlq_unless_receives_are_saved(
         assert (dead, processed) == (0, ORDERS), figures
         assert figures["requeued"] > 0, "no message came near its last receive"
         eventually(lambda: mapping_state(victim) == "Enabled", within=20)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("strategy", ["pause"], indirect=True)
+def test_leaving_the_strategy_enables_a_mapping_that_is_paused_at_that_moment(
+    victim: Pipeline, local: Aws
+) -> None:
+    victim.aws.client("lambda").update_event_source_mapping(
+        UUID=victim.stack.worker_event_source_mapping_id, Enabled=False
+    )
+    eventually(lambda: mapping_state(victim) == "Disabled", within=20)
+    settings = settings_with("defer")
+    left = Pipeline(local, deploy(local, ENV, settings, print))
+    eventually(lambda: mapping_state(left) == "Enabled", within=30)
 
 
 @pytest.mark.timeout(300)

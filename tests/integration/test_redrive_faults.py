@@ -1,5 +1,7 @@
 """Redrive operations while everything around them fails: no order is lost, and none has its effect twice."""
 
+import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +15,7 @@ from lab.errors import LabError
 from lab.faults import Fault, FaultProxy, routed
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
+from lab.pipeline.queues import purge
 from support.eventually import eventually
 from tests.support.redrives import TAKE_OVER_SECONDS, dying_at, executions, finished, settled, supply
 from tests.support.refusing import RefusingSqs
@@ -150,3 +153,26 @@ def test_a_dlq_that_changes_underneath_keeps_the_ledger_whole(pipeline: Pipeline
     row = finished(api, api.start_redrive(maxMessages=100, minAgeSeconds=0))
     assert row["moved"] == left + 5
     settled(pipeline, [*ids, *young], succeeded=64, discarded=1, in_dlq=0)
+
+
+def test_an_asynchronous_invocation_that_fails_for_good_is_kept_with_its_reason(pipeline: Pipeline) -> None:
+    """One for an operation that nobody knows; it is not tried again here, as Lambda waits minutes in between."""
+    client, name = pipeline.aws.client("lambda"), pipeline.stack.redrive_function_name
+    sqs = pipeline.aws.client("sqs")
+    queue = sqs.get_queue_url(QueueName=f"{pipeline.stack.prefix}-failed-invocations")["QueueUrl"]
+    config = client.get_function_event_invoke_config(FunctionName=name)
+    assert config["DestinationConfig"]["OnFailure"]["Destination"].endswith("-failed-invocations")
+    client.update_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
+    try:
+        operation = str(uuid.uuid4())
+        payload = json.dumps({"redriveOperation": operation}).encode()
+        client.invoke(FunctionName=name, InvocationType="Event", Payload=payload)
+        (kept,) = eventually(
+            lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", []), within=60
+        )
+    finally:
+        client.update_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=2)
+        purge(sqs, queue)
+    document = json.loads(kept["Body"])
+    assert document["requestPayload"] == {"redriveOperation": operation}
+    assert document["requestContext"]["condition"] == "RetriesExhausted"

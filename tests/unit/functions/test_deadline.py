@@ -66,9 +66,9 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silence]:
             ("AWS_DEFAULT_REGION", "us-east-1"),
         ):
             monkeypatch.setenv(name, value)
-        aws._cached.cache_clear()  # pyright: ignore[reportPrivateUsage]
+        aws._made.cache_clear()  # pyright: ignore[reportPrivateUsage]
         yield service
-    aws._cached.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    aws._made.cache_clear()  # pyright: ignore[reportPrivateUsage]
 
 
 def publish_orders() -> None:
@@ -111,6 +111,14 @@ def test_a_caller_of_a_silent_service_is_back_in_time(silent: Silence, call: Cal
         call()
     assert invocation.get_remaining_time_in_millis() > 0
     assert silent.connections > 0
+
+
+def test_a_silent_table_of_circuits_holds_up_the_first_message_alone(silent: Silence) -> None:
+    """Its state counts as closed, and is not asked for by each message in its turn."""
+    circuits = Circuits("circuits", aws.dynamodb_once(), 30)
+    call = circuits.guard("a-service", lambda: "done", failure_threshold=7)
+    assert [call() for _ in range(5)] == ["done"] * 5
+    assert silent.connections == 1
 
 
 def test_a_call_that_might_outlast_the_invocation_is_not_begun(silent: Silence) -> None:
