@@ -20,11 +20,6 @@ FINDINGS = (
     ),
     Accepted(
         "AwsSolutions-SQS3",
-        "queue/ValveDlq/*",
-        "It is itself the dead-letter queue of the pauser's queue, which the check sees only within one policy.",
-    ),
-    Accepted(
-        "AwsSolutions-SQS3",
         "queue/FailedInvocations/*",
         "It is itself the destination of asynchronous invocations that failed, which the check does not see.",
     ),

@@ -40,7 +40,7 @@ def test_the_visibility_timeout_leaves_the_worker_its_time(templates: Templates)
 
 def test_queues_and_topics_refuse_unencrypted_connections(templates: Templates) -> None:
     policies = [*templates.all("AWS::SQS::QueuePolicy"), *templates.all("AWS::SNS::TopicPolicy")]
-    assert len(policies) == 5 + templates.settings.has_pauser
+    assert len(policies) == 6 + 2 * templates.settings.has_pauser
     for policy in policies:
         refused = [
             statement
@@ -111,7 +111,7 @@ def test_the_redrive_token_is_generated_and_nowhere_written_down(aws: Templates)
 
 def test_events_are_archived_for_a_replay_on_request_and_never_locally(aws: Templates) -> None:
     assert not list(aws.all("AWS::Events::Archive"))
-    archived = Templates({"eventArchiveDays": "14"}).one("AWS::Events::Archive", "Archive").properties
+    archived = Templates({"eventArchiveDays": "14"}).one("AWS::Events::Archive", "Archive/Archive").properties
     assert archived["RetentionDays"] == 14
     assert archived["SourceArn"] == "queue/Bus.Arn"
     assert archived["EventPattern"]["source"] == ["ingestion.orders"]

@@ -156,7 +156,7 @@ def test_a_dlq_that_changes_underneath_keeps_the_ledger_whole(pipeline: Pipeline
 
 
 def test_an_asynchronous_invocation_that_fails_for_good_is_kept_with_its_reason(pipeline: Pipeline) -> None:
-    """One for an operation that nobody knows; it is not tried again here, as Lambda waits minutes in between."""
+    """One with an event that the function does not know; it is tried once here, as Lambda waits minutes in between."""
     client, name = pipeline.aws.client("lambda"), pipeline.stack.redrive_function_name
     sqs = pipeline.aws.client("sqs")
     queue = sqs.get_queue_url(QueueName=f"{pipeline.stack.prefix}-failed-invocations")["QueueUrl"]
@@ -164,9 +164,8 @@ def test_an_asynchronous_invocation_that_fails_for_good_is_kept_with_its_reason(
     assert config["DestinationConfig"]["OnFailure"]["Destination"].endswith("-failed-invocations")
     client.update_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
     try:
-        operation = str(uuid.uuid4())
-        payload = json.dumps({"redriveOperation": operation}).encode()
-        client.invoke(FunctionName=name, InvocationType="Event", Payload=payload)
+        event = {"marker": str(uuid.uuid4())}
+        client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
         (kept,) = eventually(
             lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", []), within=60
         )
@@ -174,5 +173,5 @@ def test_an_asynchronous_invocation_that_fails_for_good_is_kept_with_its_reason(
         client.update_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=2)
         purge(sqs, queue)
     document = json.loads(kept["Body"])
-    assert document["requestPayload"] == {"redriveOperation": operation}
+    assert document["requestPayload"] == event
     assert document["requestContext"]["condition"] == "RetriesExhausted"
