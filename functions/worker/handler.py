@@ -40,7 +40,8 @@ PRICE_FAILURE_THRESHOLD = 7
 """Failures in a row: an outage opens the circuit within a batch of ten, single failures do not."""
 
 SETTLING_SHARE = 4
-"""A quarter of the worker's time is kept for settling the batch, or what one call may take."""
+MOMENT_SHARE = 20
+"""A quarter of the worker's time is kept for settling the batch, or what one call may take and a moment to begin it."""
 
 aws.made_in_init(aws.sqs_once, aws.dynamodb, aws.dynamodb_once, aws.events_once, aws.ssm_once)
 
@@ -139,7 +140,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Process one batch of SQS; the answer is a partial batch response."""
     worker = _worker()
     limit = worker.settings.in_progress_seconds
-    reserve = max(limit / SETTLING_SHARE, deadline.seconds_of_a_call(limit))
+    reserve = max(limit / SETTLING_SHARE, deadline.seconds_of_a_call(limit) + limit / MOMENT_SHARE)
     with deadline.of_invocation(context), metrics_of_invocation():
         count("BatchSize", len(event["Records"]))
         kept = worker.handle(event, lambda: context.get_remaining_time_in_millis() / 1000 - reserve)

@@ -242,7 +242,7 @@ def move_task(pipeline: Pipeline, _api: Api, _order: dict[str, Any]) -> None:
 def edit(pipeline: Pipeline, _api: Api, order: dict[str, Any]) -> None:
     browser = DlqBrowser(pipeline)
     with browser.take(order["orderId"]) as envelope:
-        send_repaired(pipeline, browser, envelope, json.dumps(order | {"amount": 77}))
+        send_repaired(pipeline, browser, envelope, json.dumps(order | {"amount": 9_999}))
 
 
 def submission(_pipeline: Pipeline, api: Api, order: dict[str, Any]) -> None:
@@ -254,7 +254,7 @@ def test_a_copy_that_comes_back_after_its_key_was_forgotten_has_no_second_effect
     pipeline: Pipeline, api: Api, come_back: Callable[[Pipeline, Api, dict[str, Any]], None]
 ) -> None:
     """Its order is processed, a letter of it lies in the DLQ, and days pass. An edited one is another order."""
-    (order,) = supply(1, amount=5)
+    (order,) = supply(1)
     accepted = api.submit(order)
     eventually(lambda: executions(pipeline, [accepted.order_id]) == {accepted.order_id: 1}, within=30)
     hashed = hashlib.sha256(json.dumps(accepted.idempotency_key).encode()).hexdigest()
