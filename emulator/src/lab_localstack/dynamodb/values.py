@@ -3,13 +3,15 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 DIGITS = 38
 EXPONENTS = range(-130, 126)
 """Of the first digit: numbers from 1E-130 to below 1E+126."""
+PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 SETS = {"SS": "string", "NS": "number", "BS": "binary"}
 ONE_TYPE = "must contain exactly one of the supported datatypes"
 
@@ -20,7 +22,7 @@ def fault(request: Mapping[str, Any]) -> str | None:
         if found := _fault_of(value) or _empty_set(value):
             return f"ExpressionAttributeValues contains invalid value: {found} for key {name}"
     values = (value for name in ("Item", "Key") for value in (request.get(name) or {}).values())
-    return next(filter(None, map(_fault_of, values)), None)
+    return _first(map(_fault_of, values))
 
 
 def same_key(key: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -37,23 +39,27 @@ def _fault_of(value: Mapping[str, Any]) -> str | None:
         return f"Supplied AttributeValue is empty, {ONE_TYPE}"
     if len(value) > 1:
         return f"Supplied AttributeValue has more than one datatypes set, {ONE_TYPE}"
-    return next(filter(None, map(_number_fault, _numbers(value))), None) or next(
-        filter(None, map(_fault_of, _inside(value))), None
-    )
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            return _number_fault(content)
+        case "NS":
+            return _first(map(_number_fault, content))
+        case "L":
+            return _first(map(_fault_of, content))
+        case "M":
+            return _first(map(_fault_of, content.values()))
+        case _:
+            return None
 
 
-def _numbers(value: Mapping[str, Any]) -> Iterator[str]:
-    if "N" in value:
-        yield value["N"]
-    yield from value.get("NS") or ()
-
-
-def _inside(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from value.get("L") or ()
-    yield from (value.get("M") or {}).values()
+def _first(faults: Iterable[str | None]) -> str | None:
+    return next(filter(None, faults), None)
 
 
 def _number_fault(text: str) -> str | None:
+    if len(text) <= DIGITS and PLAIN.fullmatch(text):
+        return None  # nearly all numbers: to count digits takes ten times as long
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -72,7 +78,7 @@ def _number_fault(text: str) -> str | None:
 
 
 def _empty_set(value: Mapping[str, Any]) -> str | None:
-    for kind, name in SETS.items():
-        if kind in value and not value[kind]:
-            return f"One or more parameter values were invalid: An {name} set  may not be empty"
-    return None
+    ((kind, content),) = value.items()
+    if kind not in SETS or content:
+        return None
+    return f"One or more parameter values were invalid: An {SETS[kind]} set  may not be empty"
