@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -280,29 +281,69 @@ def cancel(
 
 @dlq.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="Where to; - is standard output.", allow_dash=True)],
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; - is standard output. Or --pytest.", allow_dash=True)
+    ] = None,
+    *,
+    pytest: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder for regression tests, one for each letter.")
+    ] = None,
+    group: Group = None,
     limit: Limit = 10_000,
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Write dead letters as JSON lines, whole bodies and all attributes; nothing is removed."""
-    from lab.dlq import show as view  # noqa: PLC0415
+    """Write dead letters as JSON lines, whole bodies and all attributes; nothing is removed.
 
+    With --pytest each becomes a small test against the worker's code instead, which fails for the reason that the order
+    is refused for today and passes when that is mended; texts that may be personal are replaced.
+    """
+    from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.plan import matching  # noqa: PLC0415
+
+    if (file is None) == (pytest is None):
+        raise LabError("There is one place to write to.", "Name a file, or a folder with --pytest.")
+    plan = _plan(fingerprint=group, force=True)
     seen = _browser(_pipeline(port, env)).browse(limit)
-    lines = [view.as_json(view.document(envelope, _plan(min_age=0))) for envelope in seen.envelopes]
+    letters = matching(plan, seen)
+    if pytest is not None:
+        _export_tests(letters, pytest)
+    elif file is not None:
+        lines = [view.as_json(view.document(envelope, _plan(min_age=0))) for envelope in letters]
+        _export_lines(lines, file)
+    if not seen.complete:
+        raise LabError("The queue holds more than was exported.", "Raise --limit.")
+
+
+def _export_lines(lines: "Sequence[str]", file: Path) -> None:
     text = "".join(f"{line}\n" for line in lines)
     if str(file) == "-":
         typer.echo(text, nl=False)
-    else:
-        unfinished = file.with_name(f".{file.name}.unfinished")
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(file)
-        except OSError as error:
-            raise LabError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
-        _say(f"{len(lines)} dead letters written to {file}")
-    if not seen.complete:
-        raise LabError("The queue holds more than was exported.", "Raise --limit.")
+        return
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(file)
+    except OSError as error:
+        raise LabError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+    _say(f"{len(lines)} dead letters written to {file}")
+
+
+def _export_tests(letters: "Sequence[Envelope]", folder: Path) -> None:
+    """Write a test for each letter that fails by itself, and say of the others why they have none."""
+    from lab.dlq.regression import Regression, regression  # noqa: PLC0415
+
+    made = [regression(letter) for letter in letters]
+    tests = [test for test in made if isinstance(test, Regression)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for test in tests:
+            (folder / test.file).write_text(test.text, encoding="utf-8")
+    except OSError as error:
+        raise LabError(f"{folder} cannot be written to: {error.strerror}.", "Name another folder.") from error
+    _say(f"{len(tests)} tests written to {folder}")
+    for why, number in Counter(reason for reason in made if isinstance(reason, str)).items():
+        _say(f"{number} dead letters have no test: {why}")
 
 
 @dlq.command()

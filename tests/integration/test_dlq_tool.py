@@ -106,6 +106,19 @@ def test_a_discarded_group_is_accounted_for_and_the_others_stay(pipeline: Pipeli
     assert sorted(found.discarded) == sorted(given_up)
 
 
+def test_an_exported_test_fails_for_what_the_letter_died_of(
+    pipeline: Pipeline, lab: Lab, tmp_path: Path
+) -> None:
+    (good,) = supply(1)
+    bury(pipeline, [good | {"amount": -1}], error=SchemaViolationError("/amount must be greater than 0"))
+    assert lab("export", "--pytest", str(tmp_path))[0] == 0
+    assert pipeline.dlq().visible == 1
+    (file,) = tmp_path.iterdir()
+    text = file.read_text()
+    assert "/amount must be greater than 0" in text
+    assert good["orderId"] not in text
+
+
 def test_a_repaired_order_is_processed_and_leaves_the_dlq(
     pipeline: Pipeline, lab: Lab, tmp_path: Path
 ) -> None:
