@@ -89,7 +89,7 @@ def quicken_sqs_receives() -> None:
 
     def as_received(standard_message: Any, attribute_names: Any = None, message_names: Any = None) -> Any:
         first_received = str(int((standard_message.first_received or 0) * 1000))
-        message = dict(standard_message.message)
+        message: Any = dict(standard_message.message)
         message["Attributes"] = message["Attributes"] | {
             System.ApproximateFirstReceiveTimestamp: first_received
         }
