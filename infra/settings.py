@@ -357,6 +357,11 @@ class Settings:
         return 0 if self.is_local else LEAST_PAUSE_SECONDS
 
     @property
+    def pause_alarm_seconds(self) -> int:
+        """After this time a pause is not one any more: four recovery times, each of which ends one."""
+        return 4 * max(5 * self.retry_base_seconds, self.least_pause_seconds)
+
+    @property
     def has_pauser(self) -> bool:
         """Whether there is a function that pauses the mapping. Locally always: scenarios switch strategies."""
         return self.is_local or self.breaker_strategy == "pause"

@@ -15,6 +15,7 @@ AlarmName = Literal[
     "critical-redrive-errors",
     "critical-api-5xx",
     "critical-queue-age",
+    "critical-mapping-disabled",
     "warning-acceptance-burn",
     "warning-latency-burn",
     "warning-backlog",
@@ -24,6 +25,7 @@ AlarmName = Literal[
     "warning-ingest-throttles",
     "warning-authorizer-errors",
     "warning-pauser-errors",
+    "warning-pauser-age",
     "warning-rule-failures",
     "warning-dropped-events",
     "warning-recursion",
@@ -33,7 +35,11 @@ AlarmName = Literal[
 ALARMS: tuple[AlarmName, ...] = get_args(AlarmName)
 """Those of a deployment that has a pauser."""
 
-PAUSER_ALARMS: tuple[AlarmName, ...] = ("warning-pauser-errors",)
+PAUSER_ALARMS: tuple[AlarmName, ...] = (
+    "critical-mapping-disabled",
+    "warning-pauser-errors",
+    "warning-pauser-age",
+)
 """Those that a deployment without one does not have."""
 
 SEVERITIES = ("critical", "warning")

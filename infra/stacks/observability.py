@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.components.alarms import ONE_OF_THREE, Alarms
@@ -168,6 +169,8 @@ class ObservabilityStack(LabStack):
             above=0,
             meaning="Outcomes of orders did not reach their topic: the orders are done, their readers not told.",
         )
+        if queue.pauser_queue and queue.pauser_dlq:
+            self._alarms_of_pauses(alarms, queue.pauser_queue, queue.pauser_dlq)
         backlog = settings.backlog_alarm_messages
         alarms.add(
             "warning-backlog",
@@ -186,6 +189,21 @@ class ObservabilityStack(LabStack):
                 "it was accepted or brought back, however often it was retried or requeued.",
                 rule=ONE_OF_THREE,
             )
+
+    def _alarms_of_pauses(self, alarms: Alarms, resume_messages: sqs.Queue, dlq: sqs.Queue) -> None:
+        alarms.add(
+            "critical-mapping-disabled",
+            messages_in(dlq),
+            above=0,
+            meaning="A message that was to enable the worker's mapping is in a dead-letter queue: nothing else will.",
+        )
+        long = self.settings.pause_alarm_seconds
+        alarms.add(
+            "warning-pauser-age",
+            resume_messages.metric_approximate_age_of_oldest_message(statistic="Maximum"),
+            above=long,
+            meaning=f"A resume message is older than {long} s: the mapping is paused for longer than any pause.",
+        )
 
     def _alarms_of_functions(self, alarms: Alarms) -> None:
         functions = self._functions

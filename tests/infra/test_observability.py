@@ -75,6 +75,7 @@ def test_a_critical_alarm_needs_one_bad_period_a_warning_two_of_three_and_an_age
         "critical-queue-age": 4 * settings.queue_visibility_seconds,
         "critical-dlq-age": settings.dlq_age_alarm_seconds,
         "critical-api-5xx": 5,
+        "warning-pauser-age": 20,
         "warning-latency": 1000 * settings.worker_timeout_seconds,
     }
     for short, rule in told(templates).items():

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from functions.pauser.resume_message import ResumeMessage
 from infra.components.names import ALARMS, EVENT_DETAIL_TYPES, EVENT_SOURCE
 from lab.common.polling import wait_until_updated
 from lab.deployment.deploy import deploy
@@ -157,6 +158,26 @@ def a_pauser_without_its_handler(pipeline: Pipeline, _api: Api) -> Iterator[Call
 
 
 @contextmanager
+def a_resume_message_that_died(pipeline: Pipeline, _api: Api) -> Iterator[None]:
+    sqs = pipeline.aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=f"{pipeline.stack.prefix}-valve-dlq")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="a resume message")
+    yield
+    purge(sqs, url)
+
+
+@contextmanager
+def a_pause_that_does_not_end(pipeline: Pipeline, _api: Api) -> Iterator[None]:
+    sqs, url = pipeline.aws.client("sqs"), pipeline.stack.valve_queue_url
+    assert url
+    with turned(runtime_settings.MAPPING_ENABLED, pipeline, True):
+        message = ResumeMessage("a-service", round(time.time()) + 3600)
+        sqs.send_message(QueueUrl=url, MessageBody=message.as_text())
+        yield
+        purge(sqs, url)
+
+
+@contextmanager
 def a_loop_that_lambda_would_stop(pipeline: Pipeline, _api: Api) -> Iterator[None]:
     pipeline.aws.client("cloudwatch").set_alarm_state(
         AlarmName=pipeline.stack.alarm("warning-recursion"), StateValue="ALARM", StateReason="a test"
@@ -221,6 +242,8 @@ CAUSES: dict[str, Cause] = {
     "warning-ingest-throttles": an_ingest_without_concurrency,
     "warning-authorizer-errors": an_authorizer_without_its_handler,
     "warning-pauser-errors": a_pauser_without_its_handler,
+    "warning-pauser-age": a_pause_that_does_not_end,
+    "critical-mapping-disabled": a_resume_message_that_died,
     "warning-rule-failures": a_rule_whose_topic_is_missing,
     "warning-dropped-events": a_redrive_without_concurrency,
     "warning-recursion": a_loop_that_lambda_would_stop,
