@@ -35,7 +35,12 @@ def test_an_archive_is_all_that_a_fresh_clone_needs_with_the_network_cut_off_and
     steps = f"ip link set lo up && mount -t tmpfs -o ro none {home} && make up deploy-local && make doctor"
     steps += "; code=$?; make down; exit $code"
     done = subprocess.run(
-        [*isolated("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"), "bash", "-c", steps],
+        [
+            *isolated("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+            "bash",
+            "-c",
+            steps,
+        ],
         cwd=clone,
         env=environ,
         stdin=subprocess.DEVNULL,
