@@ -518,3 +518,17 @@ def test_lines_that_no_filter_can_read_cost_no_other_line_its_metric(
     assert found is not None
     assert (found["SampleCount"], found["Sum"]) == (2, 3)
     assert metric(cloudwatch, namespace, "b") is None
+
+
+@pytest.mark.evidence("recorded", "moto: test_logs_cloudformation test_tagging")
+@pytest.mark.parametrize("operation", ["tag_resource", "tag_log_group"])
+def test_group_made_without_tags_keeps_its_first_ones(logs: Any, operation: str) -> None:
+    name = f"/test/{uuid.uuid4()}"
+    logs.create_log_group(logGroupName=name)
+    (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    place = {"resourceArn": group["logGroupArn"]} if operation == "tag_resource" else {"logGroupName": name}
+
+    getattr(logs, operation)(**place, tags={"team": "orders"})
+
+    assert logs.list_tags_for_resource(resourceArn=group["logGroupArn"])["tags"] == {"team": "orders"}
+    logs.delete_log_group(logGroupName=name)

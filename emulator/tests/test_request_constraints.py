@@ -103,3 +103,28 @@ def test_type_of_cloudwatchs_refusal_differs_from_its_code_in_the_query_protocol
     for refused in (by_model, by_provider):
         error = refused.value.response["Error"]
         assert (error["Code"], error["QueryErrorCode"]) == ("ValidationError", "ValidationException")
+
+
+@pytest.mark.evidence("recorded", "LocalStack: test_put_metric_filter_with_special_namespace")
+def test_namespace_with_a_colon_is_taken_although_the_model_forbids_it(aws: Aws) -> None:
+    logs, namespace = aws("logs"), "A.B-c_d/1#2:metricNamespace"
+    logs.create_log_group(logGroupName="colon")
+    logs.put_metric_filter(
+        logGroupName="colon",
+        filterName="f",
+        filterPattern="p",
+        metricTransformations=[TRANSFORMATION | {"metricNamespace": namespace}],
+    )
+    (shown,) = logs.describe_metric_filters(metricName="m", metricNamespace=namespace)["metricFilters"]
+    logs.delete_log_group(logGroupName="colon")
+    assert shown["filterName"] == "f"
+
+
+@pytest.mark.evidence("recorded", "moto: test_get_log_events_using_arn")
+def test_identifier_of_a_log_group_is_refused_without_its_value(aws: Aws) -> None:
+    with pytest.raises(ClientError) as refused:
+        aws("logs").get_log_events(logGroupIdentifier="arn:aws:logs:x:1:log-group:g:*", logStreamName="s")
+    assert refused.value.response["Error"]["Message"] == (
+        "1 validation error detected: Value at 'logGroupIdentifier' failed to satisfy constraint: "
+        r"Member must satisfy regular expression pattern: [\w#+=/:,.@-]*"
+    )

@@ -21,6 +21,12 @@ ENUMS = {
 }
 """The order in which AWS lists the values of an enumeration, where it is recorded; elsewhere it is the model's."""
 
+PATTERNS = {"MetricNamespace": "[^*$]*"}
+"""Where AWS was recorded to take more than its model says: a namespace with a colon."""
+
+UNTOLD = ("LogGroupIdentifier",)
+"""Members whose value AWS does not repeat, as recorded."""
+
 
 class ValidationException(CommonServiceException):
     """A member that does not satisfy its constraint."""
@@ -44,7 +50,8 @@ def violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     """What a value at a path does not satisfy, as AWS words it. What is of another type is left to the provider."""
     for unsatisfied in _unsatisfied(shape, value):
         shown = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
-        yield f"Value '{shown}' at '{path}' failed to satisfy constraint: Member must {unsatisfied}"
+        value_told = "Value" if shape.name in UNTOLD else f"Value '{shown}'"
+        yield f"{value_told} at '{path}' failed to satisfy constraint: Member must {unsatisfied}"
     if shape.type_name == "structure" and isinstance(value, dict):
         for name, member in shape.members.items():
             if value.get(name) is not None:
@@ -68,7 +75,8 @@ def _unsatisfied(shape: Any, value: Any) -> Iterator[str]:
     if measured < limits.get("min", measured):
         yield f"have {kind} greater than or equal to {limits['min']}"
     if isinstance(value, str):
-        if (pattern := limits.get("pattern")) and not _fits(pattern, value):
+        pattern = PATTERNS.get(shape.name, limits.get("pattern"))
+        if pattern and not _fits(pattern, value):
             yield f"satisfy regular expression pattern: {pattern}"
         known: Sequence[str] = limits.get("enum", (value,))
         if value not in known:

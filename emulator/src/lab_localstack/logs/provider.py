@@ -18,10 +18,11 @@ from localstack.aws.api.logs import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
 )
-from localstack.services.logs.models import get_moto_logs_backend
+from localstack.services.logs.models import get_moto_logs_backend, logs_stores
 from localstack.services.logs.provider import LogsProvider
 from localstack.services.moto import call_moto
 from localstack.state import StateVisitor
+from localstack.utils.aws.arns import log_group_arn
 from moto.logs.models import LogEvent, LogGroup, LogsBackend
 
 from lab_localstack import documents
@@ -183,6 +184,17 @@ class LabLogsProvider(LogsProvider):
                 f"constraint: Member must satisfy enum value set: {RETENTIONS}"
             )
         call_moto(context)
+
+    def tag_resource(self, context: RequestContext, resource_arn: str, tags: Any, **kwargs: Any) -> None:
+        """LocalStack loses the first tags of a group that was made without any."""
+        logs_stores[context.account_id][context.region].TAGS.setdefault(resource_arn, {})
+        super().tag_resource(context, resource_arn, tags, **kwargs)
+
+    def tag_log_group(self, context: RequestContext, log_group_name: str, tags: Any, **_: Any) -> None:
+        """The older operation of the same."""
+        _group(context, log_group_name)
+        arn = log_group_arn(log_group_name, context.account_id, context.region)
+        self.tag_resource(context, arn, tags)
 
     def list_tags_log_group(self, context: RequestContext, log_group_name: str, **kwargs: Any) -> Any:
         _group(context, log_group_name)
