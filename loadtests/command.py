@@ -71,7 +71,7 @@ def load(  # noqa: PLR0917  one parameter for each option
         "--master-bind-host": "127.0.0.1",
     }
     given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
-    flags = ["--headless", "--only-summary", "--report"] if headless else []
+    flags = ["--headless", "--only-summary", "--report", "--loglevel", "WARNING"] if headless else []
     command = [sys.executable, "-m", "locust", *given, *flags]
     os.chdir(paths.ROOT)
     os.execve(command[0], command, without_proxies(os.environ))  # noqa: S606  from here on this process is Locust

@@ -22,7 +22,7 @@ from loadtests.users import KINDS, OPEN, SUBMIT, THROTTLED
 if TYPE_CHECKING:
     from locust import User
     from locust.env import Environment
-    from locust.stats import StatsEntry
+    from locust.stats import RequestStats, StatsEntry
 
 LOG = logging.getLogger(__name__)
 READ_EVERY = 1.0
@@ -120,6 +120,11 @@ class Coordinator:
     def engine(self) -> str:
         """Where the pipeline runs."""
         return f"LocalStack at {self._pipeline.aws.endpoint}"
+
+    @property
+    def statistics(self) -> "RequestStats":
+        """Locust's statistics of all requests so far."""
+        return self._environment.stats
 
     def _traffic(self) -> Traffic:
         stats = self._environment.stats

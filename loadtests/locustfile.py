@@ -7,6 +7,7 @@ make load-headless SHAPE=spike    # ends by itself: thresholds, ledger, report, 
 """
 
 import itertools
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from loadtests import verdict
 from loadtests.coordinator import Coordinator
 from loadtests.options import add_options, options_of, plan_of
 from loadtests.order_log import ORDER_LOG
+from loadtests.progress import Progress
 from loadtests.users import (
     ANSWER_SECONDS,
     Batches,
@@ -57,6 +59,7 @@ STOP_SECONDS = ANSWER_SECONDS + 1
 """How long a user that is sent away may take to hear what became of its request."""
 
 console = Terminal()
+progress = Progress(console)
 coordinators: list[Coordinator] = []
 """The one that coordinates runs in this process, if any does."""
 
@@ -70,7 +73,11 @@ class PlannedLoad(LoadTestShape):
         coordinators[0].begin()
 
     def tick(self) -> tuple[int, float] | tuple[int, float, list[type["User"]]] | None:
-        return coordinators[0].tick(self.get_run_time())
+        coordinator = coordinators[0]
+        users = coordinator.tick(self.get_run_time())
+        if coordinator.ends_by_itself and coordinator.run:
+            progress.tell(coordinator.run)
+        return users
 
 
 events.init_command_line_parser.add_listener(add_options)
@@ -88,6 +95,9 @@ def connect(environment: "Environment", **_: Any) -> None:
         errors = Terminal(stderr=True)
         errors.say(joined(styled("error:", "red"), f" {shown(error.what)}\n  fix: {shown(error.fix)}"))
         sys.exit(1)
+    logging.getLogger("locust.stats_logger").setLevel(
+        logging.WARNING
+    )  # its tables have 150 columns; see tell
     environment.host = stack.api_url
     environment.stop_timeout = STOP_SECONDS
     RedriveOperator.api = Api(aws, stack)
@@ -103,6 +113,7 @@ def connect(environment: "Environment", **_: Any) -> None:
     coordinators.append(coordinator)
     if distributed:
         environment.events.worker_report.add_listener(merge)
+        environment.events.worker_connect.add_listener(welcome)
     if environment.web_ui:
         extend(environment.web_ui, coordinator, given.web_base_path)
         environment.events.test_stop.add_listener(settle_beside)
@@ -113,6 +124,11 @@ def connect(environment: "Environment", **_: Any) -> None:
 def number_sources(**_: Any) -> None:
     """The sources of every run have the same numbers, so that a seed means the same arrivals."""
     OpenArrivals.sources = itertools.count()
+
+
+def welcome(client_id: str, **_: Any) -> None:
+    """A worker has come."""
+    console.say(f"worker process {client_id.rpartition('_')[2]} is ready")
 
 
 def report(data: dict[str, Any], **_: Any) -> None:
@@ -150,8 +166,10 @@ def end(environment: "Environment", **_: Any) -> None:
 
 @events.quit.add_listener
 def tell(**_: Any) -> None:
-    """Print the verdict below Locust's own statistics, and write the report."""
+    """Print Locust's statistics and the verdict below them, and write the report."""
+    progress.stop()
     for coordinator in coordinators:
+        verdict.show_requests(coordinator.statistics, console)
         if coordinator.result and coordinator.ends_by_itself:
             verdict.show(coordinator.result, console)
             if coordinator.wants_report:

@@ -23,6 +23,9 @@ from loadtests.thresholds import Observed, Thresholds, judge
 LEAVING_RATE = 100
 """Users that go away a second once the last stage is over."""
 
+NOT_COMPLETE = "run"
+"""The name of what was expected of a run that was interrupted."""
+
 READING_SECONDS = 10.0
 """How long the monitor may take for one reading of a busy pipeline."""
 
@@ -47,6 +50,11 @@ class RunResult:
     figures: dict[str, str]
     timeline: Timeline
     percentiles: list[Percentiles]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended it before its last stage was over."""
+        return any(finding.name == NOT_COMPLETE for finding in self.findings)
 
     @property
     def passed(self) -> bool:
@@ -288,7 +296,7 @@ def _rate(count: int, seconds: float) -> str:
 def _not_complete() -> Result:
     return Result(
         group="load",
-        name="run",
+        name=NOT_COMPLETE,
         expected="all stages",
         seen="interrupted",
         verdict=Verdict.REFUTED,

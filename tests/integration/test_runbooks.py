@@ -1,42 +1,25 @@
 """Every command block of the runbooks runs on a deployed pipeline."""
 
-import os
 import re
-import subprocess
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from lab.common import paths
 from lab.games.gameday import GAMEDAYS
 from lab.pipeline.observe import Pipeline
+from tests.support.pages import blocks, run
 
 pytestmark = pytest.mark.long
 
 OPS = paths.ROOT / "ops"
-BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[str]:
     """Every different line of every `sh` block; a GameDay is a test of its own."""
-    texts = [path.read_text() for path in sorted((*OPS.glob("runbooks/*.md"), *OPS.glob("gamedays/*.md")))]
-    lines = [line for text in texts for block in BLOCK.findall(text) for line in block.splitlines()]
+    pages = (*OPS.glob("runbooks/*.md"), *OPS.glob("gamedays/*.md"))
+    lines = [line for page in pages for _, block in blocks(page) for line in block.splitlines()]
     return sorted({line for line in lines if " gameday run " not in line})
-
-
-def run(command: str, pipeline: Pipeline) -> subprocess.CompletedProcess[str]:
-    port = str(urlsplit(pipeline.aws.endpoint or "").port)
-    return subprocess.run(  # noqa: S602  the shell is what the reader of a runbook has
-        command,
-        shell=True,
-        cwd=paths.ROOT,
-        env=os.environ | {"LAB_PORT": port},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("command", commands())

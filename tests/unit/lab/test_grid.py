@@ -147,8 +147,19 @@ def load(terminal: Terminal) -> None:
         account=None,
         passed=True,
         percentiles=[latencies.percentiles("answers to /events open model")],
+        interrupted=False,
     )
     verdict.show(ended, terminal)
+
+
+def requests(terminal: Terminal) -> None:
+    total = SimpleNamespace(method="", name="Aggregated", num_requests=1234, num_failures=12, total_rps=45.6)
+    throttled = SimpleNamespace(**vars(total) | {"method": "POST", "name": "/events/batch throttled (429)"})
+    refused = SimpleNamespace(
+        method="GET", name="/redrive/preview", occurrences=12, error="ConnectionError('Connection refused')"
+    )
+    statistics: Any = SimpleNamespace(entries={1: throttled}, total=total, errors={1: refused})
+    verdict.show_requests(statistics, terminal)
 
 
 def logged(terminal: Terminal) -> None:
@@ -218,6 +229,7 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
         redrive._table(1000, {redrive.LOOP: 12.3, "operation, worker at work": 2.2})  # pyright: ignore[reportPrivateUsage]
     ),
     "loadtests/verdict.py show": load,
+    "loadtests/verdict.py show_requests": requests,
 }
 """Everything that makes a table, with names as long as real ones."""
 
