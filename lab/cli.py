@@ -146,7 +146,7 @@ def _deferred() -> Iterator[Deferred]:
 app = typer.Typer(
     name="lab",
     cls=Lab,
-    help=__doc__,
+    help="Run the pipeline on this machine, break it, watch it and repair it. Begin with: lab demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
