@@ -76,9 +76,10 @@ def chosen(pipeline: Pipeline, who: str | None) -> list[str]:
 def show(found: Sequence[Entry], lines: int, title: str) -> None:
     """The last lines as a table, and how many there are."""
     last = found[-lines:]
+    several = len({entry.function for entry in last}) > 1
     columns: dict[str, list[Line]] = {
         "UTC": [utc(entry.at, "%H:%M:%S.%f") for entry in last],
-        "function": [entry.function for entry in last],
+        "function": [entry.function if several else "" for entry in last],
         "event": [_event(entry) for entry in last],
         "order": [entry.order for entry in last],
         "what": [shown(entry.what) for entry in last],
