@@ -17,6 +17,7 @@ WITHOUT_AN_ENGINE = {
     "up": "starts one",
     "demo": "starts one",
     "down": "is content with none",
+    "support": "tells of a machine without one, too",
     "console": "waits for one",
     "probe": "asks any engine by its port; see test_a_command_that_needs_an_engine",
 }
