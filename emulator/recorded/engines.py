@@ -7,7 +7,7 @@ from support.engines import ENVIRONMENTS, EngineAt, EngineWith
 PYTHON = ENVIRONMENTS / "recorded" / "bin" / "python"
 """LocalStack as it is published, without this distribution, and what the suites import."""
 OURS, STOCK = "ours", "stock"
-SUITES_TIMES = {"LAMBDA_RETRY_BASE_DELAY_SECONDS": "5"}
+SUITES_TIMES = {"LAMBDA_RETRY_BASE_DELAY": "5"}
 """What LocalStack's tests set in the engine's own process, where they share it: for minutes on AWS."""
 
 
