@@ -253,7 +253,19 @@ MUTATIONS = {
         "functions/redrive/search.py", "Search._sort", "verdict is Verdict.SELECTED", "True"
     ),
     "a letter that is not moved is visible again": Mutation(
-        "functions/redrive/search.py", "Search.release", "[*self.ready, *self._held]", "[*self.ready]"
+        "functions/redrive/search.py",
+        "Search.release",
+        "[*self.ready, *self._held, *self._later.values()]",
+        "[*self.ready]",
+    ),
+    "a letter that was put off is received again": Mutation(
+        "functions/redrive/search.py", "Search._take_back", "self._returning |= put_off.keys()", "pass"
+    ),
+    "a discarded letter has its audit row before it is deleted": Mutation(
+        "lab/dlq/repair.py",
+        "Discarding.carry_out",
+        "list(threads.map(partial(_record_discard, pipeline, reason=self.reason), chosen))",
+        "pass",
     ),
     "what was moved is recorded by its identity": Mutation(
         "functions/redrive/phases.py",
@@ -285,8 +297,8 @@ MUTATIONS = {
     "what died again is not processed": Mutation(
         "functions/redrive/outcome.py",
         "Follower.outcome",
-        "died |= died_again(left, letters, int(row['requestedAt']))",
-        "done |= died_again(left, letters, int(row['requestedAt']))",
+        "died |= found",
+        "done |= found",
     ),
     "the queue is asked before the effects that are missing": Mutation(
         "functions/redrive/outcome.py",
@@ -318,13 +330,13 @@ MUTATIONS = {
     "what waits in the queue is not unknown": Mutation(
         "functions/redrive/outcome.py",
         "Follower.outcome",
-        "drained and complete and self.dlq.depth() == len(letters)",
+        "drained and self.dlq.depth() == seen",
         "True",
     ),
     "what is in no queue is not waiting": Mutation(
         "functions/redrive/outcome.py",
         "Follower.outcome",
-        "drained and complete and self.dlq.depth() == len(letters)",
+        "drained and self.dlq.depth() == seen",
         "False",
     ),
     "what left no identity is told": Mutation(
@@ -333,7 +345,7 @@ MUTATIONS = {
     "an unknown error type is an error": Mutation(
         "functions/redrive/preview.py",
         "preview",
-        "require_known(plan.error_type, {error_type(envelope) for envelope, _ in judged})",
+        "require_known(plan.error_type, sample.seen.by_error_type.keys())",
         "None",
     ),
     "a text is found behind its escapes": Mutation(
@@ -530,7 +542,7 @@ JUDGED = (
 )
 SUITES = {
     "functions": ("tests/unit/functions",),
-    "lab": tuple(f"tests/unit/lab/test_{name}.py" for name in JUDGED),
+    "lab": tuple(f"tests/unit/lab/test_{name}.py" for name in (*JUDGED, "discard")),
 }
 """The tests that are to notice a mutation, by the folder of its file."""
 
