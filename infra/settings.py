@@ -1,7 +1,7 @@
 """The deployment's settings: what each one means, its rule, its default, and the one place that reads them.
 
-A setting is chosen with `-c key=value`, or in the context of `cdk.json` where it is to be kept; else it has its
-default. With `profile=local` that is the local default where there is one, so that a class sees in seconds what
+A setting is chosen with `-c key=value`, or kept in `infra/environments/NAME.json` or the context of `cdk.json`; else it
+has its default. With `profile=local` that is the local default where there is one, so that a class sees in seconds what
 takes minutes on AWS. `lab settings` lists them, docs/settings.md is the same list.
 
 Why not pydantic: it takes `yes` and `1` for true and true for 1, and its messages say a type, where these have to say
@@ -35,6 +35,9 @@ LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 """The retentions CloudWatch Logs accepts (PutRetentionPolicy)."""
+
+EXAMPLE_DOMAIN = re.compile(r"@(.*\.)?(example(\.(com|net|org))?|invalid|test)$", re.IGNORECASE)
+"""The domains that RFC 2606 keeps for examples: nobody reads their mail."""
 
 
 class SettingError(Exception):
@@ -235,7 +238,10 @@ class Settings:
         example=14,
     )
     api_rate_limit: int = setting(
-        500, "Requests a second that the API's stage lets through on average.", whole(1, 10_000)
+        500,
+        "Requests a second that the API's stage lets through on average. It bounds requests and not their cost: one "
+        "of a batch may hold 500 orders.",
+        whole(1, 10_000),
     )
     api_burst_limit: int = setting(
         1000, "Requests that the API's stage lets through at once.", whole(1, 5000)
@@ -249,9 +255,27 @@ class Settings:
         ),
         example="https://example.com",
     )
+    ingest_auth: Literal["none", "jwt", "iam"] = setting(
+        "none",
+        "Who may post orders: anybody (none: in `dev` and locally only), who brings a token of jwtIssuer (jwt), or "
+        "who signs as a principal of the account that may invoke the API (iam).",
+    )
+    jwt_issuer: str | None = setting(
+        None,
+        "Who issues the tokens for ingestAuth=jwt.",
+        optional(text(r"https://[^\s]{1,200}", "an https URL")),
+        example="https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_example",
+    )
+    jwt_audience: str | None = setting(
+        None,
+        "For whom the tokens have to be issued, separated by commas.",
+        optional(text(r"[^\s,]+(,[^\s,]+)*", "names separated by commas")),
+        example="orders",
+    )
     alarm_email: str = setting(
         "devops@example.com",
-        "Who gets the alarms (SNS asks for a confirmation first).",
+        "Who gets the alarms (SNS asks for a confirmation first). An address of an example domain, such as the "
+        "default, is refused outside `dev`: nobody would read it.",
         text(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+", "an e-mail address"),
     )
     alarm_period_seconds: int = setting(
@@ -321,6 +345,11 @@ class Settings:
             )
         ),
         example="arn:aws:lambda:us-east-1:123456789012:layer:collector:1",
+    )
+    deployment_strategy: Literal["all_at_once", "canary"] = setting(
+        "all_at_once",
+        "How new code of ingest and worker takes over: at once, or by CodeDeploy, which gives it a tenth of the "
+        "invocations for five minutes first and goes back when the alarm critical-customers-hurt rings. On AWS only.",
     )
     enable_vpc_endpoints: bool = setting(
         False,
@@ -403,6 +432,13 @@ class Settings:
         if self.retry_cap_seconds < self.retry_base_seconds:
             rule = f"must not be below retryBaseSeconds={self.retry_base_seconds}"
             raise SettingError("retryCapSeconds", self.retry_cap_seconds, rule, self.retry_base_seconds)
+        self._check_intake()
+        if self.deployment_strategy == "canary" and self.is_local:
+            rule = "needs profile=aws: a local engine has no CodeDeploy"
+            raise SettingError("deploymentStrategy", "canary", rule, "all_at_once")
+        if not self.is_disposable and EXAMPLE_DOMAIN.search(self.alarm_email):
+            rule = f"must be somebody's address in {self.env_name}: nobody would read the alarms"
+            raise SettingError("alarmEmail", self.alarm_email, rule, "you@your.company")
         if self.otlp_endpoint and not self.enable_tracing:
             raise SettingError(
                 "enableTracing", False, f"must be true for otlpEndpoint={self.otlp_endpoint}", True
@@ -431,6 +467,31 @@ class Settings:
         if self.enable_vpc_endpoints and not layer:
             rule = "cannot be reached with enableVpcEndpoints, which leaves no way out; a collector's layer can be"
             raise SettingError("otlpEndpoint", endpoint, rule, example, "collectorLayerArn")
+
+    def _check_intake(self) -> None:
+        """Taking orders from anybody is for disposable environments; a token needs an issuer and an audience."""
+        if self.ingest_auth == "none" and not self.is_disposable:
+            rule = f"must be jwt or iam in {self.env_name}: anybody could post orders"
+            raise SettingError("ingestAuth", self.ingest_auth, rule, "iam")
+        if self.ingest_auth != "none" and self.is_local:
+            rule = "needs profile=aws: the lab's own tools post orders without credentials"
+            raise SettingError("ingestAuth", self.ingest_auth, rule, "none")
+        tokens = {"jwtIssuer": self.jwt_issuer, "jwtAudience": self.jwt_audience}
+        for name, value in tokens.items():
+            if self.ingest_auth == "jwt" and not value:
+                raise SettingError(name, value, "is needed for ingestAuth=jwt", SETTINGS[name].sample)
+            if self.ingest_auth != "jwt" and value:
+                raise SettingError("ingestAuth", self.ingest_auth, f"must be jwt for {name}={value}", "jwt")
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The settings that are not at their default, as `-c` spells them; without where and who the deployment is."""
+        values = {_camel(field.name): getattr(self, field.name) for field in fields(self)}
+        return {
+            name: shown(value)
+            for name, value in values.items()
+            if name not in ("profile", "envName") and value != SETTINGS[name].default_in(self.profile)
+        }
 
 
 def _camel(name: str) -> str:

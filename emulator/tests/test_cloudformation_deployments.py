@@ -293,3 +293,39 @@ def test_output_of_a_stack_has_its_description(stack: Stack) -> None:
         "Told": "what it is for",
         "Bare": None,
     }
+
+
+def kept(name: str, policy: str) -> Resources:
+    return queue(name) | {"DeletionPolicy": policy}
+
+
+def remove(aws: Aws, name: str) -> None:
+    sqs = aws("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def test_a_retained_resource_outlives_a_creation_that_fails(aws: Aws, stack: Stack) -> None:
+    name = f"{stack.name}-kept"
+    state = stack.try_to_deploy({"Kept": kept(name, "Retain"), "Broken": broken("Kept")})
+    assert state["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = stack.client.describe_stack_events(StackName=stack.name)["StackEvents"]
+    assert "DELETE_SKIPPED" in {
+        event["ResourceStatus"] for event in events if event["LogicalResourceId"] == "Kept"
+    }
+    assert delay(aws, name) == "0"
+    remove(aws, name)
+
+
+def test_a_resource_retained_except_on_create_goes_with_a_failed_creation_and_outlives_a_deletion(
+    aws: Aws, stack: Stack
+) -> None:
+    name = f"{stack.name}-kept"
+    template = {"Kept": kept(name, "RetainExceptOnCreate")}
+    state = stack.try_to_deploy({**template, "Broken": broken("Kept")})
+    assert state["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert delay(aws, name) is None
+    stack.delete()
+    stack.deploy({"Kept": kept(f"{name}-2", "RetainExceptOnCreate")})
+    stack.delete()
+    assert delay(aws, f"{name}-2") == "0"
+    remove(aws, f"{name}-2")

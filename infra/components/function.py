@@ -13,6 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra import bundles
+from infra.components.canary import Canary
 from infra.components.logs import log_group
 from infra.components.network import PrivateNetwork
 from infra.components.stack import LabStack
@@ -32,6 +33,8 @@ class Shape:
     timeout_seconds: int
     may_invoke_itself: bool = False
     reserved_concurrency: int | None = None
+    audited: bool = False
+    """Its log says who did what to dead letters: it is kept where data is kept."""
 
 
 class PipelineFunction(Construct):
@@ -53,7 +56,11 @@ class PipelineFunction(Construct):
         target = bundles.Target(settings.bundle_platform, settings.architecture)
         bundle = bundles.build(shape.name, target, traced=settings.enable_tracing)
         self.log_group = log_group(
-            self, "Logs", names.function_log_group(shape.name), settings.log_retention_days
+            self,
+            "Logs",
+            names.function_log_group(shape.name),
+            settings.log_retention_days,
+            scope.removal_policy if shape.audited else cdk.RemovalPolicy.DESTROY,
         )
         self.role = iam.Role(
             self,
@@ -99,6 +106,10 @@ class PipelineFunction(Construct):
             vpc=network.vpc if network else None,
             security_groups=[network.functions] if network else None,
         )
+
+    def serve_by(self, canary: Canary | None) -> lambda_.Function | lambda_.Alias:
+        """What events and the API invoke: the newest code, or the alias through which a canary deployment leads."""
+        return canary.alias_of(self, self.function, self.shape.name) if canary else self.function
 
     def _own_log(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

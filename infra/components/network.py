@@ -1,6 +1,11 @@
 """A network without a way to the internet: the functions reach AWS's services through VPC endpoints."""
 
+# pyright: reportArgumentType=false
+# CDK's classes name parameters otherwise than their interfaces do, so pyright refuses one for the other. jsii
+# checks the types whenever Python runs without -O, as it does in the tests.
+
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.components.logs import log_group
@@ -39,7 +44,7 @@ class PrivateNetwork(Construct):
             ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/24"),
             availability_zones=scope.availability_zones,
             nat_gateways=0,
-            restrict_default_security_group=False,
+            restrict_default_security_group=not scope.settings.is_local,
             subnet_configuration=[
                 ec2.SubnetConfiguration(
                     name="functions", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=26
@@ -66,9 +71,13 @@ class PrivateNetwork(Construct):
             allow_all_outbound=False,
         )
         endpoints.add_ingress_rule(self.functions, ec2.Port.tcp(443), "The functions.")
-        self.vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        tables = self.vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        tables.add_to_policy(_within(scope.account))
         for name, service in (_INTERFACE_ENDPOINTS | _called_with(scope.settings)).items():
-            self.vpc.add_interface_endpoint(name, service=service, security_groups=[endpoints], open=False)
+            endpoint = self.vpc.add_interface_endpoint(
+                name, service=service, security_groups=[endpoints], open=False
+            )
+            endpoint.add_to_policy(_within(scope.account))
         rejected = log_group(
             self,
             "FlowLogs",
@@ -80,3 +89,17 @@ class PrivateNetwork(Construct):
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(rejected),
             traffic_type=ec2.FlowLogTrafficType.REJECT,
         )
+
+
+def _within(account: str) -> iam.PolicyStatement:
+    """Lets an endpoint pass only what this account's principals ask of this account's resources.
+
+    A function that is taken over cannot write to somebody else's queue or table, nor with somebody else's credentials.
+    """
+    return iam.PolicyStatement(
+        sid="WithinTheAccount",
+        principals=[iam.AnyPrincipal()],
+        actions=["*"],
+        resources=["*"],
+        conditions={"StringEquals": {"aws:PrincipalAccount": account, "aws:ResourceAccount": account}},
+    )

@@ -9,7 +9,12 @@ from typing import cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk.aws_apigatewayv2_authorizers import HttpLambdaAuthorizer, HttpLambdaResponseType
+from aws_cdk.aws_apigatewayv2_authorizers import (
+    HttpIamAuthorizer,
+    HttpJwtAuthorizer,
+    HttpLambdaAuthorizer,
+    HttpLambdaResponseType,
+)
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
@@ -64,8 +69,9 @@ class ApiStack(LabStack):
                 max_age=cdk.Duration.hours(1),
             ),
         )
+        orders = self._orders_authorizer()
         served = (
-            (HttpLambdaIntegration("Ingest", functions.ingest.function), ingest.ROUTES),
+            (HttpLambdaIntegration("Ingest", functions.accepting), ingest.ROUTES),
             (HttpLambdaIntegration("Redrive", functions.redrive.function), redrive.ROUTES),
         )
         bearer_token = HttpLambdaAuthorizer(
@@ -78,15 +84,30 @@ class ApiStack(LabStack):
         )
         for integration, routes in served:
             for route in routes:
+                takes_orders = route in (ingest.EVENTS, ingest.BATCH)
                 self.api.add_routes(
                     path=route.path,
                     methods=[apigateway.HttpMethod[route.method]],
                     integration=integration,
-                    authorizer=bearer_token if route.guarded else None,
+                    authorizer=bearer_token if route.guarded else orders if takes_orders else None,
                 )
         self._stage()
         self.output("ApiUrl", self.api.api_endpoint, "Where orders are posted.")
         self.output("ApiId", self.api.api_id, "The API's id, which its metrics carry.")
+
+    def _orders_authorizer(self) -> apigateway.IHttpRouteAuthorizer | None:
+        """What stands before the routes that take orders."""
+        settings = self.settings
+        if settings.ingest_auth == "iam":
+            return HttpIamAuthorizer()
+        if settings.ingest_auth == "jwt" and settings.jwt_issuer and settings.jwt_audience:
+            return HttpJwtAuthorizer(
+                "Orders",
+                settings.jwt_issuer,
+                authorizer_name=self.names.of("orders"),
+                jwt_audience=settings.jwt_audience.split(","),
+            )
+        return None
 
     def _stage(self) -> None:
         settings = self.settings

@@ -10,7 +10,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.components.canary import Canary
 from infra.components.function import PipelineFunction, Shape
+from infra.components.names import AlarmName
 from infra.components.network import PrivateNetwork
 from infra.components.stack import LabStack
 from infra.settings import LOCAL_TIME_DIVISOR, Settings
@@ -44,8 +46,10 @@ class FunctionsStack(LabStack):
             scope, "functions", settings, env, "Ingestion lab: ingest, worker, redrive, authorizer."
         )
         self._queue = queue
+        canary = Canary(self, "Canary") if settings.deployment_strategy == "canary" else None
         self._network = PrivateNetwork(self, "Network") if settings.enable_vpc_endpoints else None
         self.ingest = self._ingest()
+        self.accepting = self.ingest.serve_by(canary)
         self.worker = self._worker()
         self.redrive = self._redrive()
         self._keep_failed_invocations()
@@ -53,7 +57,7 @@ class FunctionsStack(LabStack):
         self.mapping = lambda_.EventSourceMapping(
             self,
             "WorkerMapping",
-            target=self.worker.function,
+            target=self.worker.serve_by(canary),
             event_source_arn=queue.orders.queue_arn,
             batch_size=settings.batch_size,
             max_batching_window=BATCHING_WINDOW if settings.batch_size > LARGEST_UNWINDOWED_BATCH else None,
@@ -178,10 +182,7 @@ class FunctionsStack(LabStack):
         )
         # Not the DLQ's own alarm, which is in ALARM whenever there is something to redrive. By name: the
         # observability stack comes later and refers to this one.
-        worker_errors = self.names.alarm("critical-worker-errors")
-        alarm = self.arn(
-            "cloudwatch", "alarm", resource_name=worker_errors, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
-        )
+        alarm: AlarmName = "critical-worker-errors"
         return self._function(
             "Redrive",
             Shape(
@@ -193,6 +194,7 @@ class FunctionsStack(LabStack):
                 # An operation is bounded by its own row, so many invocations of one are not a runaway loop;
                 # Lambda's recursion detection would stop it after about 16.
                 may_invoke_itself=True,
+                audited=True,
             ),
             environment={
                 "QUEUE_URL": queue.orders.queue_url,
@@ -200,7 +202,7 @@ class FunctionsStack(LabStack):
                 "REDRIVE_TABLE": queue.redrive_table.table_name,
                 "CIRCUITS_TABLE": queue.circuits_table.table_name,
                 "ORDERS_TABLE": queue.orders_table.table_name,
-                "HALT_ALARMS": worker_errors,
+                "HALT_ALARMS": self.names.alarm(alarm),
                 "LEASE_SECONDS": str(REDRIVE_LEASE_SECONDS // divisor),
                 "CANARY_SECONDS": str(REDRIVE_CANARY_SECONDS // divisor),
             },
@@ -225,7 +227,7 @@ class FunctionsStack(LabStack):
                     "WatchCircuits", [queue.circuits_table.table_arn], "dynamodb:GetItem", "dynamodb:Scan"
                 ),
                 _allow("SeeOrdersPass", [queue.orders_table.table_arn], "dynamodb:BatchGetItem"),
-                _allow("WatchAlarms", [alarm], "cloudwatch:DescribeAlarms"),
+                _allow("WatchAlarms", [self.alarm_arn(alarm)], "cloudwatch:DescribeAlarms"),
                 _allow("ContinueInTheNextInvocation", [itself], "lambda:InvokeFunction"),
                 _allow("KeepFailedInvocations", [queue.failed_invocations.queue_arn], "sqs:SendMessage"),
                 *self._use_key("sqs", "dynamodb"),
@@ -303,8 +305,9 @@ class FunctionsStack(LabStack):
                 256,
                 5,
                 reserved_concurrency=self.settings.authorizer_reserved_concurrency,
+                audited=True,
             ),
-            environment={"REDRIVE_TOKEN_SECRET": secret.secret_name},
+            environment={"REDRIVE_TOKEN_SECRET": self.names.redrive_token_secret},
             statements=[
                 _allow("ReadToken", [secret.secret_arn], "secretsmanager:GetSecretValue"),
                 *self._use_key("secretsmanager", actions=("kms:Decrypt",)),

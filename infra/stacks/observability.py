@@ -4,6 +4,7 @@
 # CDK's classes name parameters otherwise than their interfaces do, so pyright refuses one for the other. jsii
 # checks the types whenever Python runs without -O, as it does in the tests.
 
+import json
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -77,6 +78,8 @@ class ObservabilityStack(LabStack):
         self.output(
             "MetricNamespace", self.names.metric_namespace, "Namespace of the functions' own metrics."
         )
+        # in the stack that is deployed last: until then the former settings are the deployed ones
+        self.output("Settings", json.dumps(settings.chosen, sort_keys=True), "Settings beside the defaults.")
 
     def _topic(self) -> sns.Topic:
         topic = sns.Topic(

@@ -1,5 +1,6 @@
 """`lab aws ...`: synthesize, compare, deploy and destroy the stacks in an AWS account, after asking."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -10,12 +11,12 @@ import httpx
 import typer
 from botocore.exceptions import ProfileNotFound
 
-from infra.settings import SETTINGS
+from infra.settings import EXAMPLE_DOMAIN, SettingError, Settings
 from lab.commands.options import Env, console
 from lab.commands.scenario import Chosen, Every, entries_of, run_all
 from lab.common import paths
 from lab.common.output import Line, Terminal, styled
-from lab.deployment.aws_account import cdk, concurrency
+from lab.deployment.aws_account import cdk, concurrency, environments
 from lab.deployment.aws_account.account import (
     Caller,
     Consent,
@@ -26,13 +27,22 @@ from lab.deployment.aws_account.account import (
 )
 from lab.deployment.aws_account.plan import (
     StackPlan,
-    deployed_template,
-    mailed,
+    deployed_stack,
+    kept_tables,
     plan,
+    require_deployable,
     require_environment,
     templates,
 )
-from lab.deployment.aws_account.teardown import Teardown, delete, survey
+from lab.deployment.aws_account.protection import protect_tables
+from lab.deployment.aws_account.teardown import (
+    Teardown,
+    delete,
+    forget_failed_creations,
+    require_unprotected,
+    survey,
+    wait_for_names,
+)
 from lab.deployment.context import Context, settings_of
 from lab.deployment.stack import Stack, stack_names
 from lab.engines.clients import Aws
@@ -43,8 +53,9 @@ from lab.scenario.live import live
 from lab.scenario.runner import Runner
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-DEFAULT_EMAIL = SETTINGS["alarmEmail"].default
 SHOWN = 12
+DEPLOY = ("--all", "--require-approval=never", "--progress=events", "--force")
+"""With force: a stack whose own template is unchanged may read outputs that another stack has changed."""
 AWS_PACE = 5.0
 """Alarms and metrics of AWS are of whole minutes, where the engine's are of ten seconds."""
 
@@ -77,8 +88,10 @@ def diff(env: Env = "dev", context: Context = None, account: Account = None) -> 
     consent = Consent(account, reads=True)
     session, who = _identify(consent, env)
     require_consent(who, f"read its stacks of {env}", consent, _question())
-    _synthesized(session, who, _settings(env, context))
+    settings = _settings(env, context)
+    _synthesized(session, who, settings)
     _show(plan(Aws(session, None), paths.AWS_ASSEMBLY))
+    _show_settings(Aws(session, None), env, settings)
     options = ["--app", str(paths.AWS_ASSEMBLY), "--all", "--method=template"]
     cdk.run("diff", options, cdk.with_credentials_of(session, who))
 
@@ -102,17 +115,24 @@ def deploy(env: Env = "dev", context: Context = None, account: Account = None, y
     _require_bootstrapped(aws, who)
     _synthesized(session, who, settings)
     plans = plan(aws, paths.AWS_ASSEMBLY)
+    require_deployable(plans)
     _show(plans)
+    _show_settings(aws, env, settings)
     if not any(stack_plan.changes for stack_plan in plans):
         say("nothing to deploy")
         return
-    if DEFAULT_EMAIL in mailed(paths.AWS_ASSEMBLY):
-        unread = f"alarms would go to {DEFAULT_EMAIL}, which nobody reads: -c alarmEmail=you@example.org"
-        say(styled(unread, "yellow"))
+    if EXAMPLE_DOMAIN.search(email := _checked(settings).alarm_email):
+        say(
+            styled(
+                f"alarms would go to {email}, which nobody reads: -c alarmEmail=you@your.company", "yellow"
+            )
+        )
     _tell_concurrency(aws)
     require_consent(who, f"deploy {env} to it", consent, _question())
-    options = ["--app", str(paths.AWS_ASSEMBLY), "--all", "--require-approval=never", "--progress=events"]
-    cdk.run("deploy", options, cdk.with_credentials_of(session, who))
+    forget_failed_creations(aws, plans, say)
+    wait_for_names(aws, plans, say)
+    cdk.run("deploy", ["--app", str(paths.AWS_ASSEMBLY), *DEPLOY], cdk.with_credentials_of(session, who))
+    protect_tables(aws, kept_tables(paths.AWS_ASSEMBLY))
     stack = Stack.read(aws, env)
     answer = httpx.get(f"{stack.api_url}/health", timeout=30)
     say(f"API {stack.api_url}: GET /health {answer.status_code}")
@@ -146,9 +166,9 @@ def destroy(
             f"Messages would be lost: {told}.",
             "Let them be processed, export or redrive them, or say --lose-messages.",
         )
+    require_unprotected(found)
     require_consent(who, f"delete {env} from it", consent, _question())
-    with Terminal(stderr=True).status("deleting"):
-        delete(aws, found.stacks)
+    delete(aws, found, say)
     say(f"deleted: {', '.join(found.stacks)}")
 
 
@@ -166,6 +186,7 @@ def scenario(
     entries = entries_of(chosen, every=every)
     require_consent(who, f"break its {env} on purpose", consent, _question())
     aws = Aws(session, None)
+    _require_breakable(_deployed_settings(aws, env))
     runner = Runner(
         deployed(aws, env),
         Kind("AWS"),
@@ -197,12 +218,19 @@ def _identify(consent: Consent, env: str) -> tuple[boto3.Session, Caller]:
 
 
 def _settings(env: str, context: list[str] | None) -> dict[str, str]:
-    """The AWS profile's settings; the profile and the environment's name are not up to `-c`."""
+    """The AWS profile's settings: those that the repository keeps for the environment, and over them those of `-c`."""
     given = settings_of(context)
-    for name, option in (("profile", "make deploy-local"), ("envName", "ENV=")):
-        if name in given:
-            raise LabError(f"-c {name}={given[name]} is not for the AWS target.", f"Use {option}")
-    return {"profile": "aws", "envName": env} | given
+    environments.refuse_decided(given)
+    settings = {"profile": "aws", "envName": env} | environments.kept(env) | given
+    _checked(settings)
+    return settings
+
+
+def _checked(settings: dict[str, str]) -> Settings:
+    try:
+        return Settings.from_context(settings)
+    except SettingError as error:
+        raise LabError(str(error), "Correct it, then run the command again.") from error
 
 
 def _synthesized(session: boto3.Session, who: Caller, settings: dict[str, str]) -> None:
@@ -214,11 +242,11 @@ def _synthesized(session: boto3.Session, who: Caller, settings: dict[str, str]) 
 def _tell_concurrency(aws: Aws) -> None:
     """Say what the account's concurrency is too small for. Raises LabError where Lambda would refuse it."""
     wanted = templates(paths.AWS_ASSEMBLY)
-    found = [deployed_template(aws, name) for name in wanted]
+    found = [deployed_stack(aws, name) for name in wanted]
     told = concurrency.require_enough(
         concurrency.unreserved(aws),
         concurrency.Asked.by(wanted.values()),
-        concurrency.Asked.by(template for template in found if template),
+        concurrency.Asked.by(stack.template for stack in found if stack),
     )
     if told:
         say(styled(told, "yellow"))
@@ -241,16 +269,49 @@ def _show(plans: list[StackPlan]) -> None:
             say(f"{stack_plan.name}: unchanged")
             continue
         what = "changes" if stack_plan.deployed else "new"
+        if stack_plan.deployed and not stack_plan.complete:
+            what = f"is {stack_plan.status}, deployed again"
         counts = f"+{len(stack_plan.added)} ~{len(stack_plan.changed)} -{len(stack_plan.removed)}"
         say(f"{stack_plan.name}: {what}, {counts}")
         # A new stack is told by its counts: every line of it would be an addition.
         lines: list[Line] = [f"  + {label}" for label in stack_plan.added] if stack_plan.deployed else []
         lines += [f"  ~ {label}" for label in stack_plan.changed]
         lines += [styled(f"  - {label}", "red") for label in stack_plan.removed]
+        lines += [f"  ~ output {key}" for key in stack_plan.outputs] if stack_plan.deployed else []
         for line in lines[:SHOWN]:
             say(line)
         if len(lines) > SHOWN:
             say(f"  and {len(lines) - SHOWN} more; all of it: make diff")
+
+
+def _show_settings(aws: Aws, env: str, settings: dict[str, str]) -> None:
+    """Which settings a deployment changes, and which it takes from the command line alone."""
+    for difference in environments.differences(_deployed_settings(aws, env), _checked(settings).chosen):
+        say(f"setting {difference}")
+    kept = {"profile": "aws", "envName": env} | environments.kept(env)
+    passing = sorted(f"{name}={value}" for name, value in settings.items() if kept.get(name) != value)
+    if passing:
+        told = f"kept nowhere, and gone with the next deployment: {', '.join(passing)}; keep it in "
+        say(styled(f"{told}infra/environments/{env}.json", "yellow"))
+
+
+def _deployed_settings(aws: Aws, env: str) -> dict[str, str]:
+    """The settings beside the defaults that an environment was last deployed with, completely."""
+    stack = deployed_stack(aws, stack_names(env)[-1])
+    return json.loads(stack.outputs.get("Settings", "{}")) if stack else {}
+
+
+def _require_breakable(settings: dict[str, str]) -> None:
+    """Raise LabError where scenarios cannot do what they do."""
+    reasons = {
+        "ingestAuth": "scenarios send orders without credentials",
+        "deploymentStrategy": "scenarios change functions, and an alias goes on invoking what they were",
+    }
+    for name, reason in reasons.items():
+        if name in settings:
+            raise LabError(
+                f"{name}={settings[name]} is deployed: {reason}.", "Run them in an environment without it."
+            )
 
 
 def _show_teardown(found: Teardown) -> None:

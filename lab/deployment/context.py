@@ -17,9 +17,9 @@ Context = Annotated[
 
 PAGE = """# Settings of the stacks
 
-Given with `-c key=value` (`make ... CONTEXT="key=value key=value"` on AWS), or kept in the context of
-[cdk.json](../infra/cdk.json). With `profile=local`, which `lab deploy` sets, a setting that was not given has its local
-default. This page is what `lab settings --markdown` writes.
+Given with `-c key=value` (`make ... CONTEXT="key=value key=value"` on AWS), kept for an environment on AWS in
+`infra/environments/NAME.json`, or for all in the context of [cdk.json](../infra/cdk.json). With `profile=local`, which
+`lab deploy` sets, a setting that was not given has its local default. `lab settings --markdown` writes this page.
 
 | setting | default | local default | what it means | what it may be |
 | --- | --- | --- | --- | --- |

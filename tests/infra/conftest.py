@@ -6,6 +6,8 @@ from tests.infra.templates import Templates
 
 SECURED = {
     "envName": "prod",
+    "alarmEmail": "alarms@orders.company",
+    "ingestAuth": "iam",
     "useKmsCmk": "true",
     "enableTracing": "true",
     "enableVpcEndpoints": "true",
@@ -42,6 +44,8 @@ def collected() -> Templates:
     return Templates(
         {
             "envName": "prod",
+            "alarmEmail": "alarms@orders.company",
+            "ingestAuth": "iam",
             "enableTracing": "true",
             "enableVpcEndpoints": "true",
             "enableFailureModes": "true",
@@ -61,6 +65,12 @@ def secured_and_paused() -> Templates:
 def paused() -> Templates:
     """AWS with the breaker strategy that needs a function of its own."""
     return Templates({"breakerStrategy": "pause"})
+
+
+@pytest.fixture(scope="session")
+def canary() -> Templates:
+    """The secured one with gradual deployments."""
+    return Templates(SECURED | {"deploymentStrategy": "canary"})
 
 
 @pytest.fixture(params=["local", "aws", "secured"])

@@ -29,9 +29,9 @@ class Resource:
 class Templates:
     """The four templates of one set of settings."""
 
-    def __init__(self, context: Mapping[str, str]) -> None:
+    def __init__(self, context: Mapping[str, str], flags: Mapping[str, str] | None = None) -> None:
         self.settings = Settings.from_context(context)
-        self.app = new_app()
+        self.app = new_app(flags)
         add_stacks(self.app, self.settings, AWS_ACCOUNT, "us-east-1")
         assembly = self.app.synth()
         self.by_stack: dict[str, dict[str, Any]] = {
@@ -42,11 +42,11 @@ class Templates:
     def prefix(self) -> str:
         return f"ingestion-{self.settings.env_name}"
 
-    def all(self, kind: str = "") -> Iterator[Resource]:
-        """Every resource, or those of one type."""
+    def all(self, kind: str = "", *, of_cdk: bool = False) -> Iterator[Resource]:
+        """Every resource, or those of one type; what CDK brings for a custom resource of its own only if asked."""
         for stack, template in self.by_stack.items():
             for raw in template["Resources"].values():
-                if not kind or raw["Type"] == kind:
+                if _path(raw).startswith("Custom::") == of_cdk and (not kind or raw["Type"] == kind):
                     resolved = self.resolved(stack, raw.get("Properties", {}))
                     yield Resource(stack, _path(raw), raw["Type"], resolved, raw)
 
@@ -62,18 +62,19 @@ class Templates:
             key: self.resolved(stack, output["Value"])
             for stack, template in self.by_stack.items()
             for key, output in template.get("Outputs", {}).items()
-            if not key.startswith("ExportsOutput")
+            if not key.startswith(("ExportsOutput", "PublishOutput"))
         }
 
     def resolved(self, stack: str, value: Any) -> Any:
-        """References as `stack/path` or `stack/path.Attribute`, imports followed, joins joined."""
+        """References as `stack/path` or `stack/path.Attribute`, other stacks' outputs followed, joins joined."""
         match value:
             case {"Ref": name} if len(value) == 1:
                 return self._named(stack, name)
             case {"Fn::GetAtt": [name, attribute]}:
                 return f"{self._named(stack, name)}.{attribute}"
-            case {"Fn::ImportValue": export}:
-                return self._imported(export)
+            case {"Fn::GetStackOutput": {"StackName": producer, "OutputName": key}}:
+                owner = producer.removeprefix(f"{self.prefix}-")
+                return self.resolved(owner, self.by_stack[owner]["Outputs"][key]["Value"])
             case {"Fn::Join": [separator, parts]}:
                 return separator.join(str(self.resolved(stack, part)) for part in parts)
             case _:
@@ -86,22 +87,17 @@ class Templates:
             return {key: self.resolved(stack, item) for key, item in cast(dict[str, Any], value).items()}
         return value
 
-    def _imported(self, export: str) -> Any:
-        owner = next(stack for stack in STACKS if export.startswith(f"{self.prefix}-{stack}:"))
-        key = export.split(":", 1)[1]
-        return self.resolved(owner, self.by_stack[owner]["Outputs"][key]["Value"])
-
     def _named(self, stack: str, name: str) -> str:
         if name.startswith("AWS::"):
             return name
         return f"{stack}/{_path(self.by_stack[stack]['Resources'][name])}"
 
 
-def new_app() -> cdk.App:
-    """An app with the feature flags of `cdk.json` that keeps construct paths and validates nothing."""
+def new_app(others: Mapping[str, str] | None = None) -> cdk.App:
+    """An app with the feature flags of `cdk.json`, or others, that keeps construct paths and validates nothing."""
     flags = json.loads((ROOT / "infra" / "cdk.json").read_text())["context"]
     return cdk.App(
-        context=flags | {"aws:cdk:enable-path-metadata": True},
+        context=flags | dict(others or {}) | {"aws:cdk:enable-path-metadata": True},
         builtin_cloud_formation_validation=False,
         analytics_reporting=False,
     )

@@ -16,10 +16,28 @@ ROUTES = {
     "POST /redrive/{id}/cancel": "CUSTOM",
 }
 
+TAKE_ORDERS = ("POST /events", "POST /events/batch")
+
+
+def authorization(templates: Templates) -> dict[str, str]:
+    """How each route is authorized."""
+    return {r.properties["RouteKey"]: r.properties["AuthorizationType"] for r in templates.all(_ROUTE)}
+
 
 def test_the_api_has_these_routes_and_no_catch_all(templates: Templates) -> None:
-    routes = {r.properties["RouteKey"]: r.properties["AuthorizationType"] for r in templates.all(_ROUTE)}
-    assert routes == ROUTES
+    orders = "AWS_IAM" if templates.settings.ingest_auth == "iam" else "NONE"
+    assert authorization(templates) == ROUTES | dict.fromkeys(TAKE_ORDERS, orders)
+
+
+def test_orders_are_taken_from_who_has_a_token_of_the_issuer() -> None:
+    tokens = {"ingestAuth": "jwt", "jwtIssuer": "https://issuer", "jwtAudience": "orders,batches"}
+    templates = Templates(tokens)
+    assert authorization(templates) == ROUTES | dict.fromkeys(TAKE_ORDERS, "JWT")
+    (authorizer,) = (a for a in templates.all(_AUTHORIZER) if a.properties["AuthorizerType"] == "JWT")
+    assert authorizer.properties["JwtConfiguration"] == {
+        "Issuer": "https://issuer",
+        "Audience": ["orders", "batches"],
+    }
 
 
 def test_the_routes_are_those_that_the_api_describes_of_itself(aws: Templates) -> None:
@@ -34,7 +52,7 @@ def test_every_redrive_route_stands_behind_the_authorizer(aws: Templates) -> Non
 
 
 def test_the_authorizer_asks_for_the_bearer_token_and_answers_yes_or_no(aws: Templates) -> None:
-    (authorizer,) = aws.all("AWS::ApiGatewayV2::Authorizer")
+    (authorizer,) = aws.all(_AUTHORIZER)
     properties = authorizer.properties
     assert properties["AuthorizerType"] == "REQUEST"
     assert properties["AuthorizerPayloadFormatVersion"] == "2.0"
@@ -86,4 +104,5 @@ def test_browsers_may_send_the_headers_the_api_understands(aws: Templates) -> No
     assert "AllowCredentials" not in cors
 
 
+_AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
 _ROUTE = "AWS::ApiGatewayV2::Route"

@@ -21,11 +21,11 @@ IGNORED_LINT = {
 
 @pytest.fixture(scope="session")
 def findings(
-    local: Templates, aws: Templates, secured: Templates, secured_and_paused: Templates
+    local: Templates, aws: Templates, secured: Templates, secured_and_paused: Templates, canary: Templates
 ) -> set[tuple[str, str]]:
     """What cdk-nag says: rule and construct path without the environment's name."""
     found: set[tuple[str, str]] = set()
-    for variant in (local, aws, secured, secured_and_paused):
+    for variant in (local, aws, secured, secured_and_paused, canary):
         app = new_app()
         add_stacks(app, variant.settings, AWS_ACCOUNT, "us-east-1")
         cdk.Aspects.of(app).add(AwsSolutionsChecks())
@@ -65,3 +65,7 @@ def test_cfn_lint_has_no_complaint(templates: Templates, stack: str) -> None:
     arguments = ManualArgs(regions=["us-east-1"], ignore_checks=list(IGNORED_LINT))
     complaints = lint(json.dumps(templates.by_stack[stack]), config=arguments)
     assert [str(complaint) for complaint in complaints] == []
+
+
+def test_cfn_lint_has_no_complaint_about_gradual_deployments(canary: Templates) -> None:
+    test_cfn_lint_has_no_complaint(canary, "functions")

@@ -61,6 +61,13 @@ def test_a_service_may_use_the_key_to_send_to_encrypted_topics_and_queues(
     assert statement["Condition"] == condition
 
 
+def test_no_service_may_use_the_key_without_a_condition(secured_and_paused: Templates) -> None:
+    (key,) = secured_and_paused.all("AWS::KMS::Key")
+    services = [statement for statement in _statements(key) if "Service" in str(statement["Principal"])]
+    assert len(services) == 4
+    assert [statement for statement in services if not statement.get("Condition")] == []
+
+
 def test_each_function_may_use_the_key_through_the_services_it_calls(
     secured_and_paused: Templates,
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from functions.common import settings as function_settings
 from infra.components.names import Names
 from infra.settings import Settings
-from tests.infra.templates import Templates
+from tests.infra.templates import AWS_ACCOUNT, Templates
 
 FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer")
 
@@ -102,7 +102,14 @@ def test_outside_dev_no_function_reads_the_failure_mode_parameter_unless_asked_t
         for function in secured.all("AWS::Lambda::Function")
         if "FAILURE_MODE_PARAMETERS" in function.properties["Environment"]["Variables"]
     ]
-    asked = Settings.from_context({"envName": "prod", "enableFailureModes": "true"})
+    asked = Settings.from_context(
+        {
+            "envName": "prod",
+            "alarmEmail": "alarms@orders.company",
+            "ingestAuth": "iam",
+            "enableFailureModes": "true",
+        }
+    )
     assert asked.has_failure_modes
     assert not Settings.from_context({"enableFailureModes": "false"}).has_failure_modes
 
@@ -182,3 +189,28 @@ def test_ingest_knows_whether_queues_are_fair(aws: Templates) -> None:
     assert not function_settings.ingest_settings(environment(aws, "Ingest")).fair_queues
     fair = Templates({"fairQueues": "true"})
     assert function_settings.ingest_settings(environment(fair, "Ingest")).fair_queues
+
+
+def test_an_endpoint_passes_only_what_the_account_s_principals_ask_of_the_account_s_resources(
+    secured: Templates,
+) -> None:
+    endpoints = list(secured.all("AWS::EC2::VPCEndpoint"))
+    assert len(endpoints) == 6
+    for endpoint in endpoints:
+        (statement,) = endpoint.properties["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Allow"
+        assert statement["Condition"] == {
+            "StringEquals": {"aws:PrincipalAccount": AWS_ACCOUNT, "aws:ResourceAccount": AWS_ACCOUNT}
+        }
+
+
+def test_the_default_group_of_the_vpc_is_closed_by_a_function_of_cdk_that_may_touch_it_alone(
+    secured: Templates,
+) -> None:
+    (closed,) = secured.all("Custom::VpcRestrictDefaultSG")
+    assert closed.properties["DefaultSecurityGroupId"] == "functions/Network/Vpc.DefaultSecurityGroup"
+    (role,) = secured.all("AWS::IAM::Role", of_cdk=True)
+    (policy,) = role.properties["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert {action.split(":")[0] for action in statement["Action"]} == {"ec2"}
+    assert all("security-group/" in arn and "*" not in arn for arn in statement["Resource"])

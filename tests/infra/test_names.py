@@ -89,7 +89,7 @@ def test_resources_that_people_and_tools_look_up_have_physical_names(aws: Templa
 
 def test_the_stacks_publish_the_outputs_that_the_tools_read(templates: Templates) -> None:
     pauser = {"ValveQueueUrl"} if templates.settings.has_pauser else set[str]()
-    assert templates.outputs().keys() == OUTPUTS | pauser
+    assert templates.outputs().keys() == OUTPUTS | pauser | {"Settings"}
 
 
 def test_the_api_s_url_is_the_one_the_engine_gives_it(aws: Templates) -> None:

@@ -1,6 +1,7 @@
 """Least privilege: who may do what, and that nobody may do anything else."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -186,3 +187,37 @@ def test_functions_may_be_invoked_by_the_routes_of_the_api_alone(aws: Templates)
     for permission in aws.all("AWS::Lambda::Permission"):
         assert permission.properties["Principal"] == "apigateway.amazonaws.com"
         assert "api/Api" in permission.properties["SourceArn"]
+
+
+WITHOUT_CONDITION = {
+    ("OrderEvents/Policy", "events.amazonaws.com"),
+    ("EventLogPolicy", "events.amazonaws.com"),
+}
+"""EventBridge documents no condition for topics and logs; both statements name the one resource."""
+
+
+def service_statements(templates: Templates) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Each statement of a resource's policy that lets an AWS service do something."""
+    for resource in templates.all():
+        document: Any = (
+            resource.properties.get("PolicyDocument") or resource.properties.get("KeyPolicy") or {}
+        )
+        for statement in (json.loads(document) if isinstance(document, str) else document).get(
+            "Statement", []
+        ):
+            principal = statement.get("Principal", {})
+            if statement["Effect"] == "Allow" and "Service" in principal:
+                yield resource.path, principal["Service"], statement
+
+
+def test_services_act_for_this_account_alone_where_they_say_for_whom(secured_and_paused: Templates) -> None:
+    found = list(service_statements(secured_and_paused))
+    assert len(found) >= 8
+    unbound = {(path, service) for path, service, statement in found if not statement.get("Condition")}
+    assert unbound == WITHOUT_CONDITION
+
+
+def test_only_what_is_named_invokes_a_function(secured_and_paused: Templates) -> None:
+    permissions = list(secured_and_paused.all("AWS::Lambda::Permission"))
+    assert permissions
+    assert not [permission.path for permission in permissions if not permission.properties.get("SourceArn")]

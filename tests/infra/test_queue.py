@@ -1,5 +1,6 @@
 """The queue stack: where messages wait, where they die, and how long either is kept."""
 
+import aws_cdk as cdk
 import pytest
 
 from tests.infra.templates import Templates
@@ -80,15 +81,53 @@ def test_a_table_has_the_key_and_the_expiry_that_its_users_expect(
     assert properties.get("TimeToLiveSpecification", {}).get("AttributeName") == ttl
 
 
-def test_data_and_key_outlive_the_stack_except_in_disposable_environments(
+KEPT = (
+    "AWS::DynamoDB::Table",
+    "AWS::KMS::Key",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+)
+AUDITED = ("Authorizer/Logs", "Redrive/Logs")
+
+
+def policies(templates: Templates) -> dict[str, tuple[str, str]]:
+    """What becomes of what holds data, and of the logs of who moved it, by construct path."""
+    return {
+        resource.path: (resource.raw["DeletionPolicy"], resource.raw["UpdateReplacePolicy"])
+        for resource in templates.all()
+        if resource.type in KEPT or resource.path in AUDITED
+    }
+
+
+def test_disposable_environments_leave_nothing_behind(local: Templates, aws: Templates) -> None:
+    for templates in (local, aws):
+        assert set(policies(templates).values()) == {("Delete", "Delete")}
+
+
+def test_elsewhere_data_key_and_audit_outlive_the_stack_but_not_a_creation_that_fails(
+    secured: Templates,
+) -> None:
+    assert set(policies(secured).values()) == {("RetainExceptOnCreate", "Retain")}
+    assert {"OrdersDlq", "Orders", "UndeliveredEvents", *AUDITED} <= policies(secured).keys()
+
+
+def test_no_table_is_protected_before_it_exists_or_a_failed_creation_could_not_be_taken_back(
+    secured: Templates,
+) -> None:
+    tables = list(secured.all("AWS::DynamoDB::Table"))
+    assert not [table.path for table in tables if table.properties.get("DeletionProtectionEnabled")]
+
+
+def test_stacks_are_protected_from_deletion_outside_disposable_environments(
     local: Templates, aws: Templates, secured: Templates
 ) -> None:
-    def policies(templates: Templates) -> set[str]:
-        kinds = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
-        return {resource.raw["DeletionPolicy"] for kind in kinds for resource in templates.all(kind)}
+    def protected(templates: Templates) -> set[bool | None]:
+        stacks = [child for child in templates.app.node.children if isinstance(child, cdk.Stack)]
+        assert len(stacks) == 4
+        return {stack.termination_protection for stack in stacks}
 
-    assert policies(local) == policies(aws) == {"Delete"}
-    assert policies(secured) == {"Retain"}
+    assert protected(local) == protected(aws) == {False}
+    assert protected(secured) == {True}
 
 
 def test_the_development_environment_alone_answers_to_the_plain_failure_mode_parameter(

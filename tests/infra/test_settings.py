@@ -123,6 +123,27 @@ def test_the_visibility_timeout_must_cover_six_worker_timeouts_and_the_margin(
         ({"corsAllowOrigins": "example.com"}, "corsAllowOrigins=example.com: must be * or origins such as"),
         ({"bundlePlatform": "host"}, "bundlePlatform=host: needs profile=local"),
         (
+            {"profile": "local", "deploymentStrategy": "canary"},
+            "deploymentStrategy=canary: needs profile=aws",
+        ),
+        ({"ingestAuth": "basic"}, "ingestAuth=basic: must be none, jwt or iam"),
+        ({"envName": "prod"}, "ingestAuth=none: must be jwt or iam in prod: anybody could post orders"),
+        ({"profile": "local", "ingestAuth": "iam"}, "ingestAuth=iam: needs profile=aws"),
+        ({"ingestAuth": "jwt", "jwtIssuer": "https://i"}, "jwtAudience=: is needed for ingestAuth=jwt"),
+        ({"ingestAuth": "jwt", "jwtAudience": "orders"}, "jwtIssuer=: is needed for ingestAuth=jwt"),
+        (
+            {"ingestAuth": "iam", "jwtIssuer": "https://i"},
+            "ingestAuth=iam: must be jwt for jwtIssuer=https://i",
+        ),
+        (
+            {"envName": "prod", "ingestAuth": "iam"},
+            "alarmEmail=devops@example.com: must be somebody's address in prod",
+        ),
+        (
+            {"envName": "prod", "ingestAuth": "iam", "alarmEmail": "me@mail.example.org"},
+            "alarmEmail=me@mail.example.org: must be somebody's address in prod",
+        ),
+        (
             {"workerTimeoutSeconds": "60"},
             "queueVisibilitySeconds=180: must be at least 360 s for workerTimeoutSeconds=60",
         ),
@@ -137,6 +158,21 @@ def test_a_bad_value_is_refused_in_one_line_with_its_rule_and_a_way_out(
     assert said in str(refused.value)
     assert "Example: -c " in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_local_environment_of_any_name_may_keep_the_default_address_and_take_orders_from_anybody() -> None:
+    local = Settings.from_context({"profile": "local", "envName": "prod"})
+    assert (local.ingest_auth, local.alarm_email) == ("none", "devops@example.com")
+
+
+def test_the_chosen_settings_are_those_beside_the_profile_s_defaults() -> None:
+    given = {"envName": "prod", "ingestAuth": "iam", "alarmEmail": "a@orders.company", "useKmsCmk": "true"}
+    assert Settings.from_context(given | {"batchSize": "10"}).chosen == {
+        "alarmEmail": "a@orders.company",
+        "ingestAuth": "iam",
+        "useKmsCmk": "true",
+    }
+    assert Settings.from_context({"profile": "local", "alarmPeriodSeconds": "10"}).chosen == {}
 
 
 def test_the_application_stops_with_that_line_and_no_traceback() -> None:

@@ -21,11 +21,12 @@ def nobody(tmp_path: Path) -> dict[str, str]:
 
 
 def test_a_synth_needs_no_credentials_and_is_for_any_account(nobody: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "lab", "aws", "synth", "--env", "prod", "-c", "useKmsCmk=true"]
+    somebody = "alarmEmail=ops@orders.company"
+    command = [sys.executable, "-m", "lab", "aws", "synth", "--env", "example", "-c", somebody]
     done = subprocess.run(command, cwd=paths.ROOT, env=nobody, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()[:4]] == [
-        f"ingestion-prod-{s}" for s in STACKS
+        f"ingestion-example-{s}" for s in STACKS
     ]
     manifest = json.loads((paths.AWS_ASSEMBLY / "manifest.json").read_text())
     environments = {

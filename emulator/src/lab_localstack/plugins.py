@@ -45,6 +45,7 @@ def cloudformation() -> Service:
     from lab_localstack.corrections import patches
 
     patches.use_own_deployments()
+    patches.know_stack_outputs()
     return Service.for_provider(PatientCloudFormation())
 
 

@@ -1,7 +1,7 @@
 """What a deployment would change: the synthesized templates beside those that are deployed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,41 +15,91 @@ from lab.errors import LabError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-ANY_ENVIRONMENT = "aws://unknown-account/unknown-region"
+COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+"""The last deployment of such a stack is what it has."""
+
+NEVER_CREATED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+"""The first deployment of such a stack failed: it holds nothing, and can only be deleted."""
+
+STUCK = {
+    "UPDATE_ROLLBACK_FAILED": "Finish the rollback: aws cloudformation continue-update-rollback --stack-name {name}",
+    "DELETE_FAILED": "Delete it again: make destroy-aws ENV=...",
+}
+"""States that CloudFormation deploys nothing in, and the way out."""
+
+KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
+"""Deletion policies of what outlives its stack."""
+
+REVIEWED = "REVIEW_IN_PROGRESS"
+"""A stack that has only a change set, which nobody has executed."""
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """A stack as CloudFormation has it. An empty template is that of a stack without any deployment."""
+
+    name: str
+    status: str
+    template: dict[str, Any]
+    outputs: dict[str, str]
+    protected: bool
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """One stack's resources by what happens to them, each as `Type path`."""
+    """One stack's resources by what happens to them, each as `Type path`, and the keys of outputs that change."""
 
     name: str
-    deployed: bool
+    status: str | None
     added: list[str] = field(default_factory=list[str])
     removed: list[str] = field(default_factory=list[str])
     changed: list[str] = field(default_factory=list[str])
+    outputs: list[str] = field(default_factory=list[str])
+
+    @property
+    def deployed(self) -> bool:
+        """Whether the stack has ever been deployed."""
+        return self.status is not None and self.status not in (*NEVER_CREATED, REVIEWED)
+
+    @property
+    def complete(self) -> bool:
+        """Whether what is deployed is what the last deployment wanted."""
+        return self.status in COMPLETE
 
     @property
     def changes(self) -> bool:
-        """Whether anything happens."""
-        return bool(self.added or self.removed or self.changed)
+        """Whether there is anything to do: a stack whose last deployment failed is never unchanged."""
+        return bool(self.added or self.removed or self.changed or self.outputs or not self.complete)
 
 
 def plan(aws: Aws, assembly: Path) -> list[StackPlan]:
     """Compare every synthesized stack with what is deployed under its name; only reads."""
     return [
-        _compared(name, template, deployed_template(aws, name))
-        for name, template in templates(assembly).items()
+        _compared(name, template, deployed_stack(aws, name)) for name, template in templates(assembly).items()
     ]
 
 
-def mailed(assembly: Path) -> set[str]:
-    """The addresses that the synthesized templates' topics send mail to."""
-    return {
-        resource["Properties"]["Endpoint"]
+def require_deployable(plans: Sequence[StackPlan]) -> None:
+    """Raise LabError for a stack that CloudFormation would deploy nothing into."""
+    for stack in plans:
+        status = stack.status or ""
+        if status in STUCK:
+            raise LabError(f"The stack {stack.name} is {status}.", STUCK[status].format(name=stack.name))
+        if status.endswith("_IN_PROGRESS") and status != REVIEWED:
+            raise LabError(
+                f"The stack {stack.name} is {status}: somebody is at it.",
+                "Wait until it has settled, then run the command again.",
+            )
+
+
+def kept_tables(assembly: Path) -> list[str]:
+    """The names of the synthesized tables that outlive their stack."""
+    return [
+        resource["Properties"]["TableName"]
         for template in templates(assembly).values()
         for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::SNS::Subscription" and resource["Properties"]["Protocol"] == "email"
-    }
+        if resource["Type"] == "AWS::DynamoDB::Table" and resource.get("DeletionPolicy") in KEPT
+    ]
 
 
 def templates(assembly: Path) -> dict[str, dict[str, Any]]:
@@ -70,16 +120,23 @@ def require_environment(assembly: Path, who: Caller) -> None:
         )
 
 
-def deployed_template(aws: Aws, name: str) -> dict[str, Any] | None:
-    """A stack's template as it is deployed; None where there is no such stack."""
+def deployed_stack(aws: Aws, name: str) -> DeployedStack | None:
+    """A stack as it is deployed; None where there is no such stack."""
     cloudformation: CloudFormationClient = aws.client("cloudformation")
     try:
-        body: Any = cloudformation.get_template(StackName=name)["TemplateBody"]
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        body: Any = cloudformation.get_template(StackName=name).get("TemplateBody") or {}
     except ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
-    return json.loads(body) if isinstance(body, str) else dict(body)
+    return DeployedStack(
+        name,
+        stack["StackStatus"],
+        json.loads(body) if isinstance(body, str) else dict(body),
+        {output.get("OutputKey", ""): output.get("OutputValue", "") for output in stack.get("Outputs", [])},
+        stack.get("EnableTerminationProtection", False),
+    )
 
 
 def _stacks(assembly: Path) -> list[tuple[str, str, str]]:
@@ -93,16 +150,19 @@ def _stacks(assembly: Path) -> list[tuple[str, str, str]]:
     ]
 
 
-def _compared(name: str, wanted: Mapping[str, Any], deployed: Mapping[str, Any] | None) -> StackPlan:
-    new, old = _resources(wanted), _resources(deployed or {})
+def _compared(name: str, wanted: Mapping[str, Any], deployed: DeployedStack | None) -> StackPlan:
+    has = {} if deployed is None or deployed.status in NEVER_CREATED else deployed.template
+    new, old = _resources(wanted), _resources(has)
+    outputs, had = wanted.get("Outputs", {}), has.get("Outputs", {})
     return StackPlan(
         name,
-        deployed is not None,
+        deployed.status if deployed else None,
         added=sorted(_label(key, new[key]) for key in new.keys() - old.keys()),
         removed=sorted(_label(key, old[key]) for key in old.keys() - new.keys()),
         changed=sorted(
             _label(key, new[key]) for key in new.keys() & old.keys() if _plain(new[key]) != _plain(old[key])
         ),
+        outputs=sorted(key for key in outputs.keys() | had.keys() if outputs.get(key) != had.get(key)),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +13,29 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from infra.settings import SettingError, Settings
 from lab.cli import app, run
 from lab.commands import aws as cli
 from lab.common import paths
-from lab.deployment.aws_account import account, cdk
+from lab.deployment.aws_account import account, cdk, environments, teardown
 from lab.deployment.aws_account.account import Caller, Consent
-from lab.deployment.aws_account.plan import StackPlan, mailed, plan, require_environment
-from lab.deployment.aws_account.teardown import Teardown, delete, survey
+from lab.deployment.aws_account.plan import (
+    DeployedStack,
+    StackPlan,
+    kept_tables,
+    plan,
+    require_deployable,
+    require_environment,
+)
+from lab.deployment.aws_account.protection import protect_tables
+from lab.deployment.aws_account.teardown import (
+    Teardown,
+    delete,
+    forget_failed_creations,
+    require_unprotected,
+    survey,
+    wait_for_names,
+)
 from lab.errors import LabError
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
@@ -178,33 +195,57 @@ def test_naming_the_account_is_enough_to_read() -> None:
 
 
 class FakeAws:
-    """CloudFormation with some stacks, and SQS with some queues."""
+    """CloudFormation with some stacks, each by its template, and SQS with some queues."""
 
-    def __init__(self, stacks: dict[str, dict[str, Any]], messages: dict[str, int] | None = None) -> None:
+    def __init__(self, stacks: dict[str, Any], messages: dict[str, int] | None = None) -> None:
         self.stacks, self.messages = stacks, messages or {}
-        self.deleted: list[str] = []
+        self.status = "UPDATE_COMPLETE"
+        self.outputs: list[dict[str, str]] = []
+        self.calls: list[tuple[str, str]] = []
         self.undeletable = ""
+        self.protected: set[str] = set()
+        self.gone: list[dict[str, Any]] = []
+        self.tables: dict[str, bool] = {}
+
+    @property
+    def deleted(self) -> list[str]:
+        return [name for call, name in self.calls if call == "delete"]
 
     def client(self, service: str) -> Any:
         return {
             "cloudformation": SimpleNamespace(
-                get_template=self._template, delete_stack=self._delete, get_waiter=lambda _: self
+                get_template=self._template,
+                describe_stacks=self._stacks,
+                delete_stack=lambda StackName: self.calls.append(("delete", StackName)),  # noqa: N803
+                update_termination_protection=self._protect,
+                get_waiter=lambda _: self,
+                get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{"StackSummaries": self.gone}]),
             ),
             "sqs": SimpleNamespace(get_queue_url=self._url, get_queue_attributes=self._attributes),
+            "dynamodb": SimpleNamespace(describe_table=self._table, update_table=self._update_table),
         }[service]
 
     def wait(self, StackName: str, WaiterConfig: Any) -> None:  # noqa: N803
+        self.waited = WaiterConfig["Delay"] * WaiterConfig["MaxAttempts"]
         if StackName == self.undeletable:
             raise WaiterError("StackDeleteComplete", "it is in use", {})
 
-    def _template(self, StackName: str) -> Any:  # noqa: N803
-        if StackName not in self.stacks:
-            message = f"Stack with id {StackName} does not exist"
+    def _require(self, name: str) -> None:
+        if name not in self.stacks:
+            message = f"Stack with id {name} does not exist"
             raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "GetTemplate")
+
+    def _template(self, StackName: str) -> Any:  # noqa: N803
+        self._require(StackName)
         return {"TemplateBody": self.stacks[StackName]}
 
-    def _delete(self, StackName: str) -> None:  # noqa: N803
-        self.deleted.append(StackName)
+    def _stacks(self, StackName: str) -> Any:  # noqa: N803
+        self._require(StackName)
+        protected = {"EnableTerminationProtection": StackName in self.protected}
+        return {"Stacks": [{"StackStatus": self.status, "Outputs": self.outputs, **protected}]}
+
+    def _protect(self, StackName: str, EnableTerminationProtection: bool) -> None:  # noqa: N803
+        self.calls.append(("protect" if EnableTerminationProtection else "unprotect", StackName))
 
     def _url(self, QueueName: str) -> Any:  # noqa: N803
         return {"QueueUrl": QueueName}
@@ -214,12 +255,21 @@ class FakeAws:
             "Attributes": {"ApproximateNumberOfMessages": str(self.messages.get(QueueUrl, 0)), "Other": "x"}
         }
 
+    def _table(self, TableName: str) -> Any:  # noqa: N803
+        return {"Table": {"DeletionProtectionEnabled": self.tables[TableName]}}
+
+    def _update_table(self, TableName: str, DeletionProtectionEnabled: bool) -> None:  # noqa: N803
+        self.calls.append(("update", TableName))
+        self.tables[TableName] = DeletionProtectionEnabled
+
 
 def resource(kind: str, path: str, **more: Any) -> dict[str, Any]:
     return {"Type": kind, "Metadata": {"aws:cdk:path": f"stack/{path}"}, **more}
 
 
-def assembly(folder: Path, environment: str, **resources: dict[str, Any]) -> Path:
+def assembly(
+    folder: Path, environment: str, outputs: dict[str, Any] | None = None, **resources: dict[str, Any]
+) -> Path:
     manifest = {
         "artifacts": {
             "ingestion-dev-queue": {
@@ -231,7 +281,7 @@ def assembly(folder: Path, environment: str, **resources: dict[str, Any]) -> Pat
         }
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "queue.json").write_text(json.dumps({"Resources": resources}))
+    (folder / "queue.json").write_text(json.dumps({"Resources": resources, "Outputs": outputs or {}}))
     return folder
 
 
@@ -254,7 +304,7 @@ def test_a_plan_lists_added_changed_and_removed_resources(tmp_path: Path) -> Non
     assert plan(aws, wanted) == [
         StackPlan(
             "ingestion-dev-queue",
-            deployed=True,
+            "UPDATE_COMPLETE",
             added=["AWS::IAM::Role Role"],
             removed=["AWS::KMS::Key Key"],
             changed=["AWS::SQS::Queue Orders"],
@@ -269,15 +319,117 @@ def test_a_stack_that_is_not_there_is_new_as_a_whole(tmp_path: Path) -> None:
     assert (one.deployed, one.changes, one.added) == (False, True, ["AWS::SQS::Queue Orders"])
 
 
-def test_the_addresses_of_the_alarms_are_those_of_the_templates(tmp_path: Path) -> None:
-    """A setting kept in cdk.json is not typed with the command, and counts as well."""
-    kept = resource(
-        "AWS::SNS::Subscription", "Mail", Properties={"Protocol": "email", "Endpoint": "ops@example.org"}
+SAME = {"Topic": resource("AWS::SNS::Topic", "Topic")}
+
+
+def planned(tmp_path: Path, aws: FakeAws, outputs: dict[str, Any] | None = None) -> StackPlan:
+    """The plan of a stack whose resources are those that are deployed."""
+    fake: Any = aws
+    (found,) = plan(fake, assembly(tmp_path, "aws://a/b", outputs, **SAME))
+    return found
+
+
+def test_the_same_template_deployed_completely_is_nothing_to_do(tmp_path: Path) -> None:
+    assert not planned(tmp_path, FakeAws({"ingestion-dev-queue": {"Resources": SAME}})).changes
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED"],
+)
+def test_a_stack_whose_last_deployment_failed_is_never_nothing_to_do(tmp_path: Path, status: str) -> None:
+    aws = FakeAws({"ingestion-dev-queue": {"Resources": SAME}})
+    aws.status = status
+    found = planned(tmp_path, aws)
+    assert found.changes
+    assert found.deployed == status.startswith("UPDATE")
+    assert found.added == ([] if found.deployed else ["AWS::SNS::Topic Topic"])
+
+
+@pytest.mark.parametrize("body", ["", {}], ids=["empty text", "empty document"])
+def test_a_stack_that_has_only_a_change_set_is_new(tmp_path: Path, body: Any) -> None:
+    aws = FakeAws({"ingestion-dev-queue": body})
+    aws.status = "REVIEW_IN_PROGRESS"
+    found = planned(tmp_path, aws)
+    assert (found.deployed, found.changes, found.added) == (False, True, ["AWS::SNS::Topic Topic"])
+    require_deployable([found])
+
+
+def test_a_change_of_an_output_or_of_its_export_alone_is_a_change(tmp_path: Path) -> None:
+    had = {"A": {"Value": 1}, "B": {"Value": 2}, "C": {"Value": 3, "Export": {"Name": "c"}}}
+    wants = {"A": {"Value": 1}, "C": {"Value": 3}, "D": {"Value": 4}}
+    aws = FakeAws({"ingestion-dev-queue": {"Resources": SAME, "Outputs": had}})
+    found = planned(tmp_path, aws, wants)
+    assert (found.changes, found.outputs) == (True, ["B", "C", "D"])
+
+
+@pytest.mark.parametrize(
+    ("status", "fix"),
+    [
+        ("UPDATE_IN_PROGRESS", "Wait"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name ingestion-dev-queue"),
+        ("DELETE_FAILED", "make destroy-aws"),
+    ],
+)
+def test_a_stack_that_nothing_can_be_deployed_into_is_refused_with_the_way_out(status: str, fix: str) -> None:
+    with pytest.raises(LabError, match=f"is {status}") as refused:
+        require_deployable([StackPlan("ingestion-dev-queue", status)])
+    assert fix in refused.value.fix
+
+
+def test_a_stack_whose_creation_failed_is_unprotected_and_deleted_and_no_other_is() -> None:
+    aws: Any = FakeAws({})
+    plans = [StackPlan("a", "CREATE_COMPLETE"), StackPlan("b", "ROLLBACK_COMPLETE"), StackPlan("c", None)]
+    said: list[str] = []
+    forget_failed_creations(aws, plans, said.append)
+    assert aws.calls == [("unprotect", "b"), ("delete", "b")]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("deleted", "seconds_ago", "waits"),
+    [("a", 20, 40), ("a", 90, 0), ("another", 20, 0)],
+    ids=["just now", "before", "of another environment"],
+)
+def test_a_name_that_sqs_just_released_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, deleted: str, seconds_ago: int, waits: int
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(teardown.time, "sleep", slept.append)
+    aws: Any = FakeAws({})
+    aws.gone = [
+        {"StackName": deleted, "DeletionTime": datetime.now(UTC) - timedelta(seconds=ago)}
+        for ago in (seconds_ago, 5000)
+    ]
+    said: list[str] = []
+    wait_for_names(aws, [StackPlan("a", None), StackPlan("b", "UPDATE_COMPLETE")], said.append)
+    assert [round(seconds) for seconds in slept] == ([waits] if waits else [])
+    assert len(said) == bool(waits)
+
+
+def test_a_name_of_a_stack_that_is_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(teardown.time, "sleep", slept.append)
+    aws: Any = FakeAws({})
+    aws.gone = [{"StackName": "b", "DeletionTime": datetime.now(UTC)}]
+    wait_for_names(aws, [StackPlan("b", "UPDATE_COMPLETE")], lambda _: None)
+    assert slept == []
+
+
+def test_tables_that_are_kept_are_protected_after_the_deployment_once(tmp_path: Path) -> None:
+    kept = {"Properties": {"TableName": "orders"}, "DeletionPolicy": "RetainExceptOnCreate"}
+    synthesized = assembly(
+        tmp_path,
+        "aws://a/b",
+        Kept=resource("AWS::DynamoDB::Table", "Kept", **kept),
+        Gone=resource("AWS::DynamoDB::Table", "Gone", **kept | {"DeletionPolicy": "Delete"}),
     )
-    other = resource(
-        "AWS::SNS::Subscription", "Other", Properties={"Protocol": "https", "Endpoint": "https://example.org"}
-    )
-    assert mailed(assembly(tmp_path, "aws://1/x", Kept=kept, Other=other)) == {"ops@example.org"}
+    aws: Any = FakeAws({})
+    aws.tables = {"orders": False}
+    for _ in range(2):
+        protect_tables(aws, kept_tables(synthesized))
+    assert aws.calls == [("update", "orders")]
+    assert aws.tables == {"orders": True}
 
 
 def test_templates_of_another_account_are_not_deployed(tmp_path: Path) -> None:
@@ -299,26 +451,50 @@ STATEFUL = {
             "Properties": {"TableName": "orders"},
         },
         "Dlq": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders-dlq"}},
+        "Orders": {
+            "Type": "AWS::SQS::Queue",
+            "DeletionPolicy": "RetainExceptOnCreate",
+            "Properties": {"QueueName": "orders"},
+        },
+        "Vpc": {"Type": "AWS::EC2::VPC"},
     }
 }
 
 
 def test_a_teardown_lists_kept_resources_and_messages_that_would_be_lost() -> None:
     aws: Any = FakeAws(
-        {"ingestion-dev-queue": STATEFUL, "ingestion-dev-api": {"Resources": {}}}, {"orders-dlq": 3}
+        {"ingestion-dev-queue": STATEFUL, "ingestion-dev-api": {"Resources": {}}},
+        {"orders-dlq": 3, "orders": 5},
     )
+    aws.protected = {"ingestion-dev-queue"}
     found = survey(aws, "dev")
     assert found.stacks == ["ingestion-dev-api", "ingestion-dev-queue"]
-    assert found.kept == ["AWS::DynamoDB::Table orders"]
+    assert found.kept == ["AWS::DynamoDB::Table orders", "AWS::SQS::Queue orders"]
     assert found.messages == {"orders-dlq": 3}
+    assert found.slow == found.protected == ["ingestion-dev-queue"]
+
+
+def test_a_protected_stack_is_not_deleted_and_its_name_is_said() -> None:
+    require_unprotected(Teardown(["a", "b"]))
+    with pytest.raises(LabError, match=r"Protected from deletion: b\.") as refused:
+        require_unprotected(Teardown(["a", "b"], protected=["b"]))
+    assert refused.value.fix.endswith("--no-enable-termination-protection --stack-name b")
 
 
 def test_stacks_are_deleted_one_after_the_other_and_the_first_failure_ends_it() -> None:
     aws: Any = FakeAws({})
     aws.undeletable = "b"
     with pytest.raises(LabError, match="The stack b was not deleted"):
-        delete(aws, ["a", "b", "c"])
+        delete(aws, Teardown(["a", "b", "c"]), lambda _: None)
     assert aws.deleted == ["a", "b"]
+
+
+def test_a_stack_with_a_network_has_an_hour_to_go_and_what_is_waited_for_is_said() -> None:
+    aws: Any = FakeAws({})
+    said: list[str] = []
+    delete(aws, Teardown(["a", "b"], slow=["b"]), said.append)
+    assert aws.waited == 3600
+    assert ["network interfaces" in line for line in said] == [False, True]
 
 
 class Deployment:
@@ -327,29 +503,54 @@ class Deployment:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
         self.messages: dict[str, int] = {}
+        self.plan = StackPlan("ingestion-dev-queue", None, added=["AWS::SQS::Queue Orders"])
+        self.settings: dict[str, str] | None = None
+        self.synthesized: dict[str, str] = {}
         session = SimpleNamespace(get_credentials=lambda: None, client=lambda *_, **__: SimpleNamespace())
         monkeypatch.setattr(cli.boto3, "Session", lambda: session)
         monkeypatch.setattr(cli, "caller", lambda _session: WHO)
         monkeypatch.setattr(cli, "_require_bootstrapped", lambda *_: None)
         monkeypatch.setattr(cli, "_tell_concurrency", lambda *_: None)
-        monkeypatch.setattr(cli, "_synthesized", lambda *_: self.calls.append("synth"))
+        monkeypatch.setattr(cli, "_synthesized", self._synth)
         monkeypatch.setattr(cli, "plan", self._plan)
-        monkeypatch.setattr(cli, "mailed", lambda _assembly: {"devops@example.com"})
+        monkeypatch.setattr(cli, "deployed_stack", self._deployed)
+        monkeypatch.setattr(cli, "kept_tables", lambda _assembly: ["orders"])
+        monkeypatch.setattr(cli, "protect_tables", lambda _aws, names: self.calls.append(f"protect {names}"))
+        monkeypatch.setattr(cli, "forget_failed_creations", lambda *_: self.calls.append("forget"))
+        monkeypatch.setattr(cli, "wait_for_names", lambda *_: self.calls.append("names"))
         monkeypatch.setattr(cli, "survey", self._survey)
-        monkeypatch.setattr(cli, "delete", lambda _aws, stacks: self.calls.append(f"delete {stacks}"))
+        monkeypatch.setattr(
+            cli, "delete", lambda _aws, found, _say: self.calls.append(f"delete {found.stacks}")
+        )
         monkeypatch.setattr(cli.cdk, "with_credentials_of", lambda *_: {})
-        monkeypatch.setattr(cli.cdk, "run", lambda command, *_: self.calls.append(f"cdk {command}"))
+        monkeypatch.setattr(cli.cdk, "run", self._cdk)
         monkeypatch.setattr(cli.Stack, "read", lambda *_: SimpleNamespace(api_url="https://api"))
         monkeypatch.setattr(
             cli.httpx, "get", lambda *_, **__: SimpleNamespace(status_code=200, is_success=True)
         )
 
+    def _synth(self, _session: Any, _who: Any, settings: dict[str, str]) -> None:
+        self.calls.append("synth")
+        self.synthesized = settings
+
     def _plan(self, *_: Any) -> list[StackPlan]:
         self.calls.append("plan")
-        return [StackPlan("ingestion-dev-queue", deployed=False, added=["AWS::SQS::Queue Orders"])]
+        return [self.plan]
+
+    def _deployed(self, _aws: Any, name: str) -> DeployedStack | None:
+        if self.settings is None:
+            return None
+        outputs = {"Settings": json.dumps(self.settings)}
+        return DeployedStack(name, "UPDATE_COMPLETE", {}, outputs, protected=False)
+
+    def _cdk(self, command: str, arguments: list[str], _identity: Any) -> None:
+        self.calls.append(f"cdk {command}")
+        assert "--force" in arguments
 
     def _survey(self, *_: Any) -> Teardown:
-        return Teardown(["ingestion-dev-queue"], 2, ["AWS::DynamoDB::Table orders"], self.messages)
+        return Teardown(
+            ["ingestion-dev-queue"], resources=2, kept=["AWS::DynamoDB::Table orders"], messages=self.messages
+        )
 
 
 @pytest.fixture
@@ -369,7 +570,7 @@ def test_a_deployment_shows_account_region_caller_environment_and_changes_before
 
     monkeypatch.setattr(cli, "_question", lambda: ask)
     cli.deploy("dev", None, None, yes=False)
-    assert deployment.calls == ["synth", "plan", "cdk deploy"]
+    assert deployment.calls == ["synth", "plan", "forget", "names", "cdk deploy", "protect ['orders']"]
     for told in (ACCOUNT, WHO.region, WHO.arn, "environment  dev", "ingestion-dev-queue: new, +1"):
         assert told in seen[0]
     assert "alarms would go to devops@example.com" in seen[0]
@@ -396,6 +597,96 @@ def test_an_answer_other_than_the_account_deploys_nothing(
     with pytest.raises(LabError, match="nothing was done"):
         cli.deploy("dev", None, None, yes=False)
     assert "cdk deploy" not in deployment.calls
+
+
+def test_a_deployment_shows_which_settings_change_and_which_are_kept_nowhere(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.settings = {"batchSize": "100", "useKmsCmk": "true"}
+    monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
+    cli.deploy("dev", ["batchSize=50", "logLevel=DEBUG"], None, yes=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "setting batchSize: 100 -> 50 setting logLevel: INFO (default) -> DEBUG" in told
+    assert "setting useKmsCmk: true -> false (default)" in told
+    assert "kept nowhere, and gone with the next deployment: batchSize=50, logLevel=DEBUG" in told
+
+
+def test_a_deployment_without_context_uses_the_settings_of_its_environment_s_file(
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept = {"alarmEmail": "ops@orders.company", "ingestAuth": "iam", "useKmsCmk": True, "batchSize": 100}
+    (tmp_path / "prod.json").write_text(json.dumps(kept))
+    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
+    cli.deploy("prod", None, None, yes=False)
+    assert deployment.synthesized == {
+        "profile": "aws",
+        "envName": "prod",
+        "alarmEmail": "ops@orders.company",
+        "ingestAuth": "iam",
+        "useKmsCmk": "true",
+        "batchSize": "100",
+    }
+    assert "kept nowhere" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (None, "The settings of prod are kept nowhere"),
+        ("{", "is not JSON"),
+        ("[]", "is not an object of settings"),
+        ('{"batchSize": {}}', "is not an object of settings"),
+        ('{"envName": "prod"}', "is not for the AWS target"),
+        ('{"alarmEmail": "a@orders.company"}', "ingestAuth=none: must be jwt or iam in prod"),
+        ('{"ingestAuth": "iam"}', "alarmEmail=devops@example.com: must be somebody's address in prod"),
+        ('{"ingestAuth": "iam", "alarmMail": "x"}', "alarmMail=x: is no setting"),
+    ],
+)
+def test_an_environment_whose_file_is_missing_or_wrong_is_refused_before_anything_is_synthesized(
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    written: str | None,
+    said: str,
+) -> None:
+    if written is not None:
+        (tmp_path / "prod.json").write_text(written)
+    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    with pytest.raises(LabError) as refused:
+        cli.deploy("prod", None, None, yes=False)
+    assert said in refused.value.what
+    assert deployment.calls == []
+
+
+def test_a_copy_of_the_example_is_refused_until_somebody_reads_the_alarms() -> None:
+    settings = environments.kept("example")
+    with pytest.raises(SettingError, match="alarmEmail"):
+        Settings.from_context({"envName": "prod"} | settings)
+    Settings.from_context({"envName": "prod"} | settings | {"alarmEmail": "ops@orders.company"})
+
+
+def test_a_deployment_stops_at_a_stack_that_nothing_can_be_deployed_into(deployment: Deployment) -> None:
+    deployment.plan = StackPlan("ingestion-dev-queue", "UPDATE_ROLLBACK_FAILED")
+    with pytest.raises(LabError, match="UPDATE_ROLLBACK_FAILED"):
+        cli.deploy("dev", None, None, yes=False)
+    assert deployment.calls == ["synth", "plan"]
+
+
+def test_a_failed_stack_with_the_same_template_is_deployed_again(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
+    deployment.plan = StackPlan("ingestion-dev-queue", "UPDATE_ROLLBACK_COMPLETE")
+    cli.deploy("dev", None, None, yes=False)
+    assert "cdk deploy" in deployment.calls
+    assert "is UPDATE_ROLLBACK_COMPLETE, deployed again" in capsys.readouterr().out
+    deployment.plan, deployment.calls = StackPlan("ingestion-dev-queue", "UPDATE_COMPLETE"), []
+    cli.deploy("dev", None, None, yes=False)
+    assert deployment.calls == ["synth", "plan"]
 
 
 def test_a_teardown_asks_and_loses_no_messages_unless_told_to(
@@ -436,6 +727,16 @@ def test_a_scenario_breaks_nothing_in_an_account_that_nobody_named(
     monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
     cli.scenario(["happy-path"], every=False)
     assert ran == [("AWS", "happy-path")]
+
+
+@pytest.mark.parametrize("chosen", [{"ingestAuth": "iam"}, {"deploymentStrategy": "canary"}], ids=str)
+def test_a_scenario_is_refused_where_it_could_not_send_orders_or_break_what_is_invoked(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str]
+) -> None:
+    deployment.settings = chosen
+    monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
+    with pytest.raises(LabError, match="is deployed: scenarios"):
+        cli.scenario(["happy-path"], every=False)
 
 
 @pytest.mark.parametrize("given", ["profile=local", "envName=prod"])

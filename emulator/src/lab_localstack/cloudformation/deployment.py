@@ -27,6 +27,7 @@ from localstack.services.cloudformation.engine.v2.change_set_model_executor impo
     TriggerRollback,
 )
 from localstack.services.cloudformation.engine.v2.change_set_model_preproc import (
+    DeletionPolicy,
     PreprocEntityDelta,
     PreprocProperties,
     PreprocResource,
@@ -42,7 +43,7 @@ from localstack.services.cloudformation.resource_provider import (
 )
 from localstack.services.cloudformation.v2.entities import ChangeSet
 
-from lab_localstack.cloudformation import exports
+from lab_localstack.cloudformation import exports, stack_outputs
 from lab_localstack.cloudformation.completion import COMPLETIONS, CannotChangeError, Completion, attributes
 
 LOG = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ class Deployment(ChangeSetModelExecutor):
         self._operation = change_set.stack.status
         self._states = dict(change_set.stack.resource_states)
         self._undo: list[Undo] = []
+        self._kept: set[str] = set()
         self._remaining: list[str] = []
         self._imported_before = exports.imports(change_set.stack)
         self._imported: set[str] = set()
@@ -194,6 +196,7 @@ class Deployment(ChangeSetModelExecutor):
         self._stack.resolved_exports = exports.of_outputs(result.outputs)
         exports.remember_imports(self._stack, self._imported)
         remember_template(self._change_set)
+        stack_outputs.remember(self._change_set)
         # what a later deletion starts from; after an update LocalStack keeps that of the creation
         self._stack.processed_template = self._change_set.processed_template
         for name, resource in result.resources.items():
@@ -248,6 +251,15 @@ class Deployment(ChangeSetModelExecutor):
             and after.requires_replacement
         ):
             after.requires_replacement = _differs_for_good(before, after)
+        if after and not is_nothing(after) and after.deletion_policy == DeletionPolicy.Retain:
+            self._kept.add(name)
+        elif (
+            before
+            and not is_nothing(before)
+            and before.deletion_policy == DeletionPolicy.RetainExceptOnCreate
+        ):
+            # LocalStack deletes what is to be kept but for a creation that fails, which is taken back in another way
+            before.deletion_policy = DeletionPolicy.Retain
         super()._execute_resource_change(name, before, after)
 
     def _execute_resource_action(  # noqa: PLR0917  LocalStack's signature
@@ -272,6 +284,8 @@ class Deployment(ChangeSetModelExecutor):
         resource = (logical_resource_id, resource_type, made)
         if action == ChangeAction.Modify and UNTOUCHED not in event.custom_context:
             self._undo.append(self._reversal(ChangeAction.Modify, *resource, before_properties))
+        elif action == ChangeAction.Add and logical_resource_id in self._kept:
+            self._undo.append(lambda: self._tell_deleted(logical_resource_id, resource_type, skipped=True))
         elif action == ChangeAction.Add and event.status == OperationStatus.SUCCESS:
             self._undo.append(self._reversal(ChangeAction.Remove, *resource, None))
         elif action == ChangeAction.Add:
@@ -284,12 +298,13 @@ class Deployment(ChangeSetModelExecutor):
             self._remaining.append(logical_resource_id)
         return event
 
-    def _tell_deleted(self, name: str, resource_type: str) -> bool:
+    def _tell_deleted(self, name: str, resource_type: str, *, skipped: bool = False) -> bool:
         self._process_event(
             action=ChangeAction.Remove,
             logical_resource_id=name,
             event_status=OperationStatus.SUCCESS,
             resource_type=resource_type,
+            custom_status=ResourceStatus.DELETE_SKIPPED if skipped else None,
         )
         return True
 

@@ -42,6 +42,13 @@ def use_own_deployments() -> None:
     change_set_resource_support_checker._build_resource_failure_message = said
 
 
+def know_stack_outputs() -> None:
+    """Let templates read other stacks' outputs (Fn::GetStackOutput): LocalStack has a closed list of functions."""
+    from lab_localstack.cloudformation import stack_outputs
+
+    stack_outputs.install()
+
+
 def use_filter_patterns() -> None:
     """Evaluate the patterns of subscription filters: LocalStack's matcher, made to be replaced, matches everything."""
     from localstack.services.logs import provider
