@@ -109,11 +109,14 @@ def refused_percent(api: apigwv2.HttpApi) -> cloudwatch.MathExpression:
     )
 
 
-def failed_invocations(rule: events.Rule, bus: events.EventBus) -> cloudwatch.Metric:
-    """What a rule of a custom bus could not hand to a target in the end; nothing is emitted where there is none."""
+def failed_invocations(rule_name: str, bus: events.EventBus) -> cloudwatch.Metric:
+    """What a rule of a custom bus could not hand to a target in the end; nothing is emitted where there is none.
+
+    By the rule's own name: a reference to it is the bus and the rule, which no metric is called by.
+    """
     return cloudwatch.Metric(
         namespace="AWS/Events",
         metric_name="FailedInvocations",
-        dimensions_map={"EventBusName": bus.event_bus_name, "RuleName": rule.rule_name},
+        dimensions_map={"EventBusName": bus.event_bus_name, "RuleName": rule_name},
         statistic="Sum",
     )

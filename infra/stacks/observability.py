@@ -246,7 +246,7 @@ class ObservabilityStack(LabStack):
         queue, functions = self._queue, self._functions
         losses: dict[AlarmName, tuple[cloudwatch.Metric, str]] = {
             "warning-rule-failures": (
-                failed_invocations(queue.order_events_rule, queue.bus),
+                failed_invocations(self.names.of("order-events"), queue.bus),
                 "The rule cannot hand events to its target: see whether their dead-letter queue has them.",
             ),
             "warning-dropped-events": (

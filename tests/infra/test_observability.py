@@ -210,6 +210,13 @@ def test_one_dead_letter_is_enough_for_an_alarm(aws: Templates) -> None:
     assert alarm["EvaluationPeriods"] == 1
 
 
+def test_failures_of_the_rule_are_looked_for_by_its_own_name(templates: Templates) -> None:
+    dimensions = {
+        each["Name"]: each["Value"] for each in told(templates)["warning-rule-failures"]["Dimensions"]
+    }
+    assert dimensions["RuleName"] == f"{templates.prefix}-order-events"
+
+
 def test_the_alarm_topic_mails_and_accepts_alarms_of_this_account_only(aws: Templates) -> None:
     (subscription,) = aws.all("AWS::SNS::Subscription")
     assert subscription.properties["Protocol"] == "email"
