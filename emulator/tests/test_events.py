@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,19 @@ class Bus:
             for n, kind in enumerate(detail_types)
         ]
         assert self.events.put_events(Entries=entries)["FailedEntryCount"] == 0
+
+    @contextmanager
+    def witness(self) -> Generator[None]:
+        """Leave the block when an event that was put in it has come to the rules: another one tells of it."""
+        where = {"Rule": "witness", "EventBusName": self.name}
+        pattern = json.dumps({"detail-type": [{"exists": True}]})
+        self.events.put_rule(Name="witness", EventBusName=self.name, EventPattern=pattern)
+        told = {"Id": "target", "Arn": self.queue_arn, "Input": '"seen"'}
+        self.events.put_targets(**where, Targets=[told])
+        yield
+        eventually(lambda: "seen" in self.received())
+        self.events.remove_targets(**where, Ids=["target"])
+        self.events.delete_rule(Name="witness", EventBusName=self.name)
 
     def received(self) -> list[dict[str, Any]]:
         """Events that arrived in the queue since the last call."""
@@ -159,7 +173,8 @@ def test_a_target_that_does_not_exist_is_a_failed_invocation(bus: Bus, cloudwatc
 def test_a_disabled_rule_does_nothing_until_it_is_enabled(bus: Bus, cloudwatch: Any) -> None:
     bus.put_target(bus.queue_arn)
     bus.events.disable_rule(Name="failed", EventBusName=bus.name)
-    bus.put_events("OrderFailed")
+    with bus.witness():
+        bus.put_events("OrderFailed")
     bus.events.enable_rule(Name="failed", EventBusName=bus.name)
     bus.put_events("OrderFailed", "OrderFailed")
 

@@ -35,6 +35,7 @@ PARTS = {
         "monitoring",
         "network",
         "resource_provider",
+        "stack_outputs",
     },
     "cloudwatch": {
         "alarm_rule",
