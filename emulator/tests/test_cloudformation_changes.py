@@ -161,6 +161,22 @@ def test_a_rule_changes_its_pattern_and_its_targets(aws: Aws, stack: Stack) -> N
     )
 
 
+def test_a_bus_gets_another_key_and_loses_it(aws: Aws, stack: Stack) -> None:
+    def bus(**settings: str) -> Resources:
+        return one("AWS::Events::EventBus", Name=stack.name, **settings)
+
+    def shown() -> tuple[str | None, str | None]:
+        described = aws("events").describe_event_bus(Name=stack.name)
+        return described.get("KmsKeyIdentifier"), described.get("Description")
+
+    stack.deploy(bus(KmsKeyIdentifier="alias/first", Description="orders"))
+    assert shown() == ("alias/first", "orders")
+    stack.deploy(bus(KmsKeyIdentifier="alias/second"))
+    assert shown() == ("alias/second", None)
+    stack.deploy(bus())
+    assert shown() == (None, None)
+
+
 def test_a_role_changes_its_policies_in_place(aws: Aws, stack: Stack) -> None:
     iam = aws("iam")
 

@@ -158,12 +158,16 @@ def rule(request: Request, model: Model, before: Model) -> None:
 
 
 def event_bus(request: Request, model: Model, before: Model) -> None:
-    changed = _changed(model, before) - {"Tags"}
+    settings = select(model, ("KmsKeyIdentifier", "Description"))
+    changed = _changed(model, before) - {"Tags", "KmsKeyIdentifier", "Description"}
     if before and changed:
         raise CannotChangeError(
             f"{', '.join(sorted(changed))} of an event bus cannot be changed in place here."
         )
-    _tag(request.aws_client_factory.events, "ResourceARN", model["Arn"], model, before)
+    events: Any = request.aws_client_factory.events
+    if settings or select(before, ("KmsKeyIdentifier", "Description")):
+        events.update_event_bus(Name=model["Name"], **settings)
+    _tag(events, "ResourceARN", model["Arn"], model, before)
 
 
 def key(request: Request, model: Model, before: Model) -> None:

@@ -7,12 +7,13 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from localstack.aws.api import RequestContext
+from localstack.aws.api import RequestContext, handler
+from localstack.aws.api.events import UpdateEventBusResponse
 from localstack.services.events.event_rule_engine import EventPatternCompiler
 from localstack.services.events.models import FormattedEvent, Rule
 from localstack.services.events.provider import EventsProvider
 from localstack.services.events.target import SnsTargetSender, SqsTargetSender
-from localstack.services.events.utils import is_archive_arn, to_json_str
+from localstack.services.events.utils import extract_event_bus_name, is_archive_arn, to_json_str
 from localstack.utils.aws.arns import parse_arn, sqs_queue_url_for_arn
 from localstack.utils.event_matcher import matches_event
 from localstack.utils.xray.trace_header import TraceHeader
@@ -44,6 +45,49 @@ class SqsSender(SqsTargetSender):
 
 class LabEventsProvider(EventsProvider):
     """LocalStack's buses and rules; disabled rules do nothing, and what rules do is counted."""
+
+    def create_event_bus(
+        self,
+        context: RequestContext,
+        name: str,
+        event_source_name: Any = None,
+        description: Any = None,
+        kms_key_identifier: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        answer = super().create_event_bus(context, name, event_source_name, description, **kwargs)
+        self._bus(context, name).kms_key_identifier = kms_key_identifier
+        return answer
+
+    def describe_event_bus(self, context: RequestContext, name: str | None = None, **_: Any) -> Any:
+        name = name or "default"
+        answer: Any = super().describe_event_bus(context, name)
+        key = getattr(self._bus(context, name), "kms_key_identifier", None)
+        return {**answer, "KmsKeyIdentifier": key} if key else answer
+
+    @handler("UpdateEventBus")
+    def update_event_bus(
+        self,
+        context: RequestContext,
+        name: str | None = None,
+        kms_key_identifier: str | None = None,
+        description: str | None = None,
+        *_: Any,
+        **__: Any,
+    ) -> UpdateEventBusResponse:
+        """What is not named is taken away, as AWS does. Nothing is encrypted here: the key is known by name alone."""
+        bus = self._bus(context, name or "default")
+        bus.kms_key_identifier, bus.description = kms_key_identifier, description
+        told = UpdateEventBusResponse(Arn=bus.arn, Name=bus.name)
+        if kms_key_identifier:
+            told["KmsKeyIdentifier"] = kms_key_identifier
+        if description:
+            told["Description"] = description
+        return told
+
+    def _bus(self, context: RequestContext, name: str) -> Any:
+        store = self.get_store(context.region, context.account_id)
+        return self.get_event_bus(extract_event_bus_name(name), store)
 
     def put_rule(
         self,
