@@ -92,6 +92,10 @@ def test_a_table_gets_its_settings_and_changes_them_in_place(aws: Aws, stack: St
             ttl.get("AttributeName", "") if ttl["TimeToLiveStatus"] == "ENABLED" else "",
         )
 
+    def key() -> str | None:
+        encryption = dynamodb.describe_table(TableName=stack.name)["Table"].get("SSEDescription", {})
+        return encryption.get("KMSMasterKeyArn")
+
     safe = {
         "DeletionProtectionEnabled": True,
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
@@ -102,6 +106,12 @@ def test_a_table_gets_its_settings_and_changes_them_in_place(aws: Aws, stack: St
     assert shown() == (True, True, "expiration")
     told = stack.deploy(one(**table, **encrypted, Tags=OTHER), get("Arn"))
     assert shown() == (False, False, "")
+    assert key() is not None
+    stack.deploy(one(**table, Tags=OTHER))
+    assert key() is None
+    own = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/own"}
+    stack.deploy(one(**table, SSESpecification=own, Tags=OTHER))
+    assert key() == "alias/own"
     assert tags(dynamodb.list_tags_of_resource(ResourceArn=told["Arn"])["Tags"]) == tags(OTHER)
 
 

@@ -109,6 +109,7 @@ TABLE = {
     *CAPACITY,
     "DeletionProtectionEnabled",
     "PointInTimeRecoverySpecification",
+    "SSESpecification",
     "Tags",
     "TimeToLiveSpecification",
 }
@@ -126,6 +127,8 @@ def table(request: Request, model: Model, before: Model) -> None:
             )
         if changed & {*CAPACITY}:
             dynamodb.update_table(**name, **select(model, CAPACITY))
+        if "SSESpecification" in changed:
+            dynamodb.update_table(**name, SSESpecification=_encryption(model.get("SSESpecification") or {}))
         _tag(dynamodb, "ResourceArn", model["Arn"], model, before)
     ttl, had = model.get("TimeToLiveSpecification"), before.get("TimeToLiveSpecification")
     if before and ttl != had:
@@ -138,6 +141,11 @@ def table(request: Request, model: Model, before: Model) -> None:
     recovered = before.get("PointInTimeRecoverySpecification") or {"PointInTimeRecoveryEnabled": False}
     if recovery != recovered:
         dynamodb.update_continuous_backups(**name, PointInTimeRecoverySpecification=recovery)
+
+
+def _encryption(template: dict[str, Any]) -> dict[str, Any]:
+    """A template's SSESpecification as the API has it."""
+    return {**select(template, ("SSEType", "KMSMasterKeyId")), "Enabled": bool(template.get("SSEEnabled"))}
 
 
 def rule(request: Request, model: Model, before: Model) -> None:

@@ -42,6 +42,7 @@ def dispatch_table(operations: Iterable[str]) -> dict[str, Handler]:
         "UpdateItem": _write_item,
         "DeleteItem": _write_item,
         "BatchWriteItem": _batch_write_item,
+        "UpdateTable": _update_table,
         "TransactWriteItems": transact_write_items,
     }
     return {
@@ -83,6 +84,19 @@ def _correct(operation: str, request: Any, response: Response, backend: DynamoDB
 def _served(context: RequestContext, _request: Any) -> Response:
     """Moto's own response, unparsed: it already has DynamoDB's form."""
     with LOCK:
+        return dispatch_to_moto(context)
+
+
+def _update_table(context: RequestContext, request: Any) -> Response:
+    """Moto leaves SSESpecification out. Nothing is encrypted here: a table's key is known by name alone."""
+    backend = dynamodb_backends[context.account_id][context.region]
+    encryption = request.get("SSESpecification")
+    with LOCK:
+        table = backend.tables.get(request["TableName"])
+        if table and encryption is not None:
+            key = encryption.get("KMSMasterKeyId") or "alias/aws/dynamodb"
+            on = {**encryption, "KMSMasterKeyId": key}
+            table.sse_specification = on if encryption.get("Enabled") else None
         return dispatch_to_moto(context)
 
 
