@@ -362,7 +362,7 @@ class FunctionsStack(LabStack):
         """
         if self._queue.key is None:
             return []
-        endpoints = [f"{service}.{self.region}.{self.url_suffix}" for service in services]
+        endpoints = [f"{service}.{self.region}.amazonaws.com" for service in services]
         return [
             iam.PolicyStatement(
                 sid="UseKey",

@@ -79,7 +79,7 @@ def test_each_function_may_use_the_key_through_the_services_it_calls(
         if statement.get("Sid") == "UseKey" and statement["Resource"] == KEY
     }
     queues, tables, secrets = (
-        f"{service}.us-east-1.AWS::URLSuffix" for service in ("sqs", "dynamodb", "secretsmanager")
+        f"{service}.us-east-1.amazonaws.com" for service in ("sqs", "dynamodb", "secretsmanager")
     )
     assert through == {
         "Ingest/Role": [queues],

@@ -103,4 +103,6 @@ def test_fixed_part_of_a_bill_is_the_same_before_and_after_a_run(pipeline: Pipel
     sent = [api.submit(order).order_id for order in orders(5, label="bill")]
     eventually(lambda: len(list(pipeline.effects(sent))) == 5, within=30)
     assert fixed() == before
-    assert before["alarm-month"] > before["metric-month"] > 0, "an alarm counts once for each metric it looks at"
+    assert before["alarm-month"] > before["metric-month"] > 0, (
+        "an alarm counts once for each metric it looks at"
+    )
