@@ -92,10 +92,6 @@ def test_a_table_gets_its_settings_and_changes_them_in_place(aws: Aws, stack: St
             ttl.get("AttributeName", "") if ttl["TimeToLiveStatus"] == "ENABLED" else "",
         )
 
-    def key() -> str | None:
-        encryption = dynamodb.describe_table(TableName=stack.name)["Table"].get("SSEDescription", {})
-        return encryption.get("KMSMasterKeyArn")
-
     safe = {
         "DeletionProtectionEnabled": True,
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
@@ -106,13 +102,25 @@ def test_a_table_gets_its_settings_and_changes_them_in_place(aws: Aws, stack: St
     assert shown() == (True, True, "expiration")
     told = stack.deploy(one(**table, **encrypted, Tags=OTHER), get("Arn"))
     assert shown() == (False, False, "")
-    assert key() is not None
-    stack.deploy(one(**table, Tags=OTHER))
-    assert key() is None
-    own = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/own"}
-    stack.deploy(one(**table, SSESpecification=own, Tags=OTHER))
-    assert key() == "alias/own"
     assert tags(dynamodb.list_tags_of_resource(ResourceArn=told["Arn"])["Tags"]) == tags(OTHER)
+
+
+def test_a_table_gets_another_key_and_loses_it(aws: Aws, stack: Stack) -> None:
+    def table(key: str | None) -> Resources:
+        encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+        return one(
+            "AWS::DynamoDB::Table",
+            TableName=stack.name,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            **({"SSESpecification": encryption} if key else {}),
+        )
+
+    for key in (None, "alias/first", "alias/second", None):
+        stack.deploy(table(key))
+        shown = aws("dynamodb").describe_table(TableName=stack.name)["Table"]
+        assert shown.get("SSEDescription", {}).get("KMSMasterKeyArn") == key
 
 
 def test_a_change_of_a_table_that_cannot_be_made_in_place_fails(aws: Aws, stack: Stack) -> None:

@@ -31,6 +31,11 @@ NOT_HERE = (
     "tests/test_dynamodb.py::test_update_expression_that_cannot_be_read_is_refused_and_not_cancelled",
     "tests/test_dynamodb.py::test_selection_that_contradicts_itself_is_refused",
     "tests/test_dynamodb.py::test_table_with_what_the_engine_does_not_have_is_refused",
+    "tests/test_dynamodb.py::test_batch_whose_keys_do_not_fit_the_table_is_refused",
+    "tests/test_dynamodb.py::test_condition_that_cannot_be_read_is_refused",
+    "tests/test_dynamodb.py::test_value_that_cannot_be_kept_is_refused",
+    # and it keeps no key of a table's
+    "tests/test_cloudformation_changes.py::test_a_table_gets_another_key_and_loses_it",
 )
 MOUNTS = "tests/test_lambda_execution.py::test_files_in_the_temporary_folder_are_seen_by_no_other_environment"
 """A container by default may not mount, so functions that are processes in it share its /tmp."""
