@@ -53,7 +53,7 @@ Nothing of this is refused, because no request asks for it.
 - No recursive loop is detected, so `RecursiveInvocationsDropped` is never written.
 - MessageGroupId on a standard queue is kept, and brings no fairness between its groups.
 - Requests are not throttled but by an HTTP API's stage, and by reserved concurrency. A function's MemorySize bounds its
-  memory, and not its share of a processor.
+  memory, and not its share of a processor; in a container the memory of its process's children is not counted.
 - Services beside those of the table in the [README](../emulator/README.md#what-it-adds) are LocalStack's own. Some
   start with a download: without a network, a subscription filter to Kinesis waits for its answer until the client
   gives up.

@@ -105,9 +105,15 @@ if os.path.exists("/proc/self/statm"):  # noqa: PTH110
             return int(statm.read().split()[1]) * PAGE_BYTES
 
     def _own(pid: int) -> int:
-        """Bytes in memory that no other process sees: of a forked child, what it has changed."""
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:  # noqa: PTH123
-            lines = rollup.read().splitlines()
+        """Bytes in memory that no other process sees: of a forked child, what it has changed.
+
+        0 where that may not be looked at: in a container without the capability SYS_PTRACE, of another user's process.
+        """
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:  # noqa: PTH123
+                lines = rollup.read().splitlines()
+        except PermissionError:
+            return 0
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(b"Private_"))
 
     def _descendants(leader: int) -> Iterator[int]:
