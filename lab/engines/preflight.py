@@ -15,6 +15,7 @@ import platform
 import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ from urllib.request import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-INDEX = "https://pypi.org/simple/"
+INDEX_OF_PIP = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 GIB = 1024**3
 ENVIRONMENTS_BYTES = 2 * GIB
@@ -92,16 +93,30 @@ def letter_case(folder: Path, system: str) -> Finding:
 
 def network(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether the package index can be reached as installers reach it: proxy, name, certificate, time."""
-    index = next((environ[name] for name in INDEX_VARIABLES if environ.get(name)), INDEX)
-    target = urlsplit(index)
-    proxy = proxy_for(target, environ)
     if environ.get("UV_OFFLINE"):
         yield Finding("network", "not needed: packages come from .lab/offline")
         return
+    index = next((environ[name] for name in INDEX_VARIABLES if environ.get(name)), "") or index_of_pip()
+    if not index:
+        yield Finding("package index", "pip's own, which is not looked at: no pip is here to name it")
+        return
+    target = urlsplit(index)
+    proxy = proxy_for(target, environ)
     if proxy is None and (found := resolved(target.hostname or "")):
         yield found
         return
     yield from reached(target, proxy, environ)
+
+
+def index_of_pip() -> str:
+    """The index that pip asks where nobody names another; empty where there is no pip."""
+    for python in (ROOT / ".lab" / "env" / "uv" / "bin" / "python", Path(sys.executable)):
+        if python.exists():
+            command = [str(python), "-c", INDEX_OF_PIP]
+            asked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  a Python
+            if asked.returncode == 0:
+                return asked.stdout.strip()
+    return ""
 
 
 def proxy_for(target: SplitResult, environ: Mapping[str, str]) -> SplitResult | None:

@@ -264,3 +264,13 @@ def test_a_python_that_is_named_and_cannot_serve_is_named_with_its_own_error(
     done = made(clone, bare(tmp_path / "bin", *PROGRAMS, "rm"), "setup", f"PYTHON={named}")
     assert f"error: PYTHON={named} {told}" in done.stderr
     assert done.returncode != 0
+
+
+def test_index_that_nobody_names_is_the_one_of_pip() -> None:
+    assert urlsplit(preflight.index_of_pip()).scheme == "https"
+
+
+def test_index_that_no_pip_names_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "INDEX_OF_PIP", "raise SystemExit(1)")
+    assert list(network()) == ["package index"]
+    assert "not looked at" in network()["package index"].seen
