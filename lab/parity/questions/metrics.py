@@ -33,18 +33,7 @@ def _(bench: Workbench) -> str:
 )
 def _(bench: Workbench) -> str:
     cloudwatch, name = bench.client("cloudwatch"), bench.name()
-    cloudwatch.put_metric_alarm(
-        AlarmName=name,
-        Namespace=name,
-        MetricName="Depth",
-        Statistic="Maximum",
-        Period=10,
-        EvaluationPeriods=1,
-        Threshold=0,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="notBreaching",
-    )
-    bench.afterwards(cloudwatch.delete_alarms, AlarmNames=[name])
+    _alarm_on_depth(bench, name, period=10, missing="notBreaching")
 
     def state() -> str:
         return cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"]
@@ -63,18 +52,7 @@ def _(bench: Workbench) -> str:
 )
 def _(bench: Workbench) -> str:
     cloudwatch, child, name = bench.client("cloudwatch"), bench.name(), bench.name()
-    cloudwatch.put_metric_alarm(
-        AlarmName=child,
-        Namespace=child,
-        MetricName="Depth",
-        Statistic="Maximum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=0,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="ignore",
-    )
-    bench.afterwards(cloudwatch.delete_alarms, AlarmNames=[child])
+    _alarm_on_depth(bench, child, period=60, missing="ignore")
     cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f'ALARM("{child}")')
     bench.afterwards(cloudwatch.delete_alarms, AlarmNames=[name])
     cloudwatch.set_alarm_state(AlarmName=child, StateValue="ALARM", StateReason="probe")
@@ -110,3 +88,20 @@ def _(bench: Workbench) -> str:
 def _(bench: Workbench) -> str:
     set_state = bench.client("cloudwatch").set_alarm_state
     return bench.refused(set_state, AlarmName=bench.name(), StateValue="RINGS", StateReason="probe")
+
+
+def _alarm_on_depth(bench: Workbench, name: str, *, period: int, missing: str) -> None:
+    """An alarm that rings while `Depth`, in the namespace of its own name, is above 0 in one period (seconds)."""
+    cloudwatch = bench.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace=name,
+        MetricName="Depth",
+        Statistic="Maximum",
+        Period=period,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData=missing,
+    )
+    bench.afterwards(cloudwatch.delete_alarms, AlarmNames=[name])
