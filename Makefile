@@ -171,8 +171,9 @@ lock-check: setup ## Are there wheels for Linux and macOS, on x86-64 and arm64?
 clean: ## Stop the engine, remove what the lab made; asks about reports
 	@[ ! -x .lab/env/lab/bin/python ] || $(lab) down
 	@rm -rf infra/node_modules
-	@if [ -d .lab ]; then find .lab -mindepth 1 -maxdepth 1 ! -name reports -exec rm -rf {} +; fi
+	@if [ -d .lab ]; then find .lab -mindepth 1 -maxdepth 1 ! -name reports ! -name progress -exec rm -rf {} +; fi
 	@if [ -d .lab/reports ]; then \
 	  if [ -t 0 ]; then read -r -p "Delete the reports of $$(ls .lab/reports | wc -l) runs, too? [y/N] " answer; fi; \
-	  case "$$answer" in [yY]*) rm -rf .lab ;; *) echo "kept: .lab/reports" ;; esac; \
+	  case "$$answer" in [yY]*) rm -rf .lab/reports ;; *) echo "kept: .lab/reports" ;; esac; \
 	fi
+	@rmdir .lab 2>/dev/null || [ ! -d .lab/progress ] || echo "kept: .lab/progress"

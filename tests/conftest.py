@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ for name in ("NO_PROXY", "no_proxy"):
     os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
 # Engines of tests run beside one that somebody works with, whose port this clone remembers.
 os.environ["ANOTHER"] = "1"
+# What a test does is nobody's progress.
+os.environ["LAB_PROGRESS"] = tempfile.mkdtemp(prefix="lab-progress-")
 os.environ.update(QUIET)  # before anything imports the CDK, which starts its Node process then
 
 # How fast examples are made says something of the machine, which may be busy, and nothing of the code.

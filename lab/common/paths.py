@@ -12,6 +12,8 @@ ENGINES = LAB / "engine"
 CLOUD_ASSEMBLIES = LAB / "cdk.local"
 AWS_ASSEMBLY = LAB / "cdk.aws"
 REPORTS = LAB / "reports"
+PROGRESS = LAB / "progress"
+"""What a person has done (lab/common/progress.py). Nothing removes it but its owner."""
 
 ENGINE_PYTHON = ENVIRONMENTS / "engine" / "bin" / "python"
 LAMBDA_RUNTIME = ENVIRONMENTS / "runtime"
