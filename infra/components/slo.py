@@ -14,8 +14,9 @@ from infra.settings import Settings
 
 Window = Literal["long", "short"]
 
-LOCAL_WINDOW_DIVISOR = 60
-"""In the local profile a window has as many seconds as it has minutes on AWS, though never less than a period."""
+LOCAL_LONG_WINDOW_DIVISOR = 60
+"""In the local profile a long window has as many seconds as it has minutes on AWS; a short one is a single period,
+for people wait until it is empty."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Burn:
 
     def seconds(self, window: Window, settings: Settings) -> int:
         """The length of a window."""
-        length = {"long": self.long, "short": self.short}[window]
-        shorter = length // LOCAL_WINDOW_DIVISOR if settings.is_local else length
-        return max(shorter, settings.alarm_period_seconds)
+        if settings.is_local:
+            return {"long": self.long // LOCAL_LONG_WINDOW_DIVISOR, "short": settings.alarm_period_seconds}[window]
+        return {"long": self.long, "short": self.short}[window]
 
 
 BURNS = (

@@ -92,9 +92,9 @@ def test_a_critical_alarm_needs_one_bad_period_a_warning_two_of_three_and_an_age
     ("burn", "percent", "aws_seconds", "local_seconds"),
     [
         ("critical-acceptance-burn", 1.44, (3600, 300), (60, 10)),
-        ("warning-acceptance-burn", 0.6, (21_600, 1800), (360, 30)),
+        ("warning-acceptance-burn", 0.6, (21_600, 1800), (360, 10)),
         ("critical-latency-burn", 14.4, (3600, 300), (60, 10)),
-        ("warning-latency-burn", 6, (21_600, 1800), (360, 30)),
+        ("warning-latency-burn", 6, (21_600, 1800), (360, 10)),
     ],
 )
 def test_a_burn_rate_rings_while_too_much_is_bad_in_its_long_and_in_its_short_window(
