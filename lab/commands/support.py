@@ -71,6 +71,7 @@ def contents(port: int, env: str, environ: Mapping[str, str]) -> Iterator[tuple[
     for name, path in (
         ("engine-before.log", paths.ENGINES / str(port) / "engine.log.1"),
         ("setup.log", paths.ENVIRONMENTS / "setup.log"),
+        ("setup-node.log", paths.ENVIRONMENTS / "setup-node.log"),
     ):
         if path.exists():
             yield name, "\n".join(path.read_text(errors="replace").splitlines()[-LOG_LINES:])

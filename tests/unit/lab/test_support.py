@@ -63,6 +63,7 @@ def written(
         (engine.log, ENGINES_LOG),
         (engine.log_before, ENGINES_LOG),
         (tmp_path / "env" / "setup.log", SETUP_LOG),
+        (tmp_path / "env" / "setup-node.log", SETUP_LOG),
         (tmp_path / "reports" / "poison-payload-1" / "report.json", REPORT),
         (tmp_path / "env" / "redrive-token", TOKEN),  # nobody asks for it
     ):
@@ -88,6 +89,7 @@ def test_what_helps_is_there(written: Mapping[str, str]) -> None:
         "engine.log",
         "engine-before.log",
         "setup.log",
+        "setup-node.log",
         "report/poison-payload-1/report.json",
     }
     assert {"lab", "commit", "python", "node", "system"} <= set(json.loads(written["versions.json"]))
