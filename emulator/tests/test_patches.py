@@ -107,6 +107,21 @@ print("ok")
     ).endswith("ok")
 
 
+def test_localstack_makes_standard_queues_by_their_name_and_looks_at_them_several_times_a_second() -> None:
+    assert in_engine(
+        """
+import inspect
+from localstack.services.sqs import models, provider
+assert "StandardQueue(" in inspect.getsource(provider.SqsProvider.create_queue)
+assert "queue.requeue_inflight_messages()" in inspect.getsource(provider.QueueUpdateWorker.do_update_all_queues)
+assert "message.priority" not in inspect.getsource(models.StandardQueue)
+from lab_localstack.corrections import patches
+patches.make_fair_queues()
+print(provider.StandardQueue.__module__)
+"""
+    ).endswith("lab_localstack.sqs.fairness")
+
+
 def test_localstack_searches_every_path_for_the_url_of_a_queue() -> None:
     assert in_engine(
         """

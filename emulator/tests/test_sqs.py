@@ -574,3 +574,133 @@ def test_message_older_than_the_retention_of_its_queue_is_gone(sqs: Any, make_qu
 
     eventually(lambda: visible(short) == "0", within=75)
     assert visible(kept) == "1"
+
+
+fair = pytest.mark.evidence("documented", source="SQS guide, How Amazon SQS fair queues work")
+
+
+def send_of(sqs: Any, queue: Queue, group: str | None, count: int) -> None:
+    """Send messages that say which group they are of."""
+    of = {"MessageGroupId": group} if group else {}
+    for start in range(0, count, 10):
+        numbers = range(start, min(start + 10, count))
+        entries: Any = [{"Id": str(n), "MessageBody": group or "none", **of} for n in numbers]
+        sqs.send_message_batch(QueueUrl=queue.url, Entries=entries)
+
+
+def received_of(sqs: Any, queue: Queue, count: int) -> list[str]:
+    """The groups of so many messages, which stay in flight."""
+    groups: list[str] = []
+    while len(groups) < count:
+        answer = sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=min(10, count - len(groups)))
+        groups += [message["Body"] for message in answer["Messages"]]
+    return groups
+
+
+def noisy_groups(cloudwatch: Any, queue: Queue) -> float:
+    return (statistic(cloudwatch, queue, "ApproximateNumberOfNoisyGroups", "Maximum") or [-1])[-1]
+
+
+@fair
+def test_message_of_a_quiet_group_is_received_before_the_backlog_of_a_noisy_one(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+    send_of(sqs, queue, "noisy", 60)
+    assert received_of(sqs, queue, 30) == 30 * ["noisy"]
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 1, within=5)
+    send_of(sqs, queue, "quiet", 2)
+    send_of(sqs, queue, None, 1)
+    assert received_of(sqs, queue, 4) == ["quiet", "quiet", "none", "noisy"]
+
+
+@fair
+@pytest.mark.parametrize(
+    ("group", "in_flight"), [("few", 29), (None, 30)], ids=["29 in flight", "without a group"]
+)
+def test_backlog_of_what_is_not_noisy_is_received_first(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue, group: str | None, in_flight: int
+) -> None:
+    queue = make_queue()
+    send_of(sqs, queue, group, in_flight + 1)
+    send_of(sqs, queue, "quiet", 1)
+    received_of(sqs, queue, in_flight)
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 0, within=5)
+    assert received_of(sqs, queue, 2) == [group or "none", "quiet"]
+
+
+@fair
+def test_group_with_a_tenth_of_what_is_in_flight_is_not_noisy(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+    send_of(sqs, queue, "tenth", 30)
+    for number in range(27):
+        send_of(sqs, queue, f"other-{number}", 10)
+    received_of(sqs, queue, 300)
+    send_of(sqs, queue, "tenth", 1)
+    send_of(sqs, queue, "quiet", 1)
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 0, within=5)
+    assert received_of(sqs, queue, 2) == ["tenth", "quiet"]
+
+
+@fair
+def test_of_two_noisy_groups_the_one_with_fewer_messages_in_flight_is_received_first(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+    send_of(sqs, queue, "more", 31)
+    send_of(sqs, queue, "fewer", 30)
+    received_of(sqs, queue, 61)
+    send_of(sqs, queue, "more", 1)
+    send_of(sqs, queue, "fewer", 1)
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 2, within=5)
+    assert received_of(sqs, queue, 2) == ["fewer", "more"]
+
+
+@fair
+def test_group_is_quiet_again_when_its_backlog_is_used_up(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue(VisibilityTimeout="5")
+    send_of(sqs, queue, "once-noisy", 31)
+    received_of(sqs, queue, 30)
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 1, within=4)
+    received_of(sqs, queue, 1)
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 0, within=4)
+    sqs.purge_queue(QueueUrl=queue.url)
+    send_of(sqs, queue, "once-noisy", 1)
+    send_of(sqs, queue, "quiet", 1)
+    assert received_of(sqs, queue, 2) == ["once-noisy", "quiet"]
+
+
+@pytest.mark.evidence("documented", source="SQS guide, Available CloudWatch metrics, fair queues")
+def test_depths_and_age_of_quiet_groups_leave_the_noisy_one_out(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+
+    def newest(name: str) -> float:
+        return (statistic(cloudwatch, queue, f"Approximate{name}InQuietGroups", "Maximum") or [-1])[-1]
+
+    send_of(sqs, queue, "noisy", 40)
+    received_of(sqs, queue, 30)
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 1, within=5)
+    eventually(lambda: newest("AgeOfOldestMessage") == 0, within=5)
+    send_of(sqs, queue, "quiet", 3)
+    sqs.send_message(QueueUrl=queue.url, MessageBody="quiet", MessageGroupId="quiet", DelaySeconds=60)
+    received_of(sqs, queue, 1)
+    depths = ("NumberOfMessagesVisible", "NumberOfMessagesNotVisible", "NumberOfMessagesDelayed")
+    eventually(lambda: [newest(name) for name in depths] == [2, 1, 1], within=5)
+    eventually(lambda: newest("AgeOfOldestMessage") >= 2, within=6)
+
+
+@pytest.mark.evidence("documented", source="SQS guide, Available CloudWatch metrics, fair queues")
+def test_queue_without_groups_has_no_metrics_of_groups(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+    sqs.send_message(QueueUrl=queue.url, MessageBody="x")
+    visible = "ApproximateNumberOfMessagesVisible"
+    eventually(lambda: statistic(cloudwatch, queue, visible, "Maximum"), within=5)
+    assert statistic(cloudwatch, queue, "ApproximateNumberOfNoisyGroups", "Maximum") == []

@@ -6,7 +6,7 @@ import typer
 
 from lab.commands.options import Env, Port, say
 from lab.errors import unknown
-from lab.faults import failure_mode
+from lab.faults import failure_mode, runtime_settings
 from lab.faults.healing import connect
 
 
@@ -30,6 +30,8 @@ def mode(
     pipeline, _ = connect(port, env)
     if name is None:
         say(failure_mode.shown(pipeline))
+        if unread := runtime_settings.unread_modes(pipeline):
+            say(f"{unread.what} {unread.fix}")
         return
     failure_mode.put_in_force(pipeline, name)
     say(f"failure mode: {name}; the functions notice within seconds")

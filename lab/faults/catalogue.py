@@ -27,12 +27,13 @@ _FRONTS: list[bus.PartlyDeafBus] = []
 
 
 def failure_mode(mode: str) -> Change:
-    """A failure mode of the functions, see functions/common/failure_modes.py."""
-    return Change(
-        runtime_settings.FAILURE_MODE,
-        lambda now, pipeline: now | pipeline.parameters_for(mode),
-        f"failure mode {mode}",
-    )
+    """A failure mode of the functions, see functions/common/failure_modes.py. Raises LabError where none reads it."""
+
+    def written(now: dict[str, str], pipeline: Pipeline) -> dict[str, str]:
+        runtime_settings.require_readers(pipeline)
+        return now | pipeline.parameters_for(mode)
+
+    return Change(runtime_settings.FAILURE_MODE, written, f"failure mode {mode}")
 
 
 def worker_environment(**variables: str) -> Change:
@@ -40,6 +41,21 @@ def worker_environment(**variables: str) -> Change:
     meaning = ", ".join(f"{name}={value}" for name, value in variables.items())
     return Change(
         runtime_settings.WORKER_ENVIRONMENT, lambda now, _pipeline: now | variables, f"worker with {meaning}"
+    )
+
+
+def ingest_environment(**variables: str) -> Change:
+    """Environment variables of the function that takes orders, beside those it has."""
+    meaning = ", ".join(f"{name}={value}" for name, value in variables.items())
+    return Change(
+        runtime_settings.INGEST_ENVIRONMENT, lambda now, _pipeline: now | variables, f"ingest with {meaning}"
+    )
+
+
+def nobody_reads() -> Change:
+    """The worker's event source mapping is disabled: the queue keeps what it is sent."""
+    return Change(
+        runtime_settings.MAPPING_ENABLED, lambda _now, _pipeline: False, "a queue that nobody reads"
     )
 
 

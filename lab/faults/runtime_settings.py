@@ -56,6 +56,23 @@ def _failure_modes(name: str, of: slice) -> RuntimeSetting:
     return RuntimeSetting(name, read, write)
 
 
+def unread_modes(pipeline: Pipeline) -> LabError | None:
+    """What is to be said where no function reads the failure mode: a mode would be written for nobody."""
+    if "FAILURE_MODE_PARAMETERS" in _environment(pipeline, pipeline.stack.worker_function_name):
+        return None
+    env = pipeline.stack.env_name
+    return LabError(
+        f"No function of {env} reads the failure mode: it was deployed with enableFailureModes=false.",
+        f"Switch failure modes on: lab deploy --env {env} -c enableFailureModes=true, with its other settings.",
+    )
+
+
+def require_readers(pipeline: Pipeline) -> None:
+    """Raise LabError where no function reads the failure mode."""
+    if unread := unread_modes(pipeline):
+        raise unread
+
+
 def _mode_age_seconds(pipeline: Pipeline) -> float:
     environment = _environment(pipeline, pipeline.stack.worker_function_name)
     return float(environment.get("FAILURE_MODE_MAX_AGE_SECONDS", "5"))
@@ -209,6 +226,9 @@ PLAIN_FAILURE_MODE = _failure_modes("plain-failure-mode", slice(1, None))
 WORKER_ENVIRONMENT = _environment_of(
     "worker-environment", lambda pipeline: pipeline.stack.worker_function_name
 )
+INGEST_ENVIRONMENT = _environment_of(
+    "ingest-environment", lambda pipeline: pipeline.stack.ingest_function_name
+)
 REDRIVE_ENVIRONMENT = _environment_of(
     "redrive-environment", lambda pipeline: pipeline.stack.redrive_function_name
 )
@@ -236,6 +256,7 @@ RUNTIME_SETTINGS = {
         FAILURE_MODE,
         PLAIN_FAILURE_MODE,
         WORKER_ENVIRONMENT,
+        INGEST_ENVIRONMENT,
         REDRIVE_ENVIRONMENT,
         WORKER_CONCURRENCY,
         INGEST_CONCURRENCY,

@@ -51,7 +51,7 @@ Nothing of this is refused, because no request asks for it.
   evaluated; what roles allow is, with `LAB_IAM=enforce`, for functions alone ([README](../emulator/README.md#iam)).
 - Encryption is declared, not done. Use of a customer managed key is checked with `LAB_IAM=enforce`.
 - No recursive loop is detected, so `RecursiveInvocationsDropped` is never written.
-- MessageGroupId on a standard queue is kept, and brings no fairness between its groups.
+- A group of messages is noisy by its share of what is in flight, and not by its share of the consumers' time.
 - Requests are not throttled but by an HTTP API's stage, and by reserved concurrency. A function's MemorySize bounds its
   memory, and not its share of a processor; in a container the memory of its process's children is not counted.
 - Services beside those of the table in the [README](../emulator/README.md#what-it-adds) are LocalStack's own. Some

@@ -79,9 +79,9 @@ class Experiment:
         with ThreadPoolExecutor(CLIENTS) as clients:
             return list(clients.map(self.post, made))
 
-    def submit_batch(self, count: int, *, label: str = "order") -> list[Accepted]:
+    def submit_batch(self, count: int, *, label: str = "order", **fields: Any) -> list[Accepted]:
         """POST `count` orders in one request: they reach the queue together, and mostly the worker, too."""
-        accepted = self.api.submit_batch(list(supply.orders(count, label=label)))
+        accepted = self.api.submit_batch([order | fields for order in supply.orders(count, label=label)])
         for order in accepted:
             self._accept(order)
         return accepted

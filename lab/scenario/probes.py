@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EMF = "embedded metric format"
 LOG_FILTER = "a metric filter with a pattern"
 ALARM = "an alarm whose metric rises and falls (period 10 s)"
+FAIRNESS = "a quiet group's message behind a noisy group's backlog"
 """Questions of `lab probe` that probes rely on."""
 
 ALARM_STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
@@ -67,6 +68,18 @@ def slowest_ms() -> Probe:
         lambda run: max((effect.latency_ms for effect in _effects(run)), default=0),
         why=rules.SECONDS,
     )
+
+
+def ahead(noisy: str, quiet: str, relies_on: str = "") -> Probe:
+    """How many orders under one label had their effect before the last under another."""
+
+    def read(run: "Experiment") -> int | None:
+        at = {effect.order_id: effect.processed_at for effect in _effects(run)}
+        waited = [at[order_id] for order_id in run.accepted_as(quiet) if order_id in at]
+        flood = [at[order_id] for order_id in run.accepted_as(noisy) if order_id in at]
+        return sum(each < max(waited) for each in flood) if waited else None
+
+    return Probe("DynamoDB BatchGetItem of the orders, processedAt", read, relies_on=relies_on)
 
 
 def most_receives(label: str) -> Probe:

@@ -120,6 +120,14 @@ FEW_THROTTLES = (
     '(Lambda Developer Guide, "Using Lambda with Amazon SQS").'
 )
 BACKLOG = "A queue holds what the worker cannot take yet, and nobody is turned away for it."
+UNREAD = "Nobody reads the queue: it keeps what it is sent."
+FIRST_COME = (
+    "Without groups a queue hands out roughly what came first: who comes last waits for all the others."
+)
+FAIR = (
+    "While one group has 30 messages and more than a tenth of all in flight, what waits of other groups is handed out "
+    'first (SQS Developer Guide, "How Amazon SQS fair queues work").'
+)
 COMMITTED = "The effect is committed before its event is sent: it stands although the worker was killed."
 SILENT = "The bus never answered, so these events are not on it."
 KILLED = "A killed invocation acknowledges nothing: its messages come back."

@@ -500,6 +500,45 @@ MUTANTS = (
         changes=(POISON, _to(runtime_settings.WORKER_CONCURRENCY, None, "no reserved concurrency")),
     ),
     Mutant(
+        "noisy-customer",
+        "the API takes nothing",
+        {
+            "steady state": ("orders processed",),
+            "flood": ("messages in the queue",),
+            "after the flood": (
+                "orders processed",
+                "of the flood ahead of the others",
+                "most executions of one order",
+            ),
+            "grouped": ("messages in the queue",),
+            "after the grouped flood": ("orders processed", "most executions of one order"),
+        },
+        changes=(CLOSED_DOOR,),
+    ),
+    Mutant(
+        "noisy-customer",
+        "messages are in groups all the time",
+        {"after the flood": ("of the flood ahead of the others",)},
+        changes=(faults.ingest_environment(FAIR_QUEUES="true"),),
+        patient=True,
+    ),
+    Mutant(
+        "noisy-customer",
+        "messages are never in groups",
+        {"after the grouped flood": ("of the flood ahead of the others",)},
+        changes=(faults.ingest_environment(FAIR_QUEUES="false"),),
+        patient=True,
+    ),
+    Mutant(
+        "noisy-customer",
+        "every order is poisoned",
+        {
+            "after the flood": ("messages in the DLQ",),
+            "after the grouped flood": ("messages in the DLQ",),
+        },
+        changes=(POISON,),
+    ),
+    Mutant(
         "traffic-spike",
         "the API takes nothing",
         {

@@ -160,6 +160,12 @@ def test_an_alarm_that_rings_is_shown_with_its_history_and_its_runbook(
     assert event["reason"] == "because of a test"
 
 
+def test_rule_of_a_composite_alarm_is_shown_with_names(page: Page) -> None:
+    rules = {alarm["name"]: alarm["rule"] for alarm in page.ask("/api/alarms")["alarms"]}
+    named = ("critical-acceptance-burn", "critical-latency-burn", "critical-queue-age")
+    assert rules["critical-customers-hurt"] == f"({' OR '.join(f'ALARM("{name}")' for name in named)})"
+
+
 def test_a_redrive_is_planned_confirmed_and_watched_to_its_end(pipeline: Pipeline, page: Page) -> None:
     ids = bury(pipeline, supply(8))
     others = bury(pipeline, supply(1), age_seconds=0)

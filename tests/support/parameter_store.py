@@ -16,6 +16,7 @@ class Parameters:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.are_read = True
 
     def put_parameter(self, *, Name: str, Value: str, **_: Any) -> None:  # noqa: N803
         self.values[Name] = Value
@@ -35,8 +36,9 @@ class Parameters:
         return [{"Parameters": [self._described(name) for name in self.values if name.startswith(Path)]}]
 
     def get_function_configuration(self, **_: Any) -> dict[str, Any]:
-        """Lambda's answer for a function that keeps no failure mode in mind."""
-        return {"Environment": {"Variables": {"FAILURE_MODE_MAX_AGE_SECONDS": "0"}}}
+        """Lambda's answer for a function that reads the parameters if they are read, and keeps none in mind."""
+        variables = {"FAILURE_MODE_PARAMETERS": ",".join(self.values), "FAILURE_MODE_MAX_AGE_SECONDS": "0"}
+        return {"Environment": {"Variables": variables if self.are_read else {}}}
 
     def _described(self, name: str) -> dict[str, Any]:
         return {"Name": name, "Value": self.values[name]}

@@ -187,11 +187,12 @@ def sns() -> Service:
 
 @aws_provider(api="sqs", name="lab")
 def sqs() -> Service:
-    """SQS with this distribution's metrics and limits."""
+    """SQS with this distribution's metrics, limits and fair queues."""
     from lab_localstack.corrections import patches
     from lab_localstack.speedups.patches import quicken_sqs_receives
     from lab_localstack.sqs.provider import LabSqsProvider
 
     quicken_sqs_receives()
+    patches.make_fair_queues()
     patches.read_json_within_bounds("sqs.models", "sqs.provider", "sqs.utils")
     return Service.for_provider(LabSqsProvider())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_SECONDS = 14 * 86_400
 HISTORY_ITEMS = 200
 RUNBOOK = re.compile(r"\s*Runbook: ops/runbooks/([a-z0-9-]+)\.md\s*")
+ALARM_ARN = r"arn:[a-z-]+:cloudwatch:[a-z0-9-]*:[0-9]*:alarm:"
 
 
 def dashboard(state: ConsoleState, fields: Fields) -> dict[str, Any]:
@@ -67,13 +68,18 @@ def _alarm(alarm: Any, prefix: str) -> dict[str, Any]:
     return {
         "name": alarm["AlarmName"].removeprefix(prefix),
         "state": alarm.get("StateValue", ""),
-        "reason": alarm.get("StateReason", ""),
+        "reason": _named(alarm.get("StateReason", ""), prefix),
         "since": alarm["StateUpdatedTimestamp"].timestamp(),
         "meaning": RUNBOOK.sub("", description),
         "runbook": runbook[1] if runbook else None,
-        "rule": _rule(alarm),
+        "rule": _named(_rule(alarm), prefix),
         "actionsEnabled": alarm.get("ActionsEnabled", False),
     }
+
+
+def _named(text: str, prefix: str) -> str:
+    """The text with alarms by their names: composite ones speak of others by ARN."""
+    return re.sub(f"{ALARM_ARN}({re.escape(prefix)})?", "", text)
 
 
 def _rule(alarm: Any) -> str:
@@ -104,7 +110,7 @@ def _event(item: Any, prefix: str) -> dict[str, Any]:
         "name": item["AlarmName"].removeprefix(prefix),
         "from": data.get("oldState", {}).get("stateValue", ""),
         "to": data.get("newState", {}).get("stateValue", ""),
-        "reason": data.get("newState", {}).get("stateReason", item.get("HistorySummary", "")),
+        "reason": _named(data.get("newState", {}).get("stateReason", item.get("HistorySummary", "")), prefix),
     }
 
 

@@ -157,3 +157,33 @@ def _(bench: Workbench) -> str:
         within=15,
     )
     return f"{second if second == 'accepted' else 'refused'}, then {ended}"
+
+
+@feature(
+    "SQS",
+    "a quiet group's message behind a noisy group's backlog",
+    "received before the backlog",
+    documented("SQS guide, How Amazon SQS fair queues work"),
+)
+def _(bench: Workbench) -> str:
+    url, _arn = bench.queue()
+    sqs = bench.client("sqs")
+
+    def send(group: str, count: int) -> None:
+        for _ in range(count):
+            sqs.send_message(QueueUrl=url, MessageBody=group, MessageGroupId=group)
+
+    def received(most: int) -> list[str]:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=most, WaitTimeSeconds=1)
+        return [message.get("Body", "") for message in answer.get("Messages", [])]
+
+    send("noisy", 80)
+    in_flight: list[str] = []
+    while len(in_flight) < 40:
+        in_flight += received(10)
+    send("quiet", 1)
+    before = 0
+    while (seen := received(1)) and seen != ["quiet"]:
+        before += 1
+        time.sleep(0.2)  # SQS looks at its queues from time to time
+    return "received before the backlog" if seen and before < 20 else "received after it"

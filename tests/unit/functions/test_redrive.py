@@ -299,6 +299,7 @@ def execute(
     pipeline: Pipeline | None = None,
     clock: Clock | None = None,
     seconds: Sequence[float] = (),
+    max_bytes: int = 10_000,
 ) -> tuple[Status | None, Counts, FakeSqs, list[str]]:
     sqs, clock = sqs or FakeSqs(), clock or Clock()
     operations, pipeline = operations or FakeOperations(plan), pipeline or Pipeline()
@@ -306,7 +307,7 @@ def execute(
     remaining = iter(seconds)
     dependencies = Dependencies(
         dlq=dlq,
-        publisher=Publisher(sqs, "queue", max_bytes=10_000, sleep=lambda _seconds: None),
+        publisher=Publisher(sqs, "queue", max_bytes=max_bytes, sleep=lambda _seconds: None),
         operations=operations,  # type: ignore[arg-type]
         guards=pipeline,
         effects=pipeline,

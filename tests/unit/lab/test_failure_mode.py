@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from lab.commands import mode
 from lab.errors import LabError
 from lab.faults import catalogue as faults
 from lab.faults import failure_mode
@@ -76,6 +77,40 @@ def test_deleted_parameter_counts_as_none_and_is_made_again_by_writing(
     assert failure_mode.shown(pipeline) == "none"
     failure_mode.put_in_force(pipeline, "none")
     assert parameters.values == {OWN: "none", PLAIN: "none"}
+
+
+def test_mode_that_nobody_reads_is_refused_with_how_to_switch_modes_on(
+    pipeline: Pipeline, parameters: Parameters
+) -> None:
+    parameters.are_read = False
+    with pytest.raises(LabError, match="No function of dev reads the failure mode") as raised:
+        failure_mode.put_in_force(pipeline, "poison_payload")
+    assert "enableFailureModes=true" in raised.value.fix
+    with pytest.raises(LabError, match="No function of dev"):
+        Changes(pipeline).make(faults.failure_mode("poison_payload"), why="a test", seconds=60)
+    assert parameters.values == {OWN: "none", PLAIN: "none"}
+
+
+def test_mode_that_nobody_reads_can_be_ended(pipeline: Pipeline, parameters: Parameters) -> None:
+    parameters.are_read, parameters.values[OWN] = False, "poison_payload"
+    failure_mode.put_in_force(pipeline, "none")
+    assert parameters.values == {OWN: "none", PLAIN: "none"}
+
+
+@pytest.mark.parametrize("are_read", [True, False])
+def test_command_that_shows_the_mode_tells_that_nobody_reads_it(
+    pipeline: Pipeline,
+    parameters: Parameters,
+    are_read: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parameters.are_read = are_read
+    monkeypatch.setattr("lab.commands.mode.connect", lambda _port, _env: (pipeline, None))
+    mode.mode()
+    shown, *more = capsys.readouterr().out.splitlines()
+    assert shown == "none"
+    assert ("enableFailureModes=true" in " ".join(more)) is not are_read
 
 
 def test_environment_other_than_dev_has_one_parameter(parameters: Parameters) -> None:

@@ -30,6 +30,7 @@ REQUIRED = {
     "eventbridge-partial-failure",
     "happy-path",
     "native-move-task",
+    "noisy-customer",
     "partial-batch",
     "poison-payload",
     "random-fail-p30",

@@ -89,6 +89,15 @@ def count_deliveries() -> None:
     publisher.store_delivery_log = counted
 
 
+def make_fair_queues() -> None:
+    """Put a subclass in the place of standard queues, which LocalStack names where it makes them."""
+    from localstack.services.sqs import provider
+
+    from lab_localstack.sqs.fairness import FairQueue
+
+    provider.StandardQueue = FairQueue
+
+
 def search_for_queues_in_short_urls() -> None:
     """Let no long path be searched for the URL of a queue, which has at most 80 characters beside host and account.
 

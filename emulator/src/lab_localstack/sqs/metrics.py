@@ -3,11 +3,13 @@
 import logging
 import threading
 import time
+from collections.abc import Iterable
 
 from localstack.services.sqs.models import FifoQueue, SqsMessage, SqsQueue, StandardQueue, sqs_stores
 
 from lab_localstack.metrics import publish
 from lab_localstack.settings import SETTINGS
+from lab_localstack.sqs.fairness import FairQueue
 
 LOG = logging.getLogger(__name__)
 NAMESPACE = "AWS/SQS"
@@ -77,6 +79,26 @@ def sample(queue: SqsQueue) -> None:
     record(queue, "ApproximateNumberOfMessagesNotVisible", queue.approximate_number_of_messages_not_visible)
     record(queue, "ApproximateNumberOfMessagesDelayed", queue.approximate_number_of_messages_delayed)
     record(queue, "ApproximateAgeOfOldestMessage", age_of_oldest_message(queue), "Seconds")
+    if isinstance(queue, FairQueue) and queue.visible.has_groups:
+        sample_quiet_groups(queue)
+
+
+def sample_quiet_groups(queue: FairQueue) -> None:
+    """Publish how many groups of a fair queue are noisy, and depths and age of what belongs to no such group."""
+    noisy = queue.visible.noisy
+    quiet = {
+        state: [message for message in list(messages) if message.message_group_id not in noisy]
+        for state, messages in (
+            ("Visible", queue.visible.queue),
+            ("NotVisible", queue.inflight),
+            ("Delayed", queue.delayed),
+        )
+    }
+    record(queue, "ApproximateNumberOfNoisyGroups", len(noisy))
+    for state, messages in quiet.items():
+        record(queue, f"ApproximateNumberOfMessages{state}InQuietGroups", len(messages))
+    age = oldest_age(message for messages in quiet.values() for message in messages)
+    record(queue, "ApproximateAgeOfOldestMessageInQuietGroups", age, "Seconds")
 
 
 def age_of_oldest_message(queue: SqsQueue) -> int:
@@ -87,5 +109,10 @@ def age_of_oldest_message(queue: SqsQueue) -> int:
             waiting += queue.visible.queue
         elif isinstance(queue, FifoQueue):
             waiting += [message for group in queue.message_groups.values() for message in group.messages]
-    created = [m.created for m in waiting if not m.deleted and m.receive_count < POISON_RECEIVES]
+    return oldest_age(waiting)
+
+
+def oldest_age(messages: Iterable[SqsMessage]) -> int:
+    """Seconds since the oldest of the messages arrived; poison messages do not count. 0 for none."""
+    created = [m.created for m in messages if not m.deleted and m.receive_count < POISON_RECEIVES]
     return max(0, int(time.time() - min(created))) if created else 0
