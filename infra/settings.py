@@ -21,7 +21,11 @@ LOCAL_TIME_DIVISOR = 6
 DAY = 86_400
 
 VISIBILITY_FACTOR = 6
-"""AWS's advice for a queue that feeds Lambda: a visibility timeout of at least six function timeouts."""
+"""AWS's advice for a queue that feeds Lambda: a visibility timeout of at least six function timeouts and the window."""
+
+LARGEST_UNWINDOWED_BATCH = 10
+BATCHING_WINDOW_SECONDS = 1
+"""Lambda needs a window for batches above 10; the shortest that it accepts delays a lone message least."""
 
 VISIBILITY_MARGIN_SECONDS = 30
 """What this lab asks for beside it: with a short function timeout, too, a batch gets reported in time."""
@@ -162,8 +166,8 @@ class Settings:
     )
     queue_visibility_seconds: int = setting(
         180,
-        "How long a received message stays hidden. At least the greater of 6 worker timeouts and one "
-        "worker timeout + 30 s (local: + 5 s).",
+        "How long a received message stays hidden. At least the greater of 6 worker timeouts (and 1 s with batchSize "
+        "above 10) and one worker timeout + 30 s (local: + 5 s).",
         whole(0, 43_200),
         local=30,
     )
@@ -396,10 +400,15 @@ class Settings:
         return self.is_local or self.breaker_strategy == "pause"
 
     @property
+    def batching_window_seconds(self) -> int:
+        """How long the mapping gathers a batch after its first message."""
+        return BATCHING_WINDOW_SECONDS if self.batch_size > LARGEST_UNWINDOWED_BATCH else 0
+
+    @property
     def least_visibility_seconds(self) -> int:
-        """The shortest visibility timeout that the worker timeout allows."""
+        """The shortest visibility timeout that worker timeout and batching window allow."""
         return max(
-            VISIBILITY_FACTOR * self.worker_timeout_seconds,
+            VISIBILITY_FACTOR * self.worker_timeout_seconds + self.batching_window_seconds,
             self.worker_timeout_seconds + self.visibility_margin_seconds,
         )
 
@@ -423,9 +432,10 @@ class Settings:
         """Check what must hold between settings. Raises SettingError."""
         least = self.least_visibility_seconds
         if self.queue_visibility_seconds < least:
+            window = f" + {self.batching_window_seconds} s" if self.batching_window_seconds else ""
             rule = (
                 f"must be at least {least} s for workerTimeoutSeconds={self.worker_timeout_seconds} "
-                f"(the greater of {VISIBILITY_FACTOR} x it and it + {self.visibility_margin_seconds} s), "
+                f"(the greater of {VISIBILITY_FACTOR} x it{window} and it + {self.visibility_margin_seconds} s), "
                 f"or SQS hands a message out again while the worker still has it"
             )
             raise SettingError("queueVisibilitySeconds", self.queue_visibility_seconds, rule, least)

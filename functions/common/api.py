@@ -13,8 +13,8 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common import codec, problem
-from functions.common.errors import MalformedJsonError
-from functions.common.observability import logger
+from functions.common.errors import AWS_ERRORS, MalformedJsonError, category_of, type_of
+from functions.common.observability import log_problem, logger
 from functions.common.problem import ProblemError
 from functions.common.routes import Route
 
@@ -34,6 +34,7 @@ class Api:
         self.handlers: dict[Route, Handler] = {}
         self.app.exception_handler(ProblemError)(self.problem)
         self.app.exception_handler(NotFoundError)(self._not_found)
+        self.app.exception_handler([*AWS_ERRORS])(self._unavailable)
         self.app.exception_handler(Exception)(self._unexpected)
 
     def serves(self, route: Route) -> Callable[[Handler], Handler]:
@@ -94,6 +95,14 @@ class Api:
 
     def _not_found(self, _error: NotFoundError) -> Response[str]:
         return self.problem(ProblemError(HTTPStatus.NOT_FOUND, "There is no such route."))
+
+    def _unavailable(self, error: Exception) -> Response[str]:
+        """What AWS does not serve now may be asked for again; what it refuses is a fault of this code."""
+        if not category_of(error).worth_repeating:
+            return self._unexpected(error)
+        log_problem("request.unavailable", errorType=type_of(error), errorMessage=str(error))
+        detail = "A service that this needs does not answer; try again later."
+        return self.problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail))
 
     def _unexpected(self, error: Exception) -> Response[str]:
         logger.error("request.failed", exc_info=error, extra={"event": "request.failed"})

@@ -6,7 +6,7 @@ from functions.common.routes import READING, Route
 from functions.redrive.plan import PARAMETERS
 
 PREVIEW = Route(
-    "GET", "/redrive/preview", HTTPStatus.OK, "Preview", (400, 422), query=PARAMETERS, guarded=True
+    "GET", "/redrive/preview", HTTPStatus.OK, "Preview", (400, 422, 503), query=PARAMETERS, guarded=True
 )
 START = Route(
     "POST",
@@ -17,7 +17,9 @@ START = Route(
     body="Plan",
     guarded=True,
 )
-SHOW = Route("GET", "/redrive/{id}", HTTPStatus.OK, "Operation", (404,), guarded=True)
-CANCEL = Route("POST", "/redrive/{id}/cancel", HTTPStatus.ACCEPTED, "Operation", (404, 409), guarded=True)
+SHOW = Route("GET", "/redrive/{id}", HTTPStatus.OK, "Operation", (404, 503), guarded=True)
+CANCEL = Route(
+    "POST", "/redrive/{id}/cancel", HTTPStatus.ACCEPTED, "Operation", (404, 409, 503), guarded=True
+)
 
 ROUTES = (PREVIEW, START, SHOW, CANCEL)

@@ -46,7 +46,9 @@ class Burn:
     def seconds(self, window: Window, settings: Settings) -> int:
         """The length of a window."""
         if settings.is_local:
-            return {"long": self.long // LOCAL_LONG_WINDOW_DIVISOR, "short": settings.alarm_period_seconds}[window]
+            return {"long": self.long // LOCAL_LONG_WINDOW_DIVISOR, "short": settings.alarm_period_seconds}[
+                window
+            ]
         return {"long": self.long, "short": self.short}[window]
 
 

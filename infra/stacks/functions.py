@@ -33,10 +33,6 @@ REDRIVE_CANARY_SECONDS = 180
 ASYNC_EVENT_SECONDS = 3600
 """How long Lambda tries to invoke for an asynchronous event; its default of six hours is longer than anybody waits."""
 
-LARGEST_UNWINDOWED_BATCH = 10
-BATCHING_WINDOW = cdk.Duration.seconds(1)
-"""SQS needs a window for batches above 10; the shortest that AWS accepts delays a lone message least."""
-
 
 class FunctionsStack(LabStack):
     """The code of the pipeline."""
@@ -60,7 +56,9 @@ class FunctionsStack(LabStack):
             target=self.worker.serve_by(canary),
             event_source_arn=queue.orders.queue_arn,
             batch_size=settings.batch_size,
-            max_batching_window=BATCHING_WINDOW if settings.batch_size > LARGEST_UNWINDOWED_BATCH else None,
+            max_batching_window=cdk.Duration.seconds(window)
+            if (window := settings.batching_window_seconds)
+            else None,
             max_concurrency=settings.worker_max_concurrency,
             # Said only where nothing else switches it: whoever leaves `pause` while the mapping is paused changes this
             # from nothing to true, so that CloudFormation enables what no pauser will.

@@ -13,6 +13,7 @@ SECURED = {
     "enableVpcEndpoints": "true",
     "architecture": "arm64",
     "batchSize": "100",
+    "queueVisibilitySeconds": "181",
     "workerMaxConcurrency": "20",
     "ingestReservedConcurrency": "30",
     "authorizerReservedConcurrency": "2",

@@ -13,6 +13,7 @@ from tests.infra.templates import Templates
 
 TOGETHER = {
     "batchSize": "100",
+    "queueVisibilitySeconds": "181",
     "breakerStrategy": "pause",
     "deploymentStrategy": "canary",
     "enableTracing": "true",

@@ -75,11 +75,13 @@ def test_an_empty_value_unsets_an_optional_setting() -> None:
     [
         pytest.param({"workerTimeoutSeconds": "30"}, 180, id="six-timeouts"),
         pytest.param({"workerTimeoutSeconds": "3"}, 33, id="timeout-plus-30"),
+        pytest.param({"batchSize": "11"}, 181, id="six-timeouts-and-the-window"),
+        pytest.param({"batchSize": "10"}, 180, id="six-timeouts-without-a-window"),
         pytest.param({"profile": "local", "workerTimeoutSeconds": "5"}, 30, id="local-six-timeouts"),
         pytest.param({"profile": "local", "workerTimeoutSeconds": "1"}, 6, id="local-timeout-plus-5"),
     ],
 )
-def test_the_visibility_timeout_must_cover_six_worker_timeouts_and_the_margin(
+def test_the_visibility_timeout_must_cover_six_worker_timeouts_with_the_window_and_the_margin(
     context: dict[str, str], visibility: int
 ) -> None:
     assert Settings.from_context(context | {"queueVisibilitySeconds": str(visibility)})

@@ -1,7 +1,9 @@
 """AWS APIs that fail under the functions, injected from outside their code. The audit proves that they did."""
 
+import itertools
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -240,6 +242,81 @@ def test_a_client_is_told_in_time_that_the_queue_does_not_answer(
     assert [result["status"] for result in answer.json()["results"]] == [503] * len(events)
     assert seconds < INGEST_SECONDS
     assert pipeline.queue().total == 0
+
+
+ANSWERED_WITHIN = 30
+"""Seconds: an HTTP API waits no longer for its function."""
+
+SPELLINGS = itertools.count(1)
+UNKNOWN = str(uuid.uuid4())
+REDRIVE_HANGS = {
+    "the DLQ": (Fault(service="sqs", operation="ReceiveMessage", hangs=True), "GET", "preview"),
+    "its depth": (Fault(service="sqs", operation="GetQueueAttributes", hangs=True), "POST", "start"),
+    "a new row": (Fault(service="dynamodb", operation="PutItem", hangs=True), "POST", "start"),
+    "a row": (Fault(service="dynamodb", operation="GetItem", hangs=True), "GET", UNKNOWN),
+    "a change of a row": (
+        Fault(service="dynamodb", operation="UpdateItem", hangs=True),
+        "POST",
+        f"{UNKNOWN}/cancel",
+    ),
+    "the next invocation": (Fault(service="lambda", operation="Invoke", hangs=True), "POST", "start"),
+}
+
+
+@pytest.fixture(scope="module")
+def proxy_of_redrives(pipeline: Pipeline) -> Iterator[FaultProxy]:
+    """A proxy that the redrive function talks through."""
+    function, services = pipeline.stack.redrive_function_name, ("DYNAMODB", "LAMBDA", "SQS")
+    assert pipeline.aws.endpoint
+    with (
+        FaultProxy(pipeline.aws.endpoint) as proxy,
+        routed(pipeline, [function], proxy.endpoint, services),
+    ):
+        yield proxy
+
+
+@pytest.mark.parametrize("asked", REDRIVE_HANGS.values(), ids=REDRIVE_HANGS.keys())
+def test_who_asks_for_a_redrive_is_told_in_time_that_a_dependency_does_not_answer(
+    pipeline: Pipeline, api: Api, proxy_of_redrives: FaultProxy, asked: tuple[Fault, str, str]
+) -> None:
+    fault, method, path = asked
+    answer, seconds = answered(pipeline, api, proxy_of_redrives, fault, method, path)
+    assert answer.status_code == 503
+    assert answer.json()["correlationId"]
+    assert seconds < ANSWERED_WITHIN
+
+
+def test_nobody_passes_an_authorizer_whose_secret_does_not_come_and_is_told_so_in_time(
+    pipeline: Pipeline, api: Api
+) -> None:
+    fault = Fault(service="secretsmanager", operation="GetSecretValue", hangs=True)
+    assert pipeline.aws.endpoint
+    with (
+        FaultProxy(pipeline.aws.endpoint) as proxy,
+        routed(pipeline, [f"{pipeline.stack.prefix}-authorizer"], proxy.endpoint, ["SECRETS_MANAGER"]),
+    ):
+        answer, seconds = answered(pipeline, api, proxy, fault, "GET", "preview")
+    assert answer.status_code == 500
+    assert seconds < ANSWERED_WITHIN
+
+
+def answered(
+    pipeline: Pipeline, api: Api, proxy: FaultProxy, fault: Fault, *asked: str
+) -> tuple[httpx.Response, float]:
+    """What a /redrive route answers under a fault to who has the token, and after how many seconds."""
+    method, path = asked
+    proxy.inject(fault)
+    began = time.monotonic()
+    # another spelling each time: the API remembers its authorizer's verdict on the last one
+    token = f"Bearer{' ' * next(SPELLINGS)}{api.redrive_token()}"
+    headers = {"Authorization": token, "Content-Type": "application/json"}
+    url = f"{pipeline.stack.api_url}/redrive/{path}"
+    answer = httpx.request(method, url, headers=headers, content="{}", timeout=60, trust_env=False)
+    seconds = time.monotonic() - began
+    hits = proxy.fired(fault.service, fault.operation)
+    proxy.clear()
+    assert hits
+    return answer, seconds
 
 
 def order_entry(order: dict[str, Any]) -> Any:

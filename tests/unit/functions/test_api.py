@@ -5,8 +5,10 @@ from typing import Any, cast
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from functions.common.api import Api
+from functions.common.errors import NoTimeLeftError
 from functions.common.problem import ProblemError, Violation
 from functions.common.routes import Route
 
@@ -22,6 +24,19 @@ def echo() -> dict[str, Any]:
 @api.serves(Route("GET", "/broken", HTTPStatus.OK))
 def broken() -> dict[str, Any]:
     raise ZeroDivisionError("secret internals")
+
+
+REFUSALS: dict[str, Exception] = {
+    "silent": ReadTimeoutError(endpoint_url="secret"),
+    "throttled": ClientError({"Error": {"Code": "ThrottlingException"}}, "secret"),
+    "out-of-time": NoTimeLeftError(),
+    "forbidden": ClientError({"Error": {"Code": "AccessDeniedException"}}, "secret"),
+}
+
+
+@api.serves(Route("GET", "/needs/{service}", HTTPStatus.OK))
+def needs(service: str) -> dict[str, Any]:
+    raise REFUSALS[service]
 
 
 @api.serves(Route("GET", "/invalid", HTTPStatus.OK))
@@ -106,6 +121,17 @@ def test_an_unexpected_error_is_answered_without_its_details() -> None:
     assert problem(answer)["status"] == 500
     assert "secret" not in answer["body"]
     assert "Traceback" not in answer["body"]
+
+
+@pytest.mark.parametrize(
+    ("service", "status"), [("silent", 503), ("throttled", 503), ("out-of-time", 503), ("forbidden", 500)]
+)
+def test_a_service_that_may_answer_later_is_503_and_one_that_refuses_is_a_fault_of_ours(
+    service: str, status: int
+) -> None:
+    answer = request("GET", f"/needs/{service}")
+    assert problem(answer)["status"] == status
+    assert "secret" not in answer["body"]
 
 
 def test_violations_are_listed_with_their_pointers() -> None:

@@ -602,13 +602,13 @@ def test_an_answer_other_than_the_account_deploys_nothing(
 def test_a_deployment_shows_which_settings_change_and_which_are_kept_nowhere(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deployment.settings = {"batchSize": "100", "useKmsCmk": "true"}
+    deployment.settings = {"batchSize": "5", "useKmsCmk": "true"}
     monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
-    cli.deploy("dev", ["batchSize=50", "logLevel=DEBUG"], None, yes=False)
+    cli.deploy("dev", ["batchSize=8", "logLevel=DEBUG"], None, yes=False)
     told = " ".join(capsys.readouterr().out.split())
-    assert "setting batchSize: 100 -> 50 setting logLevel: INFO (default) -> DEBUG" in told
+    assert "setting batchSize: 5 -> 8 setting logLevel: INFO (default) -> DEBUG" in told
     assert "setting useKmsCmk: true -> false (default)" in told
-    assert "kept nowhere, and gone with the next deployment: batchSize=50, logLevel=DEBUG" in told
+    assert "kept nowhere, and gone with the next deployment: batchSize=8, logLevel=DEBUG" in told
 
 
 def test_a_deployment_without_context_uses_the_settings_of_its_environment_s_file(
@@ -617,7 +617,7 @@ def test_a_deployment_without_context_uses_the_settings_of_its_environment_s_fil
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    kept = {"alarmEmail": "ops@orders.company", "ingestAuth": "iam", "useKmsCmk": True, "batchSize": 100}
+    kept = {"alarmEmail": "ops@orders.company", "ingestAuth": "iam", "useKmsCmk": True, "batchSize": 5}
     (tmp_path / "prod.json").write_text(json.dumps(kept))
     monkeypatch.setattr(environments, "FOLDER", tmp_path)
     monkeypatch.setattr(cli, "_question", lambda: typed(ACCOUNT))
@@ -628,7 +628,7 @@ def test_a_deployment_without_context_uses_the_settings_of_its_environment_s_fil
         "alarmEmail": "ops@orders.company",
         "ingestAuth": "iam",
         "useKmsCmk": "true",
-        "batchSize": "100",
+        "batchSize": "5",
     }
     assert "kept nowhere" not in capsys.readouterr().out
 
