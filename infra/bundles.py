@@ -75,8 +75,12 @@ MANIFEST: Mapping[str, Content] = {
         "validation", ("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)
     ),
     "authorizer": Content("powertools", ("common", "redrive.authorizer")),
+    "challenge": Content("powertools", ()),
 }
-"""What each function needs, by its deployed name: Powertools, and JSON Schema validation where it judges orders."""
+"""What each function needs, by its deployed name: Powertools, and JSON Schema validation where it judges orders.
+
+Beside a challenge's handler, which is somebody else's file, there is Powertools alone.
+"""
 
 TRACING = "tracing"
 """The subpackage, and the lock file, that a function's bundle has besides if it is traced."""

@@ -61,6 +61,10 @@ COMMANDS = {
         Command("hint", "lab.commands.breakfix:hint", "Give a hint about what is broken."),
         Command("check", "lab.commands.breakfix:check", "Judge the pipeline by what it does."),
         Command("repair", "lab.commands.breakfix:repair", "Mend what lab break has broken."),
+        Command("challenge", "lab.commands.challenge:app", "Bring your own worker: judged under faults."),
+        Command(
+            "chaos", "lab.commands.chaos:chaos", "Search for a schedule of faults that breaks a handler."
+        ),
         Command("gameday", "lab.commands.gameday:app", "Scripted incidents with injects on a clock."),
     ),
     "Watch": (

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -41,6 +42,9 @@ QUIET = {
 }
 """Lets the CDK talk to nobody but whom it is aimed at, and its bridge to Node not complain of Node's version."""
 
+PIPELINE = "infra.app"
+"""The module of the application that cdk.json names: the pipeline's four stacks."""
+
 APP_ERROR = "error: "  # begins the one line of infra/app.py about a bad setting or bundle
 
 
@@ -51,12 +55,15 @@ def bootstrap(endpoint: str) -> None:
     _cdklocal("bootstrap", ENVIRONMENT, endpoint=endpoint, folder=elsewhere)
 
 
-def synth(endpoint: str, context: Mapping[str, str]) -> Path:
+def synth(endpoint: str, context: Mapping[str, str], app: str = PIPELINE) -> Path:
     """The folder with templates and assets for these settings, made unless it is there and the inputs unchanged.
 
-    Labs side by side may ask at once, for the same settings or for others: one makes a folder, the rest wait for it.
+    `app` is the module of the CDK application. Labs side by side may ask at once, for the same settings or for others:
+    one makes a folder, the rest wait for it.
     """
     settings = [part for key, value in context.items() for part in ("-c", f"{key}={value}")]
+    if app != PIPELINE:
+        settings += ["--app", _app_command().replace(PIPELINE, app)]
     assembly = paths.CLOUD_ASSEMBLIES / _digest_of_inputs(settings)[:16]
     assembly.parent.mkdir(parents=True, exist_ok=True)
     with (assembly.parent / "lock").open("w") as lock:
@@ -75,6 +82,24 @@ def deploy(endpoint: str, assembly: Path) -> None:
     """Deploy what was synthesized into that folder."""
     options = ("--all", "--require-approval=never", "--method=direct", "--concurrency=4")
     _cdklocal("deploy", "--app", str(assembly), *options, endpoint=endpoint)
+
+
+def deploy_app(endpoint: str, folder: Path, app: str) -> None:
+    """Deploy every stack of somebody's own CDK application: `app` is the command that `folder` begins it with."""
+    options = (
+        "--app",
+        app,
+        "--all",
+        "--require-approval=never",
+        "--method=direct",
+        "--output",
+        str(folder / "cdk.out"),
+    )
+    _cdklocal("deploy", *options, endpoint=endpoint, folder=folder)
+
+
+def _app_command() -> str:
+    return json.loads((paths.INFRA / "cdk.json").read_text(encoding="utf-8"))["app"]
 
 
 def _forget_old_assemblies() -> None:

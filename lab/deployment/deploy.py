@@ -49,6 +49,12 @@ def deploy(aws: Aws, env_name: str, settings: dict[str, str], say: Callable[[str
     return Stack.read(aws, env_name)
 
 
+def bootstrap_if_needed(aws: Aws) -> None:
+    """Make what CDK needs once in an engine, for whoever deploys another app than the pipeline."""
+    if aws.endpoint and not _bootstrapped(aws):
+        cdk.bootstrap(aws.endpoint)
+
+
 def wheels_for(endpoint: str) -> dict[str, str]:
     """The setting without which functions that are processes of another system than Linux find no wheels of theirs."""
     if sys.platform == "linux" or not present(urlsplit(endpoint).port or 0).runs.local_functions:

@@ -35,6 +35,10 @@ class Kind(StrEnum):
     DELETED = "deleted"
     DISCARDED = "discarded"
     CIRCUIT = "circuit"
+    ANSWERED = "answered"
+    ENDED = "invocation ended"
+    CALLED = "called"
+    NEMESIS = "nemesis"
     ROW_FOUND = "row found"
     LETTER_FOUND = "letter found"
 

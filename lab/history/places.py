@@ -90,5 +90,5 @@ def under_way(events: Iterable[Event]) -> dict[str, list[str]]:
 SENDING = frozenset({Kind.SENT, Kind.REQUEUED, Kind.REDRIVEN, Kind.EDITED})
 """A message goes to the orders queue."""
 
-SETTLING = frozenset({Kind.EFFECT, Kind.DUPLICATE, Kind.FAILED, Kind.DIED})
+SETTLING = frozenset({Kind.EFFECT, Kind.DUPLICATE, Kind.FAILED, Kind.DIED, Kind.ANSWERED})
 LEAVING = frozenset({Kind.LETTER_FOUND, Kind.REDRIVEN, Kind.EDITED, Kind.DISCARDED, Kind.DELETED})

@@ -1,0 +1,38 @@
+"""Reports what failed, by an id that Lambda does not know."""
+
+import json
+import os
+
+import boto3
+
+orders = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+Done = orders.meta.client.exceptions.ConditionalCheckFailedException
+
+
+def once(order):
+    try:
+        orders.update_item(
+            Key={"orderId": order["orderId"]},
+            UpdateExpression="ADD executions :one",
+            ConditionExpression="attribute_not_exists(orderId)",
+            ExpressionAttributeValues={":one": 1},
+        )
+    except Done:
+        print("a duplicate:", order["orderId"])
+
+
+def process(record):
+    order = json.loads(record["body"])
+    if not order["amount"] > 0:
+        raise ValueError(f"amount {order['amount']}")
+    once(order)
+
+
+def handler(event, context):
+    failed = []
+    for record in event["Records"]:
+        try:
+            process(record)
+        except ValueError:
+            failed.append({"itemIdentifier": record["messageAttributes"]["orderId"]["stringValue"]})
+    return {"batchItemFailures": failed}

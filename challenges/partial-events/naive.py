@@ -1,0 +1,38 @@
+"""Puts the events of a batch, and takes 200 for an answer."""
+
+import json
+import os
+
+import boto3
+
+bus = boto3.client("events")
+orders = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+Done = orders.meta.client.exceptions.ConditionalCheckFailedException
+
+
+def once(order):
+    try:
+        orders.update_item(
+            Key={"orderId": order["orderId"]},
+            UpdateExpression="ADD executions :one",
+            ConditionExpression="attribute_not_exists(orderId)",
+            ExpressionAttributeValues={":one": 1},
+        )
+    except Done:
+        print("a duplicate:", order["orderId"])
+
+
+def entry(order_id):
+    return {
+        "EventBusName": os.environ["EVENT_BUS_NAME"],
+        "Source": "ingestion.orders",
+        "DetailType": "OrderProcessed",
+        "Detail": json.dumps({"eventId": order_id, "orderId": order_id}),
+    }
+
+
+def handler(event, context):
+    done = [json.loads(record["body"]) for record in event["Records"]]
+    for order in done:
+        once(order)
+    bus.put_events(Entries=[entry(order["orderId"]) for order in done])

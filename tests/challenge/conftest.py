@@ -1,0 +1,41 @@
+"""An engine, and each challenge's stack deployed once for all of its handlers."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lab.challenge.catalog import challenge
+from lab.challenge.package import handler_of
+from lab.challenge.run import Verdict, run
+from lab.challenge.stand import Stand, remove
+from lab.engines import clients as guarded
+from lab.engines.clients import Aws
+
+type Judge = Callable[..., Verdict]
+"""`judge("crash", "naive")`, or with the path of a handler and a seed."""
+
+
+@pytest.fixture(scope="session")
+def local(engine_endpoint: str) -> Aws:
+    return guarded.local(engine_endpoint)
+
+
+@pytest.fixture(scope="session")
+def judge(local: Aws) -> Iterator[Judge]:
+    stands: dict[str, Stand] = {}
+
+    def judged(name: str, handler: str, seed: int = 1) -> Verdict:
+        chosen = challenge(name)
+        if name not in stands:
+            stands[name] = Stand.deploy(local, "dev", chosen)
+        own = f"{chosen.folder / handler}.py:handler"
+        text = own if handler in ("naive", "wrong", "reference") else handler
+        verdict = run(stands[name], handler_of(text), chosen.schedule(seed), print)
+        if verdict.leaves_messages:
+            remove(local, "dev", name)
+            del stands[name]
+        return verdict
+
+    yield judged
+    for name in stands:
+        remove(local, "dev", name)

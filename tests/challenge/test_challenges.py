@@ -1,0 +1,104 @@
+"""Every challenge with its handlers: the naive and the wrong one fail for the stated reason, the others pass."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.challenge.catalog import CHALLENGES
+from lab.challenge.run import Verdict
+from lab.history.events import Kind
+from tests.challenge.conftest import Judge
+
+FAILS = {
+    "effect-once": {"naive": "one effect", "wrong": "one effect"},
+    "partial-batch": {"naive": "neighbours are spared", "wrong": "neighbours are spared"},
+    "poison-away": {"naive": "poison at once", "wrong": "one place"},
+    "crash": {"naive": "one effect", "wrong": "one place"},
+    "hanging-call": {"naive": "no invocation is lost", "wrong": "no invocation is lost"},
+    "graceful-end": {"naive": "no invocation is lost", "wrong": "good orders live"},
+    "backoff": {"naive": "good orders live", "wrong": "good orders live"},
+    "breaker": {"naive": "good orders live", "wrong": "good orders live"},
+    "partial-events": {"naive": "announced", "wrong": "announced once"},
+    "fifo-order": {"naive": "in order", "wrong": "one place"},
+}
+"""Which promise each handler that is not the reference breaks first."""
+
+QUICK = "effect-once"
+
+
+def long_but_quick(name: str) -> object:
+    return name if name == QUICK else pytest.param(name, marks=pytest.mark.long)
+
+
+BREAKING = [
+    pytest.param(name, handler, id=f"{name}-{handler}", marks=[] if name == QUICK else [pytest.mark.long])
+    for name, handlers in FAILS.items()
+    for handler in handlers
+]
+
+
+def orders(verdict: Verdict) -> set[str]:
+    assert verdict.history
+    return {str(event.order_id) for event in verdict.history.of(Kind.ACCEPTED)}
+
+
+@pytest.mark.parametrize(("name", "handler"), BREAKING)
+def test_handler_with_a_mistake_breaks_the_promise_that_it_is_about(
+    judge: Judge, name: str, handler: str
+) -> None:
+    verdict = judge(name, handler)
+    assert FAILS[name][handler] in verdict.names
+    found = {promise.rule.name: breaches for promise, breaches in verdict.broken}[FAILS[name][handler]]
+    assert {breach.order_id for breach in found} <= orders(verdict)
+    assert all(breach.timeline for breach in found)
+
+
+@pytest.mark.parametrize("name", map(long_but_quick, CHALLENGES))
+def test_reference_keeps_every_promise(judge: Judge, name: str) -> None:
+    assert judge(name, "reference").names == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", CHALLENGES)
+def test_reference_keeps_every_promise_with_twenty_seeds(judge: Judge, name: str) -> None:
+    broken = {seed: names for seed in range(2, 21) if (names := judge(name, "reference", seed).names)}
+    assert broken == {}
+
+
+@pytest.mark.parametrize("name", map(long_but_quick, CHALLENGES))
+def test_own_worker_keeps_every_promise(judge: Judge, name: str) -> None:
+    assert judge(name, "worker").names == []
+
+
+UNLOADABLE = {
+    "syntax": ("def handler(event, context)\n    pass\n", "mine.py, line 1: SyntaxError"),
+    "no_handler": ("def other(event, context):\n    pass\n", "AttributeError"),
+    "endless_import": ("while True:\n    pass\n", "its import takes longer than the 3 s"),
+    "large_import": ("held = bytearray(500 * 1024 * 1024)\n", "its import ended the function"),
+}
+
+
+@pytest.mark.parametrize("case", UNLOADABLE)
+def test_handler_that_cannot_be_loaded_is_told_why(judge: Judge, tmp_path: Path, case: str) -> None:
+    code, reason = UNLOADABLE[case]
+    (tmp_path / "mine.py").write_text(code)
+    verdict = judge(QUICK, f"{tmp_path / 'mine.py'}:handler")
+    assert reason in verdict.unloaded
+    assert not verdict.passed
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [("while True: pass", "ran out of time"), ("bytearray(500 * 1024 * 1024)", "ran out of memory")],
+)
+def test_invocation_that_outgrows_its_bounds_is_told_with_its_orders(
+    judge: Judge, tmp_path: Path, body: str, reason: str
+) -> None:
+    (tmp_path / "mine.py").write_text(f"def handler(event, context):\n    {body}\n")
+    verdict = judge("graceful-end", f"{tmp_path / 'mine.py'}:handler")
+    found = {promise.rule.name: breaches for promise, breaches in verdict.broken}
+    lost = found["no invocation is lost"]
+    assert {breach.why for breach in lost} == {f"its invocation {reason}"}
+    assert {breach.order_id for breach in lost} <= orders(verdict)

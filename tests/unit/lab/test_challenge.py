@@ -1,0 +1,219 @@
+"""Challenges without an engine: schedules, promises with cases that break them, and which handlers are taken."""
+
+import ast
+import random
+from pathlib import Path
+
+import pytest
+
+from lab.challenge import promises as keep
+from lab.challenge.catalog import CHALLENGES, challenge
+from lab.challenge.package import handler_of
+from lab.challenge.promises import MOST_FAILED_CALLS, Promise
+from lab.challenge.schedule import loads
+from lab.challenge.testimony import events_of
+from lab.errors import LabError
+from lab.history.check import check
+from lab.history.events import Event, History, Kind, Source
+
+SENT = [
+    Event(1, Kind.ACCEPTED, "a", facts={"customer": 1, "poison": False}),
+    Event(1, Kind.SENT, "a", message_id="m-a"),
+    Event(2, Kind.ACCEPTED, "b", facts={"customer": 1, "poison": False}),
+    Event(2, Kind.SENT, "b", message_id="m-b"),
+    Event(3, Kind.ACCEPTED, "p", facts={"customer": 2, "poison": True}),
+    Event(3, Kind.SENT, "p", message_id="m-p"),
+]
+FINE = [
+    Event(10, Kind.RECEIVED, message_id="m-a", invocation="i"),
+    Event(10, Kind.RECEIVED, message_id="m-b", invocation="i"),
+    Event(10, Kind.RECEIVED, message_id="m-p", invocation="i"),
+    Event(11, Kind.EFFECT, "a", invocation="i"),
+    Event(12, Kind.EFFECT, "b", invocation="i"),
+    Event(13, Kind.ANSWERED, message_id="m-a", invocation="i", facts={"willRetry": False}),
+    Event(13, Kind.ANSWERED, message_id="m-b", invocation="i", facts={"willRetry": False}),
+    Event(20, Kind.ROW_FOUND, "a", facts={"executions": 1}),
+    Event(20, Kind.ROW_FOUND, "b", facts={"executions": 1}),
+    Event(20, Kind.LETTER_FOUND, "p", letter="m-p", facts={"errorType": "ValueError"}),
+    Event(21, Kind.ANNOUNCED, "a"),
+    Event(21, Kind.ANNOUNCED, "b"),
+]
+EVERY_PROMISE = {id(promise): promise for each in CHALLENGES.values() for promise in each.promises}.values()
+
+
+def history(*more: Event, without: tuple[Event, ...] = (), queued: int = 0) -> History:
+    events = [event for event in (*SENT, *FINE, *more) if event not in without]
+    events.sort(key=lambda event: event.time)
+    return History("r", 0, 99, events, frozenset(Source), queued=queued)
+
+
+def found(promise: Promise, given: History) -> dict[str, list[Kind]]:
+    breaches = check(given, [promise.rule]).breaches[promise.rule]
+    return {breach.order_id: [event.kind for event in breach.timeline] for breach in breaches}
+
+
+@pytest.mark.parametrize("promise", EVERY_PROMISE, ids=lambda promise: promise.rule.name)
+def test_promise_holds_for_a_run_without_a_fault(promise: Promise) -> None:
+    assert found(promise, history()) == {}
+    assert promise.because
+    assert promise.source.startswith("https://docs.aws.amazon.com/")
+
+
+def test_second_effect_breaks_one_effect() -> None:
+    assert found(keep.ONE_EFFECT, history(Event(14, Kind.EFFECT, "b"))) == {"b": [Kind.EFFECT] * 2}
+
+
+def test_order_without_row_and_letter_breaks_one_place() -> None:
+    given = history(without=(FINE[7],))
+    assert set(found(keep.ONE_PLACE, given)) == {"a"}
+
+
+def test_order_that_still_waits_breaks_settled() -> None:
+    given = history(without=(FINE[3], FINE[5], FINE[7]), queued=2)
+    assert "a" in found(keep.SETTLED, given)
+
+
+def test_good_order_in_the_dlq_breaks_good_orders_live() -> None:
+    letter = Event(22, Kind.LETTER_FOUND, "b", letter="m-b")
+    assert found(keep.GOOD_LIVE, history(letter)) == {"b": [Kind.RECEIVED, Kind.ANSWERED, Kind.LETTER_FOUND]}
+
+
+def test_effect_of_poison_breaks_poison_has_no_effect() -> None:
+    assert found(keep.POISON_DEAD, history(Event(14, Kind.EFFECT, "p"))) == {"p": [Kind.EFFECT]}
+
+
+def test_second_receive_of_poison_breaks_poison_at_once() -> None:
+    again = Event(15, Kind.RECEIVED, message_id="m-p", invocation="j")
+    assert found(keep.POISON_AT_ONCE, history(again)) == {"p": [Kind.RECEIVED] * 2}
+
+
+def test_letter_without_its_cause_breaks_poison_at_once() -> None:
+    bare = Event(20, Kind.LETTER_FOUND, "p", letter="m-p")
+    assert found(keep.POISON_AT_ONCE, history(bare, without=(FINE[9],))) == {"p": [Kind.LETTER_FOUND]}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Event(14, Kind.ANSWERED, message_id="m-a", invocation="j", facts={"willRetry": True}),
+        Event(14, Kind.ENDED, message_id="m-a", invocation="j", facts={"reason": "raised ValueError"}),
+    ],
+)
+def test_good_neighbour_that_is_failed_breaks_neighbours_are_spared(failure: Event) -> None:
+    assert found(keep.NEIGHBOURS, history(failure)) == {"a": [failure.kind]}
+
+
+@pytest.mark.parametrize("reason", ["killed by the nemesis", "raised ValueError"])
+def test_invocation_that_the_handler_did_not_lose_breaks_nothing(reason: str) -> None:
+    end = Event(14, Kind.ENDED, message_id="m-a", invocation="i", facts={"reason": reason})
+    assert found(keep.NO_LOST_INVOCATION, history(end)) == {}
+
+
+def test_invocation_out_of_time_breaks_no_invocation_is_lost_once() -> None:
+    ends = [
+        Event(14, Kind.ENDED, message_id=message, invocation="i", facts={"reason": "ran out of time"})
+        for message in ("m-a", "m-b")
+    ]
+    assert len(found(keep.NO_LOST_INVOCATION, history(*ends))) == 1
+
+
+def test_effect_without_its_event_breaks_announced() -> None:
+    assert found(keep.ANNOUNCED, history(without=(FINE[10],))) == {"a": [Kind.EFFECT]}
+
+
+def test_second_event_breaks_announced_once() -> None:
+    assert found(keep.ANNOUNCED_ONCE, history(Event(22, Kind.ANNOUNCED, "b"))) == {"b": [Kind.ANNOUNCED] * 2}
+
+
+@pytest.mark.parametrize(("more", "broken"), [(0, {}), (1, {"": [Kind.CALLED] * 2})])
+def test_calls_of_a_bus_that_is_down_break_left_alone_beyond_the_most(
+    more: int, broken: dict[str, list[Kind]]
+) -> None:
+    calls = [Event(at, Kind.CALLED, facts={"failed": True}) for at in range(MOST_FAILED_CALLS + more)]
+    assert found(keep.LEFT_ALONE, history(*calls)) == broken
+
+
+def test_event_put_again_after_a_call_without_answer_breaks_nothing() -> None:
+    events = [Event(22, Kind.ANNOUNCED, "b"), Event(21, Kind.CALLED, facts={"failed": True})]
+    assert found(keep.ANNOUNCED_ONCE, history(*events)) == {}
+
+
+def test_effects_of_one_customer_out_of_order_break_in_order() -> None:
+    late = Event(15, Kind.EFFECT, "a", invocation="i")
+    assert "a" in found(keep.IN_ORDER, history(late, without=(FINE[3],)))
+
+
+@pytest.mark.parametrize("name", CHALLENGES)
+def test_same_seed_gives_the_same_schedule(name: str) -> None:
+    random.seed(1)
+    first = challenge(name).schedule(7)
+    random.seed(2)
+    assert challenge(name).schedule(7) == first
+    assert loads(first.dumps(), "a file") == first
+
+
+@pytest.mark.parametrize("name", CHALLENGES)
+def test_schedule_sends_every_order_and_does_nothing_to_others(name: str) -> None:
+    for seed in range(50):
+        schedule = challenge(name).schedule(seed)
+        numbers = {order.number for order in schedule.orders}
+        sent = {number for step in schedule.steps if step.kind == "send" for number in step.orders}
+        assert sent == numbers
+        assert {number for step in schedule.steps for number in step.orders} == numbers
+
+
+def test_seeds_give_several_schedules() -> None:
+    assert len({str(challenge("crash").schedule(seed).steps) for seed in range(20)}) > 10
+
+
+def test_file_that_is_no_schedule_is_refused_by_its_name() -> None:
+    with pytest.raises(LabError, match="is not a schedule"):
+        loads('{"format": "something"}', "mine.json")
+
+
+@pytest.mark.parametrize("name", CHALLENGES)
+def test_page_has_the_contract_and_nothing_of_the_reference(name: str) -> None:
+    page = challenge(name).page
+    assert "TABLE_NAME" in page
+    tree = ast.parse((challenge(name).folder / "reference.py").read_text())
+    calls = {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not {call for call in calls if "_" in call and call in page}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("my.py", "does not name a handler"),
+        ("nowhere.py:handler", "There is no file"),
+        ("json.py:handler", "taken"),
+        ("my-own.py:handler", "cannot be imported"),
+    ],
+)
+def test_handler_that_is_none_is_refused(
+    text: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("my.py", "json.py", "my-own.py"):
+        (tmp_path / name).touch()
+    with pytest.raises(LabError, match=why):
+        handler_of(text)
+
+
+def test_handlers_file_is_not_run_in_this_process(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("raise SystemExit('run')")
+    assert handler_of(f"{mine}:handler").entry == "mine:handler"
+
+
+def test_death_of_the_function_is_an_end_of_each_message_of_its_batch() -> None:
+    line = {"event": "challenge.killed", "at": 5, "invocation": "i", "orderId": "a", "point": "effect"}
+    events = list(events_of(line, {"i": ["m-a", "m-b"]}))
+    assert [(event.kind, event.order_id, event.message_id) for event in events] == [
+        (Kind.NEMESIS, "a", None),
+        (Kind.ENDED, None, "m-a"),
+        (Kind.ENDED, None, "m-b"),
+    ]
