@@ -11,12 +11,13 @@ import httpx
 import pytest
 
 from functions.common import codec
-from lab.faults import Fault, FaultProxy, routed
+from lab.faults import Fault, FaultProxy, routed, runtime_settings
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from lab.pipeline.tap import tap
 from support.eventually import eventually
+from tests.support.turned import turned
 
 pytestmark = pytest.mark.long
 
@@ -123,7 +124,8 @@ def test_a_message_that_hangs_neither_fails_nor_delays_its_neighbours(
     """Its call takes longer than the worker's time: the others are done with at their first receive."""
     proxy.inject(Fault(service="dynamodb", operation="PutItem", latency_ms=8_000, times=1))
     since = time.time()
-    ids = submit_batch(pipeline, 10)
+    with turned(runtime_settings.MAPPING_ENABLED, pipeline, False):  # they are to be received together
+        ids = submit_batch(pipeline, 10)
 
     def done() -> set[str]:
         return ids & {effect.order_id for effect in pipeline.effects(ids)}
