@@ -1,7 +1,6 @@
 """One load run, from its plan to its settled ledger. It lives where the run is led: the master, or the only process."""
 
 import contextlib
-import statistics
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from lab.pipeline.observe import Effect, Pipeline
 from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Percentiles
+from loadtests import objectives
 from loadtests.latencies import Latencies
 from loadtests.order_log import OrderLog, Outcome
 from loadtests.shapes import Plan, Stage, Step, knee
@@ -25,6 +25,9 @@ LEAVING_RATE = 100
 
 NOT_COMPLETE = "run"
 """The name of what was expected of a run that was interrupted."""
+
+SILENCE_SECONDS = 60.0
+"""How long the objectives' alarms may go on ringing once the queue is empty."""
 
 READING_SECONDS = 10.0
 """How long the monitor may take for one reading of a busy pipeline."""
@@ -153,6 +156,7 @@ class Run:
         account = self._account()
         found = effects(account.history)
         self._wait_for_a_reading()
+        self._wait_for_silence()
         readings = self.monitor.since(self.started)
         traffic = self.traffic()
         spike, usual = self._left("spike"), self._usually_waiting(readings)
@@ -170,14 +174,15 @@ class Run:
             account=account,
         )
         findings = judge(self.thresholds, seen)
+        timeline = self._timeline(readings, found)
         if not self.complete:
             findings.append(_not_complete())
         return RunResult(
             self.plan,
             findings,
             account,
-            self._figures(found, traffic),
-            self._timeline(readings, found),
+            self._figures(found, traffic) | self._objectives(account, timeline),
+            timeline,
             self._percentiles(found),
         )
 
@@ -211,6 +216,24 @@ class Run:
                 within=READING_SECONDS,
             )
 
+    def _wait_for_silence(self) -> None:
+        """Until the error budgets' alarms are silent again, so that the report shows when they were."""
+        with contextlib.suppress(LabError):
+            wait_for(
+                "the objectives' alarms to fall silent",
+                lambda: self.monitor.latest,
+                lambda latest: latest is not None and not _burns(latest),
+                within=SILENCE_SECONDS,
+            )
+
+    def _objectives(self, account: Account, timeline: Timeline) -> dict[str, str]:
+        settings = self.pipeline.stack.deployed_settings
+        budgets = (
+            objectives.acceptance(self.pipeline, self.started, self.clock(), settings.alarm_period_seconds),
+            objectives.latency(account.history, settings.latency_objective_seconds),
+        )
+        return objectives.figures(budgets, settings, timeline)
+
     def _left(self, name: str) -> float | None:
         """When a stage was followed by another."""
         for entered, after in zip(self._entered, self._entered[1:], strict=False):
@@ -230,10 +253,6 @@ class Run:
         counts = {str(outcome): str(self.order_log.counts[outcome]) for outcome in Outcome}
         figures = {"requests answered": str(traffic.requests), **counts}
         if len(effects) > 1:
-            cuts = statistics.quantiles([effect.latency_ms for effect in effects], n=100, method="inclusive")
-            figures["accepted to processed, p50 / p95 / p99 ms"] = " / ".join(
-                f"{cuts[percent - 1]:.0f}" for percent in (50, 95, 99)
-            )
             times = [effect.processed_at for effect in effects]
             figures["orders processed a second, first to last"] = _rate(
                 len(effects), (max(times) - min(times)) / 1000
@@ -287,6 +306,10 @@ class Run:
 def until(readings: Iterable[Signals], since: float, holds: Callable[[Signals], bool]) -> float | None:
     """Seconds from `since` to the first reading after it of which that holds; None if that was never seen."""
     return next((r.at - since for r in readings if r.at >= since and holds(r)), None)
+
+
+def _burns(reading: Signals) -> bool:
+    return any(state == "ALARM" for name, state in reading.alarms.items() if name.endswith("-burn"))
 
 
 def _rate(count: int, seconds: float) -> str:

@@ -63,4 +63,6 @@ def write(result: RunResult, engine: str) -> Path:
         findings=result.findings,
         percentiles=result.percentiles,
     )
-    return report.write(run, ["critical-dlq-depth", "warning-backlog"])
+    return report.write(
+        run, ["critical-acceptance-burn", "critical-latency-burn", "critical-dlq-depth", "warning-backlog"]
+    )

@@ -6,11 +6,15 @@ the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts".
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from aws_cdk import aws_cloudwatch as cloudwatch
+if TYPE_CHECKING:  # who judges a run by the objectives needs no CDK
+    from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.settings import Settings
+    from infra.settings import Settings
+
+ACCEPTANCE_PERCENT = 99.9
+LATENCY_PERCENT = 99.0
 
 Window = Literal["long", "short"]
 
@@ -25,7 +29,7 @@ class Objective:
 
     name: Literal["acceptance", "latency"]
     percent: float
-    bad: cloudwatch.MathExpression
+    bad: "cloudwatch.MathExpression"
     promise: str
 
 
@@ -43,7 +47,7 @@ class Burn:
         """The share in percent that may be bad at most."""
         return round(self.rate * (100 - objective.percent), 3)
 
-    def seconds(self, window: Window, settings: Settings) -> int:
+    def seconds(self, window: Window, settings: "Settings") -> int:
         """The length of a window."""
         if settings.is_local:
             return {"long": self.long // LOCAL_LONG_WINDOW_DIVISOR, "short": settings.alarm_period_seconds}[

@@ -28,7 +28,7 @@ from infra.components.metrics import (
     refused_percent,
 )
 from infra.components.names import AlarmName
-from infra.components.slo import Objective
+from infra.components.slo import ACCEPTANCE_PERCENT, LATENCY_PERCENT, Objective
 from infra.components.stack import LabStack
 from infra.settings import Settings
 from infra.stacks.api import ApiStack
@@ -106,13 +106,13 @@ class ObservabilityStack(LabStack):
         return [
             Objective(
                 "acceptance",
-                99.9,
+                ACCEPTANCE_PERCENT,
                 refused_percent(self._api.api),
                 "Requests are answered without a server error",
             ),
             Objective(
                 "latency",
-                99,
+                LATENCY_PERCENT,
                 self._own.late_or_dead_percent(1000 * seconds),
                 f"Orders are processed within {seconds} s of their acceptance",
             ),

@@ -1,11 +1,13 @@
 """What is deployed, read from the outputs of the four stacks."""
 
+import json
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
 from infra.components.names import AlarmName, Names
+from infra.settings import Settings
 from lab.engines.clients import Aws
 from lab.errors import LabError
 
@@ -47,6 +49,7 @@ class Stack:
     redrive_token_secret_name: str
     dashboard_name: str
     metric_namespace: str
+    settings: str
     valve_queue_url: str | None = None
 
     @property
@@ -57,6 +60,12 @@ class Stack:
     def alarm(self, name: AlarmName) -> str:
         """The full name of an alarm."""
         return f"{self.prefix}-{name}"
+
+    @property
+    def deployed_settings(self) -> Settings:
+        """The settings it was deployed with."""
+        chosen: dict[str, object] = json.loads(self.settings)
+        return Settings.from_context({"profile": "local", "envName": self.env_name} | chosen)
 
     @property
     def log_metric_namespace(self) -> str:

@@ -73,9 +73,17 @@ class Signals:
     circuits: Mapping[str, str]
     alarms: Mapping[str, str]
 
+    @property
+    def drain_seconds(self) -> float | None:
+        """How long until the queue is empty if messages come and go as lately; None while it does not get shorter."""
+        leaving = self.rates.processed + self.rates.dead_lettered - self.rates.accepted
+        if self.queue.total == 0:
+            return 0.0
+        return self.queue.total / leaving if leaving > 0 else None
+
     def as_json(self) -> dict[str, Any]:
         """What the charts in lab/common/web read."""
-        return asdict(self)
+        return asdict(self) | {"drain_seconds": self.drain_seconds}
 
 
 class Reader:

@@ -1,9 +1,11 @@
 """What the pipeline looked like over time: sampled in the background through AWS APIs."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 
 from lab.pipeline.metrics import Sums, emitted
 from lab.pipeline.observe import Pipeline
@@ -36,6 +38,15 @@ class Span:
     end: float
 
 
+@dataclass(frozen=True)
+class Band:
+    """How long an alarm was in one state."""
+
+    state: str
+    start: float
+    end: float
+
+
 @dataclass
 class Timeline:
     """Samples and named spans on one clock."""
@@ -49,6 +60,20 @@ class Timeline:
     def now(self) -> float:
         """Seconds since the start."""
         return time.time() - self.started
+
+    @property
+    def end(self) -> float:
+        """When the last sample's stretch is over, in seconds since the start."""
+        return self.samples[-1].at + SAMPLE_SECONDS if self.samples else 1.0
+
+    def bands(self, alarm: str) -> Iterator[Band]:
+        """An alarm's states, one band for each stretch without a change."""
+        ends = [*(sample.at for sample in self.samples[1:]), self.end]
+        states = [sample.alarms.get(alarm, "INSUFFICIENT_DATA") for sample in self.samples]
+        known = zip(states, (sample.at for sample in self.samples), ends[: len(states)], strict=True)
+        for state, stretch in groupby(known, key=itemgetter(0)):
+            pieces = list(stretch)
+            yield Band(state, pieces[0][1], pieces[-1][2])
 
     def so_far(self) -> "Timeline":
         """What is known now, for who looks while it is still being recorded."""

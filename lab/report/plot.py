@@ -9,10 +9,9 @@ legend is text of the page, which wraps where the page is narrow.
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, groupby
-from operator import itemgetter
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
@@ -67,15 +66,6 @@ class Key:
     drawn: str
 
 
-@dataclass(frozen=True)
-class Band:
-    """How long an alarm was in one state."""
-
-    state: str
-    start: float
-    end: float
-
-
 def svg(timeline: Timeline, alarms: list[str]) -> str:
     """The timeline as inline SVG. `alarms` are the alarms to show, one band each."""
     bands_inches = BAND_INCHES * max(1, len(alarms))
@@ -91,7 +81,7 @@ def svg(timeline: Timeline, alarms: list[str]) -> str:
         depths, bands = cast("tuple[Axes, Axes]", axes)
         _draw_depths(depths, timeline)
         _draw_alarms(bands, timeline, alarms)
-        bands.set_xlim(0, _end(timeline))
+        bands.set_xlim(0, timeline.end)
         bands.set_xlabel("seconds since the start")
         return _inline(figure)
 
@@ -143,25 +133,10 @@ def themed(text: str) -> str:
     return re.sub(r"font: (\S+) [^;\"]+", rf"font: \1 {FONTS}", text)
 
 
-def bands_of(timeline: Timeline, alarm: str) -> Iterator[Band]:
-    """An alarm's states, one band for each stretch without a change."""
-    samples = timeline.samples
-    ends = [*(sample.at for sample in samples[1:]), _end(timeline)]
-    states = [sample.alarms.get(alarm, "INSUFFICIENT_DATA") for sample in samples]
-    known = zip(states, (sample.at for sample in samples), ends[: len(samples)], strict=True)
-    for state, stretch in groupby(known, key=itemgetter(0)):
-        pieces = list(stretch)
-        yield Band(state, pieces[0][1], pieces[-1][2])
-
-
 def _shades(timeline: Timeline) -> dict[str, str]:
     """A colour for each different span; from the fourth on they repeat."""
     names = dict.fromkeys(span.name for span in timeline.spans)
     return dict(zip(names, cycle(SHADES.values()), strict=False))
-
-
-def _end(timeline: Timeline) -> float:
-    return timeline.samples[-1].at + 0.5 if timeline.samples else 1.0
 
 
 def _draw_depths(axes: "Axes", timeline: Timeline) -> None:
@@ -180,7 +155,7 @@ def _draw_depths(axes: "Axes", timeline: Timeline) -> None:
 
 def _draw_alarms(axes: "Axes", timeline: Timeline, alarms: list[str]) -> None:
     for row, alarm in enumerate(alarms):
-        for band in bands_of(timeline, alarm):
+        for band in timeline.bands(alarm):
             colour = STATES.get(band.state, "#999999")
             axes.barh(row, band.end - band.start, left=band.start, height=0.6, color=colour, linewidth=0)
     axes.set_yticks(range(len(alarms)), alarms)

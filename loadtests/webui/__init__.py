@@ -69,6 +69,9 @@ def figures(coordinator: Coordinator) -> list[dict[str, str]]:
     told = {
         "messages waiting / in flight / delayed": f"{latest.queue.visible} / {latest.queue.in_flight} / "
         f"{latest.queue.delayed}",
+        "queue empty, at this pace": "not in sight"
+        if latest.drain_seconds is None
+        else f"in {latest.drain_seconds:.0f} s",
         "age of the oldest message": f"{latest.oldest_seconds:.0f} s",
         "dead letters": str(latest.dlq.total),
         "accepted / processed a second": f"{latest.rates.accepted:.1f} / {latest.rates.processed:.1f}",

@@ -17,6 +17,7 @@ export const LOAD = [
     title: "Response time, all requests", unit: "ms",
     series: [["p50", (v) => v.load.p50], ["p99", (v) => v.load.p99]],
   },
+  { title: "Until the queue is empty, at this pace", unit: "s", series: [["forecast", (v) => v.drain_seconds]] },
 ];
 
 /** Shows the verdict of the last run, once there is one; nothing is redrawn while it stays the same. */
