@@ -112,27 +112,37 @@ class Verdict:
             raise AssertionError("\n".join(self.lines))
 
 
-def run(stand: Stand, handler: Handler, schedule: Schedule, say: Callable[[str], None]) -> Verdict:
-    """Judge a handler's file. Raises LabError where the engine does not do as asked."""
+def run(
+    stand: Stand,
+    handler: Handler,
+    schedule: Schedule,
+    say: Callable[[str], None],
+    proxy: Callable[[], FaultProxy] | None = None,
+) -> Verdict:
+    """Judge a handler's file. Raises LabError where the engine does not do as asked.
+
+    `proxy` gives one that is there already: it takes seconds to start.
+    """
     began = time.monotonic()
     stand.install(package(handler, stand.aws.endpoint or ""), HANDLER)
     own = stand.challenge.worker if handler.needs == OWN_WORKER else NOTHING
-    verdict = judged(stand, handler.entry, schedule, say, own)
+    verdict = judged(stand, handler.entry, schedule, say, own, proxy)
     return replace(verdict, seconds=time.monotonic() - began)
 
 
-def judged(
+def judged(  # noqa: PLR0917
     stand: Stand,
     entry: str,
     schedule: Schedule,
     say: Callable[[str], None],
     variables: Mapping[str, str] = NOTHING,
+    proxy: Callable[[], FaultProxy] | None = None,
 ) -> Verdict:
     """Play a schedule on a function that has the witness around its handler, which `entry` names as `module:name`."""
     began = time.monotonic()
     challenge = stand.challenge
     own = stand.environment | {"LAB_HANDLER": entry} | dict(variables)
-    with Nemesis(stand, schedule).ready() as nemesis, stand.with_environment(nemesis.environment | own):
+    with Nemesis(stand, schedule).ready(proxy) as nemesis, stand.with_environment(nemesis.environment | own):
         if why := load(stand):
             return Verdict(challenge, schedule, time.monotonic() - began, unloaded=why)
         say(f"nemesis: {len(schedule.orders)} orders, seed {schedule.seed}")
@@ -153,6 +163,8 @@ def load(stand: Stand) -> str:
         return f"{told['where']}: {told['error']}: {told['message']}"
     if isinstance(told, dict) and "timed out" in str(told.get("errorMessage")):  # type: ignore[attr-defined]
         return f"its import takes longer than the {stand.challenge.world.timeout} s that the function has"
+    if "signal: killed" in str(told) or "OutOfMemory" in str(told):
+        return f"its import was killed: it needs more than the {stand.challenge.world.memory} MB that the function has"
     return f"its import ended the function: {told}"
 
 
@@ -206,7 +218,7 @@ class Nemesis:
         return f"{self.run}-{number:02}"
 
     @contextmanager
-    def ready(self) -> Generator["Nemesis"]:
+    def ready(self, proxy: Callable[[], FaultProxy] | None = None) -> Generator["Nemesis"]:
         """Have the proxies that the schedule needs, and the environment that leads the function to them."""
         with ExitStack() as open_:
             chosen: dict[str, Any] = {}
@@ -221,7 +233,9 @@ class Nemesis:
                     bus = PartlyDeafBus(self._stand.aws.endpoint or "", step.facts["refusals"])
                     self.environment[f"{ENDPOINT_VARIABLE}EVENTBRIDGE"] = bus.url
             if any(step.kind == "fault" for step in self._schedule.steps):
-                self._proxy = open_.enter_context(FaultProxy(self._stand.aws.endpoint or ""))
+                own = FaultProxy(self._stand.aws.endpoint or "")
+                self._proxy = proxy() if proxy else open_.enter_context(own)
+                open_.callback(self._proxy.clear)
                 proxied = {f"{ENDPOINT_VARIABLE}{name}": self._proxy.endpoint for name in PROXIED}
                 self.environment = proxied | self.environment
             self.environment["LAB_NEMESIS"] = json.dumps(chosen)

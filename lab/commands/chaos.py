@@ -2,6 +2,8 @@
 
 import itertools
 import time
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,7 @@ from lab.common.interrupts import undoing
 from lab.engines import clients as guarded
 from lab.engines.clients import Aws
 from lab.errors import LabError
+from lab.faults.proxy import FaultProxy
 
 SAVED = paths.LAB / "chaos"
 
@@ -31,21 +34,30 @@ class Bench:
         self._aws, self._env = aws, env
         self._handler = handler_of(handler)
         self._stand: Stand | None = None
+        self._open = ExitStack()
+
+    @cached_property
+    def _proxy(self) -> FaultProxy:
+        return self._open.enter_context(FaultProxy(self._aws.endpoint or ""))
 
     def judge(self, schedule: Schedule) -> Verdict:
         """Play one schedule on the handler."""
         self._stand = self._stand or Stand.deploy(self._aws, self._env, CHAOS)
-        verdict = run(self._stand, self._handler, schedule, lambda _line: None)
+        verdict = run(self._stand, self._handler, schedule, lambda _line: None, lambda: self._proxy)
         if verdict.unloaded:
             raise LabError(
                 f"The handler cannot be loaded: {verdict.unloaded}.", "Mend it, then run it again."
             )
         if verdict.leaves_messages:
-            self.close()
+            self._remove()
         return verdict
 
     def close(self) -> None:
-        """Remove the stack."""
+        """Remove the stack, and end the proxy."""
+        self._open.close()
+        self._remove()
+
+    def _remove(self) -> None:
         if self._stand:
             remove(self._aws, self._env, CHAOS.name)
             self._stand = None

@@ -1,6 +1,8 @@
 """An engine, and each challenge's stack deployed once for all of its handlers."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
@@ -10,6 +12,7 @@ from lab.challenge.run import Verdict, run
 from lab.challenge.stand import Stand, remove
 from lab.engines import clients as guarded
 from lab.engines.clients import Aws
+from lab.faults.proxy import FaultProxy
 
 type Judge = Callable[..., Verdict]
 """`judge("crash", "naive")`, or with the path of a handler and a seed."""
@@ -23,6 +26,8 @@ def local(engine_endpoint: str) -> Aws:
 @pytest.fixture(scope="session")
 def judge(local: Aws) -> Iterator[Judge]:
     stands: dict[str, Stand] = {}
+    open_ = ExitStack()
+    shared = cache(lambda: open_.enter_context(FaultProxy(local.endpoint or "")))
 
     def judged(name: str, handler: str, seed: int = 1) -> Verdict:
         chosen = challenge(name)
@@ -30,12 +35,13 @@ def judge(local: Aws) -> Iterator[Judge]:
             stands[name] = Stand.deploy(local, "dev", chosen)
         own = f"{chosen.folder / handler}.py:handler"
         text = own if handler in ("naive", "wrong", "reference") else handler
-        verdict = run(stands[name], handler_of(text), chosen.schedule(seed), print)
+        verdict = run(stands[name], handler_of(text), chosen.schedule(seed), print, shared)
         if verdict.leaves_messages:
             remove(local, "dev", name)
             del stands[name]
         return verdict
 
-    yield judged
+    with open_:
+        yield judged
     for name in stands:
         remove(local, "dev", name)

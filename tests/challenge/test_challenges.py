@@ -75,7 +75,7 @@ UNLOADABLE = {
     "syntax": ("def handler(event, context)\n    pass\n", "mine.py, line 1: SyntaxError"),
     "no_handler": ("def other(event, context):\n    pass\n", "AttributeError"),
     "endless_import": ("while True:\n    pass\n", "its import takes longer than the 3 s"),
-    "large_import": ("held = bytearray(500 * 1024 * 1024)\n", "its import ended the function"),
+    "large_import": ("held = bytearray(500 * 1024 * 1024)\n", "it needs more than the 256 MB"),
 }
 
 
