@@ -58,6 +58,7 @@ COMMANDS = {
         Command("mode", "lab.commands.mode:mode", "Show the failure mode, or put one in force."),
         Command("scenario", "lab.commands.scenario:app", "Break it, predict it, prove it."),
         Command("break", "lab.commands.breakfix:break_", "Break one thing, hidden."),
+        Command("puzzles", "lab.commands.breakfix:puzzles", "List the puzzles, and what was solved."),
         Command("hint", "lab.commands.breakfix:hint", "Give a hint about what is broken."),
         Command("check", "lab.commands.breakfix:check", "Judge the pipeline by what it does."),
         Command("repair", "lab.commands.breakfix:repair", "Mend what lab break has broken."),

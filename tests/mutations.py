@@ -476,15 +476,12 @@ JUDGES = {
     ),
     "check: an effect is the own order's": Mutation(
         "lab/games/check.py",
-        "Check._until_processed",
-        "self._pipeline.effects([sent.order_id])",
-        "self._pipeline.effects()",
+        "Check._unprocessed",
+        "each.order_id not in done",
+        "not done",
     ),
     "check: an event is the own order's": Mutation(
-        "lab/games/check.py",
-        "Check._announced",
-        'self._first.order_id in [detail.get("orderId") for detail in details]',
-        "bool(details)",
+        "lab/games/check.py", "Check._announced", "sent.order_id not in told", "not told"
     ),
     "check: a log line is the own order's": Mutation(
         "lab/games/check.py",
@@ -494,21 +491,30 @@ JUDGES = {
     ),
     "check: a letter is the own order's": Mutation(
         "lab/games/check.py",
-        "Check._causes_of",
+        "Check._letters_of",
         "letter.correlation_id == sent.correlation_id",
         "True",
     ),
     "check: the metric counts the own death": Mutation(
-        "lab/games/check.py", "Check._counted", "n >= len(logged)", "True"
+        "lab/games/check.py", "Check._counted", "max(1, len(logged)) - round", "0 * round"
     ),
-    "check: the alarm rings for the own death": Mutation(
+    "check: the alarm rings for the own order": Mutation(
         "lab/games/check.py",
         "Check._heard",
         "self._alarms_heard() > self._alarmed_before",
         "self._alarms_heard() > 0",
     ),
+    "check: no letter is written before the alarm was heard of SQS's own move": Mutation(
+        "lab/games/check.py", "Check._behaviours", "after=(HEARD,)", "after=()"
+    ),
     "check: an alarm that rings already is made to ring again": Mutation(
-        "lab/games/check.py", "Check._hush_alarm", '"ALARM"', '"never"'
+        "lab/games/check.py", "Check._is_ringing", '"ALARM"', '"never"'
+    ),
+    "check: nobody else's order is received": Mutation(
+        "lab/games/check.py", "Check._require_quiet", "not n", "True"
+    ),
+    "check: a dead letter is kept for longer than an order waits": Mutation(
+        "lab/games/check.py", "Check._kept", "dlq <= queue", "False"
     ),
     "check: a redrive moves the own letter alone": Mutation(
         "lab/games/check.py",
@@ -517,7 +523,16 @@ JUDGES = {
         "self._api.start_redrive(minAgeSeconds=0)",
     ),
     "check: what needs a missing behaviour is not tried": Mutation(
-        "lab/games/check.py", "Check._judged", "needs in missing", "False"
+        "lab/games/check.py",
+        "Check._tried",
+        "before[behaviour.needs].result().verdict is not Verdict.PROVED",
+        "False",
+    ),
+    "puzzles: what could not be tried is not solved": Mutation(
+        "lab/games/breakfix.py", "judge", "exit_code(results) == 0", "exit_code(results) != 1"
+    ),
+    "puzzles: who gave up has not solved it": Mutation(
+        "lab/games/breakfix.py", "_end", "(SOLVED, GIVEN_UP)", "(SOLVED,)"
     ),
     "check: a delayed message is left over": Mutation(
         "lab/games/check.py", "leftovers", "pipeline.queue().total", "pipeline.queue().visible"
@@ -530,6 +545,7 @@ JUDGES = {
 
 JUDGED = (
     "aws_errors",
+    "breakfix",
     "check",
     "cost",
     "drift",

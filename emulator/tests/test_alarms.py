@@ -388,6 +388,38 @@ def test_disabled_actions_leave_the_state_moving(
     aws("sns").delete_topic(TopicArn=topic)
 
 
+@pytest.mark.evidence("documented", source="AWS re:Post, CloudWatch alarm with an encrypted SNS topic")
+@pytest.mark.parametrize(
+    ("principal", "actions", "state_of_action"),
+    [
+        ({"AWS": "arn:aws:iam::000000000000:root"}, "kms:*", "Failed"),
+        ({"Service": "cloudwatch.amazonaws.com"}, "kms:Decrypt", "Failed"),
+        ({"Service": "cloudwatch.amazonaws.com"}, ["kms:Decrypt", "kms:GenerateDataKey*"], "Succeeded"),
+    ],
+    ids=["key for the account alone", "key to decrypt with", "key for CloudWatch"],
+)
+def test_an_alarm_notifies_an_encrypted_topic_if_its_keys_policy_lets_cloudwatch_in(
+    aws: Callable[..., Any], put_alarm: PutAlarm, principal: Any, actions: Any, state_of_action: str
+) -> None:
+    cloudwatch = aws("cloudwatch")
+    statement = {"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    key = aws("kms").create_key(Policy=policy)["KeyMetadata"]["KeyId"]
+    topic = aws("sns").create_topic(Name=f"test-{uuid.uuid4().hex[:8]}", Attributes={"KmsMasterKeyId": key})[
+        "TopicArn"
+    ]
+    name = put_alarm(AlarmActions=[topic])
+    publish(cloudwatch, name, 1)
+
+    def actions_of_the_alarm() -> list[dict[str, Any]]:
+        history = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="Action")
+        return [json.loads(item["HistoryData"]) for item in history["AlarmHistoryItems"]]
+
+    eventually(lambda: len(actions_of_the_alarm()) == 1, within=8)
+    assert actions_of_the_alarm()[0]["actionState"] == state_of_action
+    aws("sns").delete_topic(TopicArn=topic)
+
+
 @pytest.mark.evidence("ours")
 def test_a_state_set_by_hand_holds_until_the_next_evaluation(cloudwatch: Any, put_alarm: PutAlarm) -> None:
     name = put_alarm()

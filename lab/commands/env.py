@@ -52,5 +52,6 @@ def variables_of(pipeline: Pipeline, port: int, env: str) -> dict[str, str]:
         "API_URL": stack.api_url,
         "QUEUE_URL": stack.queue_url,
         "DLQ_URL": stack.dlq_url,
+        "WORKER_MAPPING_ID": stack.worker_event_source_mapping_id,
         "REDRIVE_TOKEN": token,
     }

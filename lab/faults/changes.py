@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 HIDDEN = "lab break"
 """The reason of a change that nobody is to be told of."""
 
+GAMEDAY = "gameday"
+"""What the reason of a change begins with that a team is to find out."""
+
 MEND = "See whether the engine runs: make status. Then: make steady"
 
 
@@ -60,6 +63,8 @@ class ActiveChange:
         """What a person is told of it."""
         if self.hidden:
             return "something broken on purpose (lab repair)"
+        if self.why.startswith(GAMEDAY):
+            return f"something broken on purpose ({self.why})"
         return f"{self.setting} changed by {self.why}"
 
     def expired(self, now: float) -> bool:

@@ -3,14 +3,16 @@
 Each is read and written through AWS APIs; what is read is JSON-able and can be written back.
 """
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.components.names import AlarmName
 from lab.common.polling import UPDATE_SECONDS, wait_for, wait_until_updated
 from lab.errors import LabError
+from lab.faults import second_consumer
 from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_"
@@ -146,36 +149,53 @@ def _change_mapping(pipeline: Pipeline, **changes: Any) -> None:
     )
 
 
-def _queue_attribute(name: str, attribute: str) -> RuntimeSetting:
+def _orders_queue(pipeline: Pipeline) -> str:
+    return pipeline.stack.queue_url
+
+
+def _queue_attribute(
+    name: str, attribute: str, url_of: Callable[[Pipeline], str] = _orders_queue
+) -> RuntimeSetting:
     def read(pipeline: Pipeline) -> Any:
         sqs: SQSClient = pipeline.aws.client("sqs")
-        attributes: Any = sqs.get_queue_attributes(
-            QueueUrl=pipeline.stack.queue_url, AttributeNames=["All"]
-        ).get("Attributes", {})
+        attributes: Any = sqs.get_queue_attributes(QueueUrl=url_of(pipeline), AttributeNames=["All"]).get(
+            "Attributes", {}
+        )
         return attributes.get(attribute, "")
 
     def write(pipeline: Pipeline, value: Any) -> None:
         sqs: SQSClient = pipeline.aws.client("sqs")
         changed: Any = {attribute: value}
-        sqs.set_queue_attributes(QueueUrl=pipeline.stack.queue_url, Attributes=changed)
+        sqs.set_queue_attributes(QueueUrl=url_of(pipeline), Attributes=changed)
 
     return RuntimeSetting(name, read, write)
 
 
-def _rule_state() -> RuntimeSetting:
-    def read(pipeline: Pipeline) -> Any:
-        events: EventBridgeClient = pipeline.aws.client("events")
-        stack = pipeline.stack
-        rule = events.describe_rule(Name=stack.order_events_rule_name, EventBusName=stack.event_bus_name)
-        return rule.get("State")
+def _rule(pipeline: Pipeline) -> Any:
+    events: EventBridgeClient = pipeline.aws.client("events")
+    stack = pipeline.stack
+    return events.describe_rule(Name=stack.order_events_rule_name, EventBusName=stack.event_bus_name)
 
+
+def _rule_state() -> RuntimeSetting:
     def write(pipeline: Pipeline, value: Any) -> None:
         events: EventBridgeClient = pipeline.aws.client("events")
         stack = pipeline.stack
         change = events.enable_rule if value == "ENABLED" else events.disable_rule
         change(Name=stack.order_events_rule_name, EventBusName=stack.event_bus_name)
 
-    return RuntimeSetting("order-events-rule", read, write)
+    return RuntimeSetting("order-events-rule", lambda pipeline: _rule(pipeline).get("State"), write)
+
+
+def _rule_pattern() -> RuntimeSetting:
+    """The pattern of the events that the rule takes, as JSON text. A rule is put as a whole: the rest stays."""
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        events: EventBridgeClient = pipeline.aws.client("events")
+        kept = {name: _rule(pipeline)[name] for name in ("Name", "EventBusName", "State", "Description")}
+        events.put_rule(**kept, EventPattern=value)
+
+    return RuntimeSetting("order-events-pattern", lambda pipeline: _rule(pipeline).get("EventPattern"), write)
 
 
 def _alarm_actions(alarm: AlarmName) -> RuntimeSetting:
@@ -195,29 +215,99 @@ def _alarm_actions(alarm: AlarmName) -> RuntimeSetting:
     return RuntimeSetting("dlq-alarm-actions", read, write)
 
 
-def _filter_pattern(metric: str) -> RuntimeSetting:
-    """The pattern by which one log metric of the worker counts."""
+ALARM_FIELDS = (
+    *(
+        "AlarmName",
+        "AlarmDescription",
+        "ActionsEnabled",
+        "OKActions",
+        "AlarmActions",
+        "InsufficientDataActions",
+    ),
+    *(
+        "MetricName",
+        "Namespace",
+        "Statistic",
+        "Dimensions",
+        "Period",
+        "EvaluationPeriods",
+        "DatapointsToAlarm",
+    ),
+    *("Threshold", "ComparisonOperator", "TreatMissingData", "Metrics"),
+)
+"""What PutMetricAlarm takes of what DescribeAlarms tells (CloudWatch API reference)."""
 
-    def described(pipeline: Pipeline) -> Any:
-        logs: CloudWatchLogsClient = pipeline.aws.client("logs")
-        return logs.describe_metric_filters(
-            logGroupName=f"/aws/lambda/{pipeline.stack.worker_function_name}",
-            filterNamePrefix=f"{pipeline.stack.prefix}-{metric}",
-        )["metricFilters"][0]
+
+def _alarm_definition(name: str, alarm: AlarmName) -> RuntimeSetting:
+    """What an alarm watches and when it rings, as JSON text."""
+
+    def read(pipeline: Pipeline) -> Any:
+        cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
+        found: Any = cloudwatch.describe_alarms(AlarmNames=[pipeline.stack.alarm(alarm)])["MetricAlarms"][0]
+        told = {field: found[field] for field in ALARM_FIELDS if found.get(field) not in (None, [])}
+        return json.dumps(told, sort_keys=True)
 
     def write(pipeline: Pipeline, value: Any) -> None:
-        logs: CloudWatchLogsClient = pipeline.aws.client("logs")
-        found = described(pipeline)
-        logs.put_metric_filter(
-            logGroupName=found["logGroupName"],
-            filterName=found["filterName"],
-            filterPattern=value,
-            metricTransformations=found["metricTransformations"],
-        )
+        cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
+        cloudwatch.put_metric_alarm(**json.loads(value))
+
+    return RuntimeSetting(name, read, write)
+
+
+def _metric_filter(pipeline: Pipeline, metric: str) -> Any:
+    logs: CloudWatchLogsClient = pipeline.aws.client("logs")
+    return logs.describe_metric_filters(
+        logGroupName=f"/aws/lambda/{pipeline.stack.worker_function_name}",
+        filterNamePrefix=f"{pipeline.stack.prefix}-{metric}",
+    )["metricFilters"][0]
+
+
+def _put_metric_filter(pipeline: Pipeline, metric: str, **changed: Any) -> None:
+    logs: CloudWatchLogsClient = pipeline.aws.client("logs")
+    found = _metric_filter(pipeline, metric) | changed
+    kept = ("logGroupName", "filterName", "filterPattern", "metricTransformations")
+    logs.put_metric_filter(**{name: found[name] for name in kept})
+
+
+def _filter_pattern(metric: str) -> RuntimeSetting:
+    """The pattern by which one log metric of the worker counts."""
+    return RuntimeSetting(
+        "dead-letter-metric-filter",
+        lambda pipeline: _metric_filter(pipeline, metric).get("filterPattern"),
+        lambda pipeline, value: _put_metric_filter(pipeline, metric, filterPattern=value),
+    )
+
+
+def _filter_value(metric: str) -> RuntimeSetting:
+    """How much one log metric of the worker counts for each line that matches."""
+
+    def transformation(pipeline: Pipeline) -> Any:
+        return _metric_filter(pipeline, metric)["metricTransformations"][0]
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        changed = transformation(pipeline) | {"metricValue": value}
+        _put_metric_filter(pipeline, metric, metricTransformations=[changed])
 
     return RuntimeSetting(
-        "dead-letter-metric-filter", lambda pipeline: described(pipeline).get("filterPattern"), write
+        "dead-letter-metric-value", lambda pipeline: transformation(pipeline)["metricValue"], write
     )
+
+
+def _topic_key() -> RuntimeSetting:
+    """The KMS key that the topic of the alarms is encrypted with; empty without one."""
+
+    def read(pipeline: Pipeline) -> Any:
+        sns: SNSClient = pipeline.aws.client("sns")
+        attributes = sns.get_topic_attributes(TopicArn=pipeline.stack.alarms_topic_arn)["Attributes"]
+        return attributes.get("KmsMasterKeyId", "")
+
+    def write(pipeline: Pipeline, value: Any) -> None:
+        sns: SNSClient = pipeline.aws.client("sns")
+        sns.set_topic_attributes(
+            TopicArn=pipeline.stack.alarms_topic_arn, AttributeName="KmsMasterKeyId", AttributeValue=value
+        )
+
+    return RuntimeSetting("alarms-topic-key", read, write)
 
 
 FAILURE_MODE = _failure_modes("failure-mode", slice(None))
@@ -244,11 +334,29 @@ MAPPING_ENABLED = RuntimeSetting(
     lambda pipeline: _mapping(pipeline).get("State") not in ("Disabled", "Disabling"),
     lambda pipeline, value: _change_mapping(pipeline, Enabled=value),
 )
+MAPPING_PAUSED = replace(MAPPING_ENABLED, name="mapping-paused")
+"""The same while a check looks: a record of its own, which leaves that of a puzzle alone."""
 QUEUE_REDRIVE_POLICY = _queue_attribute("queue-redrive-policy", "RedrivePolicy")
 QUEUE_DELAY = _queue_attribute("queue-delay", "DelaySeconds")
+QUEUE_VISIBILITY = _queue_attribute("queue-visibility", "VisibilityTimeout")
+DLQ_RETENTION = _queue_attribute(
+    "dlq-retention", "MessageRetentionPeriod", lambda pipeline: pipeline.stack.dlq_url
+)
+BATCH_WINDOW = RuntimeSetting(
+    "batch-window",
+    lambda pipeline: _mapping(pipeline).get("MaximumBatchingWindowInSeconds", 0),
+    lambda pipeline, value: _change_mapping(pipeline, MaximumBatchingWindowInSeconds=value),
+)
 ORDER_EVENTS_RULE = _rule_state()
+ORDER_EVENTS_PATTERN = _rule_pattern()
 DLQ_ALARM_ACTIONS = _alarm_actions("critical-dlq-depth")
+DLQ_ALARM_DEFINITION = _alarm_definition("dlq-alarm-definition", "critical-dlq-depth")
+ALARMS_TOPIC_KEY = _topic_key()
 DEAD_LETTER_FILTER = _filter_pattern("OrdersDeadLettered")
+DEAD_LETTER_VALUE = _filter_value("OrdersDeadLettered")
+SECOND_CONSUMER = RuntimeSetting("second-consumer", second_consumer.is_there, second_consumer.put)
+NOTHING = RuntimeSetting("nothing", lambda _pipeline: False, lambda _pipeline, _value: None)
+"""A setting of nothing at all, for whoever looks for what is not there."""
 
 RUNTIME_SETTINGS = {
     setting.name: setting
@@ -262,11 +370,20 @@ RUNTIME_SETTINGS = {
         INGEST_CONCURRENCY,
         WORKER_TIMEOUT,
         MAPPING_ENABLED,
+        MAPPING_PAUSED,
         QUEUE_REDRIVE_POLICY,
         QUEUE_DELAY,
+        DLQ_RETENTION,
+        BATCH_WINDOW,
         ORDER_EVENTS_RULE,
+        ORDER_EVENTS_PATTERN,
         DLQ_ALARM_ACTIONS,
+        DLQ_ALARM_DEFINITION,
+        ALARMS_TOPIC_KEY,
         DEAD_LETTER_FILTER,
+        DEAD_LETTER_VALUE,
+        SECOND_CONSUMER,
+        NOTHING,
     )
 }
 

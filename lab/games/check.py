@@ -1,15 +1,21 @@
-"""Judges a pipeline by what it does to orders of its own; no setting is looked at.
+"""Judges a pipeline by what it does to orders of its own; no setting is looked at but one, which takes days to show.
 
 What an order came to is read by its id and its correlation id: in its effect, its event, the worker's log and its dead
 letter. Whatever else is in the queue or the DLQ, such as the orders of an earlier check, is not judged.
 """
 
 import random
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from functions.publish.envelope import Envelope
+from functions.publish.key import idempotency_key
+from functions.publish.message import order_message
 from lab.common.clock import now_ms
 from lab.common.polling import wait_for
 from lab.common.results import Result, Verdict
@@ -18,7 +24,8 @@ from lab.dlq.repair import discard
 from lab.dlq.seed import bury
 from lab.errors import LabError
 from lab.faults import catalogue as faults
-from lab.faults.changes import Changes
+from lab.faults.changes import Change, Changes
+from lab.faults.runtime_settings import MAPPING_PAUSED
 from lab.pipeline.api import Accepted, Api
 from lab.pipeline.metrics import Sums, counted
 from lab.pipeline.observe import Pipeline, fields_of
@@ -28,14 +35,58 @@ from lab.pipeline.tap import Tap, tap
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sqs import SQSClient
 
-PATIENCE_SECONDS = 25
+PATIENCE_SECONDS = 6.0
+"""How long a behaviour may take to show, on a machine that is not busy. All of them show within three seconds there."""
+
+SLOWNESS = 12
+"""On a busy machine it is so many times what the API took to accept the first order."""
+
+ORDERS = 8
+"""As many as are sent to see that every one is processed. A consumer that takes every second order leaves all of them
+once in 256 times."""
+
+CLIENTS = 4
 FAULT_SECONDS = 60
 BROWSED = 1000
+SILENCE_SECONDS = 20
+"""Two periods of the alarm."""
+
+UNKNOWN_VERSION = 3
+"""A schema version that no worker knows."""
+
+
+class NotTriedError(Exception):
+    """A behaviour could not be looked at, for a reason that is none of the pipeline's doing."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a healthy pipeline does. `show` says what was seen of it, and raises LabError where it is missing.
+
+    It begins after others, and is not tried where one that it `needs` is missing.
+    """
+
+    name: str
+    show: Callable[[], str]
+    needs: str = ""
+    after: tuple[str, ...] = ()
+
+
+PROCESSED = "every accepted order is processed"
+ANNOUNCED = "their events reach the topic"
+KEPT = "a dead letter is kept for longer than an order may wait"
+MOVED = "an order that SQS gives up is in the DLQ"
+HEARD = "the DLQ alarm is heard"
+SURVIVES = "an order survives a dependency's failure"
+DIES = "a poisoned order dies with its cause"
+COUNTED = "the death is counted"
+REDRIVEN = "a redrive brings a dead order back"
 
 
 class Check:
-    """One run. Each behaviour has an order of its own, but those that follow from an order's death."""
+    """One run. Each behaviour has orders of its own, but those that follow from an order's death."""
 
     def __init__(self, pipeline: Pipeline, api: Api, events: Tap, notifications: Tap) -> None:
         self._pipeline = pipeline
@@ -45,8 +96,10 @@ class Check:
         self._changes = Changes(pipeline)
         self._sums = Sums(pipeline)
         self._deaths = counted(pipeline.stack, "OrdersDeadLettered")
+        self._sqs: SQSClient = pipeline.aws.client("sqs")
         self._began = now_ms()
         self._own: set[str] = set()
+        self._patience = PATIENCE_SECONDS
 
     def results(self) -> Iterator[Result]:
         """Every behaviour. Where one fails, those that need it are told as not tried. Leaves no dead letter behind."""
@@ -56,87 +109,128 @@ class Check:
             self._clear()
 
     def _judged(self) -> Iterator[Result]:
-        processed, dies = "an accepted order is processed", "a poisoned order dies with its cause"
-        behaviours: tuple[tuple[str, str, Callable[[], str]], ...] = (
-            (processed, "", self._processed),
-            ("its event reaches the topic", processed, self._announced),
-            ("an order survives a dependency's failure", processed, self._survives),
-            (dies, processed, self._dies),
-            ("the death is counted", dies, self._counted),
-            ("the DLQ alarm is heard", dies, self._heard),
-            ("a redrive brings a dead order back", processed, self._redriven),
+        """Those that have nothing to do with each other are shown side by side."""
+        behaviours = self._behaviours()
+        with ThreadPoolExecutor(len(behaviours)) as pool:
+            shown: dict[str, Future[Result]] = {}
+            for behaviour in behaviours:
+                shown[behaviour.name] = pool.submit(self._tried, behaviour, dict(shown))
+            for each in shown.values():
+                yield each.result()
+
+    def _behaviours(self) -> tuple[Behaviour, ...]:
+        """In an order in which each stands behind those that it begins after."""
+        # A letter that is written rings an alarm on what is sent to the DLQ, which is deaf to SQS's own moves: so none
+        # is written until the alarm was heard.
+        return (
+            Behaviour(PROCESSED, self._processed),
+            Behaviour(ANNOUNCED, self._announced, needs=PROCESSED),
+            Behaviour(KEPT, self._kept),
+            Behaviour(MOVED, self._moved, needs=PROCESSED, after=(ANNOUNCED,)),
+            Behaviour(HEARD, self._heard, needs=MOVED),
+            Behaviour(SURVIVES, self._survives, needs=PROCESSED, after=(MOVED,)),
+            Behaviour(DIES, self._dies, needs=PROCESSED, after=(HEARD,)),
+            Behaviour(COUNTED, self._counted, needs=DIES),
+            Behaviour(REDRIVEN, self._redriven, needs=PROCESSED, after=(SURVIVES, DIES)),
         )
-        missing: dict[str, str] = {}
-        for behaviour, needs, show in behaviours:
-            if needs in missing:
-                missing[behaviour] = missing[needs]
-                told = f"not tried, it needs: {missing[needs]}"
-                yield Result(name=behaviour, seen=told, verdict=Verdict.UNREAD)
-                continue
-            try:
-                yield Result(name=behaviour, seen=show(), verdict=Verdict.PROVED)
-            except LabError as error:
-                missing[behaviour] = behaviour
-                yield Result(name=behaviour, seen=error.what, verdict=Verdict.REFUTED)
+
+    def _tried(self, behaviour: Behaviour, before: dict[str, Future[Result]]) -> Result:
+        for name in behaviour.after:
+            before[name].result()
+        if behaviour.needs and before[behaviour.needs].result().verdict is not Verdict.PROVED:
+            return _untried(behaviour, f"it needs: {behaviour.needs}")
+        try:
+            return Result(name=behaviour.name, seen=behaviour.show(), verdict=Verdict.PROVED)
+        except NotTriedError as reason:
+            return _untried(behaviour, str(reason))
+        except LabError as error:
+            return Result(name=behaviour.name, seen=error.what, verdict=Verdict.REFUTED)
 
     def _processed(self) -> str:
-        self._first = self._submit()
-        return self._until_processed(self._first)
+        began = time.monotonic()
+        self._sent = [self._submit()]
+        self._patience = max(PATIENCE_SECONDS, SLOWNESS * (time.monotonic() - began))
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            others = [clients.submit(self._submit) for _ in range(ORDERS - 1)]
+            self._sent += [other.result() for other in others]
+        waiting = lambda: self._unprocessed(self._sent)  # noqa: E731
+        self._until("all of them are processed", lambda: not waiting(), waiting)
+        return f"{ORDERS} of {ORDERS}"
 
     def _announced(self) -> str:
-        def arrived() -> bool:
+        def silent() -> list[Accepted]:
             details = [event.get("detail", {}) for event in self._events.notifications()]
-            return self._first.order_id in [detail.get("orderId") for detail in details]
+            told = {detail.get("orderId") for detail in details}
+            return [sent for sent in self._sent if sent.order_id not in told]
 
-        self._until("its OrderProcessed event arrives", arrived, self._first)
-        return "arrived"
+        self._until("the OrderProcessed events of all of them arrive", lambda: not silent(), silent)
+        return "all of them"
+
+    def _kept(self) -> str:
+        """Nobody can wait for days: this is read. A message that moves keeps its age, so the DLQ must keep longer."""
+        queue, dlq = (
+            self._retention(url) for url in (self._pipeline.stack.queue_url, self._pipeline.stack.dlq_url)
+        )
+        if dlq <= queue:
+            raise LabError(
+                f"the DLQ deletes what is {dlq} s old, and an order may wait for {queue} s before it dies", ""
+            )
+        return f"{dlq // 86400} days, against {queue // 86400}"
+
+    def _moved(self) -> str:
+        """The worker's mapping is paused, and the order received as often as SQS allows."""
+        self._require_quiet()
+        self._await_silence()
+        self._alarmed_before = self._alarms_heard()
+        pause = Change(MAPPING_PAUSED, lambda _now, _pipeline: False, "the mapping is paused")
+        with self._changes.temporarily(pause, why="lab check", seconds=FAULT_SECONDS):
+            sent = self._produce(_order())
+            gone = lambda: not self._received(sent) and bool(self._letters_of(sent))  # noqa: E731
+            self._until("the order is in the DLQ", gone, lambda: [sent])
+        return "after as many receives as it may have"
+
+    def _heard(self) -> str:
+        rings = lambda: self._alarms_heard() > self._alarmed_before  # noqa: E731
+        self._until("a notification of ALARM arrives of what SQS has moved", rings, list[Accepted])
+        return "notified"
 
     def _survives(self) -> str:
         slow = faults.failure_mode("slow_downstream")
         with self._changes.temporarily(slow, why="lab check", seconds=FAULT_SECONDS):
             sent = self._submit()
             failed = lambda: any(line["event"] == "order.failed" for line in self._lines_of(sent))  # noqa: E731
-            self._until("the order fails as its dependency does", failed, sent)
-        return f"{self._until_processed(sent)} once the dependency was back"
+            self._until("the order fails as its dependency does", failed, lambda: [sent])
+        done = lambda: not self._unprocessed([sent])  # noqa: E731
+        self._until("the order is processed, now that its dependency is back", done, lambda: [sent])
+        return "processed once the dependency was back"
 
     def _dies(self) -> str:
-        self._hush_alarm()
         self._sums.watch(self._deaths)
-        self._alarmed_before = self._alarms_heard()
         self._died_after = now_ms()
-        poison = faults.failure_mode("poison_payload")
-        with self._changes.temporarily(poison, why="lab check", seconds=FAULT_SECONDS):
-            self._dead = self._submit()
-            cause = lambda: "VALIDATION" in self._causes_of(self._dead)  # noqa: E731
-            self._until("its dead letter names the cause VALIDATION", cause, self._dead)
+        dead = self._produce(_order() | {"schemaVersion": UNKNOWN_VERSION})
+        cause = lambda: "VALIDATION" in self._causes_of(dead)  # noqa: E731
+        self._until("its dead letter names the cause VALIDATION", cause, lambda: [dead])
         return "died of VALIDATION"
 
     def _counted(self) -> str:
-        logged = [line for line in self._lines(self._died_after) if line["event"] == "order.dead_lettered"]
-        counted = wait_for(
-            f"{len(logged)} logged deaths in the metric {self._deaths.name}",
-            lambda: round(self._sums.of(self._deaths)),
-            lambda n: n >= len(logged),
-            within=PATIENCE_SECONDS,
-        )
-        return f"{counted} counted"
+        def missing() -> int:
+            logged = [
+                line for line in self._lines(self._died_after) if line["event"] == "order.dead_lettered"
+            ]
+            return max(1, len(logged)) - round(self._sums.of(self._deaths))
 
-    def _heard(self) -> str:
-        rings = lambda: self._alarms_heard() > self._alarmed_before  # noqa: E731
-        self._until("a notification of ALARM arrives", rings, self._dead)
-        return "notified"
+        self._until(f"the metric {self._deaths.name} counts it", lambda: missing() <= 0, list[Accepted])
+        return "counted"
 
     def _redriven(self) -> str:
         (order_id,) = bury(self._pipeline, [_order()], age_seconds=0)
         self._own.add(order_id)
         operation = self._api.start_redrive(minAgeSeconds=0, bodyContains=order_id)
-        wait_for(
-            "the redrive to finish",
-            lambda: self._api.redrive(operation)["status"],
-            lambda status: status not in ("PENDING", "RUNNING"),
-            within=PATIENCE_SECONDS,
-        )
-        return self._until_processed(Accepted(order_id, "", "", ""))
+        dead = Accepted(order_id, "", "", "")
+        over = lambda: self._api.redrive(operation)["status"] not in ("PENDING", "RUNNING")  # noqa: E731
+        self._until("the redrive ends", over, list[Accepted])
+        self._until("the order is processed", lambda: not self._unprocessed([dead]), lambda: [dead])
+        return "processed"
 
     def _clear(self) -> None:
         """Discard this check's own letters: a poisoned one can be redriven by nobody."""
@@ -150,34 +244,87 @@ class Check:
             with suppress(LabError), browser.take(name) as letter:
                 discard(self._pipeline, browser, letter, "lab check")
 
+    def _require_quiet(self) -> None:
+        """What is received here is somebody's order, which would lose a receive. Raises NotTriedError."""
+        with suppress(LabError):
+            wait_for("", lambda: self._pipeline.queue().visible, lambda n: not n, within=self._patience)
+            return
+        raise NotTriedError("other orders wait in the queue, and each would be received")
+
+    def _await_silence(self) -> None:
+        """An alarm that rings already would not ring again for this check's order.
+
+        Where the DLQ is empty it is about to fall silent; where it is not, it is set to OK, and rings again.
+        """
+        if not self._pipeline.dlq().total:
+            with suppress(LabError):
+                wait_for("", self._is_ringing, lambda rings: not rings, within=SILENCE_SECONDS)
+        if self._is_ringing():
+            cloudwatch: CloudWatchClient = self._pipeline.aws.client("cloudwatch")
+            cloudwatch.set_alarm_state(
+                AlarmName=self._alarm, StateValue="OK", StateReason="lab check listens"
+            )
+
+    def _is_ringing(self) -> bool:
+        return self._pipeline.alarm_states().get("critical-dlq-depth") == "ALARM"
+
+    def _received(self, sent: Accepted) -> bool:
+        """Receive what is there, once. Raises NotTriedError if that is anything but this order."""
+        found = self._sqs.receive_message(
+            QueueUrl=self._pipeline.stack.queue_url, MaxNumberOfMessages=1, VisibilityTimeout=0
+        ).get("Messages", [])
+        if any(message.get("MessageId") != sent.message_id for message in found):
+            raise NotTriedError("another order came to the queue meanwhile")
+        return bool(found)
+
     def _submit(self) -> Accepted:
         sent = self._api.submit(_order())
         self._own |= {sent.order_id, sent.correlation_id}
         return sent
 
-    def _until_processed(self, sent: Accepted) -> str:
-        done = lambda: any(self._pipeline.effects([sent.order_id]))  # noqa: E731
-        self._until("the order is processed", done, sent)
-        return "processed"
+    def _produce(self, order: dict[str, Any]) -> Accepted:
+        """Send an order to the queue past the API, as another producer does."""
+        key, correlation_id = idempotency_key(order), str(uuid.uuid4())
+        message = order_message(order, key, correlation_id=correlation_id, accepted_at=now_ms())
+        attributes: Any = dict(message.attributes)
+        answer = self._sqs.send_message(
+            QueueUrl=self._pipeline.stack.queue_url, MessageBody=message.body, MessageAttributes=attributes
+        )
+        self._own |= {order["orderId"], correlation_id}
+        return Accepted(order["orderId"], answer["MessageId"], key, correlation_id)
 
-    def _until(self, what: str, shown: Callable[[], bool], sent: Accepted) -> None:
-        """Wait until something is shown. Raises LabError with what the worker last logged of the order."""
+    def _unprocessed(self, sent: Sequence[Accepted]) -> list[Accepted]:
+        done = {effect.order_id for effect in self._pipeline.effects([each.order_id for each in sent])}
+        return [each for each in sent if each.order_id not in done]
+
+    def _until(self, what: str, shown: Callable[[], bool], missing: Callable[[], Sequence[Accepted]]) -> None:
+        """Wait until something is shown.
+
+        Raises LabError with the orders that it is `missing` of, and what the worker last logged of the first.
+        """
         try:
-            wait_for(what, shown, bool, within=PATIENCE_SECONDS)
+            wait_for(what, shown, bool, within=self._patience)
         except LabError as error:
-            lines = self._lines_of(sent)
-            last = _in_words(lines[-1]) if lines else "nothing"
             raise LabError(
-                f"waited {PATIENCE_SECONDS} s until {what}; the worker's last word of {sent.order_id}: {last}",
-                error.fix,
+                f"waited {self._patience:.0f} s until {what}{self._told(missing())}", error.fix
             ) from error
 
-    def _causes_of(self, sent: Accepted) -> list[str]:
+    def _told(self, orders: Sequence[Accepted]) -> str:
+        if not orders:
+            return ""
+        first, *more = orders
+        lines = self._lines_of(first)
+        last = _in_words(lines[-1]) if lines else "nothing"
+        of = f"; not so {first.order_id}{f' and {len(more)} more' if more else ''}"
+        return f"{of}; the worker's last word of it: {last}"
+
+    def _letters_of(self, sent: Accepted) -> list[Envelope]:
         return [
-            letter.text("errorCategory") or "none"
-            for letter in dead_letters(self._pipeline)
-            if letter.correlation_id == sent.correlation_id
+            letter for letter in dead_letters(self._pipeline) if letter.correlation_id == sent.correlation_id
         ]
+
+    def _causes_of(self, sent: Accepted) -> list[str]:
+        return [letter.text("errorCategory") or "none" for letter in self._letters_of(sent)]
 
     def _lines_of(self, sent: Accepted) -> list[dict[str, Any]]:
         return [
@@ -202,13 +349,10 @@ class Check:
     def _alarms_heard(self) -> int:
         return self._notifications.alarm_transitions(self._alarm).count("ALARM")
 
-    def _hush_alarm(self) -> None:
-        """An alarm that rings already, of what lay in the DLQ before, would not ring again for this check's letter."""
-        cloudwatch: CloudWatchClient = self._pipeline.aws.client("cloudwatch")
-        if self._pipeline.alarm_states().get("critical-dlq-depth") == "ALARM":
-            cloudwatch.set_alarm_state(
-                AlarmName=self._alarm, StateValue="OK", StateReason="lab check listens"
-            )
+    def _retention(self, url: str) -> int:
+        """Seconds for which a queue keeps a message, from when it was first sent."""
+        attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
+        return int(attributes["Attributes"]["MessageRetentionPeriod"])
 
 
 def check(pipeline: Pipeline) -> Iterator[Result]:
@@ -229,6 +373,10 @@ def leftovers(pipeline: Pipeline) -> str:
         return ""
     several = "leftovers" if queue + dlq > 1 else "leftover"
     return f"{queue + dlq} {several} of earlier runs, not judged ({queue} in the queue, {dlq} in the DLQ)"
+
+
+def _untried(behaviour: Behaviour, why: str) -> Result:
+    return Result(name=behaviour.name, seen=f"not tried, {why}", verdict=Verdict.UNREAD)
 
 
 def _order() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Reports of runs: one self-contained HTML page each, and JSON for machines."""
 
-from lab.report.run import Percentiles, Run
+from lab.report.run import Moment, Percentiles, Run
 from lab.report.write import write
 
-__all__ = ["Percentiles", "Run", "write"]
+__all__ = ["Moment", "Percentiles", "Run", "write"]

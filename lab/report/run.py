@@ -22,6 +22,20 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Something that happened while people were at work.
+
+    `at` is seconds since the run's start, `clock` what the clock said that they saw.
+    """
+
+    at: float
+    clock: str
+    kind: str
+    text: str
+    who: str = ""
+
+
+@dataclass(frozen=True)
 class PhaseResults:
     """What became of one phase's predictions."""
 
@@ -49,7 +63,7 @@ class Run:
     """One run of a scenario, as far as it got.
 
     `story` is what the scenario says of itself, in paragraphs; `timings` are times to detect and to recover;
-    `figures` are whatever else is worth comparing.
+    `figures` are whatever else is worth comparing; `moments` what people and alarms did, where people played.
     """
 
     name: str
@@ -64,6 +78,7 @@ class Run:
     findings: list[Result] = field(default_factory=list[Result])
     excerpts: list[Excerpt] = field(default_factory=list[Excerpt])
     percentiles: list[Percentiles] = field(default_factory=list[Percentiles])
+    moments: list[Moment] = field(default_factory=list[Moment])
 
     @property
     def passed(self) -> bool:

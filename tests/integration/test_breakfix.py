@@ -4,19 +4,23 @@ import os
 
 import pytest
 
+from lab.common import paths
 from lab.common.results import Verdict
 from lab.errors import LabError
 from lab.faults import steady_state as steady
-from lab.faults.changes import HIDDEN, Changes
+from lab.faults.changes import Changes
 from lab.games import breakfix
 from lab.games.check import check, leftovers
 from lab.games.puzzles import PUZZLES, Puzzle
 from lab.pipeline.observe import Pipeline
+from tests.support.pages import run, section
 
 pytestmark = pytest.mark.long
 
 QUICK = ("deaf-rule", "closed-door", "mute-alarm")
-CHOSEN = [puzzle for puzzle in PUZZLES if puzzle.name in QUICK or os.environ.get("LAB_EVERY_PUZZLE")]
+CHOSEN = [puzzle for puzzle in PUZZLES if puzzle.answer in QUICK or os.environ.get("LAB_EVERY_PUZZLE")]
+SETTINGS = paths.ROOT / "ops" / "runbooks" / "settings.md"
+SHELL = 'set -e; variables=$(.lab/bin/lab env); eval "$variables"\n'
 
 
 @pytest.fixture(autouse=True)
@@ -41,21 +45,39 @@ def test_a_healthy_pipeline_shows_every_behaviour_and_a_check_leaves_nothing(pip
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("puzzle", CHOSEN, ids=lambda puzzle: puzzle.name)
-def test_a_puzzle_is_told_until_it_is_mended_whatever_failed_checks_have_left(
+@pytest.mark.parametrize("puzzle", CHOSEN, ids=lambda puzzle: puzzle.answer)
+def test_a_puzzle_is_told_until_the_runbooks_cure_mends_it_whatever_failed_checks_have_left(
     pipeline: Pipeline, puzzle: Puzzle
 ) -> None:
-    setting = puzzle.change.setting
-    before = setting.read(pipeline)
-    Changes(pipeline).make(puzzle.change, why=HIDDEN, seconds=None)
-    try:
-        assert missing(pipeline) != []
-        assert missing(pipeline) != []
-        setting.write(pipeline, before)
-        assert missing(pipeline) == []
-    finally:
-        steady.restore(pipeline, print)
+    look, cure = section(SETTINGS, puzzle.section)
+    breakfix.break_it(pipeline, name=puzzle.name)
+    for _ in range(0 if puzzle.is_nothing else 2):
+        results = list(check(pipeline))
+        print(*results, sep="\n")  # noqa: T201  for whoever reads a failure
+        outcome = breakfix.judge(pipeline, results)
+        assert outcome
+        assert not outcome.solved
+    if not puzzle.is_nothing:
+        seen = run(SHELL + look, pipeline)
+        assert seen.returncode == 0, seen.stderr
+        cured = run(SHELL + cure, pipeline)
+        assert cured.returncode == 0, cured.stderr
+    results = list(check(pipeline))
+    print(*results, sep="\n")  # noqa: T201
+    outcome = breakfix.judge(pipeline, results, nothing_wrong=puzzle.is_nothing)
+    assert outcome
+    assert outcome.solved, outcome.told
     assert Changes(pipeline).active() == []
+    steady.restore(pipeline, print)
+
+
+def test_who_says_that_nothing_is_wrong_is_wrong_while_something_is(pipeline: Pipeline) -> None:
+    breakfix.break_it(pipeline, name="mute-alarm")
+    outcome = breakfix.judge(pipeline, list(check(pipeline)), nothing_wrong=True)
+    assert outcome
+    assert not outcome.solved
+    assert breakfix.require_broken(pipeline).answer == "mute-alarm"
+    steady.restore(pipeline, print)
 
 
 def test_the_same_seed_breaks_the_same_thing_and_nothing_is_broken_twice(pipeline: Pipeline) -> None:

@@ -16,8 +16,9 @@ OPS = paths.ROOT / "ops"
 
 
 def commands() -> list[str]:
-    """Every different line of every `sh` block; a GameDay is a test of its own."""
+    """Every different line of every `sh` block; a GameDay is a test of its own, and so is each cure of a setting."""
     pages = (*OPS.glob("runbooks/*.md"), *OPS.glob("gamedays/*.md"))
+    pages = tuple(page for page in pages if page.name != "settings.md")  # tests/integration/test_breakfix.py
     lines = [line for page in pages for _, block in blocks(page) for line in block.splitlines()]
     return sorted({line for line in lines if " gameday run " not in line})
 

@@ -17,6 +17,12 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return BLOCK.findall(page.read_text())
 
 
+def section(page: Path, heading: str) -> list[str]:
+    """The texts of the fenced blocks under one heading."""
+    _, _, after = page.read_text().partition(f"\n## {heading}\n")
+    return [text for _, text in BLOCK.findall(after.partition("\n## ")[0])]
+
+
 def run(command: str, pipeline: Pipeline, within: float = 280) -> subprocess.CompletedProcess[str]:
     """Run a command in the shell that the reader of a page has, on a pipeline's engine."""
     port = str(urlsplit(pipeline.aws.endpoint or "").port)

@@ -1,5 +1,6 @@
 """`lab check` says NO for each behaviour that is missing, whatever foreign orders show, and judges its own alone."""
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,9 +18,12 @@ from lab.pipeline.observe import Depth
 FOREIGN = Accepted("check-foreign", "message", "key", "correlation-foreign")
 
 
+DAYS = 86_400
+
+
 @dataclass
 class World:
-    """A pipeline, an API and two taps. What is in `broken` does not happen to orders from now on.
+    """A pipeline, an API, two taps and SQS. What is in `broken` does not happen to orders from now on.
 
     Before the check a foreign order was processed, announced, died, rang the alarm, and lies in the DLQ.
     """
@@ -35,19 +39,22 @@ class World:
     rings: list[str] = field(default_factory=lambda: ["ALARM"])
     alarm: str = "OK"
     counted: int = 1
+    sent: int = 0
+    visible: int = 0
+    paused: bool = False
+    queued: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     waiting: list[Accepted] = field(default_factory=list[Accepted])
     redriven: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def submit(self, order: dict[str, Any]) -> Accepted:
+        self.sent += 1
         sent = Accepted(order["orderId"], "message", "key", f"correlation of {order['orderId']}")
-        if "processing" in self.broken:
+        if "processing" in self.broken or ("one in eight" in self.broken and self.sent == 5):
             return sent
         if self.mode == "slow_downstream":
             if "failure" not in self.broken:
-                self.log("order.failed", sent)
+                self.log("order.failed", sent.order_id)
             self.waiting.append(sent)
-        elif self.mode == "poison_payload":
-            self.dies(sent)
         else:
             self.process(sent.order_id)
         return sent
@@ -57,16 +64,43 @@ class World:
         if "announcement" not in self.broken:
             self.events.append(order_id)
 
-    def dies(self, sent: Accepted) -> None:
-        self.letters.append((sent.correlation_id, "none" if "cause" in self.broken else "VALIDATION"))
-        self.log("order.dead_lettered", sent)
-        self.counted += "counting" not in self.broken
+    def send_message(self, *, MessageBody: str, MessageAttributes: Any, **_: str) -> Any:  # noqa: N803
+        """Another producer's order: the worker knows no such version, or is paused."""
+        correlation_id = MessageAttributes["correlationId"]["StringValue"]
+        order = json.loads(MessageBody)
+        if self.paused:
+            self.queued.append(("sent", correlation_id))
+        elif order.get("schemaVersion"):
+            self.letters.append((correlation_id, "none" if "cause" in self.broken else "VALIDATION"))
+            self.log("order.dead_lettered", order["orderId"])
+            self.counted += "counting" not in self.broken
+            if "deaf to moves" in self.broken:
+                self.ring()
+        return {"MessageId": "sent"}
+
+    def receive_message(self, **_: Any) -> Any:
+        if "another order comes" in self.broken:
+            return {"Messages": [{"MessageId": "another"}]}
+        if "moving" in self.broken:
+            return {"Messages": [{"MessageId": "sent"}]}
+        for _name, correlation_id in self.queued:
+            self.letters.append((correlation_id, "none"))
+            if "deaf to moves" not in self.broken:
+                self.ring()
+        self.queued = []
+        return {}
+
+    def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> Any:  # noqa: N803
+        days = 4 if QueueUrl == "queue" or "keeping" in self.broken else 14
+        return {"Attributes": {"MessageRetentionPeriod": str(days * DAYS)}}
+
+    def ring(self) -> None:
         if "ringing" not in self.broken and self.alarm == "OK":
             self.alarm = "ALARM"
             self.rings.append("ALARM")
 
-    def log(self, event: str, sent: Accepted) -> None:
-        self.lines.append({"event": event, "orderId": sent.order_id, "errorCategory": "TIMEOUT"})
+    def log(self, event: str, order_id: str) -> None:
+        self.lines.append({"event": event, "orderId": order_id, "errorCategory": "TIMEOUT"})
 
     def start_redrive(self, **plan: Any) -> str:
         self.redriven = plan
@@ -82,6 +116,13 @@ class World:
 
     @contextmanager
     def temporarily(self, change: Any, **_: object) -> Generator[None]:
+        if "mapping" in change.meaning:
+            self.paused = True
+            try:
+                yield
+            finally:
+                self.paused = False
+            return
         self.mode = change.meaning.removeprefix("failure mode ")
         yield
         self.mode = "none"
@@ -105,10 +146,12 @@ class Counted:
 
 def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
     letters = lambda _pipeline: [  # noqa: E731
-        SimpleNamespace(correlation_id=name, text={"errorCategory": cause}.get)
+        SimpleNamespace(correlation_id=name, order_id="", text={"errorCategory": cause}.get)
         for name, cause in world.letters
     ]
     monkeypatch.setattr(judge, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(judge, "SLOWNESS", 0)
+    monkeypatch.setattr(judge, "SILENCE_SECONDS", 0)
     monkeypatch.setattr(judge, "Changes", lambda _pipeline: world)
     monkeypatch.setattr(judge, "Sums", lambda _pipeline: Counted(world))
     monkeypatch.setattr(judge, "dead_letters", letters)
@@ -116,9 +159,13 @@ def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
     monkeypatch.setattr(Check, "_lines", lambda _self, _since: world.lines)
     monkeypatch.setattr(Check, "_clear", lambda _self: None)
     pipeline: Any = SimpleNamespace(
-        effects=lambda ids=None: [name for name in ids or world.done if name in world.done],
+        effects=lambda ids: [SimpleNamespace(order_id=name) for name in ids if name in world.done],
         alarm_states=lambda: {"critical-dlq-depth": world.alarm},
-        stack=SimpleNamespace(alarm=str, log_metric_namespace="Ingestion/dev/Logs"),
+        queue=lambda: Depth(world.visible, 0, 0),
+        dlq=lambda: Depth(len(world.letters), 0, 0),
+        stack=SimpleNamespace(
+            alarm=str, log_metric_namespace="Ingestion/dev/Logs", queue_url="queue", dlq_url="dlq"
+        ),
         aws=SimpleNamespace(client=lambda _service: world),
     )
     events: Any = SimpleNamespace(
@@ -132,13 +179,15 @@ def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
 
 
 BEHAVIOURS = (
-    "an accepted order is processed",
-    "its event reaches the topic",
-    "an order survives a dependency's failure",
-    "a poisoned order dies with its cause",
-    "the death is counted",
-    "the DLQ alarm is heard",
-    "a redrive brings a dead order back",
+    judge.PROCESSED,
+    judge.ANNOUNCED,
+    judge.KEPT,
+    judge.MOVED,
+    judge.HEARD,
+    judge.SURVIVES,
+    judge.DIES,
+    judge.COUNTED,
+    judge.REDRIVEN,
 )
 
 
@@ -151,37 +200,71 @@ def test_healthy_pipeline_shows_every_behaviour(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("broken", "behaviour"),
     [
-        ("processing", 0),
-        ("announcement", 1),
-        ("failure", 2),
-        ("recovery", 2),
-        ("cause", 3),
-        ("counting", 4),
-        ("ringing", 5),
-        ("redrive", 6),
+        ("processing", judge.PROCESSED),
+        ("one in eight", judge.PROCESSED),
+        ("announcement", judge.ANNOUNCED),
+        ("keeping", judge.KEPT),
+        ("moving", judge.MOVED),
+        ("ringing", judge.HEARD),
+        ("deaf to moves", judge.HEARD),
+        ("failure", judge.SURVIVES),
+        ("recovery", judge.SURVIVES),
+        ("cause", judge.DIES),
+        ("counting", judge.COUNTED),
+        ("redrive", judge.REDRIVEN),
     ],
 )
 def test_missing_behaviour_is_refuted_although_a_foreign_order_shows_it(
-    monkeypatch: pytest.MonkeyPatch, broken: str, behaviour: int
+    monkeypatch: pytest.MonkeyPatch, broken: str, behaviour: str
 ) -> None:
     results = list(check_of(World({broken}), monkeypatch).results())
     refuted = [result.name for result in results if result.verdict is Verdict.REFUTED]
-    assert refuted == [BEHAVIOURS[behaviour]]
+    assert refuted == [behaviour]
     assert exit_code(results) == 1
 
 
 def test_behaviours_after_a_missing_one_are_told_as_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, *others = check_of(World({"processing"}), monkeypatch).results()
-    assert [result.name for result in others] == list(BEHAVIOURS[1:])
-    assert {(result.verdict, result.seen) for result in others} == {
-        (Verdict.UNREAD, f"not tried, it needs: {BEHAVIOURS[0]}")
+    results = list(check_of(World({"processing"}), monkeypatch).results())
+    untried = {result.name: result.seen for result in results if result.verdict is Verdict.UNREAD}
+    assert untried == {
+        judge.ANNOUNCED: f"not tried, it needs: {judge.PROCESSED}",
+        judge.MOVED: f"not tried, it needs: {judge.PROCESSED}",
+        judge.HEARD: f"not tried, it needs: {judge.MOVED}",
+        judge.SURVIVES: f"not tried, it needs: {judge.PROCESSED}",
+        judge.DIES: f"not tried, it needs: {judge.PROCESSED}",
+        judge.COUNTED: f"not tried, it needs: {judge.DIES}",
+        judge.REDRIVEN: f"not tried, it needs: {judge.PROCESSED}",
     }
 
 
 def test_what_follows_from_a_death_is_not_tried_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     results = check_of(World({"cause"}), monkeypatch).results()
     untried = [result.name for result in results if result.verdict is Verdict.UNREAD]
-    assert untried == ["the death is counted", "the DLQ alarm is heard"]
+    assert untried == [judge.COUNTED]
+
+
+@pytest.mark.parametrize(
+    ("world", "why"),
+    [
+        (World(visible=1), "other orders wait in the queue"),
+        (World({"another order comes"}), "another order came to the queue"),
+    ],
+)
+def test_no_order_of_somebody_else_loses_receives_to_a_check(
+    monkeypatch: pytest.MonkeyPatch, world: World, why: str
+) -> None:
+    results = list(check_of(world, monkeypatch).results())
+    told = {result.name: result.seen for result in results if result.verdict is Verdict.UNREAD}
+    assert list(told) == [judge.MOVED, judge.HEARD]
+    assert why in told[judge.MOVED]
+    assert not world.paused
+
+
+def test_order_that_alone_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World({"one in eight"})
+    processed, *_ = check_of(world, monkeypatch).results()
+    (name,) = {word.strip(";") for word in processed.seen.split() if word.startswith("check-")}
+    assert name not in world.done
 
 
 def test_refusal_names_the_order_and_what_the_worker_last_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,14 +279,14 @@ def test_refusal_names_the_order_and_what_the_worker_last_said_of_it(monkeypatch
 def test_alarm_that_rings_already_is_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(alarm="ALARM")
     results = list(check_of(world, monkeypatch).results())
-    assert [result.verdict for result in results if result.name == BEHAVIOURS[5]] == [Verdict.PROVED]
+    assert [result.verdict for result in results if result.name == judge.HEARD] == [Verdict.PROVED]
 
 
 def test_alarm_that_rang_before_the_death_is_not_taken_for_hearing_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     results = list(check_of(World({"ringing"}, rings=["ALARM", "OK", "ALARM"]), monkeypatch).results())
-    assert [result.verdict for result in results if result.name == BEHAVIOURS[5]] == [Verdict.REFUTED]
+    assert [result.verdict for result in results if result.name == judge.HEARD] == [Verdict.REFUTED]
 
 
 def test_redrive_moves_the_letter_of_this_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:

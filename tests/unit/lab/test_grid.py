@@ -15,7 +15,7 @@ from functions.redrive.groups import Groups
 from functions.redrive.plan import Plan
 from functions.redrive.triage import statistics
 from lab import cli
-from lab.commands import cost, gameday, history, logs, look
+from lab.commands import breakfix, cost, gameday, history, logs, look
 from lab.commands import scenario as scenario_commands
 from lab.common import paths
 from lab.common.clock import now_ms
@@ -24,7 +24,8 @@ from lab.common.output import Terminal
 from lab.common.results import Verdict, result_table
 from lab.deployment import context
 from lab.dlq import show as dlq
-from lab.games.gameday import ScoreCard
+from lab.games.gameday import EXERCISES, ROLES
+from lab.games.score import ScoreCard
 from lab.pipeline.logs import Entry
 from lab.scenario.guesses import guess_table
 from lab.trace import OrderTimeline
@@ -195,9 +196,27 @@ def grouped(letters: list[Envelope]) -> list[dict[str, Any]]:
 
 LETTER = dlq.document(LETTERS[0], Plan()) | {"queue": QUEUE}
 """Read once: it holds its age."""
+STATE = {
+    "name": "black-friday",
+    "title": "Everything at once",
+    "moments": [
+        {"clock": "6:00", "kind": "inject", "who": "", "text": EXERCISES[2].injects[1].told},
+        {"clock": "6:31", "kind": "alarm", "who": "", "text": "critical-worker-errors rings"},
+        {"clock": "12:30", "kind": "diagnosed", "who": "Ada", "text": "ORDERS_TABLE names no table"},
+    ],
+    "incidents": [{"repair": EXERCISES[2].injects[1].repair, "repaired": None}],
+    "nextInject": {"at": 960.0, "told": EXERCISES[2].injects[2].told},
+    "hints": list(EXERCISES[2].hints),
+    "hintsGiven": 1,
+}
+
 
 TABLES: Mapping[str, Callable[[Terminal], None]] = {
     "lab/commands/cost.py _table": printed_bill,
+    "lab/commands/breakfix.py puzzles": command(breakfix, "puzzles"),
+    "lab/commands/gameday.py board": lambda terminal: terminal.print(gameday.board(STATE, facilitator=True)),
+    "lab/commands/gameday.py list_": command(gameday, "gameday", "list"),
+    "lab/commands/gameday.py run": lambda terminal: terminal.print(Facts("Roles", ROLES)),
     "lab/commands/gameday.py table": lambda terminal: terminal.print(
         gameday.table(ScoreCard(51.8, None, 60.2, 2, 1234, account(done=["a"])))
     ),

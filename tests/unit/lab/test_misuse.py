@@ -9,6 +9,7 @@ import pytest
 from lab import cli
 from lab.commands.examples import EXAMPLES
 from lab.engines import ports
+from lab.games.gameday import GAMEDAYS
 from tests.support.printing import run
 from tests.unit.lab.test_cli import COMMANDS
 
@@ -137,7 +138,7 @@ def test_a_command_that_needs_an_engine_says_that_none_runs_and_how_to_start_one
         ("mode slow-downstream", "There is no failure mode slow-downstream.", "slow_downstream"),
         ("mode posion_payload", "There is no failure mode posion_payload.", "poison_payload"),
         ("gameday run downstream_outage", "There is no GameDay downstream_outage.", "downstream-outage"),
-        ("break mute-alram", "There is no puzzle mute-alram.", "mute-alarm"),
+        ("break silent-nihgt", "There is no puzzle silent-nihgt.", "silent-night"),
         ("load spiky", "There is no shape spiky.", "spike"),
     ],
 )
@@ -150,4 +151,4 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(typed: str, wrong: str
 
 def test_a_name_that_is_near_to_none_is_answered_with_all_of_them() -> None:
     _, (_, fix) = told("gameday", "run", "xyz")
-    assert fix == "  fix: Choose one of: schema-evolution, downstream-outage, traffic-spike"
+    assert fix == f"  fix: Choose one of: {', '.join(GAMEDAYS)}"

@@ -13,7 +13,7 @@ from localstack.aws.connect import connect_to
 from localstack.utils.aws.client_types import ServicePrincipal
 
 from lab_localstack import documents
-from lab_localstack.cloudwatch import notifications
+from lab_localstack.cloudwatch import notifications, topic_key
 from lab_localstack.cloudwatch.alarm_rule import States
 from lab_localstack.cloudwatch.evaluation import State, evaluate, reason
 from lab_localstack.cloudwatch.models import STORES, Alarm, AlarmState, CompositeAlarm, MetricAlarm, now
@@ -196,6 +196,7 @@ class AlarmEvaluator:
                 raise NotImplementedError(f"This engine runs no actions of {service}.")
             clients = connect_to(aws_access_key_id=account, region_name=region)
             if service == "sns":
+                topic_key.require_use(action, alarm.arn)
                 clients.sns.request_metadata(source_arn=alarm.arn, service_principal=PRINCIPAL).publish(
                     TopicArn=action,
                     Subject=notifications.subject(config["AlarmName"], state["value"], alarm.region),
