@@ -66,6 +66,8 @@ COMMANDS = {
         Command(
             "chaos", "lab.commands.chaos:chaos", "Search for a schedule of faults that breaks a handler."
         ),
+        Command("handin", "lab.commands.workshop:handin", "Write what you have done, signed for a room."),
+        Command("scoreboard", "lab.commands.workshop:scoreboard", "Rank what a room has handed in."),
         Command("gameday", "lab.commands.gameday:app", "Scripted incidents with injects on a clock."),
     ),
     "Watch": (

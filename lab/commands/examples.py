@@ -4,7 +4,7 @@ They stand together because they are tested together: each is one that its comma
 """
 
 EXAMPLES = {
-    "doctor": "lab doctor",
+    "doctor": "lab doctor --workshop",
     "up": "ENGINE=host lab up --port 4700",
     "deploy": "lab deploy -c batchSize=5 -c breakerStrategy=pause",
     "demo": "lab demo",
@@ -26,6 +26,8 @@ EXAMPLES = {
     "challenge run": "lab challenge run effect-once --handler my.py:handler",
     "challenge down": "lab challenge down effect-once",
     "chaos": "lab chaos --minutes 10 --seed 1",
+    "handin": 'lab handin --name "Ada Lovelace" --room blue-otter-42',
+    "scoreboard": "lab scoreboard --room blue-otter-42 handin-Ada.json handin-Bo.json",
     "gameday list": "lab gameday list",
     "gameday run": "lab gameday run spared-database --team 'Ada: commander' --team 'Bo: operator'",
     "gameday show": "lab gameday show --facilitator",

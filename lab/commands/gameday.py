@@ -140,11 +140,11 @@ def show(
     console.print(board(state, facilitator=facilitator))
     told = len(state["moments"])
     with console.status(standing(state)) as status:
-        while follow and (state := desk.under_way()):
-            for each in state["moments"][told:]:
+        while follow and (now := desk.under_way()):
+            for each in now["moments"][told:]:
                 say(_line(each))
-            told = len(state["moments"])
-            status.update(standing(state))
+            told = len(now["moments"])
+            status.update(standing(now))
             time.sleep(SHOW_SECONDS)
     if not follow:
         say(standing(state))

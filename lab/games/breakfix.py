@@ -199,17 +199,18 @@ def give_up(pipeline: Pipeline, progress: Progress | None = None) -> Puzzle:
 
 def record(progress: Progress, puzzle: Puzzle) -> Record:
     """What has become of a puzzle."""
-    return _record(puzzle, progress.of("puzzle", puzzle.name))
+    return record_of(puzzle, progress.of("puzzle", puzzle.name))
 
 
 def records(progress: Progress) -> list[Record]:
     """What has become of every puzzle, by level."""
     steps = progress.steps("puzzle")
     listed = sorted(PUZZLES, key=lambda puzzle: puzzle.level)
-    return [_record(puzzle, [step for step in steps if step.name == puzzle.name]) for puzzle in listed]
+    return [record_of(puzzle, [step for step in steps if step.name == puzzle.name]) for puzzle in listed]
 
 
-def _record(puzzle: Puzzle, steps: Sequence[Step]) -> Record:
+def record_of(puzzle: Puzzle, steps: Sequence[Step]) -> Record:
+    """What these steps of one puzzle amount to."""
     attempts: list[list[Step]] = []
     for step in steps:
         if step.did == STARTED or not attempts:

@@ -15,7 +15,7 @@ from functions.redrive.groups import Groups
 from functions.redrive.plan import Plan
 from functions.redrive.triage import statistics
 from lab import cli
-from lab.commands import breakfix, cost, gameday, history, logs, look
+from lab.commands import breakfix, cost, gameday, history, logs, look, workshop
 from lab.commands import scenario as scenario_commands
 from lab.common import paths
 from lab.common.clock import now_ms
@@ -25,6 +25,7 @@ from lab.common.results import Verdict, result_table
 from lab.deployment import context
 from lab.dlq import show as dlq
 from lab.games.gameday import EXERCISES, ROLES
+from lab.games.handin import Board, Score, Stuck
 from lab.games.score import ScoreCard
 from lab.pipeline.logs import Entry
 from lab.scenario.guesses import guess_table
@@ -196,6 +197,13 @@ def grouped(letters: list[Envelope]) -> list[dict[str, Any]]:
 
 LETTER = dlq.document(LETTERS[0], Plan()) | {"queue": QUEUE}
 """Read once: it holds its age."""
+BOARD = Board(
+    [
+        Score("Ada Lovelace", 85, 4, 2, 9, 11, 3, 1, ("round-trip", "foggy-morning")),
+        Score("Grace Brewster Murray Hopper", 60, 3, 0, 0, 0, 0, 0, ()),
+    ],
+    [Stuck("round-trip", 3, 12, 4, 3, 9, 1234), Stuck("foggy-morning", 3, 2, 0, 2, 0, None)],
+)
 STATE = {
     "name": "black-friday",
     "title": "Everything at once",
@@ -229,6 +237,8 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
     "lab/commands/scenario.py show": command(
         scenario_commands, "scenario", "show", "eventbridge-partial-failure"
     ),
+    "lab/commands/workshop.py ranks": lambda terminal: terminal.print(workshop.ranks(BOARD)),
+    "lab/commands/workshop.py where_stuck": lambda terminal: terminal.print(workshop.where_stuck(BOARD)),
     "lab/common/results.py result_table": lambda terminal: terminal.print(
         result_table("predictions", "prediction", RESULTS)
     ),

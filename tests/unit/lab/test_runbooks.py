@@ -72,3 +72,10 @@ def test_every_section_of_settings_is_pointed_at_by_a_symptom() -> None:
 @pytest.mark.parametrize("puzzle", PUZZLES, ids=lambda puzzle: puzzle.answer)
 def test_the_name_of_a_puzzle_has_no_word_of_its_answer(puzzle: Puzzle) -> None:
     assert set(puzzle.name.split("-")) & set(puzzle.answer.split("-")) == set()
+
+
+@pytest.mark.parametrize("puzzle", PUZZLES, ids=lambda puzzle: puzzle.name)
+def test_the_facilitators_answers_have_every_puzzle(puzzle: Puzzle) -> None:
+    assert (
+        f"| {puzzle.level} | {puzzle.name} ({puzzle.answer}): [" in (paths.ROOT / "WORKSHOP.md").read_text()
+    )
