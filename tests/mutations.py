@@ -511,7 +511,7 @@ JUDGES = {
         "lab/games/check.py", "Check._is_ringing", '"ALARM"', '"never"'
     ),
     "check: nobody else's order is received": Mutation(
-        "lab/games/check.py", "Check._require_quiet", "not n", "True"
+        "lab/games/check.py", "Check._require_quiet", "not orders", "True"
     ),
     "check: a dead letter is kept for longer than an order waits": Mutation(
         "lab/games/check.py", "Check._kept", "dlq <= queue", "False"

@@ -23,7 +23,7 @@ from lab.faults import steady_state as steady
 PACKAGE = "event-driven-ingestion-lab"
 CONSOLE_PORT = 8095
 MEMORY_BYTES, FREE_BYTES = 7 * GIB // 2, 2 * GIB
-"""The engine holds 0.85 GB after the demo and a function at work 60 MB (README); a browser as much again. A machine that
+"""The engine holds 0.85 GB after the demo, a function at work 60 MB (README), a browser as much again. A machine that
 is sold with 4 GiB shows less."""
 PROCESSORS = 2
 

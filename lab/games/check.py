@@ -50,8 +50,17 @@ once in 256 times."""
 CLIENTS = 4
 FAULT_SECONDS = 60
 BROWSED = 1000
+ALARM_SECONDS = 10
+"""One period of the alarm. It is heard within two seconds, as a rule."""
+
+HAND_SET_SECONDS = 12
+"""A state that was set by hand holds until the alarm's next evaluation, a period later at most."""
+
 SILENCE_SECONDS = 20
 """Two periods of the alarm."""
+
+SETTLING_SECONDS = 60
+"""The longest backoff of an order (`retryCapSeconds` of the local profile is 50), and the visibility timeout twice."""
 
 UNKNOWN_VERSION = 3
 """A schema version that no worker knows."""
@@ -191,7 +200,8 @@ class Check:
 
     def _heard(self) -> str:
         rings = lambda: self._alarms_heard() > self._alarmed_before  # noqa: E731
-        self._until("a notification of ALARM arrives of what SQS has moved", rings, list[Accepted])
+        within = max(self._patience, self._ringing_seconds)
+        self._until("a notification of ALARM arrives of what SQS has moved", rings, list[Accepted], within)
         return "notified"
 
     def _survives(self) -> str:
@@ -245,11 +255,18 @@ class Check:
                 discard(self._pipeline, browser, letter, "lab check")
 
     def _require_quiet(self) -> None:
-        """What is received here is somebody's order, which would lose a receive. Raises NotTriedError."""
+        """What is received here is somebody's order, which would lose a receive. Raises NotTriedError.
+
+        What an earlier check has left comes back after its backoff; what is delayed on its way in does not disturb.
+        """
         with suppress(LabError):
-            wait_for("", lambda: self._pipeline.queue().visible, lambda n: not n, within=self._patience)
+            wait_for("", self._undelivered, lambda orders: not orders, within=SETTLING_SECONDS)
             return
         raise NotTriedError("other orders wait in the queue, and each would be received")
+
+    def _undelivered(self) -> int:
+        depth = self._pipeline.queue()
+        return depth.visible + depth.in_flight
 
     def _await_silence(self) -> None:
         """An alarm that rings already would not ring again for this check's order.
@@ -259,7 +276,9 @@ class Check:
         if not self._pipeline.dlq().total:
             with suppress(LabError):
                 wait_for("", self._is_ringing, lambda rings: not rings, within=SILENCE_SECONDS)
+        self._ringing_seconds = ALARM_SECONDS
         if self._is_ringing():
+            self._ringing_seconds += HAND_SET_SECONDS
             cloudwatch: CloudWatchClient = self._pipeline.aws.client("cloudwatch")
             cloudwatch.set_alarm_state(
                 AlarmName=self._alarm, StateValue="OK", StateReason="lab check listens"
@@ -297,17 +316,22 @@ class Check:
         done = {effect.order_id for effect in self._pipeline.effects([each.order_id for each in sent])}
         return [each for each in sent if each.order_id not in done]
 
-    def _until(self, what: str, shown: Callable[[], bool], missing: Callable[[], Sequence[Accepted]]) -> None:
+    def _until(
+        self,
+        what: str,
+        shown: Callable[[], bool],
+        missing: Callable[[], Sequence[Accepted]],
+        within: float | None = None,
+    ) -> None:
         """Wait until something is shown.
 
         Raises LabError with the orders that it is `missing` of, and what the worker last logged of the first.
         """
+        within = self._patience if within is None else within
         try:
-            wait_for(what, shown, bool, within=self._patience)
+            wait_for(what, shown, bool, within=within)
         except LabError as error:
-            raise LabError(
-                f"waited {self._patience:.0f} s until {what}{self._told(missing())}", error.fix
-            ) from error
+            raise LabError(f"waited {within:.0f} s until {what}{self._told(missing())}", error.fix) from error
 
     def _told(self, orders: Sequence[Accepted]) -> str:
         if not orders:

@@ -151,7 +151,8 @@ def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
     ]
     monkeypatch.setattr(judge, "PATIENCE_SECONDS", 0)
     monkeypatch.setattr(judge, "SLOWNESS", 0)
-    monkeypatch.setattr(judge, "SILENCE_SECONDS", 0)
+    for name in ("ALARM_SECONDS", "HAND_SET_SECONDS", "SILENCE_SECONDS", "SETTLING_SECONDS"):
+        monkeypatch.setattr(judge, name, 0)
     monkeypatch.setattr(judge, "Changes", lambda _pipeline: world)
     monkeypatch.setattr(judge, "Sums", lambda _pipeline: Counted(world))
     monkeypatch.setattr(judge, "dead_letters", letters)
