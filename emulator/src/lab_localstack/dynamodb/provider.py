@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -26,6 +27,8 @@ type Handler = Callable[[RequestContext, Any], Any]
 
 BATCH_WRITE_LIMIT = 25
 BATCH_GET_LIMIT = 100
+TTL_SHARE = 0.01
+"""How much of the time may go into looking for expired items: a large table is looked through less often."""
 DESCRIBING = ("CreateTable", "DescribeTable", "UpdateTable", "DeleteTable")
 NOT_SERVED = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 """PartiQL needs a parser that is not part of the engine."""
@@ -220,5 +223,8 @@ class Lifecycle(ServiceLifecycleHook):
         self._stop.set()
 
     def _run(self) -> None:
-        while not self._stop.wait(SETTINGS.ttl_seconds):
+        took = 0.0
+        while not self._stop.wait(max(SETTINGS.ttl_seconds, took / TTL_SHARE)):
+            began = time.thread_time()
             delete_expired_items()
+            took = time.thread_time() - began
