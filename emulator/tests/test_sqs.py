@@ -1,6 +1,7 @@
 """SQS: limits as of 2026, redrive, message move tasks, and the queue's own metrics."""
 
 import json
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from support.engines import PYTHON
 from support.errors import code, refused
 from support.eventually import eventually
 
@@ -656,6 +658,43 @@ def test_of_two_noisy_groups_the_one_with_fewer_messages_in_flight_is_received_f
     send_of(sqs, queue, "fewer", 1)
     eventually(lambda: noisy_groups(cloudwatch, queue) == 2, within=5)
     assert received_of(sqs, queue, 2) == ["fewer", "more"]
+
+
+@fair
+def test_noisy_group_stays_so_while_it_has_a_backlog(
+    sqs: Any, cloudwatch: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue()
+    send_of(sqs, queue, "noisy", 40)
+    handles = [message["ReceiptHandle"] for _ in range(3) for message in receive(sqs, queue)]
+    eventually(lambda: noisy_groups(cloudwatch, queue) == 1, within=5)
+    for handle in handles:
+        sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=handle)
+    in_flight = "ApproximateNumberOfMessagesNotVisible"
+    eventually(lambda: statistic(cloudwatch, queue, in_flight, "Maximum")[-1] == 0, within=5)
+    send_of(sqs, queue, "quiet", 1)
+    assert received_of(sqs, queue, 2) == ["quiet", "noisy"]
+
+
+@fair
+def test_group_that_has_sent_nothing_for_five_minutes_is_quiet() -> None:
+    """A rule in a process of its own: no engine waits for five minutes."""
+    script = """
+from lab_localstack.sqs.fairness import FairQueue
+queue = FairQueue("queue", "us-east-1", "000000000000")
+for number in range(40):
+    queue.put({"MessageId": str(number), "Body": "x"}, message_group_id="noisy")
+for _ in range(3):
+    queue.receive(num_messages=10, visibility_timeout=30)
+queue.requeue_inflight_messages()
+before = queue.visible.noisy
+for message in queue.visible.queue:
+    message.created -= 301
+queue.requeue_inflight_messages()
+print(before, queue.visible.noisy)
+"""
+    done = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip().endswith("('noisy',) ()")
 
 
 @fair
