@@ -77,11 +77,13 @@ def _queues(queue: QueueStack, own: OwnMetrics) -> list[cloudwatch.IWidget]:
     def of(source: sqs.Queue, name: str, label: str) -> cloudwatch.Metric:
         return source.metric(name, statistic="Maximum", label=label)
 
+    quiet = [of(queue.orders, "ApproximateNumberOfMessagesVisibleInQuietGroups", "waiting, quiet customers")]
     return [
         _graph(
             "Queue depth",
             [
                 of(queue.orders, "ApproximateNumberOfMessagesVisible", "waiting"),
+                *(quiet if queue.settings.fair_queues else []),
                 of(queue.orders, "ApproximateNumberOfMessagesNotVisible", "in flight"),
                 of(queue.orders, "ApproximateNumberOfMessagesDelayed", "delayed"),
             ],

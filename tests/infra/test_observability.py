@@ -298,6 +298,13 @@ def test_the_dashboard_shows_queues_functions_api_and_orders(templates: Template
     } <= titles
 
 
+def test_where_queues_are_fair_the_dashboard_shows_what_waits_of_quiet_customers(aws: Templates) -> None:
+    quiet = "ApproximateNumberOfMessagesVisibleInQuietGroups"
+    for templates, shown in ((aws, False), (Templates({"fairQueues": "true"}), True)):
+        body = templates.one("AWS::CloudWatch::Dashboard", "Dashboard/Dashboard").properties["DashboardBody"]
+        assert (quiet in json.dumps(body)) is shown
+
+
 def test_every_query_file_becomes_a_query_definition_over_the_pipelines_logs(aws: Templates) -> None:
     definitions = {d.properties["Name"]: d.properties for d in aws.all("AWS::Logs::QueryDefinition")}
     files = {path.stem for path in (ROOT / "ops" / "queries").glob("*.logs")}
