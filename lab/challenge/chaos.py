@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lab.challenge import promises as keep
 from lab.challenge.catalog import Challenge, Drawn, World, on_writes, orders
-from lab.challenge.run import Verdict
 from lab.challenge.schedule import Order, Schedule, Step, in_batches, some
+from lab.challenge.verdict import Verdict
 
 STEPS = (2, 5)
 """How many things are done in one schedule, at least and at most."""

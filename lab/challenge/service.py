@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from lab.challenge.catalog import CHALLENGES, Challenge, challenge
 from lab.challenge.package import handler_of
-from lab.challenge.run import Verdict, run
+from lab.challenge.run import run
 from lab.challenge.schedule import Schedule
 from lab.challenge.stand import Stand, remove
+from lab.challenge.verdict import Verdict
 from lab.common.interrupts import undoing
 from lab.engines.clients import Aws
 from lab.errors import LabError

@@ -8,9 +8,9 @@ import typer
 
 from lab import engines
 from lab.challenge.catalog import CHALLENGES, Challenge, challenge
-from lab.challenge.run import Verdict
 from lab.challenge.service import entries, judge, solutions
 from lab.challenge.stand import remove
+from lab.challenge.verdict import Verdict
 from lab.commands.options import Env, Port, console, say
 from lab.common.grid import Grid, fits
 from lab.common.output import joined, styled

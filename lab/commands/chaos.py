@@ -12,9 +12,10 @@ import typer
 from lab import engines
 from lab.challenge.chaos import CHAOS, Found, search, things
 from lab.challenge.package import handler_of
-from lab.challenge.run import Verdict, run
+from lab.challenge.run import run
 from lab.challenge.schedule import Schedule, loads
 from lab.challenge.stand import Stand, remove
+from lab.challenge.verdict import Verdict
 from lab.commands.challenge import tell
 from lab.commands.options import Env, Port, say
 from lab.common import paths

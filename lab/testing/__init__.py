@@ -17,8 +17,9 @@ import pytest
 
 from lab.challenge.catalog import challenge
 from lab.challenge.package import handler_of
-from lab.challenge.run import Verdict, judged, run
+from lab.challenge.run import judged, run
 from lab.challenge.stand import Stand, outputs, remove
+from lab.challenge.verdict import Verdict
 from lab.deployment import cdk
 from lab.deployment.deploy import bootstrap_if_needed
 from lab.engines import clients as guarded

@@ -8,8 +8,9 @@ import pytest
 
 from lab.challenge.catalog import challenge
 from lab.challenge.package import handler_of
-from lab.challenge.run import Verdict, run
+from lab.challenge.run import run
 from lab.challenge.stand import Stand, remove
+from lab.challenge.verdict import Verdict
 from lab.engines import clients as guarded
 from lab.engines.clients import Aws
 from lab.faults.proxy import FaultProxy

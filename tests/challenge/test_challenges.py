@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.challenge.catalog import CHALLENGES
-from lab.challenge.run import Verdict
+from lab.challenge.verdict import Verdict
 from lab.history.events import Kind
 from tests.challenge.conftest import Judge
 

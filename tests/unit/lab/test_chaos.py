@@ -3,8 +3,8 @@
 import pytest
 
 from lab.challenge.chaos import CHAOS, STEPS, search, shrink, things
-from lab.challenge.run import Verdict
 from lab.challenge.schedule import Schedule
+from lab.challenge.verdict import Verdict
 from lab.history.check import Judgement
 
 
