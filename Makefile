@@ -101,7 +101,7 @@ bootstrap-aws: setup ## Prepare an AWS account and region for CDK, once: asks
 
 ##@ Develop
 .PHONY: test lint types unit infra-test engine-test integration
-test: lint types unit infra-test engine-test integration ## Everything below, on an engine of its own
+test: lint types unit infra-test engine-test integration ## lint to integration, below, on an engine of its own
 
 lint: setup ## ruff; the CI workflow against its schema and zizmor's rules
 	@.lab/env/lab/bin/ruff check .

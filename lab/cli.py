@@ -31,6 +31,7 @@ MISUSED = 2
 EXAMPLE = "Example: "
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name
+NoCommandError: type[Exception] = vars(sys.modules[UsageError.__module__])["NoArgsIsHelpError"]
 
 
 class Command(NamedTuple):
@@ -116,6 +117,7 @@ class Deferred(TyperCommand):
             group = get_group(found)
             for name, command in group.commands.items():
                 command.epilog = _example(f"{self.name} {name}")
+                group.epilog = group.epilog or command.epilog
             return group
         alone = typer.Typer(add_completion=False)
         alone.command(name=self.name, epilog=_example(self.name or ""))(found)
@@ -211,6 +213,9 @@ def run(command: Callable[..., object]) -> int:
         return INTERRUPTED
     except typer.Exit as leave:
         return leave.exit_code
+    except NoCommandError as error:
+        Terminal().print(error.format_message(), end="")  # the help, unless rich has printed it already
+        return MISUSED
     except UsageError as error:
         _tell(LabError(*_misuse(error)))
         return MISUSED
@@ -235,7 +240,9 @@ def _misuse(error: Any) -> tuple[str, str]:
     if wrong:
         of_environment = context.get_parameter_source(error.param.name).name == "ENVIRONMENT"
         name = error.param.envvar if of_environment else error.param.opts[0]
-        what = f"{name}={wrong[0]['input']}: {error.message}."
+        what = f"{name}={wrong[0]['input']}: {error.message.partition(', unable')[0]}."
+        if of_environment:
+            return what, f"Give it another value, or none: unset {name}"
     command = " ".join(["lab", *context.command_path.split()[1:]])  # by whatever name the program was called
     return what, f"See: {command} --help. {context.command.epilog or ''}".rstrip()
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -52,15 +53,23 @@ def logs(  # noqa: PLR0917  one parameter for each option
     found = written.entries(pipeline, functions, since, contains)
     if as_json or follow:
         for entry in found[-lines:]:
-            say(entry.text if as_json else line_of(entry))
+            tell(entry, as_json=as_json)
     else:
         show(found, lines, f"{who or 'functions'}, last {minutes} min")
     if follow:
         followed(
             lambda since: written.entries(pipeline, functions, since, contains),
             found,
-            lambda entry: say(entry.text if as_json else line_of(entry)),
+            partial(tell, as_json=as_json),
         )
+
+
+def tell(entry: Entry, *, as_json: bool) -> None:
+    """One line of a log: short, or as it was written, which no terminal breaks."""
+    if as_json:
+        console.print(entry.text, soft_wrap=True)
+    else:
+        say(line_of(entry))
 
 
 def chosen(pipeline: Pipeline, who: str | None) -> list[str]:

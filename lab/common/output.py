@@ -9,6 +9,7 @@ text shows as its escape. Colour comes from `styled` alone. Pages, reports and J
 import os
 import re
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,14 +88,27 @@ class Terminal(Console):
         return super().status(styled(status, "") if isinstance(status, str) else status, **options)
 
     def say(self, line: Line) -> None:
-        """Print a line as it is: it is not broken where the terminal ends."""
-        self.print(line, soft_wrap=True)
+        """Print a line: to a terminal in as many as it needs, every word whole; to whatever else reads it, as it is."""
+        for each in joined(line).split("\n", allow_blank=True):
+            for piece in each.divide(_line_starts(each.plain, self.width) if self.is_terminal else ()):
+                self.print(piece, soft_wrap=True)
 
 
 def escape_what_cannot_be_encoded() -> None:
     """Let standard output show what its encoding lacks as an escape, as standard error does, instead of failing."""
     if reconfigure := getattr(sys.stdout, "reconfigure", None):  # a stream in memory has no encoding
         reconfigure(errors="backslashreplace")
+
+
+def _line_starts(text: str, width: int) -> Iterator[int]:
+    """Where lines of at most `width` begin in a text, behind its first. A word longer than that, such as an address
+    that somebody will copy, has a line of its own.
+    """
+    start = 0
+    for word in re.finditer(r"\S+", text):
+        if word.end() - start > width and text[start : word.start()].strip():
+            start = word.start()
+            yield start
 
 
 def _seen(character: str) -> bool:

@@ -87,8 +87,8 @@ def test_an_unknown_failure_mode_is_refused_with_those_there_are() -> None:
 @pytest.mark.parametrize(
     ("command", "port", "said"),
     [
-        ("status", "abc", ("LAB_PORT=abc: ", "See: lab status --help")),
-        ("status", "80", ("LAB_PORT=80: ", "See: lab status --help")),
+        ("status", "abc", ("LAB_PORT=abc: ", "Give it another value, or none: unset LAB_PORT")),
+        ("status", "80", ("LAB_PORT=80: ", "Give it another value, or none: unset LAB_PORT")),
         ("status --port 80", "4566", ("--port=80: ", "See: lab status --help")),
         ("trace", "", ("Missing argument 'ORDER_ID'", "See: lab trace --help")),
         ("dlq discard X", "", ("Missing option '--reason'", "See: lab dlq discard --help")),

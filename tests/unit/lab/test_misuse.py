@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
+from typer import core
 
 from lab import cli
 from lab.commands.examples import EXAMPLES
+from lab.common.output import PLAIN
 from lab.engines import ports
 from lab.games.gameday import GAMEDAYS
 from tests.support.printing import run
@@ -82,6 +84,25 @@ def with_a_port() -> list[str]:
     return [
         name for name, command in COMMANDS.items() if any("--port" in each.opts for each in command.params)
     ]
+
+
+GROUPS = sorted({name.partition(" ")[0] for name in COMMANDS if " " in name} - {"cost"})
+"""Groups that do nothing by themselves; `lab cost` tells of the last run."""
+
+
+@pytest.mark.parametrize("words", ["", *GROUPS, *(f"--plain {name}" for name in GROUPS)])
+def test_a_group_without_a_command_shows_its_help_and_no_error(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "HAS_RICH", core.HAS_RICH)  # which --plain changes
+    monkeypatch.setenv(PLAIN, "")
+    name = words.removeprefix("--plain ")
+    code, lines = told(*words.split())
+    assert code == cli.MISUSED
+    assert any(line.lstrip().startswith("Usage:") for line in lines)
+    assert not any("error:" in line or "fix:" in line for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+    assert not name or any(f"{cli.EXAMPLE}lab {name} " in line for line in lines)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

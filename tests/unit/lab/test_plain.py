@@ -1,5 +1,6 @@
 """What a screen reader, a pipe and a terminal without colour are given, by the program itself."""
 
+import io
 import os
 import re
 import subprocess
@@ -8,6 +9,8 @@ import sys
 import pytest
 
 from lab.common import paths
+from lab.common.output import Terminal
+from lab.scenario.catalog import names
 from support.eventually import eventually
 from tests.support.terminals import at_a_terminal
 
@@ -42,6 +45,32 @@ def test_a_plain_terminal_is_given_text_alone(
     assert told.strip()
     assert "\x1b" not in told
     assert not DRAWN.search(told)
+
+
+ADDRESS = "http://127.0.0.1:8090/" + "x" * 80
+
+
+@pytest.mark.parametrize(
+    "line", ["aaaa " * 40, f"open {ADDRESS} now", f"  {ADDRESS}", "x" * 79 + " yy", "", "first\n\n  last"]
+)
+def test_a_line_longer_than_a_terminal_is_broken_between_words_alone(line: str) -> None:
+    out = io.StringIO()
+    Terminal(file=out, width=80, force_terminal=True, color_system=None).say(line)
+    told = out.getvalue()
+    assert told.split() == line.split()
+    assert all(len(each.rstrip()) <= 80 or len(each.split()) == 1 for each in told.splitlines())
+    assert told.count("\n") >= line.count("\n") + 1
+
+
+def test_a_line_longer_than_80_columns_stays_one_in_a_pipe() -> None:
+    out = io.StringIO()
+    Terminal(file=out, width=80).say("aaaa " * 40)
+    assert out.getvalue() == "aaaa " * 40 + "\n"
+
+
+def test_the_fix_of_a_name_that_there_is_not_breaks_no_name_on_80_columns() -> None:
+    told = at_terminal("scenario", "run", "posion-payload").split()
+    assert {f"{name}," for name in names()[:-1]} <= set(told)
 
 
 def test_a_terminal_without_colour_is_given_none() -> None:
