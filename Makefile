@@ -168,9 +168,10 @@ lock: setup ## Write the lock files again from the *.in files
 	    --no-emit-index-url --no-header --output-file $$name.txt $$name.in || exit 1; done
 lock-check: setup ## Are there wheels for Linux and macOS, on x86-64 and arm64?
 	@requirements/check_platforms.sh
+# The environments first lose their name: of what an interrupted removal leaves, uv would believe that all of it is there.
 clean: ## Stop the engine, remove what the lab made; asks about reports
-	@[ ! -x .lab/env/lab/bin/python ] || $(lab) down
-	@rm -rf infra/node_modules
+	@if [ -f .lab/env/stamp ]; then $(lab) down; elif [ -d .lab/engine ]; then $(MAKE) --no-print-directory down; fi
+	@rm -rf .lab/engine .lab/removed infra/node_modules; [ ! -d .lab/env ] || mv .lab/env .lab/removed
 	@if [ -d .lab ]; then find .lab -mindepth 1 -maxdepth 1 ! -name reports ! -name progress -exec rm -rf {} +; fi
 	@if [ -d .lab/reports ]; then \
 	  if [ -t 0 ]; then read -r -p "Delete the reports of $$(ls .lab/reports | wc -l) runs, too? [y/N] " answer; fi; \

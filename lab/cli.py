@@ -31,7 +31,7 @@ MISUSED = 2
 EXAMPLE = "Example: "
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name
-NoCommandError: type[Exception] = vars(sys.modules[UsageError.__module__])["NoArgsIsHelpError"]
+NoCommandError: Any = vars(sys.modules[UsageError.__module__])["NoArgsIsHelpError"]
 
 
 class Command(NamedTuple):
