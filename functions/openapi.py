@@ -19,6 +19,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Ingestion")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "lab")
 
 from functions.common.api import CORRELATION_HEADER, Handler
+from functions.common.fate import Fate
 from functions.common.problem import CONTENT_TYPE as PROBLEM
 from functions.common.routes import Route
 from functions.ingest import handler as ingest
@@ -60,6 +61,24 @@ _COUNTS: Schema = {"type": "object", "additionalProperties": _COUNT}
 _ACCEPTANCE: Mapping[str, Schema] = dict.fromkeys(
     ("orderId", "messageId", "idempotencyKey", "correlationId"), _TEXT
 )
+_PREVIEW: Mapping[str, Schema] = {
+    "sampled": _COUNT,
+    "complete": {"type": "boolean"},
+    "eligible": _COUNT,
+    "plan": {"type": "object"},
+    "statistics": _told(_ref("Statistics"), "Of every letter that was seen."),
+    "matching": _told(_ref("Statistics"), "Of those that match the filters."),
+    "groups": _told(
+        {"type": "array", "items": _ref("Group")},
+        "Those that match, by what they died of; the largest first.",
+    ),
+    "skipped": _told(_COUNTS, "Letters seen that would not be moved, by reason."),
+    "messages": {"type": "array", "items": {"type": "object"}},
+}
+_TOO_YOUNG: Schema = _told(
+    _object({"youngestSeconds": _COUNT, "oldestSeconds": _COUNT}),
+    "The ages of letters that lack nothing but age.",
+)
 _COMPONENTS: Mapping[str, Schema] = {
     "Order": {"anyOf": [_ref(f"OrderV{version}") for version in SCHEMA_VERSIONS]},
     "Batch": _object(
@@ -94,25 +113,46 @@ _COMPONENTS: Mapping[str, Schema] = {
         }
     ),
     "Health": _object({"status": {"const": "ok"}, "version": _TEXT}),
-    "Preview": _object(
-        {
-            "sampled": _COUNT,
-            "complete": {"type": "boolean"},
-            "eligible": _COUNT,
-            "plan": {"type": "object"},
-            "statistics": _told(_ref("Statistics"), "Of every letter that was seen."),
-            "matching": _told(_ref("Statistics"), "Of those that match the filters."),
-            "groups": _told(
-                {"type": "array", "items": _ref("Group")},
-                "Those that match, by what they died of; the largest first.",
+    "Preview": _object(_PREVIEW, tooYoung=_TOO_YOUNG),
+    "DryRun": _object(
+        _PREVIEW
+        | {
+            "forecast": _told(_ref("Forecast"), "Of every letter that would be moved."),
+            "forecasts": _told(
+                {"type": "array", "items": _ref("LetterForecast")}, "One for each letter that would be moved."
             ),
-            "skipped": _told(_COUNTS, "Letters seen that would not be moved, by reason."),
-            "messages": {"type": "array", "items": {"type": "object"}},
+            "codeVersion": _told(
+                {"type": ["string", "null"]}, "Of the worker's code that was asked; null if none answered."
+            ),
         },
-        tooYoung=_told(
-            _object({"youngestSeconds": _COUNT, "oldestSeconds": _COUNT}),
-            "The ages of letters that lack nothing but age.",
-        ),
+        tooYoung=_TOO_YOUNG,
+    ),
+    "Forecast": _object(
+        dict.fromkeys(map(str, Fate), _COUNT)
+        | {
+            "deaths": _told(
+                {
+                    "type": "array",
+                    "items": _object(
+                        dict.fromkeys(("fingerprint", "errorType", "errorCategory", "signature"), _TEXT)
+                        | {"count": _COUNT}
+                    ),
+                },
+                "What letters would die of.",
+            ),
+            "reasons": _told(_COUNTS, "Why nobody can know, with the number of letters."),
+        }
+    ),
+    "LetterForecast": _object(
+        {"messageId": _TEXT, "forecast": {"type": "string", "enum": [str(fate) for fate in Fate]}},
+        reason=_told(_TEXT, "Of an uncertain one: the chance or the dependency that it hangs on."),
+        errorType=_told(_TEXT, "What it would die of, as the following ones."),
+        errorCategory=_TEXT,
+        errorMessage=_TEXT,
+        fingerprint=_told(_TEXT, "The group in which it would be."),
+        signature=_TEXT,
+        place=_TEXT,
+        receives=_told(_COUNT, "How many receives it would spend."),
     ),
     "Group": _object(
         {
@@ -134,6 +174,7 @@ _COMPONENTS: Mapping[str, Schema] = {
             "oldestExpiresInSeconds": _told(_COUNT, "Until SQS deletes the oldest letter."),
             "samples": {"type": "array", "items": {"type": "object"}},
         },
+        forecast=_told(_ref("Forecast"), "Of its letters that would be moved; in a dry run."),
         place=_told(_TEXT, "Where in the code an unexpected error came from: module:function."),
     ),
     "Statistics": _object({"total": _COUNT, "byErrorType": _COUNTS, "byErrorCategory": _COUNTS}),

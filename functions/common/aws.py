@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 PATIENT_TRIES = 3
 PATIENT_READ_SECONDS = 5
 
+ANSWER_SECONDS = 10
+"""How long a function may take whose answer another one waits for: an HTTP API waits 30 seconds for all of it."""
+
 MAX_CONNECTIONS = 32
 _making = threading.Lock()
 
@@ -77,6 +80,11 @@ def lambda_() -> "LambdaClient":
 def lambda_once() -> "LambdaClient":
     """AWS Lambda, each call tried once."""
     return _once("lambda")
+
+
+def lambda_answering() -> "LambdaClient":
+    """AWS Lambda, for invocations whose answer is waited for; each call tried once."""
+    return _make("lambda", 1, ANSWER_SECONDS)
 
 
 def made_in_init(*clients: Callable[[], object]) -> None:

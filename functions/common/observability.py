@@ -5,6 +5,7 @@ Log lines are JSON; `event` is from a closed vocabulary that metric filters and 
 """
 
 import json
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -59,6 +60,17 @@ def metrics_of_invocation() -> Generator[None]:
     finally:
         if metrics.metric_set:
             metrics.flush_metrics()
+
+
+@contextmanager
+def silence() -> Generator[None]:
+    """No log line for a `with` block: what happens there is no event of the pipeline's."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _fields(

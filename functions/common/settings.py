@@ -145,7 +145,7 @@ class WorkerSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class RedriveSettings(Settings):
-    """The queues between which messages move, where operations are recorded, and what stops them.
+    """The queues between which messages move, where operations are recorded, who forecasts them, what stops them.
 
     `lease_seconds` is how long an operation belongs to an invocation that gives no sign of life,
     `canary_seconds` how long canaries may take to be processed. `crash_at` is for tests alone
@@ -157,6 +157,7 @@ class RedriveSettings(Settings):
     redrive_table: str = _variable()
     circuits_table: str = _variable()
     orders_table: str = _variable()
+    dry_run_function: str = _variable()
     halt_alarms: tuple[str, ...] = _variable(_names)
     lease_seconds: int = _variable(_whole(1, 900))
     canary_seconds: int = _variable(_whole(1, 900))

@@ -11,14 +11,9 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 
 from functions.common.errors import ContentionError, IdempotencyKeyReusedError, InProgressElsewhereError
+from functions.common.rows import Row
 from functions.idempotency.group_commit import Member
-from functions.idempotency.store import (
-    COMPLETED,
-    IN_PROGRESS,
-    EffectExistsError,
-    Row,
-    TransactionalStore,
-)
+from functions.idempotency.store import COMPLETED, IN_PROGRESS, EffectExistsError, TransactionalStore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord

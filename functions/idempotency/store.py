@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from functions.common.errors import AWS_ERRORS, ContentionError, LockLostError, type_of
 from functions.common.observability import log_problem
+from functions.common.rows import Row
 from functions.idempotency.group_commit import GroupCommit, Member
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 COMPLETED = STATUS_CONSTANTS["COMPLETED"]
 IN_PROGRESS = STATUS_CONSTANTS["INPROGRESS"]
 _NOTHING: Mapping[str, Any] = {}
-
-type Row = Mapping[str, Any]
-"""A row as DynamoDB returns it: each value in an object that says its type."""
 
 
 class EffectExistsError(Exception):
@@ -61,7 +59,7 @@ class TransactionalStore(DynamoDBPersistenceLayer):
         """
         now = time.time()
         claim = DataRecord(
-            f"order#{_hash(key)}",
+            record_id(key),
             IN_PROGRESS,
             expiry_timestamp=int(now + ttl_seconds),
             in_progress_expiry_timestamp=int((now + seconds) * 1000),
@@ -124,6 +122,11 @@ class TransactionalStore(DynamoDBPersistenceLayer):
             "ExpressionAttributeNames": {**held, **names},
             "ExpressionAttributeValues": {":in_progress": {"S": IN_PROGRESS}, ":ours": ours, **values},
         }
+
+
+def record_id(key: str) -> str:
+    """The id of a key's record."""
+    return f"order#{_hash(key)}"
 
 
 def _hash(text: str) -> str:

@@ -1,21 +1,16 @@
 """The first messages of a redrive: the others follow when these were seen to pass."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import batched
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
+from functions.common.rows import rows
 from functions.publish.envelope import Envelope
 from functions.redrive.error_types import error_type
 from functions.redrive.moved import KEPT_CHARACTERS, Moved
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-
-MAX_KEYS = 100
-"""The limit of BatchGetItem (DynamoDB API reference)."""
 
 
 class Effects(Protocol):
@@ -43,19 +38,12 @@ class OrdersTable:
                 by_order[message.order_id].append(message)
         return {
             message.letter_id
-            for row in self._rows(by_order)
+            for _, row in rows(
+                self._dynamodb, [(self._table, {"orderId": {"S": order_id}}) for order_id in by_order]
+            )
             for message in by_order[row["orderId"].get("S", "")]
             if message.idempotency_key in (None, row.get("idempotencyKey", {}).get("S", "")[:KEPT_CHARACTERS])
         }
-
-    def _rows(self, order_ids: Iterable[str]) -> "Iterator[Mapping[str, AttributeValueTypeDef]]":
-        for some in batched(order_ids, MAX_KEYS, strict=False):
-            keys = [{"orderId": {"S": order_id}} for order_id in some]
-            wanted: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            while wanted:
-                answer = self._dynamodb.batch_get_item(RequestItems=wanted)
-                yield from answer["Responses"].get(self._table, [])
-                wanted = answer.get("UnprocessedKeys")
 
 
 def choose(envelopes: Sequence[Envelope], number: int) -> list[Envelope]:

@@ -4,6 +4,7 @@ import json
 import random
 import time
 import uuid
+from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,7 @@ from functions.redrive import error_types, routes
 from functions.redrive.canary import OrdersTable
 from functions.redrive.crash import CrashPoint
 from functions.redrive.dlq import DeadLetterQueue, messages_in
+from functions.redrive.forecast import DryRunFunction, Forecasts
 from functions.redrive.guards import Guards
 from functions.redrive.mover import Dependencies, execute
 from functions.redrive.operations import Operations, Status, public
@@ -95,17 +97,27 @@ def _dependencies(context: LambdaContext) -> Dependencies:
 @api.serves(routes.PREVIEW)
 def get_preview() -> dict[str, Any]:
     """Show a sample of the DLQ."""
-    return _preview(plan_from({"minAgeSeconds": 0} | typed(api.query())))
+    return preview(_dlq(), _query_plan(), _seconds_to_answer())
 
 
-def _preview(plan: Plan) -> dict[str, Any]:
+@api.serves(routes.DRY_RUN)
+def get_dry_run() -> dict[str, Any]:
+    """Tell what a redrive would come to: a preview, and each letter through the worker's code without its effects."""
+    plan, seconds_left = _query_plan(), _seconds_to_answer()
+    ask = DryRunFunction(aws.lambda_answering(), redrive_settings().dry_run_function)
+    forecasts = Forecasts(ask, seconds_left)
+    return preview(_dlq(), plan, lambda: seconds_left() - aws.ANSWER_SECONDS, forecasts)
+
+
+def _query_plan() -> Plan:
+    return plan_from({"minAgeSeconds": 0} | typed(api.query()))
+
+
+def _seconds_to_answer() -> Callable[[], float]:
+    """Counts the seconds down in which this request has to be answered."""
     context = api.app.lambda_context
     answer_by = time.monotonic() + PREVIEW_SECONDS
-
-    def seconds_left() -> float:
-        return min(answer_by - time.monotonic(), context.get_remaining_time_in_millis() / 1000)
-
-    return preview(_dlq(), plan, seconds_left)
+    return lambda: min(answer_by - time.monotonic(), context.get_remaining_time_in_millis() / 1000)
 
 
 @api.serves(routes.START)
@@ -127,7 +139,8 @@ def start() -> dict[str, Any]:
         raise ProblemError(HTTPStatus.CONFLICT, f"The plan is another one: its digest is {plan.digest}.")
     if plan.error_type not in {None, *error_types.known()}:
         # Only a letter can tell whether there is such a type; the preview objects if none has it.
-        _preview(Plan(error_type=plan.error_type, min_age_seconds=0, max_messages=1))
+        one = Plan(error_type=plan.error_type, min_age_seconds=0, max_messages=1)
+        preview(_dlq(), one, _seconds_to_answer())
     operation_id = str(uuid.uuid4())
     caller = _caller()
     row = _operations().create(operation_id, plan, person or caller, caller, _dlq().depth())

@@ -11,6 +11,7 @@ from functions.publish.envelope import Envelope
 from functions.redrive.control import MARGIN_SECONDS, RESERVE_SECONDS
 from functions.redrive.dlq import CONCURRENCY, Queue, Walk
 from functions.redrive.error_types import require_known
+from functions.redrive.forecast import Forecasts
 from functions.redrive.groups import Groups
 from functions.redrive.plan import Plan
 from functions.redrive.selection import Verdict, judge
@@ -28,16 +29,19 @@ MAX_MESSAGES_BYTES = 4 * 1024 * 1024
 _MATCHING = (Verdict.SELECTED, Verdict.SECOND_DEATH)
 
 
-def preview(dlq: Queue, plan: Plan, seconds_left: Callable[[], float]) -> dict[str, Any]:
+def preview(
+    dlq: Queue, plan: Plan, seconds_left: Callable[[], float], forecasts: Forecasts | None = None
+) -> dict[str, Any]:
     """Sample the DLQ: up to `plan.max_messages` that match the filters, described and counted.
 
     Messages stay hidden until the sample is complete, so that none is received twice, and are all visible
     again at the end. `complete` says whether the whole queue was seen. `statistics` are of every letter that was
     seen, `matching` of those that the filters let pass; `groups` are the latter by what they died of. `skipped` counts
-    the others by reason, and `tooYoung` tells of those that lack nothing but age. Raises ProblemError 400 for an error
+    the others by reason, and `tooYoung` tells of those that lack nothing but age. With `forecasts` those that would be
+    moved are forecast as well, which takes no second look. Raises ProblemError 400 for an error
     type that nothing has.
     """
-    sample = _Sample(plan, time.time_ns() // 1_000_000)
+    sample = _Sample(plan, time.time_ns() // 1_000_000, forecasts)
     with ThreadPoolExecutor(CONCURRENCY) as threads:
         visibility = lambda: round(seconds_left()) + MARGIN_SECONDS  # noqa: E731
         with Walk(dlq, visibility, dlq.depth(), lambda: sample.room, threads) as walk:
@@ -58,9 +62,9 @@ def _reserve(letters: int) -> float:
 class _Sample:
     """What a preview has counted of the letters that it saw, and the matching ones, described, as many as fit."""
 
-    def __init__(self, plan: Plan, now_ms: int) -> None:
+    def __init__(self, plan: Plan, now_ms: int, forecasts: Forecasts | None) -> None:
         self.seen = Statistics()
-        self._plan, self._now_ms = plan, now_ms
+        self._plan, self._now_ms, self._forecasts = plan, now_ms, forecasts
         self._matching, self._groups = Statistics(), Groups(now_ms)
         self._verdicts = Counter[Verdict]()
         self._eligible = 0
@@ -96,7 +100,10 @@ class _Sample:
     def _add_matching(self, envelope: Envelope, verdict: Verdict) -> None:
         self._matching.add(envelope)
         self._groups.add([envelope])
-        self._eligible += verdict is Verdict.SELECTED
+        if verdict is Verdict.SELECTED:
+            self._eligible += 1
+            if self._forecasts:
+                self._forecasts.add(envelope)
         described = describe(envelope, verdict, self._now_ms)
         self._room -= len(codec.dumps(described))
         if self._room >= 0:  # long histories make an answer large
@@ -105,15 +112,19 @@ class _Sample:
     def as_json(self, retention_seconds: int) -> dict[str, Any]:
         """The sample in the API's names."""
         young = dict(zip(("youngestSeconds", "oldestSeconds"), self._young or (), strict=False))
+        groups = self._groups.as_json(retention_seconds)
+        if self._forecasts:
+            groups = self._forecasts.on(groups)
         return {
             "plan": self._plan.as_json(),
             "statistics": self.seen.as_json(),
             "matching": self._matching.as_json(),
-            "groups": self._groups.as_json(retention_seconds),
+            "groups": groups,
             "skipped": {
                 verdict: count for verdict, count in self._verdicts.items() if verdict is not Verdict.SELECTED
             },
             **({"tooYoung": young} if young else {}),
             "eligible": self._eligible,
             "messages": self._described,
+            **(self._forecasts.as_json() if self._forecasts else {}),
         }

@@ -8,6 +8,9 @@ from functions.redrive.plan import PARAMETERS
 PREVIEW = Route(
     "GET", "/redrive/preview", HTTPStatus.OK, "Preview", (400, 422, 503), query=PARAMETERS, guarded=True
 )
+DRY_RUN = Route(
+    "GET", "/redrive/dry-run", HTTPStatus.OK, "DryRun", (400, 422), query=PARAMETERS, guarded=True
+)
 START = Route(
     "POST",
     "/redrive/start",
@@ -22,4 +25,4 @@ CANCEL = Route(
     "POST", "/redrive/{id}/cancel", HTTPStatus.ACCEPTED, "Operation", (404, 409, 503), guarded=True
 )
 
-ROUTES = (PREVIEW, START, SHOW, CANCEL)
+ROUTES = (PREVIEW, DRY_RUN, START, SHOW, CANCEL)

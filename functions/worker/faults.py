@@ -1,11 +1,13 @@
 """What the failure modes do to messages: one corrupts them, the other one breaks the worker that reads them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Never
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError, SchemaViolationError
+from functions.common.failure_modes import FailureMode
 from functions.publish.envelope import Envelope
 from functions.validate import SCHEMA_VERSIONS, require_order
 
@@ -23,6 +25,16 @@ def poisoned(envelope: Envelope) -> Envelope:
         return replace(envelope, body=codec.dumps(_with_comma(envelope.document)))
     except MalformedJsonError:
         return envelope
+
+
+def as_received(envelope: Envelope, mode: FailureMode) -> Envelope:
+    """The message as the worker sees it under a mode."""
+    return poisoned(envelope) if mode is FailureMode.POISON_PAYLOAD else envelope
+
+
+def check_under(mode: FailureMode) -> Callable[[Any], dict[str, Any]]:
+    """What turns a parsed body into a valid order under a mode, or raises."""
+    return require_unwritten_version if mode is FailureMode.SCHEMA_MISMATCH else require_order
 
 
 def _with_comma(document: Any) -> Any:

@@ -21,12 +21,11 @@ from functions.processor import downstream
 from functions.processor.downstream import PriceService
 from functions.publish.envelope import from_lambda
 from functions.publish.publisher import Publisher
-from functions.validate import require_order
 from functions.worker import bus
 from functions.worker.batch import BatchRunner
 from functions.worker.circuit_outcome import reconsidered
 from functions.worker.circuits import Circuits
-from functions.worker.faults import poisoned, require_unwritten_version
+from functions.worker.faults import as_received, check_under
 from functions.worker.pause_requests import PauseRequests, follow
 from functions.worker.policy import RetryPolicy
 from functions.worker.process import MessageProcessor
@@ -66,7 +65,7 @@ class Worker:
             once=self.once,
             orders_table=self.settings.orders_table,
             price_service=self.price_services.get(mode, self.price_services[FailureMode.NONE]),
-            require=require_unwritten_version if mode is FailureMode.SCHEMA_MISMATCH else require_order,
+            require=check_under(mode),
         )
         runner = BatchRunner(
             tracing.each_traced(processor.process),
@@ -77,8 +76,7 @@ class Worker:
         log_event(
             "batch.received", messages={envelope.message_id: envelope.receive_count for envelope in envelopes}
         )
-        if mode is FailureMode.POISON_PAYLOAD:
-            envelopes = [poisoned(envelope) for envelope in envelopes]
+        envelopes = [as_received(envelope, mode) for envelope in envelopes]
         outcomes = runner.run(envelopes, seconds_left)
         outcomes = reconsidered(outcomes, lambda: self.circuits.is_open(PRICE_CIRCUIT))
         kept = self.settlement.settle(outcomes)
@@ -111,14 +109,7 @@ def _worker() -> Worker:
             queue=Publisher(aws.sqs_once(), settings.queue_url, max_bytes=SQS_MAX_BYTES),
             sqs=aws.sqs_once(),
             queue_url=settings.queue_url,
-            policy=RetryPolicy(
-                max_receive_count=settings.max_receive_count,
-                base_seconds=settings.retry_base_seconds,
-                cap_seconds=settings.retry_cap_seconds,
-                recovery_seconds=settings.recovery_seconds,
-                strategy=settings.breaker_strategy,
-                rng=random.Random(),  # noqa: S311  jitter, no secret
-            ),
+            policy=policy_of(settings),
             code_version=settings.code_version,
             metric_seconds=settings.alarm_period_seconds,
         ),
@@ -132,6 +123,18 @@ def _worker() -> Worker:
             FailureMode.SLOW_DOWNSTREAM: guarded(downstream.slow(settings.deadline_seconds)),
             FailureMode.RANDOM_FAIL_P30: guarded(downstream.flaky(seed)),
         },
+    )
+
+
+def policy_of(settings: WorkerSettings) -> RetryPolicy:
+    """What becomes of failures in a deployment."""
+    return RetryPolicy(
+        max_receive_count=settings.max_receive_count,
+        base_seconds=settings.retry_base_seconds,
+        cap_seconds=settings.retry_cap_seconds,
+        recovery_seconds=settings.recovery_seconds,
+        strategy=settings.breaker_strategy,
+        rng=random.Random(),  # noqa: S311  jitter, no secret
     )
 
 

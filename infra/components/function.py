@@ -31,6 +31,9 @@ class Shape:
     description: str
     memory_mib: int
     timeout_seconds: int
+    bundle: str = ""
+    """The function whose code it runs; without it its own."""
+
     may_invoke_itself: bool = False
     reserved_concurrency: int | None = None
     audited: bool = False
@@ -54,7 +57,7 @@ class PipelineFunction(Construct):
         self.shape = shape
         settings, names = scope.settings, scope.names
         target = bundles.Target(settings.bundle_platform, settings.architecture)
-        bundle = bundles.build(shape.name, target, traced=settings.enable_tracing)
+        bundle = bundles.build(shape.bundle or shape.name, target, traced=settings.enable_tracing)
         self.log_group = log_group(
             self,
             "Logs",

@@ -21,6 +21,10 @@ from infra.stacks.queue import QueueStack
 REDRIVE_TIMEOUT_SECONDS = 120
 """One invocation's share of a redrive operation; a longer operation goes on in the next invocation."""
 
+DRY_RUN_TIMEOUT_SECONDS = 10
+"""Whoever asks waits no longer (functions.common.aws.ANSWER_SECONDS), and an HTTP API's 30 seconds are no shorter on a
+laptop."""
+
 REDRIVE_MEMORY_MIB = 1024
 """16 receives at once may bring 160 messages of 1 MiB, which are in memory about three times while they are parsed."""
 
@@ -47,6 +51,7 @@ class FunctionsStack(LabStack):
         self.ingest = self._ingest()
         self.accepting = self.ingest.serve_by(canary)
         self.worker = self._worker()
+        self.dry_run = self._dry_run()
         self.redrive = self._redrive()
         self._keep_failed_invocations()
         self.authorizer = self._authorizer()
@@ -68,6 +73,9 @@ class FunctionsStack(LabStack):
         self.pauser = self._pauser(queue.pauser_queue, self.mapping) if queue.pauser_queue else None
         self.output("IngestFunctionName", self.ingest.function.function_name, "Accepts orders.")
         self.output("WorkerFunctionName", self.worker.function.function_name, "Processes orders.")
+        self.output(
+            "DryRunFunctionName", self.dry_run.function.function_name, "Tells what a redrive comes to."
+        )
         self.output("RedriveFunctionName", self.redrive.function.function_name, "Brings dead orders back.")
         self.output(
             "WorkerEventSourceMappingId",
@@ -99,7 +107,7 @@ class FunctionsStack(LabStack):
             ],
         )
 
-    def _worker(self) -> PipelineFunction:
+    def _worker_environment(self) -> dict[str, str]:
         queue, settings = self._queue, self.settings
         environment = {
             "QUEUE_URL": queue.orders.queue_url,
@@ -121,6 +129,10 @@ class FunctionsStack(LabStack):
             environment["VALVE_QUEUE_URL"] = queue.pauser_queue.queue_url
         if settings.fault_seed is not None:
             environment["FAULT_SEED"] = str(settings.fault_seed)
+        return environment
+
+    def _worker(self) -> PipelineFunction:
+        queue, settings = self._queue, self.settings
         return self._function(
             "Worker",
             Shape(
@@ -130,7 +142,7 @@ class FunctionsStack(LabStack):
                 512,
                 settings.worker_timeout_seconds,
             ),
-            environment=environment,
+            environment=self._worker_environment(),
             statements=[
                 *self._read_failure_mode(),
                 _allow(
@@ -169,6 +181,32 @@ class FunctionsStack(LabStack):
             ],
         )
 
+    def _dry_run(self) -> PipelineFunction:
+        """The worker's code and settings, and a role that reads: what it names besides, it may not touch."""
+        queue = self._queue
+        return self._function(
+            "DryRun",
+            Shape(
+                "dry-run",
+                "functions.worker.dry_run.lambda_handler",
+                "Tells what the worker would make of dead letters, and changes nothing.",
+                1024,
+                DRY_RUN_TIMEOUT_SECONDS,
+                bundle="worker",
+            ),
+            environment=self._worker_environment(),
+            statements=[
+                *self._read_failure_mode(),
+                _allow(
+                    "ReadKeysAndOrders",
+                    [queue.idempotency_table.table_arn, queue.orders_table.table_arn],
+                    "dynamodb:BatchGetItem",
+                ),
+                _allow("ReadCircuits", [queue.circuits_table.table_arn], "dynamodb:GetItem"),
+                *self._use_key("dynamodb", actions=("kms:Decrypt",)),
+            ],
+        )
+
     def _redrive(self) -> PipelineFunction:
         queue = self._queue
         divisor = LOCAL_TIME_DIVISOR if self.settings.is_local else 1
@@ -200,6 +238,7 @@ class FunctionsStack(LabStack):
                 "REDRIVE_TABLE": queue.redrive_table.table_name,
                 "CIRCUITS_TABLE": queue.circuits_table.table_name,
                 "ORDERS_TABLE": queue.orders_table.table_name,
+                "DRY_RUN_FUNCTION": self.dry_run.function.function_name,
                 "HALT_ALARMS": self.names.alarm(alarm),
                 "LEASE_SECONDS": str(REDRIVE_LEASE_SECONDS // divisor),
                 "CANARY_SECONDS": str(REDRIVE_CANARY_SECONDS // divisor),
@@ -226,6 +265,7 @@ class FunctionsStack(LabStack):
                 ),
                 _allow("SeeOrdersPass", [queue.orders_table.table_arn], "dynamodb:BatchGetItem"),
                 _allow("WatchAlarms", [self.alarm_arn(alarm)], "cloudwatch:DescribeAlarms"),
+                _allow("AskTheWorkersCode", [self.dry_run.function.function_arn], "lambda:InvokeFunction"),
                 _allow("ContinueInTheNextInvocation", [itself], "lambda:InvokeFunction"),
                 _allow("KeepFailedInvocations", [queue.failed_invocations.queue_arn], "sqs:SendMessage"),
                 *self._use_key("sqs", "dynamodb"),

@@ -192,6 +192,56 @@ def note(
         )
 
 
+@dlq.command("dry-run")
+def dry_run(
+    *,
+    error_type: Type = None,
+    category: Category = None,
+    group: Group = None,
+    min_age: MinAge = 0,
+    correlation_id: Correlation = None,
+    contains: Contains = None,
+    force: Annotated[bool, _option("force", "--force")] = False,
+    limit: Limit = MANY,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Tell what a redrive would come to: each letter goes through the worker's deployed code, without its effects.
+
+    Nothing is moved or written. Exit code 0: all would pass, or are done already. 1: some would die again. 3: none
+    would, but some depend on chance or on a dependency, and it is said on which.
+    """
+    from functions.redrive.groups import Groups  # noqa: PLC0415
+    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
+    from lab.common.clock import now_ms  # noqa: PLC0415
+    from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.forecast import exit_code, forecasts  # noqa: PLC0415
+
+    plan = _plan(error_type, category, min_age, correlation_id, contains, fingerprint=group, force=force)
+    pipeline = _pipeline(port, env)
+    browser, now, found = _browser(pipeline), now_ms(), forecasts(pipeline)
+    grouped = Groups(now)
+
+    def heard(letters: "Sequence[Envelope]") -> None:
+        for letter in letters:
+            if judge(plan, letter, now) is Verdict.SELECTED:
+                grouped.add([letter])
+                found.add(letter)
+
+    complete = _each(browser, limit, heard, quiet=json)
+    told = found.on(grouped.as_json(browser.retention_seconds()))
+    forecast = found.as_json()
+    if json:
+        _write({"letters": grouped.letters, "complete": complete, "groups": told, **forecast})
+    elif not told:
+        _say("nothing would be moved: no dead letter matches")
+    else:
+        console.print(view.forecast(told, forecast["forecast"], complete=complete))
+    if code := exit_code(forecast["forecast"]):
+        raise typer.Exit(code)
+
+
 @dlq.command()
 def redrive(
     *,
@@ -212,7 +262,7 @@ def redrive(
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Move dead letters back to the queue: plan, confirmation, canaries, ramp; and follow what was moved.
+    """Move dead letters back to the queue: plan, dry run, confirmation, canaries, ramp; and follow what was moved.
 
     Exit code 0: all that was moved is processed. 1: it halted or failed, could not see every letter, or what it moved
     died again. 3: what it moved is still on its way. Ctrl-C leaves the operation running; see `watch` and `cancel`.
@@ -234,7 +284,7 @@ def redrive(
         canary_messages=canaries,
     )
     with _api(_pipeline(port, env)) as api:
-        seen = api.preview(**as_query(plan))
+        seen = api.dry_run(**as_query(plan))
         if not json:
             console.print(view.plan(plan, seen))
         if not yes:

@@ -49,6 +49,7 @@ EXAMPLES = {
     "history states": "lab history states",
     "trace": "lab trace first-1 --lines",
     "dlq groups": "lab dlq groups",
+    "dlq dry-run": "lab dlq dry-run --group 3f1c0a7e9b2d",
     "dlq note": 'lab dlq note 0123456789ab --status known --note "the price service was away"',
     "dlq ls": "lab dlq ls --category VALIDATION",
     "dlq show": "lab dlq show first-1",

@@ -44,6 +44,7 @@ class Stack:
     failure_mode_parameter: str
     ingest_function_name: str
     worker_function_name: str
+    dry_run_function_name: str
     redrive_function_name: str
     worker_event_source_mapping_id: str
     redrive_token_secret_name: str

@@ -4,15 +4,14 @@ The test runs what a deployed worker runs, without AWS: checks, pricing, and wha
 personal are replaced by others of the same shape, and a letter whose failure does not survive that is not written.
 """
 
-import logging
 import re
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError, type_of
+from functions.common.observability import silence
 from functions.idempotency import Effect, Result
 from functions.processor import downstream
 from functions.publish.envelope import Envelope
@@ -51,20 +50,9 @@ class _InMemory:
 def failure_of(body: str) -> str | None:
     """What the worker's code objects to in an order, as `type: message`; None if it processes it."""
     processor = MessageProcessor(once=_InMemory(), orders_table="orders", price_service=downstream.healthy)
-    with _silence():
+    with silence():
         outcome = processor.process(Envelope("letter", "", body, {}, receive_count=1, sent_at=0))
     return f"{type_of(outcome.error)}: {outcome.error}" if isinstance(outcome, Failed) else None
-
-
-@contextmanager
-def _silence() -> Generator[None]:
-    """Without the worker's log lines for a `with` block: nothing happens here that a log should tell of."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 @dataclass(frozen=True)

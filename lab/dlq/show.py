@@ -15,6 +15,7 @@ from functions.redrive.triage import age_seconds, describe
 from lab.common.clock import now_ms
 from lab.common.grid import Facts, Grid
 from lab.common.output import Line, joined, shown, styled, utc
+from lab.dlq.forecast import WORDS, details, summary
 
 ID_LENGTH = 8
 _BARS = "\u00b7\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
@@ -155,7 +156,23 @@ def plan(given: Plan, preview: dict[str, Any]) -> Facts:
         "would be moved": str(preview["eligible"]),
     }
     causes = {f"  {cause}": str(number) for cause, number in preview["matching"]["byErrorType"].items()}
-    return Facts("Plan", facts | causes)
+    forecast = {"dry run": "\n".join([summary(preview["forecast"]), *details(preview["forecast"])])}
+    return Facts("Plan", facts | causes | forecast)
+
+
+def forecast(told: Sequence[Mapping[str, Any]], tally: Mapping[str, Any], *, complete: bool) -> Grid:
+    """One line for each group: what would become of its letters, and why."""
+    numbers: dict[str, list[Line]] = {
+        words: [str(group["forecast"][fate] or "") for group in told] for fate, words in WORDS.items()
+    }
+    columns: dict[str, list[Line]] = {
+        "group": [group["fingerprint"] for group in told],
+        "died of": [died_of(group) for group in told],
+        **numbers,
+        "because": ["; ".join(details(group["forecast"])) for group in told],
+    }
+    more = "" if complete else ", and the queue holds more"
+    return Grid(f"Dry run {summary(tally)}{more}", columns, right=tuple(numbers))
 
 
 def operation(row: dict[str, Any]) -> Facts:

@@ -75,6 +75,10 @@ class Api:
         """GET /redrive/preview."""
         return self._redrive("GET", "/redrive/preview", params=filters)
 
+    def dry_run(self, **filters: Any) -> dict[str, Any]:
+        """GET /redrive/dry-run: a preview, and what a redrive by it would come to."""
+        return self._redrive("GET", "/redrive/dry-run", params=filters)
+
     def start_redrive(self, **parameters: Any) -> str:
         """POST /redrive/start; returns the operation's id."""
         return self._redrive("POST", "/redrive/start", json=parameters)["operationId"]

@@ -27,7 +27,7 @@ from lab.common.output import Terminal
 from lab.engines import HostEngine
 from lab.errors import LabError
 from loadtests.benchmarks import __main__ as pipeline
-from loadtests.benchmarks import cold_start, markdown, redrive
+from loadtests.benchmarks import cold_start, dry_run, grouping, markdown, redrive
 from loadtests.benchmarks.measure import Load
 
 PAGE = paths.ROOT / ".lab" / "bench.md"
@@ -51,11 +51,14 @@ class Row:
 
 @app.command(help=__doc__)
 def bench(
+    *,
     port: Annotated[int, typer.Option(envvar="LAB_PORT", help="The host engine's port.")] = 4566,
     env: Annotated[str, typer.Option(envvar="ENV", help="The stacks' environment name.")] = "dev",
     messages: Annotated[int, typer.Option(min=10, help="Messages whose calls are counted.")] = 200,
     posts: Annotated[int, typer.Option(min=1, help="POSTs of the timed part.")] = 400,
     letters: Annotated[int, typer.Option(min=10, max=1000, help="Dead letters to redrive.")] = 1000,
+    grouped: Annotated[int, typer.Option(min=100, max=100_000, help="Dead letters to group.")] = 10_000,
+    only: Annotated[str, typer.Option(help="This benchmark alone, such as dead-letters.")] = "",
 ) -> None:
     """Run everything and write the table."""
     engine = HostEngine(port)
@@ -63,13 +66,17 @@ def bench(
     progress = Terminal(stderr=True)
     load = Load(messages, posts, threads=8)
     benchmarks: dict[str, Callable[[], Iterator[Row]]] = {
-        "redrive": lambda: _redrive(port, env, letters),
-        "calls, rates, processor time": lambda: _pipeline(engine, env, load, progress),
-        "cold start": _cold_start,
+        "dead-letters": lambda: _dead_letters(port, env, letters, grouped),
+        "calls": lambda: _pipeline(engine, env, load, progress),
+        "cold-start": _cold_start,
         "demo": lambda: _demo(port, env),
     }
+    if only and only not in benchmarks:
+        raise LabError(f"There is no benchmark {only}.", f"It is one of: {', '.join(benchmarks)}")
     rows: list[Row] = []
     for name, benchmark in benchmarks.items():
+        if only not in ("", name):
+            continue
         progress.print(f"bench: {name}")
         try:
             rows += benchmark()
@@ -118,6 +125,40 @@ def _pipeline(engine: HostEngine, env: str, load: Load, progress: Terminal) -> I
         yield Row(
             f"processor time per order, {component}", f"{mine:.1f} ms", f"{theirs:.1f} ms baseline", ratio
         )
+
+
+def _dead_letters(port: int, env: str, letters: int, grouped: int) -> Iterator[Row]:
+    yield from _dry_run(port, env, letters)
+    yield from _redrive(port, env, letters)
+    yield from _grouping(port, env, grouped)
+
+
+def _dry_run(port: int, env: str, letters: int) -> Iterator[Row]:
+    command = [sys.executable, "-m", "loadtests.benchmarks.dry_run", "--json", "--letters", str(letters)]
+    said: dict[str, Any] = json.loads(_output(command, port, env, may_fail=True))
+    mine, theirs = said["seconds"][dry_run.ROUTE], said["seconds"][dry_run.LOOP]
+    yield Row(
+        f"dry run of {letters} dead letters",
+        f"{mine:.1f} s",
+        f"{theirs:.1f} s {dry_run.LOOP}",
+        f"{theirs / mine:.1f}",
+        "the same forecasts",
+        said["agreed"],
+    )
+
+
+def _grouping(port: int, env: str, letters: int) -> Iterator[Row]:
+    command = [sys.executable, "-m", "loadtests.benchmarks.grouping", "--json", "--letters", str(letters)]
+    said: dict[str, Any] = json.loads(_output(command, port, env, may_fail=True))
+    mine, theirs = (said[way]["seconds"] for way in (grouping.GROUPED, grouping.KEPT))
+    yield Row(
+        f"{letters} dead letters listed and grouped",
+        f"{mine:.1f} s",
+        f"{theirs:.1f} s {grouping.KEPT}",
+        f"{theirs / mine:.1f}",
+        f"< {grouping.MOST_SECONDS:g} s" if letters == grouping.LETTERS else "",
+        letters != grouping.LETTERS or mine < grouping.MOST_SECONDS,
+    )
 
 
 def _redrive(port: int, env: str, letters: int) -> Iterator[Row]:

@@ -84,6 +84,7 @@ def test_each_function_may_use_the_key_through_the_services_it_calls(
     assert through == {
         "Ingest/Role": [queues],
         "Worker/Role": [queues, tables],
+        "DryRun/Role": [tables],
         "Redrive/Role": [queues, tables],
         "Authorizer/Role": [secrets],
         "Valve/Role": [queues],

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from functions.common import settings as function_settings
+from functions.common.aws import ANSWER_SECONDS
 from infra.components.names import Names
 from infra.settings import Settings
 from tests.infra.templates import AWS_ACCOUNT, Templates
 
-FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer")
+FUNCTIONS = ("Ingest", "Worker", "DryRun", "Redrive", "Authorizer")
 
 
 def environment(templates: Templates, function: str) -> dict[str, str]:
@@ -40,6 +41,10 @@ def test_a_function_understands_the_variables_it_gets(
     assert read.failure_mode_parameters[:1] == modes
     assert variables["POWERTOOLS_SERVICE_NAME"] == function.lower()
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == Names(read.env_name).metric_namespace
+
+
+def test_a_dry_run_may_take_as_long_as_it_is_waited_for(templates: Templates) -> None:
+    assert templates.one("AWS::Lambda::Function", "DryRun/Function").properties["Timeout"] == ANSWER_SECONDS
 
 
 def test_the_worker_holds_an_idempotency_key_for_as_long_as_it_may_run(templates: Templates) -> None:

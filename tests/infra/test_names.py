@@ -39,6 +39,7 @@ OUTPUTS = {
     "FailureModeParameter",
     "IngestFunctionName",
     "WorkerFunctionName",
+    "DryRunFunctionName",
     "RedriveFunctionName",
     "WorkerEventSourceMappingId",
     "RedriveTokenSecretName",

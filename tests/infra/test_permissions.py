@@ -9,7 +9,7 @@ import pytest
 from infra.accepted_findings import WILDCARD_ACTIONS
 from tests.infra.templates import Templates
 
-FUNCTIONS = ("Ingest", "Worker", "Redrive", "Authorizer", "Valve")
+FUNCTIONS = ("Ingest", "Worker", "DryRun", "Redrive", "Authorizer", "Valve")
 
 READ_FAILURE_MODE = {"ssm:GetParameter", "ssm:GetParameters"}
 RECEIVE = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
@@ -36,6 +36,13 @@ MAY: dict[str, dict[str, set[str]]] = {
         "queue/FailureMode0": READ_FAILURE_MODE,
         "queue/FailureMode1": READ_FAILURE_MODE,
     },
+    "DryRun": {
+        "queue/OrdersTable.Arn": {"dynamodb:BatchGetItem"},
+        "queue/IdempotencyTable.Arn": {"dynamodb:BatchGetItem"},
+        "queue/CircuitsTable.Arn": {"dynamodb:GetItem"},
+        "queue/FailureMode0": READ_FAILURE_MODE,
+        "queue/FailureMode1": READ_FAILURE_MODE,
+    },
     "Redrive": {
         "queue/OrdersDlq.Arn": POLL,
         "queue/Orders.Arn": {"sqs:GetQueueAttributes", "sqs:SendMessage"},
@@ -44,6 +51,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "queue/OrdersTable.Arn": {"dynamodb:BatchGetItem"},
         "alarm:critical-worker-errors": {"cloudwatch:DescribeAlarms"},
         "function:redrive": {"lambda:InvokeFunction"},
+        "functions/DryRun/Function.Arn": {"lambda:InvokeFunction"},
         "queue/FailedInvocations.Arn": {"sqs:SendMessage"},
     },
     "Authorizer": {"queue/RedriveToken": {"secretsmanager:GetSecretValue"}},
@@ -61,6 +69,7 @@ OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 KEY = {
     "Ingest": {"kms:Decrypt", "kms:GenerateDataKey"},
     "Authorizer": {"kms:Decrypt"},
+    "DryRun": {"kms:Decrypt"},
     "Valve": {"kms:Decrypt"},
 }
 FULL_USE_OF_KEY = {f"kms:{action}" for action in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")} | {
@@ -131,7 +140,7 @@ def test_an_encryption_key_adds_its_use_and_no_other_permission(secured_and_paus
         function: KEY.get(function, FULL_USE_OF_KEY) for function in FUNCTIONS
     }
     wanted = expected(MAY, WITH_A_PAUSER)
-    for function in ("Ingest", "Worker"):
+    for function in ("Ingest", "Worker", "DryRun"):
         del wanted[function]["queue/FailureMode0"], wanted[function]["queue/FailureMode1"]
     assert found == wanted
 
@@ -173,14 +182,44 @@ def test_functions_have_no_managed_policies_and_trust_lambda_alone(templates: Te
         assert trusted["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 
-def test_the_redrive_function_may_invoke_itself_and_nothing_else(aws: Templates) -> None:
+READS = ("BatchGetItem", "Decrypt", "GetItem", "GetParameter", "GetParameters")
+
+
+def test_the_dry_run_may_write_nothing_but_its_own_log(templates: Templates) -> None:
+    actions = {
+        action
+        for function, statement in statements(templates)
+        if function == "DryRun" and statement["Sid"] not in ("OwnLog", "NetworkInterfacesOfTheVpc")
+        for action in listed(statement["Action"])
+    }
+    assert actions
+    assert [action for action in sorted(actions) if action.partition(":")[2] not in READS] == []
+
+
+def test_the_dry_run_runs_the_workers_code_with_its_settings(templates: Templates) -> None:
+    worker, dry_run = (
+        templates.one("AWS::Lambda::Function", f"{name}/Function").properties for name in ("Worker", "DryRun")
+    )
+    assert dry_run["Code"] == worker["Code"]
+    own = {"POWERTOOLS_SERVICE_NAME", "TRACED_HANDLER"}
+    asked, deployed = (
+        {name: value for name, value in each["Environment"]["Variables"].items() if name not in own}
+        for each in (dry_run, worker)
+    )
+    assert asked == deployed
+
+
+def test_the_redrive_function_may_invoke_itself_and_the_dry_run_and_nothing_else(aws: Templates) -> None:
     targets = [
         (who, arn)
         for who, statement in statements(aws)
         if "lambda:InvokeFunction" in listed(statement["Action"])
         for arn in listed(statement["Resource"])
     ]
-    assert [(who, arn.rsplit(":", 1)[1]) for who, arn in targets] == [("Redrive", "ingestion-dev-redrive")]
+    assert [(who, arn.rsplit(":", 1)[-1]) for who, arn in targets] == [
+        ("Redrive", "functions/DryRun/Function.Arn"),
+        ("Redrive", "ingestion-dev-redrive"),
+    ]
 
 
 def test_functions_may_be_invoked_by_the_routes_of_the_api_alone(aws: Templates) -> None:

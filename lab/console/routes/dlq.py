@@ -40,7 +40,7 @@ def plan(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     wanted = checked(fields.object("plan"))
     pipeline = state.pipeline
     with state.browsing, Api(pipeline.aws, pipeline.stack) as api:
-        preview = api.preview(**as_query(wanted))
+        preview = api.dry_run(**as_query(wanted))
     return {
         "plan": wanted.as_json(),
         "digest": wanted.digest,

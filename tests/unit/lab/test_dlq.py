@@ -105,7 +105,19 @@ def test_an_editor_that_changes_nothing_changes_nothing(
 
 @pytest.mark.parametrize(
     "command",
-    ["ls", "show", "stats", "redrive", "watch", "cancel", "export", "edit", "discard", "move-native"],
+    [
+        "ls",
+        "show",
+        "stats",
+        "dry-run",
+        "redrive",
+        "watch",
+        "cancel",
+        "export",
+        "edit",
+        "discard",
+        "move-native",
+    ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(lambda **options: cli.app(["dlq", command, "--help"], **options)) == 0

@@ -33,7 +33,7 @@ from lab.trace import OrderTimeline
 from lab.trace.order_timeline import Moment
 from lab.trace.show import timeline_table
 from loadtests import verdict
-from loadtests.benchmarks import grouping, redrive
+from loadtests.benchmarks import dry_run, grouping, redrive
 from loadtests.latencies import Latencies
 from tests.support.accounts import account
 from tests.support.results import result
@@ -186,7 +186,17 @@ def printed_bill(terminal: Terminal) -> None:
         cost._table(BILL, "the same for a month")  # pyright: ignore[reportPrivateUsage]
 
 
-GROUPED = {"seconds": 2.5, "processorSeconds": 1.5, "peakMib": 70, "groups": 4}
+GROUPED = {"seconds": 2.5, "processorSeconds": 1.5, "engineProcessorSeconds": 3.5, "peakMib": 70, "groups": 4}
+
+
+TALLY = {
+    "wouldPass": 1234,
+    "wouldDie": 12,
+    "alreadyDone": 0,
+    "uncertain": 3,
+    "deaths": [{"errorType": "SchemaViolation", "signature": "/items/*/sku is missing", "count": 12}],
+    "reasons": {"the price service refuses calls at random: it depends on chance": 3},
+}
 
 
 def grouped(letters: list[Envelope]) -> list[dict[str, Any]]:
@@ -244,16 +254,22 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
     ),
     "lab/deployment/context.py settings": printed_settings,
     "lab/dlq/show.py counts": lambda terminal: terminal.print(dlq.counts(statistics(LETTERS))),
+    "lab/dlq/show.py forecast": lambda terminal: terminal.print(
+        dlq.forecast([group | {"forecast": TALLY} for group in grouped(LETTERS)], TALLY, complete=False)
+    ),
     "lab/dlq/show.py groups": lambda terminal: terminal.print(
         dlq.groups(grouped(LETTERS), len(LETTERS), complete=False)
     ),
     "lab/dlq/show.py letter": lambda terminal: terminal.print(dlq.letter(LETTER)),
     "lab/dlq/show.py letters": lambda terminal: terminal.print(dlq.letters(LETTERS, complete=True)),
     "lab/dlq/show.py operation": lambda terminal: terminal.print(dlq.operation(OPERATION)),
-    "lab/dlq/show.py plan": lambda terminal: terminal.print(dlq.plan(Plan(), PREVIEW)),
+    "lab/dlq/show.py plan": lambda terminal: terminal.print(dlq.plan(Plan(), PREVIEW | {"forecast": TALLY})),
     "lab/scenario/guesses.py guess_table": lambda terminal: terminal.print(guess_table(RESULTS)),
     "lab/trace/show.py timeline_table": lambda terminal: terminal.print(
         timeline_table(OrderTimeline(ORDER, ("c-1", "c-2"), "in the DLQ", 1, 1, 0, MOMENTS))
+    ),
+    "loadtests/benchmarks/dry_run.py _table": lambda terminal: terminal.print(
+        dry_run._table(1000, {dry_run.ROUTE: 2.3, dry_run.LOOP: 12.3})  # pyright: ignore[reportPrivateUsage]
     ),
     "loadtests/benchmarks/grouping.py _table": lambda terminal: terminal.print(
         grouping._table(10_000, {"grouped": GROUPED, "kept, one receive at a time": GROUPED})  # pyright: ignore[reportPrivateUsage]
