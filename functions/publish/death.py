@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from functions.common.errors import category_of, place_in_code, type_of
-from functions.publish.attributes import CAUSE_ATTRIBUTES, REDRIVE_COUNT, carrying, own
+from functions.publish.attributes import CAUSE_ATTRIBUTES, LINEAGE, REDRIVE_COUNT, carrying, own
 from functions.publish.envelope import Envelope
 from functions.publish.message import OutgoingMessage, number, text
 
@@ -100,6 +100,8 @@ def requeued(envelope: Envelope, delay_seconds: int) -> OutgoingMessage:
 
 def place_of(envelope: Envelope) -> str:
     """Where in the code a dead letter's error came from; empty where its type says enough, or nobody knows."""
+    if PLACE not in (envelope.text(LINEAGE) or ""):
+        return ""
     place = envelope.lineage.get(PLACE)
     return short(place) if isinstance(place, str) else ""
 

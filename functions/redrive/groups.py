@@ -40,15 +40,15 @@ class Group:
 
     def add(self, envelope: Envelope, now_ms: int) -> None:
         """Count one letter."""
-        died = died_at(envelope)
+        died, redrives = died_at(envelope), envelope.redrive_count
         first = self.count == 0
         self.count += 1
         self.first_death = died if first else min(self.first_death, died)
         self.last_death = max(self.last_death, died)
         self.first_sent = envelope.sent_at if first else min(self.first_sent, envelope.sent_at)
         self.most_receives = max(self.most_receives, envelope.receive_count)
-        self.most_redrives = max(self.most_redrives, envelope.redrive_count)
-        self.redriven += envelope.redrive_count > 0
+        self.most_redrives = max(self.most_redrives, redrives)
+        self.redriven += redrives > 0
         ago = max(0, now_ms - died) // (TREND_BUCKET_SECONDS * 1000)
         if ago < TREND_BUCKETS:
             self.deaths[-1 - ago] += 1

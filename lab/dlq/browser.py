@@ -16,6 +16,9 @@ from functions.redrive.dlq import CONCURRENCY, DeadLetterQueue, Walk
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
 
+LEAN = {"parameter_validation": False, "user_agent": "ingestion-lab"}
+"""botocore spends a quarter of a receive on checking what it is given and on its account of itself."""
+
 VISIBILITY_SECONDS = 30
 """Should the tool die, its messages come back after this time."""
 
@@ -56,7 +59,7 @@ class DlqBrowser:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._sqs = pipeline.aws.client("sqs")
+        self._sqs = pipeline.aws.client("sqs", **LEAN)
         self._url = pipeline.stack.dlq_url
         self._dlq = DeadLetterQueue(self._sqs, self._url)
         self._deleted: set[str] = set()

@@ -56,7 +56,7 @@ class Watched(FakeDlq):
 def discarded(dlq: Watched, ids: set[str]) -> tuple[set[str], set[str]]:
     """The ids of what was discarded, and of what SQS did not delete."""
     pipeline: Any = SimpleNamespace(
-        aws=SimpleNamespace(client=lambda _service: dlq.rows),
+        aws=SimpleNamespace(client=lambda _service, **_: dlq.rows),
         stack=SimpleNamespace(redrive_table_name="redrive", dlq_url="dlq"),
         dlq=lambda: Depth(visible=len(dlq.visible), in_flight=0, delayed=0),
     )
