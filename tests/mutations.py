@@ -342,6 +342,75 @@ MUTATIONS = {
     "what left no identity is told": Mutation(
         "functions/redrive/outcome.py", "Follower.outcome", "max(0, int(row['moved']) - len(moved))", "0"
     ),
+    "dry run: what hangs on chance or a dependency is uncertain": Mutation(
+        "functions/worker/dry_run.py",
+        "DryRun._fate",
+        "Fate.UNCERTAIN if doubt else Fate.WOULD_PASS",
+        "Fate.WOULD_PASS",
+    ),
+    "dry run: what may pass at a later receive is uncertain": Mutation(
+        "functions/worker/dry_run.py", "DryRun._fate", "category_of(error).worth_repeating", "False"
+    ),
+    "dry run: an open circuit is looked at": Mutation(
+        "functions/worker/dry_run.py", "DryRun._open_circuit", "self.circuits.is_open(name)", "False"
+    ),
+    "dry run: letters that contradict each other are uncertain": Mutation(
+        "functions/worker/dry_run.py", "_contested", "len(some) > 1", "False"
+    ),
+    "dry run: a failure mode spoils messages as in the worker": Mutation(
+        "functions/worker/dry_run.py", "DryRun.forecast", "as_received(envelope, mode)", "envelope"
+    ),
+    "dry run: the receives it would spend are the policy's": Mutation(
+        "functions/worker/dry_run.py",
+        "DryRun._receives",
+        "self.policy.decide(error, count) == DeadLetter()",
+        "False",
+    ),
+    "dry run: it logs no event of the pipeline's": Mutation(
+        "functions/worker/dry_run.py", "DryRun.forecast", "silence()", "open('/dev/null')"
+    ),
+    "dry run: a row in the effect's place counts": Mutation(
+        "functions/idempotency/reading.py",
+        "ReadingStore.complete",
+        "raise EffectExistsError(row)",
+        "pass",
+    ),
+    "dry run: a key's record counts": Mutation(
+        "functions/idempotency/reading.py", "ReadingStore._put_record", "item is None", "True"
+    ),
+    "dry run: a record that is over counts as none": Mutation(
+        "functions/idempotency/reading.py",
+        "ReadingStore._put_record",
+        "known.is_expired or (known.status == IN_PROGRESS and _is_over(known))",
+        "False",
+    ),
+    "dry run: another payload under a key counts": Mutation(
+        "functions/idempotency/reading.py",
+        "ReadingStore._put_record",
+        "self._validate_payload(data_payload=data_record, stored_data_record=known)",
+        "pass",
+    ),
+    "dry run: a letter that ends it takes no other's answer along": Mutation(
+        "functions/redrive/forecast.py", "Forecasts._forecast", "len(letters) == 1", "True"
+    ),
+    "dry run: without time nothing is asked": Mutation(
+        "functions/redrive/forecast.py",
+        "Forecasts._forecast",
+        "self._seconds_left() < ANSWER_SECONDS",
+        "False",
+    ),
+    "dry run: an event has a limit": Mutation(
+        "functions/redrive/forecast.py", "Forecasts.add", "self._bytes + size > MAX_EVENT_BYTES", "False"
+    ),
+    "dry run: a death names the group that it would join": Mutation(
+        "functions/redrive/forecast.py", "_death", "own(letter) | lineage | attributes", "own(letter)"
+    ),
+    "dry run: what would not be moved is not forecast": Mutation(
+        "functions/redrive/preview.py", "_Sample._add_matching", "verdict is Verdict.SELECTED", "True"
+    ),
+    "a message's own order id does not tell groups apart": Mutation(
+        "functions/redrive/fingerprint.py", "_told", "ids.add(envelope.order_id)", "pass"
+    ),
     "an unknown error type is an error": Mutation(
         "functions/redrive/preview.py",
         "preview",

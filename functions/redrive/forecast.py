@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from functions.common import codec
+from functions.common.aws import ANSWER_SECONDS
 from functions.common.errors import AWS_ERRORS, type_of
 from functions.common.fate import Fate
 from functions.common.observability import log_problem
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 MAX_EVENT_BYTES = 3 * 1024 * 1024
 """Lambda takes events of 6 MB; a record of one letter alone may have as many as this again."""
-
-LEAST_SECONDS = 6.0
-"""With less left no question is begun: its answer, ANSWER_SECONDS later at worst, would be for nobody."""
 
 type Record = Mapping[str, Any]
 """One of an SQS event, as Lambda hands it to a function."""
@@ -86,7 +84,8 @@ class Tally:
 class Forecasts:
     """Letters on their way through the dry-run function, as many at once as an event holds; none is kept.
 
-    `seconds_left` is for all of it: letters for whose answer there was no time are uncertain, and it is said why.
+    `seconds_left` is for all of it: a question is begun only if there is time for the longest answer, and letters for
+    which there is none are uncertain.
     """
 
     def __init__(self, ask: Ask, seconds_left: Callable[[], float]) -> None:
@@ -136,7 +135,7 @@ class Forecasts:
         """Each letter with what the function says. One that ends it takes no other letter's answer with it."""
         if not letters:
             return
-        if self._seconds_left() < LEAST_SECONDS:
+        if self._seconds_left() < ANSWER_SECONDS:
             yield from _unknown(letters, "there was no time left to ask about it")
             return
         try:

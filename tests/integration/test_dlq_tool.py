@@ -1,6 +1,11 @@
 """`lab dlq` against the deployed pipeline, as a script uses it."""
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +17,12 @@ import pytest
 from functions.common import codec
 from functions.common.errors import LinesExceedAmountError, SchemaViolationError
 from lab import cli
+from lab.common import paths
 from lab.dlq.seed import bury
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from support.eventually import eventually
+from tests.support.mutation import Mutation
 from tests.support.redrives import ledger_of
 
 type Lab = Callable[..., tuple[int, list[Any]]]
@@ -117,6 +124,47 @@ def test_an_exported_test_fails_for_what_the_letter_died_of(
     text = file.read_text()
     assert "/amount must be greater than 0" in text
     assert good["orderId"] not in text
+    assert good["customerId"] not in text
+
+
+def test_exported_tests_fail_for_the_stated_reason_and_pass_where_the_code_is_mended(
+    pipeline: Pipeline, lab: Lab, tmp_path: Path
+) -> None:
+    bury(pipeline, supply(2, amount=0.01), error=LinesExceedAmountError("lines of 2.00 exceed 0.01"))
+    exported, mended = tmp_path / "exported", tmp_path / "mended"
+    assert lab("export", "--pytest", str(exported))[0] == 0
+    files = sorted(exported.iterdir())
+    assert len(files) == 2
+    failing = exported_tests(exported, paths.ROOT)
+    assert failing.returncode == 1, failing.stdout
+    for file in files:
+        (reason,) = re.findall(r"^It fails with (.+)$", file.read_text(), re.MULTILINE)
+        assert reason == "LinesExceedAmount: lines of * exceed the amount of *"
+        assert f"FAILED {os.path.relpath(file, paths.ROOT)}" in failing.stdout
+    assert (
+        len(
+            re.findall(
+                r"^E .*'LinesExceedAmount: lines of .* exceed the amount of 0.01'", failing.stdout, re.M
+            )
+        )
+        >= 2
+    )
+
+    mended.mkdir()
+    (mended / "lab").symlink_to(paths.ROOT / "lab")
+    shutil.copytree(paths.ROOT / "functions", mended / "functions")
+    rule = Mutation("functions/processor/pricing.py", "price", "lines > order.amount", "False")
+    pricing = mended / rule.file
+    pricing.write_text(rule.applied(pricing.read_text()))
+    passing = exported_tests(exported, mended)
+    assert passing.returncode == 0, passing.stdout
+    assert "2 passed" in passing.stdout
+
+
+def exported_tests(folder: Path, code: Path) -> "subprocess.CompletedProcess[str]":
+    """Run exported tests as their new owner does, against the functions in this folder."""
+    command = [sys.executable, "-m", "pytest", "-rf", "-p", "no:cacheprovider", str(folder)]
+    return subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
 
 
 def test_a_repaired_order_is_processed_and_leaves_the_dlq(
