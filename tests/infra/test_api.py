@@ -12,6 +12,7 @@ ROUTES = {
     "GET /openapi.json": "NONE",
     "GET /redrive/preview": "CUSTOM",
     "POST /redrive/start": "CUSTOM",
+    "GET /redrive/dry-run": "CUSTOM",
     "GET /redrive/{id}": "CUSTOM",
     "POST /redrive/{id}/cancel": "CUSTOM",
 }

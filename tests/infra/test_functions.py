@@ -11,7 +11,14 @@ from infra.components.names import Names
 from infra.settings import Settings
 from tests.infra.templates import AWS_ACCOUNT, Templates
 
-FUNCTIONS = ("Ingest", "Worker", "DryRun", "Redrive", "Authorizer")
+FUNCTIONS = {
+    "Ingest": "ingest",
+    "Worker": "worker",
+    "DryRun": "dry-run",
+    "Redrive": "redrive",
+    "Authorizer": "authorizer",
+}
+"""The short name of each function, by its construct."""
 
 
 def environment(templates: Templates, function: str) -> dict[str, str]:
@@ -26,6 +33,7 @@ def environment(templates: Templates, function: str) -> dict[str, str]:
     [
         ("Ingest", function_settings.ingest_settings),
         ("Worker", function_settings.worker_settings),
+        ("DryRun", function_settings.worker_settings),
         ("Redrive", function_settings.redrive_settings),
         ("Authorizer", function_settings.authorizer_settings),
     ],
@@ -39,7 +47,7 @@ def test_a_function_understands_the_variables_it_gets(
     assert read.code_version == variables["CODE_VERSION"]
     modes = (f"/ingestion/{read.env_name}/failure_mode",) if templates.settings.has_failure_modes else ()
     assert read.failure_mode_parameters[:1] == modes
-    assert variables["POWERTOOLS_SERVICE_NAME"] == function.lower()
+    assert variables["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[function]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == Names(read.env_name).metric_namespace
 
 
@@ -132,9 +140,9 @@ def test_the_api_never_waits_longer_for_a_function_than_api_gateway_does(templat
 
 
 def test_each_function_writes_to_a_log_group_of_its_own_with_a_retention(templates: Templates) -> None:
-    for name in FUNCTIONS:
+    for name, short in FUNCTIONS.items():
         group = templates.one("AWS::Logs::LogGroup", f"{name}/Logs").properties
-        assert group["LogGroupName"] == f"/aws/lambda/{templates.prefix}-{name.lower()}"
+        assert group["LogGroupName"] == f"/aws/lambda/{templates.prefix}-{short}"
         assert group["RetentionInDays"] == templates.settings.log_retention_days
         function = templates.one("AWS::Lambda::Function", f"{name}/Function").properties
         assert function["LoggingConfig"] == {"LogGroup": f"functions/{name}/Logs"}
