@@ -97,6 +97,26 @@ def test_groups_hold_the_letters_of_one_cause_each_with_their_note_and_name_them
     assert found == [(noted, "known", "too dear")]
 
 
+def test_a_dry_run_says_of_each_group_what_a_redrive_would_come_to_and_moves_nothing(
+    pipeline: Pipeline, lab: Lab
+) -> None:
+    saved = bury(pipeline, supply(4), error=SchemaViolationError("/items/4/sku is missing"))
+    bury(pipeline, supply(2, amount=0.01), error=LinesExceedAmountError("lines of 9 exceed 8"))
+    code, (told,) = lab("dry-run", "--json")
+    assert (code, told["letters"], told["complete"]) == (1, 6, True)
+    assert [(g["forecast"]["wouldPass"], g["forecast"]["wouldDie"]) for g in told["groups"]] == [
+        (4, 0),
+        (0, 2),
+    ]
+    group = told["groups"][0]["fingerprint"]
+    code, (of_group,) = lab("dry-run", "--group", group, "--json")
+    assert (code, of_group["forecast"]["wouldPass"], of_group["forecast"]["wouldDie"]) == (0, 4, 0)
+    _, lines = lab("ls", "--group", group, "--json")
+    assert sorted(line["orderId"] for line in lines) == sorted(saved)
+    assert {line["receives"] for line in lines} == {3}
+    assert pipeline.dlq().visible == 6
+
+
 def test_a_discarded_group_is_accounted_for_and_the_others_stay(pipeline: Pipeline, lab: Lab) -> None:
     given_up = bury(pipeline, supply(25), error=LinesExceedAmountError("lines of 9 exceed 8"))
     kept = bury(pipeline, supply(2), error=SchemaViolationError("/items/4/sku is missing"))
