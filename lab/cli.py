@@ -214,7 +214,8 @@ def run(command: Callable[..., object]) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except NoCommandError as error:
-        Terminal().print(error.format_message(), end="")  # the help, unless rich has printed it already
+        if told := error.format_message():  # the help, unless rich has printed it already
+            Terminal().print(told, soft_wrap=True)
         return MISUSED
     except UsageError as error:
         _tell(LabError(*_misuse(error)))
