@@ -118,11 +118,11 @@ infra-test: setup ## The synthesized templates
 engine-test: setup ## What the engine promises, through boto3
 	@$(pytest) $(call side_by_side,3) -c emulator/pyproject.toml emulator/tests -m "not long and not page"
 integration: setup ## The deployed pipeline
-	@$(pytest) $(side_by_side) tests/engines tests/integration -m "not long and not page"
+	@$(pytest) $(side_by_side) tests/engines tests/integration tests/challenge -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: minutes
 	@$(pytest) -c emulator/pyproject.toml emulator/tests -m long
-	@$(pytest) tests/engines tests/integration tests/torture -m long
+	@$(pytest) tests/engines tests/integration tests/challenge tests/torture -m long
 .PHONY: test-torture
 test-torture: setup ## Kills and races at random: TORTURE_SEED=, TORTURE_SECONDS=600
 	@LAB_TORTURE_SECONDS=$(or $(TORTURE_SECONDS),600) LAB_TORTURE_SEED=$(TORTURE_SEED) $(pytest) -s tests/torture

@@ -53,20 +53,20 @@ def test_handler_with_a_mistake_breaks_the_promise_that_it_is_about(
     assert all(breach.timeline for breach in found)
 
 
-@pytest.mark.parametrize("name", map(long_but_quick, CHALLENGES))
+@pytest.mark.parametrize("name", [*map(long_but_quick, CHALLENGES)])
 def test_reference_keeps_every_promise(judge: Judge, name: str) -> None:
     assert judge(name, "reference").names == []
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", CHALLENGES)
+@pytest.mark.parametrize("name", list(CHALLENGES))
 def test_reference_keeps_every_promise_with_twenty_seeds(judge: Judge, name: str) -> None:
     broken = {seed: names for seed in range(2, 21) if (names := judge(name, "reference", seed).names)}
     assert broken == {}
 
 
-@pytest.mark.parametrize("name", map(long_but_quick, CHALLENGES))
+@pytest.mark.parametrize("name", [*map(long_but_quick, CHALLENGES)])
 def test_own_worker_keeps_every_promise(judge: Judge, name: str) -> None:
     assert judge(name, "worker").names == []
 
