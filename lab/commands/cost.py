@@ -1,13 +1,11 @@
 """`lab cost`: what a workload would cost on AWS, from what it used here."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab import engines
 from lab.commands.options import Env, Port, console
 from lab.common import paths
 from lab.common.grid import Grid
@@ -15,13 +13,12 @@ from lab.common.interrupts import undoing
 from lab.common.output import Terminal
 from lab.cost import prices as table
 from lab.cost import show
-from lab.cost.bill import Bill, bill
+from lab.cost.bill import bill
+from lab.cost.last import LEFT_OUT, document, engine_log, last_run, require_measured
 from lab.cost.prices import Prices
 from lab.cost.usage import Usage, measure, standing
 from lab.cost.workload import FAILURES, HOSTILE, healthy, play
 from lab.deployment.templates import stacks
-from lab.engines import HostEngine
-from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.healing import connect
 from lab.pipeline.observe import Pipeline
@@ -54,11 +51,7 @@ def last(
     pipeline, log = _connect(port, env)
     name, start, end, accepted = last_run(paths.REPORTS)
     usage = measure(pipeline, log, start, end, accepted)
-    if not usage.of("api-request"):
-        raise LabError(
-            f"This engine knows nothing of the last run, {name}: it was started later.",
-            "Run something first, or send orders just for this: lab cost run",
-        )
+    require_measured(usage, name)
     _told(name, usage, pipeline, month, as_json=as_json)
 
 
@@ -93,7 +86,7 @@ def failures_(
     prices = table.load()
     bills = {name: bill(usage, prices, orders=MONTH) for name, usage in usages.items()}
     if as_json:
-        _print({name: _document(usages[name], bills[name], prices) for name in usages})
+        _print({name: document(usages[name], bills[name], prices) for name in usages})
         return
     _table(show.failures(usages, bills, prices), "what a failure costs, an order on average")
     _caption(prices, usages["healthy"].quantities)
@@ -115,7 +108,7 @@ def hostile(
     prices = table.load()
     bills = {name: bill(usage, prices, orders=1) for name, usage in usages.items()}
     if as_json:
-        _print({name: _document(usages[name], bills[name], prices) for name in usages})
+        _print({name: document(usages[name], bills[name], prices) for name in usages})
         return
     rate = throttle(pipeline)
     _table(show.hostile(bills, rate), f"{rate:g} requests a second, the API's throttle")
@@ -129,31 +122,10 @@ def throttle(pipeline: Pipeline) -> float:
     return stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit", 0.0)
 
 
-def last_run(reports: Path) -> tuple[str, int, int, int]:
-    """Name, start, end (epoch milliseconds) and accepted orders of the latest run with a report."""
-    found: list[dict[str, Any]] = [json.loads(file.read_text()) for file in reports.glob("*/report.json")]
-    priced = [
-        report
-        for report in found
-        if report.get("timeline") and report.get("ledger") and report["ledger"].get("accepted")
-    ]
-    if not priced:
-        raise LabError("There is no report of a run with orders.", "Send orders just for this: lab cost run")
-    latest = max(priced, key=lambda one: one["timeline"]["started"])
-    start = latest["timeline"]["started"]
-    return (
-        latest["name"],
-        int(start * 1000),
-        int((start + latest["seconds"]) * 1000),
-        latest["ledger"]["accepted"],
-    )
-
-
 def _connect(port: int, env: str) -> tuple[Pipeline, Path | None]:
     """The pipeline, and the engine's log of requests where there is one."""
     pipeline, _ = connect(port, env)
-    engine = engines.present(port)
-    return pipeline, engine.log if isinstance(engine, HostEngine) else None
+    return pipeline, engine_log(port)
 
 
 def _told(name: str, usage: Usage, pipeline: Pipeline, month: int, *, as_json: bool) -> None:
@@ -161,20 +133,11 @@ def _told(name: str, usage: Usage, pipeline: Pipeline, month: int, *, as_json: b
     fixed = standing(stacks(pipeline.aws, pipeline.stack.env_name))
     made = bill(usage, prices, orders=month, standing=fixed)
     if as_json:
-        _print(_document(usage, made, prices))
+        _print(document(usage, made, prices))
         return
     _table(show.per_order(usage, prices), f"{name}: {usage.orders} orders in {usage.seconds:.0f} s")
     _table(show.monthly(made), "the same for a month")
     _caption(prices, [*usage.quantities, *(name for name, quantity in fixed.items() if quantity)])
-
-
-def _document(usage: Usage, made: Bill, prices: Prices) -> dict[str, Any]:
-    return {
-        "usage": asdict(usage),
-        "bill": asdict(made),
-        "prices": prices.caption,
-        "verified": prices.verified,
-    }
 
 
 def _table(rows: show.Rows, title: str) -> None:
@@ -186,7 +149,7 @@ def _caption(prices: Prices, used: "Iterable[str]") -> None:
     console.say(prices.caption)
     if assumed := prices.assumed(used):
         console.say(f"assumed: {assumed}")
-    console.say("without free tier, KMS and data transfer; durations are this machine's, not Lambda's")
+    console.say(LEFT_OUT)
 
 
 def _print(document: object) -> None:

@@ -144,22 +144,19 @@ def groups(limit: Limit = MANY, json: AsJson = False, port: Port = 4566, env: En
 
     A group's name goes to the other commands: `lab dlq ls --group NAME`, `lab dlq redrive --group NAME`.
     """
-    from functions.redrive.groups import Groups  # noqa: PLC0415
-    from lab.common.clock import now_ms  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
-    from lab.dlq.notes import Notes  # noqa: PLC0415
+    from lab.dlq.grouped import grouped  # noqa: PLC0415
 
     pipeline = _pipeline(port, env)
-    browser = _browser(pipeline)
-    found = Groups(now_ms())
-    complete = _each(browser, limit, found.add, quiet=json)
-    told = Notes(pipeline).on(found.as_json(browser.retention_seconds()))
+    found = grouped(
+        pipeline, _browser(pipeline), lambda browser, heard: _each(browser, limit, heard, quiet=json)
+    )
     if json:
-        _write({"letters": found.letters, "complete": complete, "groups": told})
-    elif not told:
+        _write(found)
+    elif not found["groups"]:
         _say("the DLQ is empty")
     else:
-        console.print(view.groups(told, found.letters, complete=complete))
+        console.print(view.groups(found["groups"], found["letters"], complete=found["complete"]))
 
 
 @dlq.command()

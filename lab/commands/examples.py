@@ -43,6 +43,7 @@ EXAMPLES = {
     "look dlq": "lab look dlq",
     "look faults": "lab look faults",
     "look logs": 'lab look logs worker "order.failed" --minutes 5',
+    "look query": "lab look query error-analysis --minutes 15",
     "logs": 'lab logs worker --contains "order.failed" --follow',
     "look metric": "lab look metric AWS/Lambda Throttles",
     "history check": "lab history check .lab/reports/demo-20260101-120000/history.jsonl",

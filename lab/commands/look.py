@@ -12,11 +12,14 @@ from lab.commands.options import Env, Port, console
 from lab.common.grid import Grid
 from lab.faults.catalogue import FAULTS
 from lab.faults.healing import connect
+from lab.pipeline import insights
 from lab.pipeline.api import Api
 from lab.pipeline.logs import entries
 from lab.pipeline.metrics import PERIOD_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 app = typer.Typer(
@@ -102,3 +105,33 @@ def metric(namespace: str, name: str, minutes: Minutes = 15, port: Port = 4566, 
     heads = ("dimensions", "sum", "maximum")
     columns = {head: [row[number] for row in rows] for number, head in enumerate(heads)}
     console.print(Grid(f"{namespace} {name}, last {minutes} min", columns, right=heads[1:]))
+
+
+@app.command()
+def query(
+    name: Annotated[str | None, typer.Argument(help="A saved query; without: list them.")] = None,
+    minutes: Minutes = 60,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Ask one of the queries that are deployed for CloudWatch Logs Insights (ops/queries)."""
+    pipeline, _ = connect(port, env)
+    if name is None:
+        console.print(saved_queries(insights.saved(pipeline)))
+        return
+    chosen = insights.named(pipeline, name)
+    now = time.time()
+    found = insights.ask(pipeline.aws.client("logs"), chosen.text, chosen.log_groups, now - 60 * minutes, now)
+    console.print(answered(f"{name}, last {minutes} min", found))
+
+
+def answered(title: str, found: insights.Answer) -> Grid:
+    """What a query found, in its own columns."""
+    columns = {column: [row.get(column, "") for row in found.rows] for column in found.columns}
+    return Grid(f"{title}: {len(found.rows)} rows", columns or {"found": []})
+
+
+def saved_queries(queries: "Sequence[insights.SavedQuery]") -> Grid:
+    """The queries there are."""
+    columns = {"name": [query.name for query in queries], "text": [query.text for query in queries]}
+    return Grid("saved queries", columns)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from markdown_it import MarkdownIt
 
-from lab.common.polling import wait_for
 from lab.console import dashboard as shape
 from lab.console.dashboard import AlarmStatus, Dashboard, Graph, LogTable, Period, Range, Text, Widget
 from lab.errors import LabError
+from lab.pipeline import insights
 from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 CALLS = 4
-QUERY_SECONDS = 20
-SHOWN_ROWS = 100
-RUNNING = ("Scheduled", "Running")
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -137,25 +134,8 @@ class _Reading:
         return [state for state in states if not widget.states or state["state"] in widget.states]
 
     def _log_table(self, widget: LogTable) -> dict[str, Any]:
-        query = self.logs.start_query(
-            logGroupNames=list(widget.log_groups),
-            startTime=round(self.range.start),
-            endTime=round(self.range.end),
-            queryString=widget.query,
-            limit=SHOWN_ROWS,
-        )["queryId"]
-        answer = wait_for(
-            f"the query of {widget.title}",
-            lambda: self.logs.get_query_results(queryId=query),
-            lambda seen: seen.get("status") not in RUNNING,
-            within=QUERY_SECONDS,
-        )
-        rows = [
-            {field.get("field", ""): field.get("value", "") for field in row if field.get("field") != "@ptr"}
-            for row in answer.get("results", [])
-        ]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        return {"type": "log", "view": widget.view, "columns": columns, "rows": rows}
+        found = insights.ask(self.logs, widget.query, widget.log_groups, self.range.start, self.range.end)
+        return {"type": "log", "view": widget.view, "columns": list(found.columns), "rows": list(found.rows)}
 
 
 def _alarms(cloudwatch: "CloudWatchClient", widgets: Iterable[Widget]) -> dict[str, Any]:

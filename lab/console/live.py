@@ -131,12 +131,13 @@ class Live:
             with suppress(LabError):  # what cannot be undone stays in force, which the pages show
                 self._switches.heal(pipeline)
             signals = self._read(pipeline)
-            self.readings.append(signals)
+            mode, changes = failure_mode.shown(pipeline), in_force(Changes(pipeline).active())
+            self.readings.append(signals | {"faults": _named(mode, changes)})
             return told | {
                 "vitals": signals,
-                "failureMode": failure_mode.shown(pipeline),
+                "failureMode": mode,
                 "mappingEnabled": runtime_settings.MAPPING_ENABLED.read(pipeline),
-                "inForce": in_force(Changes(pipeline).active()),
+                "inForce": changes,
                 "hits": self._switches.hits(),
                 "localFunctions": self._connection.engine.local_functions,
             }
@@ -152,3 +153,8 @@ class Live:
             self.readings.clear()
             self._reader = (pipeline, Reader(pipeline))
         return self._reader[1].read().as_json()
+
+
+def _named(mode: str, changes: list[dict[str, Any]]) -> list[str]:
+    """What the charts call what is in force: the changes, or the failure mode if somebody set it without one."""
+    return [change["told"] for change in changes] or ([] if mode == "none" else [f"failure mode {mode}"])

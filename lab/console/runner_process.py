@@ -2,6 +2,7 @@
 
 Usage: python -m lab.console.runner_process PORT ENV scenario NAME [without-fault]
        python -m lab.console.runner_process PORT ENV steady
+       python -m lab.console.runner_process PORT ENV cost ORDERS PER_SECOND MONTH
 
 Each line of its output is a JSON object: {"say": line of progress}, {"error": {what, fix}}, or what the pages show of
 a scenario. When its standard input closes it is interrupted, like a command by Ctrl-C: a scenario rolls back.
@@ -20,6 +21,9 @@ from typing import Any
 from lab import engines, report
 from lab.common.interrupts import unwind_when_ended
 from lab.common.results import Result, tally
+from lab.console.routes.cost import tables
+from lab.cost.last import engine_log
+from lab.cost.workload import healthy, play
 from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
 from lab.faults import steady_state as steady
@@ -73,6 +77,15 @@ def back(port: int, env: str) -> None:
     say("steady: queues empty, no fault in force, circuits closed, alarms silent")
 
 
+def cost(port: int, env: str, orders: str, per_second: str, month: str) -> None:
+    """Send orders through the pipeline, and tell what they and a month of them would cost."""
+    pipeline, _ = connect(port, env)
+    say(f"{orders} orders at {per_second} a second")
+    usage = play(pipeline, engine_log(port), healthy, int(orders), float(per_second))
+    tell(bill=tables(pipeline, "orders sent for this", usage, int(month)))
+    say(f"{usage.orders} orders priced")
+
+
 @contextlib.contextmanager
 def shown(experiment: Experiment, findings: list[Result]) -> Generator[None]:
     """Tell of a run while it lasts."""
@@ -107,7 +120,7 @@ def interrupted_at_end_of_input() -> None:
     threading.Thread(target=wait, daemon=True, name="input").start()
 
 
-JOBS = {"scenario": scenario, "steady": back}
+JOBS = {"scenario": scenario, "steady": back, "cost": cost}
 
 
 def failed(error: LabError) -> int:

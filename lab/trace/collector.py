@@ -5,7 +5,7 @@ found there, and what Lambda itself wrote about the invocations that those lines
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,7 @@ class Evidence:
     invocations: dict[str, Invocation] = field(default_factory=dict[str, Invocation])
     requests: dict[str, Line] = field(default_factory=dict[str, Line])
     effect: Effect | None = None
+    row: dict[str, Any] = field(default_factory=dict[str, Any])
     letters: list[Envelope] = field(default_factory=list[Envelope])
     operations: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     discards: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -137,7 +138,7 @@ def collect(pipeline: Pipeline, name: str, since: int) -> Evidence:
     )
     order_id, letters = _order_named(pipeline, name, named)
     evidence = Evidence(order_id, letters=letters)
-    evidence.effect = _effect(pipeline, order_id)
+    evidence.effect, evidence.row = _effect(pipeline, order_id)
     found = {line.get("correlation_id"): None for line in named if line.get("orderId") in ("", order_id)}
     found |= {envelope.correlation_id: None for envelope in letters}
     wanted = [correlation_id for correlation_id in found if correlation_id and NAME.fullmatch(correlation_id)]
@@ -175,7 +176,7 @@ def _order_named(pipeline: Pipeline, name: str, named: list[Line]) -> tuple[str,
             f"{name} stands for {len(orders)} orders of one batch.", f"Trace one of them, such as {some}"
         )
     order_id = orders.pop() if orders else name
-    if _effect(pipeline, order_id) is not None or pipeline.dlq().total == 0:
+    if _effect(pipeline, order_id)[0] is not None or pipeline.dlq().total == 0:
         return order_id, []
     seen = DlqBrowser(pipeline).browse(MOST_LETTERS).envelopes
     letters = [
@@ -314,14 +315,18 @@ def _span(line: Line) -> Span:
     )
 
 
-def _effect(pipeline: Pipeline, order_id: str) -> Effect | None:
+def _effect(pipeline: Pipeline, order_id: str) -> tuple[Effect | None, dict[str, Any]]:
+    """The order's effect, and its row as it stands."""
     if not NAME.fullmatch(order_id):
-        return None  # a dead letter can name an order as the API would not: none of that id has been accepted
+        return (
+            None,
+            {},
+        )  # a dead letter can name an order as the API would not: none of that id has been accepted
     dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
     item = dynamodb.get_item(
         TableName=pipeline.stack.orders_table_name, Key={"orderId": {"S": order_id}}, ConsistentRead=True
-    ).get("Item")
-    return Effect.from_item(item) if item else None
+    ).get("Item", {})
+    return Effect.from_item(item) if item else None, _plain(item)
 
 
 def _operations(pipeline: Pipeline, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -344,11 +349,12 @@ def _discards(pipeline: Pipeline, order_id: str) -> list[dict[str, Any]]:
         FilterExpression="kind = :kind AND orderId = :order",
         ExpressionAttributeValues={":kind": {"S": DISCARD_KIND}, ":order": {"S": storable(order_id)}},
     )
-    return [
-        {name: next(iter(value.values())) for name, value in item.items()}
-        for page in pages
-        for item in page["Items"]
-    ]
+    return [_plain(item) for page in pages for item in page["Items"]]
+
+
+def _plain(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A row without DynamoDB's types; numbers stay as they are written."""
+    return {name: next(iter(value.values())) for name, value in item.items()}
 
 
 def _subscribers(pipeline: Pipeline) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """An order's timeline: what was found about it, in the order in which it happened. No AWS here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from functions.common import codec
 from functions.redrive.error_types import error_category, error_type, is_attributed
 from functions.redrive.selection import died_at
 from lab.trace.collector import Evidence, Invocation, Line, Span
@@ -52,7 +53,7 @@ class Moment:
     """One thing that happened. `at` is epoch milliseconds, None where nobody noted the time.
 
     `after` is the time of what it cannot have come before, whatever the clocks say: a sender notes a message once it is
-    sent, and by then it may have been received.
+    sent, and by then it may have been received. `payload` is what was there of the order itself, where anybody kept it.
     """
 
     at: int | None
@@ -62,6 +63,7 @@ class Moment:
     correlation_id: str = ""
     line: str = ""
     after: int = 0
+    payload: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class OrderTimeline:
                     "source": moment.source,
                     "correlationId": moment.correlation_id,
                     "line": moment.line,
+                    "payload": moment.payload,
                 }
                 for moment in self.moments
             ],
@@ -167,6 +170,7 @@ class _Builder:
         """When each message was sent, or failed last; epoch milliseconds by message id."""
         self.receives: dict[tuple[str, str], int] = {}
         """Receive count by message id and invocation."""
+        self._bodies = {letter.message_id: letter.body for letter in evidence.letters}
         self._unannounced = {
             (line.get("messageId"), line.request_id)
             for line in evidence.lines
@@ -191,6 +195,7 @@ class _Builder:
                 f"discarded by {row.get('discardedBy')}: {row.get('reason')}",
                 AUDIT,
                 str(row.get("correlationId", "")),
+                payload=str(row.get("body", "")),
             )
 
     def _of(self, line: Line) -> Iterator[Moment]:
@@ -206,12 +211,13 @@ class _Builder:
                 yield from self._receive(line)
                 yield _logged(line, "worker", _outcome(line))
             case "order.dead_lettered":
-                yield _logged(
+                died = _logged(
                     line,
                     "DLQ",
                     f"dead of {line.get('errorCategory')} {line.get('errorType')} "
                     f"as message {line.get('dlqMessageId')}",
                 )
+                yield replace(died, payload=self._bodies.get(line.get("dlqMessageId"), ""))
                 yield from self._announced_death(line)
             case "order.requeued":
                 self._sent[line.get("newMessageId")] = line.at
@@ -286,14 +292,15 @@ class _Builder:
     def _effect(self) -> Iterator[Moment]:
         if effect := self._evidence.effect:
             told = f"effect, executions {effect.executions}"
-            yield Moment(effect.processed_at, "table", told, ROW)
+            yield Moment(effect.processed_at, "table", told, ROW, payload=_text(self._evidence.row))
 
     def _announced(self) -> Iterator[Moment]:
         """The event of each receive that ended well: as the event log has it, or else as the worker's rule says."""
         for line in self._evidence.events:
             detail = line.fields.get("detail", {})
             told = f"{line.get('detail-type')} {detail.get('eventId')} matched the rule"
-            yield Moment(line.at, "event", told, EVENT_LOG, str(detail.get("correlationId", "")), line.text)
+            correlation = str(detail.get("correlationId", ""))
+            yield Moment(line.at, "event", told, EVENT_LOG, correlation, line.text, payload=_text(detail))
             yield self._notified(line.at, str(detail.get("correlationId", "")))
         if self._evidence.events:
             return
@@ -322,13 +329,19 @@ class _Builder:
 
     def _letters(self) -> Iterator[Moment]:
         for letter in self._evidence.letters:
+            body = letter.body
             if is_attributed(letter):
                 told = f"now in the DLQ: {error_category(letter)} {error_type(letter)}, message {letter.message_id}"
                 if not self.count("order.dead_lettered"):
-                    yield Moment(died_at(letter), "DLQ", told, LETTER, letter.correlation_id)
+                    yield Moment(died_at(letter), "DLQ", told, LETTER, letter.correlation_id, payload=body)
             else:
                 told = f"moved to the DLQ by SQS after its last receive, message {letter.message_id}"
-                yield Moment(None, "DLQ", told, LETTER, letter.correlation_id)
+                yield Moment(None, "DLQ", told, LETTER, letter.correlation_id, payload=body)
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """A document as JSON; empty where there is none."""
+    return codec.dumps(document) if document else ""
 
 
 def _logged(line: Line, where: str, what: str) -> Moment:

@@ -9,13 +9,13 @@ SHORT_ID = 8
 
 
 def show(timeline: OrderTimeline, console: Terminal, *, lines: bool) -> None:
-    """Print a timeline; with `lines` also the log line behind each moment."""
+    """Print a timeline; with `lines` also the log line and the payload behind each moment."""
     console.say(summary(timeline))
     console.print(timeline_table(timeline))
     if lines:
         for moment in timeline.moments:
-            if moment.line:
-                console.say(styled(moment.line, "dim"))
+            if behind := moment.line or moment.payload:
+                console.say(styled(shown(behind), "dim"))
     for tree in trees(timeline.spans):
         console.print(tree)
 

@@ -3,6 +3,7 @@
 What it is for is seen in every run of the browser's tests (marker `page`); what takes longer is marked `long`.
 """
 
+import json
 import os
 import re
 import signal
@@ -18,11 +19,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from functions.common.errors import LinesExceedAmountError
 from lab.common import paths
 from lab.console.routes.pages import PAGES
 from lab.dlq.seed import bury
 from lab.engines import HostEngine
 from lab.faults.changes import Changes
+from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from support.browsers import chromium
@@ -226,14 +229,122 @@ def test_dead_letters_are_found_planned_and_moved_with_the_keyboard_alone(
     page.get_by_role("button", name="Redrive", exact=True).press("Enter")
     expect(page.locator("#job-status")).to_have_text("succeeded", timeout=40 * MS)
     expect(page.locator("#operation")).to_contain_text("4 of 4")
+    expect(page.locator("#letters")).to_have_text("nothing matches", timeout=SECONDS * MS)
+    expect(page.locator("#groups .group")).to_have_count(0)
     eventually(lambda: set(ids) <= {effect.order_id for effect in pipeline.effects()}, within=20)
+
+
+@pytest.mark.page
+def test_plan_of_one_group_is_three_clicks_from_its_alarm(visit: Visit, pipeline: Pipeline) -> None:
+    few, many = list(orders(2, label="few")), list(orders(5, label="many"))
+    bury(pipeline, few, error=LinesExceedAmountError("lines of 3 exceed the amount of 2"))
+    bury(pipeline, many, error=LinesExceedAmountError("another cause"))
+    page = visit("/alarms")
+    first = page.locator("#alarms .alarm").first
+    expect(first).to_have_attribute("data-state", "ALARM", timeout=2 * SECONDS * MS)
+    expect(page.locator("#ringing-count")).to_contain_text("in ALARM")
+    page.locator("#critical-dlq-depth").get_by_role("link", name="Dead letters").click()
+    cards = page.locator("#groups .group")
+    expect(cards).to_have_count(2, timeout=SECONDS * MS)
+    cards.filter(has_text="lines of *").get_by_role("button", name="Plan a redrive").click()
+    dialog = page.get_by_role("dialog", name="Move 2 messages?")
+    expect(dialog).to_contain_text("2 LinesExceedAmount", timeout=SECONDS * MS)
+    page.locator("#confirm-input").fill(
+        page.locator("label[for=confirm-input]").inner_text().rsplit(" ", 1)[1]
+    )
+    page.get_by_role("button", name="Redrive", exact=True).click()
+    expect(cards).to_have_count(1, timeout=60 * MS)
+    expect(page.locator("#groups-told")).to_contain_text("5 letters in 1 group")
+    moved = {order["orderId"] for order in few}
+    eventually(lambda: moved <= {effect.order_id for effect in pipeline.effects()}, within=20)
+
+
+@pytest.mark.page
+def test_letter_of_a_group_opens_with_its_body_and_what_can_be_done_in_view(
+    visit: Visit, pipeline: Pipeline
+) -> None:
+    bury(pipeline, list(orders(1, label="browser")))
+    page = visit("/dlq")
+    page.get_by_role("button", name="Letters of LinesExceedAmount").click()
+    page.locator("#letters button").first.click()
+    for seen in ("#letter-cause", "#letter-body", "#letter-discard", "#repair button.primary"):
+        expect(page.locator(seen)).to_be_in_viewport(ratio=1)
+    expect(page.locator("#letter-cause")).to_contain_text("PERMANENT LinesExceedAmount")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Note … of LinesExceedAmount").click()
+    page.get_by_label("Status").select_option("known")
+    page.get_by_label("What is known of it").fill("prices of May")
+    page.get_by_role("button", name="Write it down").click()
+    expect(page.locator("#groups .group")).to_contain_text("prices of May, says", timeout=SECONDS * MS)
+    page.reload()
+    expect(page.locator("#groups .badge")).to_have_text("known", timeout=SECONDS * MS)
+
+
+@pytest.mark.page
+def test_dead_order_is_traced_from_what_lately_failed_and_redriven_from_there(
+    visit: Visit, pipeline: Pipeline, api: Api
+) -> None:
+    """Contradictory orders die of their own: a redrive lets them die again, which the trace then tells."""
+    order = {"orderId": "traced-1", "amount": 1, "items": [{"sku": "a", "quantity": 1, "unitPrice": 2}]}
+    api.submit(order)
+    eventually(lambda: pipeline.dlq().visible == 1, within=30)
+    page = visit("/trace")
+    page.locator("#lately").get_by_role("button", name="traced-1").click()
+    expect(page.locator("#found-title")).to_have_text("Order traced-1: in the DLQ", timeout=SECONDS * MS)
+    places = page.locator(".hop").evaluate_all("hops => hops.map(hop => hop.dataset.where)")
+    assert [place for place in places if place in ("API", "queue", "worker", "DLQ")] == [
+        "API",
+        "queue",
+        "worker",
+        "DLQ",
+    ]
+    assert page.locator(".hop .badge").count() == len(places)
+    dlq = page.locator('.hop[data-where="DLQ"]')
+    dlq.get_by_text("Payload").click()
+    assert json.loads(dlq.locator("pre").first.inner_text()) == order
+    page.get_by_role("button", name="Redrive it").click()
+    expect(page.get_by_role("dialog", name="Move 1 messages?")).to_be_visible(timeout=SECONDS * MS)
+    page.locator("#confirm-input").fill(
+        page.locator("label[for=confirm-input]").inner_text().rsplit(" ", 1)[1]
+    )
+    page.get_by_role("button", name="Redrive", exact=True).click()
+    expect(page.locator("#facts")).to_contain_text("deaths2", timeout=60 * MS, use_inner_text=False)
+    page.get_by_role("link", name="Repair and send it").click()
+    expect(page.locator("#letter-title")).to_have_text("Dead letter traced-1", timeout=SECONDS * MS)
+
+
+@pytest.mark.page
+def test_saved_query_of_failures_leads_to_the_lines_and_the_order(
+    visit: Visit, pipeline: Pipeline, api: Api
+) -> None:
+    api.submit({"orderId": "logged-1", "amount": 1, "items": [{"sku": "a", "quantity": 1, "unitPrice": 2}]})
+    eventually(lambda: pipeline.dlq().visible == 1, within=30)
+    page = visit("/logs")
+    page.get_by_label("Query").select_option("error-analysis")
+    expect(page.get_by_label("Its text")).to_have_value(re.compile("order.failed"))
+    page.get_by_role("button", name="Run the query").click()
+    expect(page.locator("#answer-rows")).to_contain_text("LinesExceedAmount", timeout=SECONDS * MS)
+    page.get_by_label("Line holds").fill("order.dead_lettered")
+    page.get_by_role("button", name="Show the lines").click()
+    page.locator("#lines-rows").get_by_role("link", name="logged-1").click()
+    expect(page.locator("#found-title")).to_contain_text("in the DLQ", timeout=SECONDS * MS)
+
+
+@pytest.mark.page
+def test_orders_sent_for_it_are_priced_for_a_month(visit: Visit) -> None:
+    page = visit("/cost")
+    page.get_by_label("Orders", exact=True).fill("5")
+    page.get_by_role("button", name="Send and price them").click()
+    expect(page.locator("#bill-title")).to_have_text(re.compile("5 orders in"), timeout=60 * MS)
+    expect(page.locator("#monthly")).to_contain_text("for 1,000,000 orders")
+    expect(page.locator("#monthly tr.total").last).to_contain_text(re.compile(r"together\D*\d+\.\d\d"))
 
 
 @pytest.mark.page
 def test_dead_letters_of_strangers_are_shown_as_text(visit: Visit, pipeline: Pipeline) -> None:
     sent = send(pipeline)
     page = visit("/dlq")
-    page.get_by_role("button", name="Look").click()
+    page.get_by_role("button", name="Look", exact=True).click()
     expect(page.locator("#letters tr")).to_have_count(len(sent), timeout=SECONDS * MS)
     for seen in (
         "[/red][link=file:///etc/passwd]x",
@@ -255,7 +366,7 @@ def test_dead_letters_of_strangers_are_shown_as_text(visit: Visit, pipeline: Pip
 def test_a_violation_of_a_repaired_order_is_shown_beside_it(visit: Visit, pipeline: Pipeline) -> None:
     bury(pipeline, list(orders(1, label="browser")))
     page = visit("/dlq")
-    page.get_by_role("button", name="Look").click()
+    page.get_by_role("button", name="Look", exact=True).click()
     page.locator("#letters button").first.click()
     page.get_by_label("Body, as it died").fill('{"orderId": "x"}')
     page.get_by_role("button", name="Send repaired").click()

@@ -42,7 +42,8 @@ export const PIPELINE = [
     ],
   },
   {
-    title: "From accepted to processed", unit: "ms",
+    // One redriven order took minutes where others take milliseconds: a linear scale would show nothing but that one.
+    title: "From accepted to processed", unit: "ms, logarithmic", log: true,
     series: ["p50", "p95", "p99"].map((name) => [name, (v) => v.latency && v.latency[name]]),
   },
   {
@@ -88,13 +89,15 @@ export class Charts {
     return this.readings.length ? this.readings[this.readings.length - 1].at : 0;
   }
 
-  /** Add readings, oldest first; those that the window has left are dropped. `marks` are {at, name}. */
+  /** Add readings, oldest first; those that the window has left are dropped. `marks` are {at, name}.
+   *
+   * A reading's `faults` name what was in force then, which is shown as a band. */
   add(readings, marks = []) {
     const known = this.latest;
     this.readings.push(...readings.filter((reading) => reading.at > known));
     const start = this.latest - this.window;
     this.readings = this.readings.filter((reading) => reading.at >= start);
-    this.marks = marks.filter((mark) => mark.at >= start);
+    this.marks = [...marks, ...bandsOf(this.readings)].filter((mark) => (mark.until ?? mark.at) >= start);
     this.draw();
   }
 
@@ -265,6 +268,20 @@ export function plotly() {
   return plotly.loading;
 }
 
+/** What was in force while readings were taken (`faults`, by name), as marks with an end: {at, until, name}. */
+function bandsOf(readings) {
+  const bands = [];
+  const open = new Map();
+  for (const { at, faults = [] } of readings) {
+    for (const name of faults) {
+      if (!open.has(name)) bands.push(open.set(name, { at, until: at, name }).get(name));
+      open.get(name).until = at;
+    }
+    for (const name of [...open.keys()].filter((known) => !faults.includes(known))) open.delete(name);
+  }
+  return bands;
+}
+
 function themeOf(root) {
   const style = getComputedStyle(root);
   const value = (name) => style.getPropertyValue(`--charts-${name}`).trim();
@@ -283,15 +300,21 @@ function layout(range, marks, theme, chart, lanes) {
     xaxis: { ...axis, type: "date", range, tickformat: "%H:%M:%S", nticks: 6, automargin: true },
     yaxis: chart.lanes
       ? { ...axis, type: "category", automargin: true, dtick: 1, range: [-0.7, lanes - 0.3] }
-      : { ...axis, rangemode: "tozero", automargin: true, tickformat: ",~g" },
+      : { ...axis, automargin: true, tickformat: ",~g", ...(chart.log ? { type: "log", nticks: 6 } : { rangemode: "tozero" }) },
     showlegend: Boolean(chart.lanes) || chart.series.length > 1,
     legend: { orientation: "h", y: -0.2, yanchor: "top", font: { size: 12 } },
     hovermode: chart.lanes ? "closest" : "x unified",
     hoverlabel: { bgcolor: theme.ground, font: { color: theme.ink } },
-    shapes: marks.map(({ at }) => ({
-      type: "line", x0: new Date(at * 1000), x1: new Date(at * 1000), yref: "paper", y0: 0, y1: 1,
-      line: { color: theme.soft, width: 1, dash: "dot" },
-    })),
+    shapes: [
+      ...marks.map(({ at }) => ({
+        type: "line", x0: new Date(at * 1000), x1: new Date(at * 1000), yref: "paper", y0: 0, y1: 1,
+        line: { color: theme.soft, width: 1, dash: "dot" },
+      })),
+      ...marks.filter(({ until }) => until).map(({ at, until }) => ({
+        type: "rect", x0: new Date(at * 1000), x1: new Date(until * 1000), yref: "paper", y0: 0, y1: 1,
+        line: { width: 0 }, fillcolor: theme.series[3], opacity: 0.22, layer: "below",
+      })),
+    ],
     annotations: marks.map(({ at, name }) => ({
       x: new Date(at * 1000), yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: label(name), showarrow: false,
       font: { size: 11, color: theme.soft },

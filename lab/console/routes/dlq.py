@@ -8,26 +8,47 @@ from lab.console.fields import Fields, InputError
 from lab.console.job_kinds import Redrive
 from lab.console.routes.endpoints import post
 from lab.dlq import DIGEST_SHOWN, show
-from lab.dlq.browser import DlqBrowser
+from lab.dlq.browser import MANY, DlqBrowser
+from lab.dlq.grouped import grouped
+from lab.dlq.notes import SETTABLE, Notes, Status
 from lab.dlq.plan import as_query, checked, matching
 from lab.dlq.repair import discard as give_up
 from lab.dlq.repair import send_repaired
 from lab.pipeline.api import Api
 
 MOST_LETTERS = 1000
+"""So many are shown, and moved by one redrive; the page says how many more match."""
 MOST_BODY = 1_048_576
 
 
+def groups(state: ConsoleState, _fields: Fields) -> dict[str, Any]:
+    """What letters died of, with the team's notes: every letter is received once."""
+    state.require_idle("redrive", "scenario", "steady")
+    with state.browsing:
+        return grouped(state.pipeline, DlqBrowser(state.pipeline))
+
+
+def note(state: ConsoleState, fields: Fields) -> dict[str, Any]:
+    """Say where a group stands. An empty note leaves the earlier one."""
+    name = checked({"fingerprint": fields.text("fingerprint")}).fingerprint or ""
+    status = fields.text("status")
+    if status not in SETTABLE:
+        raise InputError(f"There is no status {status}.", f"It is one of: {', '.join(SETTABLE)}")
+    written = Notes(state.pipeline).write(name, Status(status), fields.text("note", least=0).strip())
+    return {"status": written.status, "note": written.note, "by": written.by}
+
+
 def look(state: ConsoleState, fields: Fields) -> dict[str, Any]:
-    """Dead letters that match the filters, and what all that were seen died of."""
+    """The first dead letters that match the filters, how many do, and what they died of."""
     state.require_idle("redrive", "scenario", "steady")
     plan = checked(fields.object("plan"))
-    limit = fields.whole("limit", 1, MOST_LETTERS)
+    limit = fields.whole("limit", 1, MANY)
     with state.browsing:
         seen = DlqBrowser(state.pipeline).browse(limit)
     found = matching(plan, seen)
     return {
-        "letters": [show.document(envelope, plan) for envelope in found],
+        "letters": [show.document(envelope, plan) for envelope in found[:MOST_LETTERS]],
+        "matching": len(found),
         "statistics": statistics(found),
         "seen": len(seen.envelopes),
         "complete": seen.complete,
@@ -91,6 +112,8 @@ def _require_confirmed(fields: Fields, secret: str) -> None:
 
 
 ROUTES = [
+    post("/api/dlq/groups", groups),
+    post("/api/dlq/note", note),
     post("/api/dlq/look", look),
     post("/api/dlq/plan", plan),
     post("/api/dlq/redrive", redrive),

@@ -37,6 +37,9 @@ PAGES = (
     ("/dlq", "Dead letters", "dlq"),
     ("/faults", "Faults", "faults"),
     ("/scenarios", "Scenarios", "scenarios"),
+    ("/trace", "Trace", "trace"),
+    ("/logs", "Logs", "logs"),
+    ("/cost", "Cost", "cost"),
 )
 """Path, title and template of each page, in the order of the navigation."""
 
@@ -142,6 +145,9 @@ ROUTES = [
     _with("/dlq", parameters=lambda: PARAMETERS),
     _with("/faults", groups=_switches, ttls=lambda: TTLS, ttl=lambda: switches.DEFAULT_SECONDS),
     _with("/scenarios", scenarios=_scenarios),
+    _with("/trace"),
+    _with("/logs"),
+    _with("/cost"),
     Route(ENTRANCE, entrance),
     Route(SESSION, session, methods=["POST"]),
     Route("/runbooks/{name}", runbook),

@@ -3,15 +3,24 @@
 import { ask, clock, element, live, moment, row, span, tell } from "/static/console.js";
 
 const byId = (id) => document.getElementById(id);
+const FIRST = ["ALARM", "INSUFFICIENT_DATA", "OK"];
 const WORDS = { OK: "good", ALARM: "bad" };
 let history = [];
 let states = "";
+let jumped = false;
 
 async function read() {
   try {
     const found = await ask("/api/alarms");
     history = found.history;
-    byId("alarms").replaceChildren(...found.alarms.map(card));
+    const byUrgency = (one) => [FIRST.indexOf(one.state), one.name.startsWith("critical") ? 0 : 1];
+    const urgent = found.alarms.toSorted((a, b) => {
+      const [[stateA, kindA], [stateB, kindB]] = [byUrgency(a), byUrgency(b)];
+      return stateA - stateB || kindA - kindB || a.name.localeCompare(b.name);
+    });
+    byId("alarms").replaceChildren(...urgent.map(card));
+    if (location.hash && !jumped) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    jumped = true;
     choices(found.alarms.map((alarm) => alarm.name));
     draw();
   } catch (error) {
@@ -20,13 +29,16 @@ async function read() {
 }
 
 function card(alarm) {
-  return element("li", { className: "card alarm", dataset: { state: alarm.state } },
+  return element("li", { id: alarm.name, className: "card alarm", dataset: { state: alarm.state } },
     element("h3", {}, badge(alarm.state), ` ${alarm.name}`),
     element("p", {}, alarm.meaning),
     element("p", { className: "soft" }, `Rings when ${alarm.rule}.`),
     element("p", { className: "soft" }, `${alarm.state} for ${span(Date.now() / 1000 - alarm.since)}: ${alarm.reason}`),
     alarm.actionsEnabled ? null : element("p", { className: "bad" }, "Its actions are disabled: it tells nobody."),
-    alarm.runbook ? element("p", {}, element("a", { href: `/runbooks/${alarm.runbook}` }, "Runbook", element("span", { className: "hidden" }, ` of ${alarm.name}`))) : null);
+    element("p", { className: "ways" },
+      alarm.runbook ? element("a", { href: `/runbooks/${alarm.runbook}` }, "Runbook", element("span", { className: "hidden" }, ` of ${alarm.name}`)) : null,
+      alarm.name.includes("-dlq-") ? element("a", { href: "/dlq" }, "Dead letters by what they died of", element("span", { className: "hidden" }, `, for ${alarm.name}`)) : null,
+      alarm.state === "ALARM" ? element("a", { href: "/logs" }, "Logs", element("span", { className: "hidden" }, ` for ${alarm.name}`)) : null));
 }
 
 function badge(state) {

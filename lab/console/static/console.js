@@ -1,4 +1,4 @@
-// What all pages share: asking the server, following its events, the job at the bottom, confirmations.
+// What all pages share: asking the server, following its events, the job under way, confirmations.
 
 import { shown } from "/static/web/text.js";
 
@@ -70,7 +70,7 @@ export function confirmed({ title, body = [], yes, typed, danger = false }) {
   byId("confirm-yes").textContent = yes;
   byId("confirm-yes").classList.toggle("danger", danger);
   byId("confirm-typed").hidden = !typed;
-  dialog.querySelector("label").textContent = typed?.label ?? "";
+  dialog.querySelector("label[for=confirm-input]").textContent = typed?.label ?? "";
   input.required = Boolean(typed);
   input.pattern = typed?.text ? typed.text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : ".*";
   input.title = typed ? typed.hint ?? `Type ${typed.text}` : "";
@@ -120,6 +120,7 @@ export function span(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
+  if (minutes >= 2 * 1440) return `${Math.floor(minutes / 1440)} d ${Math.floor(minutes / 60) % 24} h`;
   return minutes < 60 ? `${minutes} min ${String(whole % 60).padStart(2, "0")} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
@@ -174,7 +175,17 @@ live.on("pipeline", (now) => {
   }
   if (ready) byId("banner-what").textContent = "";
   banner.hidden = ready;
+  if (ready) ring(Object.values(now.vitals.alarms).filter((state) => state === "ALARM").length);
 });
+
+/** Say beside the page of alarms how many ring. */
+function ring(count) {
+  const badge = byId("ringing-count");
+  badge.hidden = count === 0;
+  if (badge.dataset.count === String(count)) return;
+  badge.dataset.count = count;
+  badge.replaceChildren(element("span", { className: "hidden" }, ", "), String(count), element("span", { className: "hidden" }, " in ALARM"));
+}
 
 const ENDED = { succeeded: "good", failed: "bad", cancelled: "soft" };
 let closed = Number(sessionStorage.getItem("closed-job") ?? 0);
@@ -190,7 +201,9 @@ function drawJob() {
   const job = shownJob;
   const underWay = !job.ended;
   byId("job").hidden = job.number === closed;
-  document.body.classList.toggle("with-job", !byId("job").hidden);
+  const way = byId("job-way");
+  way.hidden = byId("job").hidden || !underWay;
+  way.textContent = shown(`${job.title}, ${span(Date.now() / 1000 - job.started)}`);
   byId("job-lamp").dataset.state = underWay ? "busy" : ENDED[job.status];
   byId("job-title").textContent = job.title;
   byId("job-status").textContent = job.status;

@@ -1,19 +1,147 @@
-// The dead-letter queue: look, plan a redrive and confirm it, repair or discard single letters.
+// The dead-letter queue: what letters died of, a plan to redrive a group, single letters to repair or discard.
 
 import { shown } from "/static/web/text.js";
-import { act, confirmed, doing, element, figure, live, row, span, tell } from "/static/console.js";
+import { act, clock, confirmed, doing, element, figure, live, moment, row, span, tell } from "/static/console.js";
+import { pretty } from "/static/pretty.js";
+import { CONFIRMED, pairs, planned } from "/static/redrive.js";
 
 const byId = (id) => document.getElementById(id);
 const filters = byId("filters");
-const CONFIRMED = 8;
+const GROUPS_AT_ONCE = 40;
+const LETTERS_AT_ONCE = 100;
+const STATUSES = ["new", "known", "being worked on", "mended"];
+const BARS = "·▁▂▃▄▅▆▇█";
+const DISTURBING = ["redrive", "scenario", "steady"];
+let groups = [];
 let letters = [];
 let letter = null;
+let depth = null;
+let read = null; // {at, letters} of the last look at the groups
+let endedJob = null;
 
 live.on("pipeline", (now) => {
   if (now.state !== "ready") return;
   const { visible, in_flight: hidden, delayed } = now.vitals.dlq;
-  byId("depth").textContent = figure(visible + hidden + delayed);
+  depth = visible + hidden + delayed;
+  byId("depth").textContent = figure(depth);
+  if (read === null) readGroups().then(openNamed);
+  else sayHowOld();
 });
+
+// What a job has moved, the page shows no more: it is read again once that has ended.
+live.on("job", (job) => {
+  const first = endedJob === null;
+  const seen = job.ended ? job.number : 0;
+  if (!first && seen && seen !== endedJob && DISTURBING.includes(job.kind)) readAgain();
+  endedJob = seen;
+});
+
+async function readAgain() {
+  await readGroups();
+  if (!byId("found").hidden) await doing(filters, look);
+}
+
+async function readGroups() {
+  const before = read;
+  read = { at: Date.now() / 1000, letters: null };
+  byId("groups-told").textContent = "reading the queue";
+  try {
+    const found = await act("/api/dlq/groups");
+    groups = found.groups;
+    read = { at: Date.now() / 1000, letters: found.letters, complete: found.complete };
+    drawGroups(GROUPS_AT_ONCE);
+    sayHowOld();
+  } catch (error) {
+    read = before ?? read;
+    byId("groups-told").textContent = shown(error.message);
+  }
+}
+
+/** Open the letter that the address names, as a trace does. */
+async function openNamed() {
+  const name = new URLSearchParams(location.search).get("letter");
+  if (!name) return;
+  filters.elements.limit.value = filters.elements.limit.max;
+  await doing(filters, look);
+  const named = letters.find((one) => one.messageId === name);
+  if (named) open(named);
+  else tell("That letter is not in the queue any more.", true);
+}
+
+function sayHowOld() {
+  if (read?.letters === null || read === null) return;
+  const more = read.complete ? "" : ", and the queue holds more";
+  const what = groups.length === 0 ? "The queue is empty" : `${figure(read.letters)} letters in ${groups.length} ${groups.length === 1 ? "group" : "groups"}${more}`;
+  const since = depth !== null && depth !== read.letters && read.complete ? ` Since then it has come to hold ${figure(depth)}: read again to see them.` : "";
+  const text = `${what}, read at ${clock(read.at)}.${since}`;
+  if (byId("groups-told").textContent !== text) byId("groups-told").textContent = text;
+}
+
+function drawGroups(most) {
+  byId("groups").replaceChildren(...groups.slice(0, most).map(groupCard));
+  byId("more-groups").hidden = groups.length <= most;
+}
+
+function groupCard(group) {
+  const name = `${group.inferred ? "inferred" : group.errorType}: ${group.signature}`;
+  const of = () => element("span", { className: "hidden" }, ` of ${name}`);
+  const most = Math.max(...group.deaths);
+  const bars = group.deaths.map((count) => BARS[most ? Math.ceil((count * 8) / most) : 0]).join("");
+  const facts = {
+    letters: figure(group.count), category: group.errorCategory,
+    "last death": `${span(Date.now() / 1000 - group.lastDeathAt / 1000)} ago`,
+    "last hour": element("span", {}, element("span", { className: "spark", attributes: { "aria-hidden": "true" } }, bars), ` ${group.trend}`),
+    redriven: group.redriven || undefined, "oldest expires in": span(group.oldestExpiresInSeconds),
+  };
+  const status = group.status ?? "new";
+  return element("li", { className: "card group", dataset: { fingerprint: group.fingerprint } },
+    element("h3", {}, group.inferred ? element("em", {}, "inferred") : group.errorType, group.place ? element("span", { className: "soft" }, ` in ${group.place}`) : null),
+    element("p", { className: "signature" }, group.signature),
+    element("dl", { className: "figures" }, ...pairs(facts)),
+    element("p", {}, element("span", { className: `badge ${status === "returned" ? "bad" : status === "mended" ? "good" : ""}` }, status),
+      group.note || group.by ? ` ${[group.note, group.by].filter(Boolean).join(", says ")}` : ""),
+    element("p", { className: "buttons" },
+      element("button", { type: "button", className: "primary", onclick: (event) => planOf(group, event.currentTarget) }, "Plan a redrive", of()),
+      element("button", { type: "button", onclick: () => only(group) }, "Letters", of()),
+      element("button", { type: "button", className: "quiet", onclick: (event) => noted(group, event.currentTarget) }, "Note …", of())));
+}
+
+/** Leave nothing in the filters but a group. */
+function filterBy(group) {
+  for (const name of ["errorCategory", "errorType", "correlationId", "bodyContains"]) filters.elements[name].value = "";
+  filters.elements.minAgeSeconds.value = 0;
+  filters.elements.limit.value = filters.elements.limit.max;
+  filters.elements.fingerprint.value = group.fingerprint;
+}
+
+async function only(group) {
+  filterBy(group);
+  await doing(filters, look);
+  byId("found-title").focus();
+}
+
+async function planOf(group, button) {
+  filterBy(group);
+  await planned(button, wanted());
+}
+
+async function noted(group, button) {
+  const select = element("select", { id: "group-status" }, ...STATUSES.map((status) => element("option", { selected: status === group.status }, status)));
+  const note = element("input", { id: "group-note", maxLength: 1024, value: group.note ?? "", autocomplete: "off" });
+  const sure = await confirmed({
+    title: `Where does ${group.fingerprint} stand?`,
+    body: [element("label", { htmlFor: "group-status" }, "Status"), select, element("label", { htmlFor: "group-note" }, "What is known of it"), note],
+    yes: "Write it down",
+  });
+  if (!sure) return;
+  await doing(button, async () => {
+    Object.assign(group, await act("/api/dlq/note", { fingerprint: group.fingerprint, status: select.value, note: note.value }));
+    drawGroups(byId("groups").children.length);
+  });
+}
+
+byId("read-groups").addEventListener("click", (event) => doing(event.currentTarget, readAgain));
+byId("more-groups").addEventListener("click", () => drawGroups(byId("groups").children.length + GROUPS_AT_ONCE));
 
 live.on("job", (job) => {
   if (job.kind !== "redrive" || !job.details.operation) return;
@@ -32,13 +160,11 @@ const became = (outcome) => Object.fromEntries(Object.entries({
   processed: outcome.processed, "died again": outcome.diedAgain, "still waiting": outcome.waiting, "unaccounted for": outcome.unknown,
 }).filter(([, count]) => count));
 const words = (counts) => Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`).join(", ") || "none";
-const pairs = (told) => Object.entries(told).filter(([, value]) => value !== undefined && value !== null)
-  .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
 
 /** What the filters say, in the API's names. */
 function chosen() {
   const plan = { force: true };
-  for (const name of ["errorCategory", "errorType", "correlationId", "bodyContains"]) {
+  for (const name of ["errorCategory", "errorType", "correlationId", "bodyContains", "fingerprint"]) {
     const value = filters.elements[name].value.trim();
     if (value) plan[name] = value;
   }
@@ -59,13 +185,19 @@ async function look() {
   const seen = await act("/api/dlq/look", { plan: chosen(), limit: filters.elements.limit.valueAsNumber });
   letters = seen.letters;
   byId("found").hidden = false;
-  byId("found-title").textContent = `${letters.length} of ${seen.seen} seen match${seen.complete ? "" : "; the queue holds more"}`;
+  const first = letters.length < seen.matching ? `, of which the first ${letters.length} are here` : "";
+  byId("found-title").textContent = `${seen.matching} of ${seen.seen} seen match${first}${seen.complete ? "" : "; the queue holds more"}`;
   const causes = Object.entries(seen.statistics.byErrorType).sort(([, a], [, b]) => b - a);
   byId("causes").replaceChildren(...causes.map(([cause, count]) => element("li", {},
     element("button", { type: "button", onclick: () => { filters.elements.errorType.value = cause === "UNATTRIBUTED" ? "" : cause; filters.requestSubmit(); } },
       `${cause} `, element("strong", {}, count)))));
   byId("error-types").replaceChildren(...causes.map(([cause]) => element("option", { value: cause, label: shown(cause) })));
-  byId("letters").replaceChildren(...letters.map(line));
+  drawLetters(LETTERS_AT_ONCE);
+}
+
+function drawLetters(most) {
+  byId("letters").replaceChildren(...letters.slice(0, most).map(line));
+  byId("more-letters").hidden = letters.length <= most;
   if (!letters.length) byId("letters").append(row([{ text: "nothing matches", className: "soft" }, "", "", "", "", "", ""]));
 }
 
@@ -82,51 +214,22 @@ function line(one) {
 
 function open(one) {
   letter = one;
-  byId("letter-title").textContent = `Dead letter ${one.messageId.slice(0, CONFIRMED)}`;
+  byId("letter-title").textContent = shown(`Dead letter ${one.orderId ?? one.messageId.slice(0, CONFIRMED)}`);
+  const died = one.attributed ? `${one.errorCategory} ${one.errorType}: ${one.errorMessage ?? "no message"}` : `Inferred: ${one.triage.inferred}`;
+  const when = one.attributed ? `Died ${span(one.ageSeconds)} ago` : "Nobody noted when it died";
+  byId("letter-cause").replaceChildren(element("strong", {}, died), ` ${when}; received ${one.receives} times, redriven ${one.redriveCount} times.`);
+  byId("letter-trace").href = `/trace?name=${encodeURIComponent(one.correlationId ?? one.orderId ?? one.messageId)}`;
   const { body, attributes, history, triage, ...known } = one;
   byId("letter-known").replaceChildren(...pairs({
-    ...known, history: history?.length ? JSON.stringify(history) : undefined, triage: triage && JSON.stringify(triage),
-    attributes: Object.entries(attributes).map(([name, given]) => `${name}=${given.StringValue ?? given.BinaryValue}`).join("\n"),
+    ...known, acceptedAt: one.acceptedAt && moment(one.acceptedAt / 1000),
+    history: history?.length ? JSON.stringify(history) : undefined, triage: triage && JSON.stringify(triage),
+    "also attached": Object.entries(attributes).map(([name, given]) => [name, given.StringValue ?? given.BinaryValue])
+      .filter(([name, value]) => String(known[name]) !== value).map(([name, value]) => `${name}=${value}`).join("\n") || undefined,
   }));
   byId("letter-body").value = shown(pretty(body)); // escapes that JSON knows: it means the same
   byId("letter-error").textContent = "";
   byId("letter").showModal();
-}
-
-/** A body as lines. Digits stay as they are: only space between them is added, so that money stays exact. */
-function pretty(body) {
-  try {
-    JSON.parse(body);
-  } catch {
-    return body;
-  }
-  let depth = 0;
-  let text = false;
-  let out = "";
-  for (let at = 0; at < body.length; at += 1) {
-    const sign = body[at];
-    if (text) {
-      out += sign;
-      if (sign === "\\") out += body[(at += 1)];
-      else if (sign === '"') text = false;
-    } else if (sign === '"') {
-      text = true;
-      out += sign;
-    } else if ("{[".includes(sign)) {
-      depth += 1;
-      out += `${sign}\n${"  ".repeat(depth)}`;
-    } else if ("}]".includes(sign)) {
-      depth -= 1;
-      out += `\n${"  ".repeat(depth)}${sign}`;
-    } else if (sign === ",") {
-      out += `,\n${"  ".repeat(depth)}`;
-    } else if (sign === ":") {
-      out += ": ";
-    } else if (!/\s/.test(sign)) {
-      out += sign;
-    }
-  }
-  return out;
+  byId("letter").scrollTop = 0;
 }
 
 function typedId() {
@@ -139,28 +242,11 @@ filters.addEventListener("submit", (event) => {
   doing(filters, look);
 });
 
-byId("redrive").addEventListener("submit", async (event) => {
+byId("more-letters").addEventListener("click", () => drawLetters(byId("letters").children.length + LETTERS_AT_ONCE));
+
+byId("redrive").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!filters.reportValidity()) return;
-  const plan = await doing(byId("redrive"), () => act("/api/dlq/plan", { plan: wanted() }));
-  if (!plan) return;
-  const { preview } = plan;
-  const causes = Object.entries(preview.matching.byErrorType).map(([cause, count]) => `${count} ${cause}`).join(", ");
-  const typed = await confirmed({
-    title: `Move ${preview.eligible} messages?`,
-    body: [element("dl", { className: "known" }, ...pairs({
-      "match the filters": `${preview.matching.total} of ${preview.sampled} seen${preview.complete ? "" : "; the queue holds more"}`,
-      causes: causes || "none", ...Object.fromEntries(Object.entries(plan.plan).map(([name, value]) => [name, String(value)])),
-      digest: plan.digest,
-    }))],
-    typed: { label: `Type the first ${CONFIRMED} characters of the plan's digest: ${plan.confirmation}`, text: plan.confirmation },
-    yes: "Redrive",
-  });
-  if (!typed) return;
-  await doing(byId("redrive"), async () => {
-    await act("/api/dlq/redrive", { plan: plan.plan, digest: plan.digest, confirmation: typed, eligible: preview.eligible });
-    tell("The redrive has begun.");
-  });
+  if (filters.reportValidity()) planned(byId("redrive"), wanted());
 });
 
 byId("repair").addEventListener("submit", async (event) => {
@@ -176,7 +262,7 @@ byId("repair").addEventListener("submit", async (event) => {
     const sent = await act("/api/dlq/repair", { messageId: letter.messageId, body, confirmation: typed });
     byId("letter").close();
     tell(`Order ${sent.orderId} sent; the dead letter is deleted.`);
-    await look();
+    await readAgain();
   }, byId("letter-error"));
 });
 
@@ -196,7 +282,7 @@ byId("letter-discard").addEventListener("click", async (event) => {
     await act("/api/dlq/discard", { messageId: letter.messageId, reason: reason.value, confirmation: typed });
     byId("letter").close();
     tell("Discarded; the audit row keeps it.");
-    await look();
+    await readAgain();
   }, byId("letter-error"));
 });
 

@@ -64,17 +64,18 @@ live.on("pipeline", (now) => {
     `${one.told}${one.expiresAt ? `, for another ${span(one.expiresAt - Date.now() / 1000)}` : ""}`,
   now.failureMode === "none" ? "nothing: no failure mode, no fault" : `failure mode ${now.failureMode}, set elsewhere`);
   const ringing = Object.entries(now.vitals.alarms).filter(([, state]) => state === "ALARM");
-  list(byId("ringing"), ringing, ([name]) => `${name} rings`, "all silent", "bad");
+  list(byId("ringing"), ringing, ([name]) => `${name} rings`, "all silent", "bad", ([name]) => `/runbooks/${name}`);
   const unwell = Object.entries(now.vitals.circuits).filter(([, state]) => state !== "CLOSED");
   list(byId("circuits"), unwell, ([name, state]) => `${name} ${state.toLowerCase().replace("_", "-")}`, "all closed", "bad");
   byId("close-circuits").disabled = unwell.length === 0;
 });
 
-function list(root, items, text, none, className = "") {
+function list(root, items, text, none, className = "", way = null) {
   const lines = items.length ? items.map(text) : [none];
   const before = [...root.children].map((child) => child.textContent);
   if (before.join("\n") === lines.join("\n")) return;
-  root.replaceChildren(...lines.map((line) => element("li", { className: items.length ? className : "soft" }, line)));
+  root.replaceChildren(...lines.map((line, at) => element("li", { className: items.length ? className : "soft" },
+    way && items.length ? element("a", { href: way(items[at]), title: "Its runbook" }, line) : line)));
 }
 
 // Edges are drawn between the nodes as the layout has placed them, so one picture serves wide and narrow windows.

@@ -10,11 +10,11 @@ import pytest
 
 from functions.worker import waiting
 from infra.components.names import EMITTED_METRICS
-from lab.commands.cost import last_run
 from lab.common.paths import ROOT
 from lab.cost import prices as table
 from lab.cost import show
 from lab.cost.bill import bill
+from lab.cost.last import last_run
 from lab.cost.prices import Price, Prices
 from lab.cost.usage import ANNOUNCED, Usage, calls, charged, item_size, request_steps, standing
 from lab.deployment.templates import stacks

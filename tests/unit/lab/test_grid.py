@@ -27,6 +27,7 @@ from lab.dlq import show as dlq
 from lab.games.gameday import EXERCISES, ROLES
 from lab.games.handin import Board, Score, Stuck
 from lab.games.score import ScoreCard
+from lab.pipeline.insights import Answer, SavedQuery
 from lab.pipeline.logs import Entry
 from lab.scenario.guesses import guess_table
 from lab.trace import OrderTimeline
@@ -86,6 +87,8 @@ MOMENTS = (
     Moment(1_700_000_000_123, "API", "POST /events answered 202, message 0198c0de-7abc", "access log", "c-1"),
     Moment(1_700_000_000_999, "worker", "IdempotencyKeyReusedError: " + "why " * 20, "log of worker", "c-2"),
 )
+QUERY = SavedQuery("error-analysis", 'filter event = "order.failed"\n| limit 50', ("/aws/lambda/worker",))
+ANSWER = Answer(("errorCategory", "failures"), ({"errorCategory": "VALIDATION", "failures": "12"},))
 BILL = [("a month", "quantity", "$"), ("SQS requests", "not provable here", "?"), ("together", "", ">= 2.00")]
 
 
@@ -242,6 +245,8 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
     "lab/commands/logs.py show": logged,
     "lab/commands/look.py dlq": command(look, "look", "dlq"),
     "lab/commands/look.py faults": command(look, "look", "faults"),
+    "lab/commands/look.py answered": lambda terminal: terminal.print(look.answered("errors", ANSWER)),
+    "lab/commands/look.py saved_queries": lambda terminal: terminal.print(look.saved_queries([QUERY])),
     "lab/commands/look.py metric": command(look, "look", "metric", "Ingestion", "OrdersDeadLettered"),
     "lab/commands/scenario.py list_": command(scenario_commands, "scenario", "list"),
     "lab/commands/scenario.py show": command(

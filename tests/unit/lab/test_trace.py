@@ -288,3 +288,24 @@ def test_the_summary_counts_and_the_lines_can_be_shown() -> None:
 def test_a_story_is_json() -> None:
     document = json.loads(json.dumps(build_timeline(evidence(ACCEPTED)).as_json()))
     assert document["moments"][0]["line"] == ACCEPTED.text
+
+
+def test_payloads_are_told_where_somebody_kept_them_and_nowhere_else() -> None:
+    letter = envelope("m-dead", '{"orderId": "order-1"}')
+    timeline = build_timeline(
+        evidence(
+            ACCEPTED,
+            line("worker", 1500, "order.dead_lettered", messageId="m-1", dlqMessageId="m-dead", **FAILED),
+            letters=[letter],
+        )
+    )
+    told = {moment.what.split()[0]: moment.payload for moment in timeline.moments if moment.where == "DLQ"}
+    assert told["dead"] == letter.body
+    assert {moment.payload for moment in timeline.moments if moment.where == "ingest"} == {""}
+
+
+def test_effect_is_told_with_its_row() -> None:
+    timeline = build_timeline(evidence(ACCEPTED, effect=Effect(ORDER, 1, 990, 1490), row={"total": "12.50"}))
+    (row,) = [moment.payload for moment in timeline.moments if moment.where == "table"]
+    assert json.loads(row) == {"total": "12.50"}
+    assert timeline.as_json()["moments"][-1]["payload"] == row
