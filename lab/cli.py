@@ -55,6 +55,10 @@ COMMANDS = {
         Command("support", "lab.commands.support:support", "Write a zip for a bug report, without secrets."),
         Command("down", "lab.commands.down:down", "Stop the engine and remove its files."),
     ),
+    "Learn": (
+        Command("learn", "lab.commands.learn:app", "The course: modules, checkpoints, questions."),
+        Command("progress", "lab.commands.learn:progress", "Show what you have done, and your points."),
+    ),
     "Break": (
         Command("mode", "lab.commands.mode:mode", "Show the failure mode, or put one in force."),
         Command("scenario", "lab.commands.scenario:app", "Break it, predict it, prove it."),

@@ -21,7 +21,7 @@ from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.report import Run
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.guesses import Guesses, ask, guess_table, judged, read
+from lab.scenario.guesses import Guesses, ask, guess_table, judged, read, remembered
 from lab.scenario.live import live, predictions, verdict
 from lab.scenario.runner import Runner
 
@@ -148,6 +148,7 @@ def run_all(runner: Runner, entries: list[Entry], guesses: Mapping[str, Guesses]
         if own or not finished.passed or len(entries) == 1:
             console.print(predictions(finished.findings))
         if own:
+            remembered(entry.name, finished.findings)
             console.print(guess_table(finished.findings))
             say(f"you: {score(finished.findings)}")
             for miss, why in misses(finished.findings).items():

@@ -1,8 +1,10 @@
 """A scenario, or the way back to the steady state, as a process that the console watches and can cancel.
 
-Usage: python -m lab.console.runner_process PORT ENV scenario NAME [without-fault]
+Usage: python -m lab.console.runner_process PORT ENV scenario NAME [without-fault] [GUESSES]
        python -m lab.console.runner_process PORT ENV steady
        python -m lab.console.runner_process PORT ENV cost ORDERS PER_SECOND MONTH
+
+GUESSES are a person's predictions, as JSON: [{"act": ..., "name": ..., "guess": ...}].
 
 Each line of its output is a JSON object: {"say": line of progress}, {"error": {what, fix}}, or what the pages show of
 a scenario. When its standard input closes it is interrupted, like a command by Ctrl-C: a scenario rolls back.
@@ -20,7 +22,7 @@ from typing import Any
 
 from lab import engines, report
 from lab.common.interrupts import unwind_when_ended
-from lab.common.results import Result, tally
+from lab.common.results import Result, misses, score, tally
 from lab.console.routes.cost import tables
 from lab.cost.last import engine_log
 from lab.cost.workload import healthy, play
@@ -31,6 +33,7 @@ from lab.faults.healing import connect
 from lab.parity.page import differences
 from lab.scenario.catalog import load
 from lab.scenario.experiment import Experiment
+from lab.scenario.guesses import judged, remembered
 from lab.scenario.runner import Runner
 
 TELL_SECONDS = 0.5
@@ -50,8 +53,12 @@ def say(line: str) -> None:
 
 
 def scenario(port: int, env: str, name: str, *options: str) -> None:
-    """Run one scenario and write its report. Raises LabError unless it passes."""
+    """Run one scenario, judge the guesses, and write its report. Raises LabError unless it passes."""
     entry = load(name)
+    given: list[dict[str, str]] = next(
+        (json.loads(option) for option in options if option.startswith("[")), []
+    )
+    tell(guesses=given)
     pipeline, engine = connect(port, env)
     runner = Runner(
         pipeline,
@@ -62,6 +69,11 @@ def scenario(port: int, env: str, name: str, *options: str) -> None:
         differs=differences(engines.present(port).packaging),
     )
     run = runner.run(entry)
+    if given:
+        guesses = {(guess["act"], guess["name"]): guess["guess"] for guess in given}
+        run.findings = judged(entry.scenario, run.findings, guesses)
+        remembered(name, run.findings)
+        tell(score=score(run.findings), misses=misses(run.findings))
     page = report.write(run, entry.scenario.alarms)
     tell(**told(run.findings), report=f"{page.parent.name}/{page.name}")
     say(f"{'passed' if run.passed else 'FAILED'} in {run.seconds:.0f} s: {tally(run.findings)}")

@@ -28,6 +28,8 @@ class Line:
     not_provable: int
     not_read: int = 0
     reached: tuple[str, ...] = ()
+    recorded: bool = False
+    """Whether its history is there, which the flight recorder shows."""
 
 
 def templates() -> jinja2.Environment:
@@ -87,6 +89,7 @@ def _line(folder: Path) -> Line | None:
             not_provable=verdicts.count("not provable here"),
             not_read=verdicts.count("not read"),
             reached=tuple(run.get("reached", ())),
+            recorded=(folder / "history.jsonl").exists(),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None  # a folder that is not a report of this version

@@ -15,13 +15,18 @@ from lab.common import paths
 from lab.common.results import misses, score
 from lab.history import write as write_history
 from lab.history.states import reached
+from lab.report.flight import embedded, flight, script
 from lab.report.index import templates, write_index
 from lab.report.junit import junit
 from lab.report.run import Run
 
+RECORDER = "flight.html"
+
 
 def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
-    """Write `NAME-DATE-TIME/` with report.html, report.json and junit.xml, and the index; returns the page's path.
+    """Write `NAME-DATE-TIME/` with report.html, flight.html, report.json and junit.xml, and the index.
+
+    Returns the report's path.
 
     `alarms` are the alarms whose states the plot shows beside those that rang, without the deployment's prefix.
     """
@@ -31,18 +36,29 @@ def write(run: Run, alarms: Sequence[AlarmName]) -> Path:
     started = time.localtime(run.timeline.started)
     folder = paths.REPORTS / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S', started)}"
     folder.mkdir(parents=True, exist_ok=True)
+    shown = list(dict.fromkeys([*alarms, *sorted(run.rang)]))
+    recorded = flight(run.account.history, run.timeline) if run.account else None
+    page_parts = {
+        "run": run,
+        "started": time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
+        "flight": recorded,
+        "embedded": embedded(recorded or {}),
+        "script": script(),
+    }
+    if recorded:
+        recorder = templates().get_template("flight_page.html.j2").render(**page_parts)
+        (folder / RECORDER).write_text(recorder, encoding="utf-8")
     template = templates().get_template("page.html.j2")
     page = folder / "report.html"
     page.write_text(
         encoding="utf-8",
         data=template.render(
-            run=run,
+            **page_parts,
             score=score(run.findings),
             misses=misses(run.findings),
-            plot=Markup(svg(run.timeline, list(dict.fromkeys([*alarms, *sorted(run.rang)])))),  # noqa: S704  made by matplotlib from numbers and our own labels
+            plot=Markup(svg(run.timeline, shown)),  # noqa: S704  made by matplotlib from numbers and our own labels
             legend=legend(run.timeline),
             percentiles=Markup(percentiles_svg(run.percentiles)),  # noqa: S704  likewise
-            started=time.strftime("%Y-%m-%d %H:%M:%S %Z", started),
             duration=run.seconds,
         ),
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from lab.common.grid import Grid
 from lab.common.output import styled
+from lab.common.progress import Progress
 from lab.common.results import Result, Verdict
 from lab.errors import LabError
 from lab.scenario.catalog import Entry
@@ -74,6 +75,27 @@ def read(entries: Sequence[Entry], lines: Sequence[str]) -> dict[str, Guesses]:
     return dict(guesses)
 
 
+def numbered(entry: Entry, answers: Mapping[str, object]) -> Guesses:
+    """Answers by the number of their question, from "0", as a page sends them; an empty one is none.
+
+    Raises LabError, naming the question, for an answer of another kind.
+    """
+    asked = {str(number): question for number, question in enumerate(questions(entry.scenario))}
+    guesses: dict[tuple[str, str], str] = {}
+    for number, typed in answers.items():
+        if number not in asked:
+            raise LabError(f"{entry.name} has no question {number}.", f"It has 0 to {len(asked) - 1}.")
+        phase, prediction, question = asked[number]
+        try:
+            if text := str(typed).strip():
+                guesses[phase.name, prediction.name] = prediction.probe.answer.read(text)
+        except ValueError as error:
+            raise LabError(
+                f"{phase.name}, {prediction.name}: {error}.", f"Answer the question: {question}"
+            ) from error
+    return guesses
+
+
 def judged(scenario: Scenario, results: Sequence[Result], guesses: Guesses) -> list[Result]:
     """The results with the guesses beside them. Where nothing was seen, a guess is neither right nor wrong."""
     predictions = {(phase.name, prediction.name): prediction for phase, prediction in scenario.predictions}
@@ -83,6 +105,15 @@ def judged(scenario: Scenario, results: Sequence[Result], guesses: Guesses) -> l
         else result
         for result in results
     ]
+
+
+def remembered(name: str, results: Sequence[Result]) -> None:
+    """Note for the person's progress how many of their predictions of a scenario were right, and which were not."""
+    judged_ones = [result for result in results if result.guess and result.guessed_right is not None]
+    right = sum(bool(result.guessed_right) for result in judged_ones)
+    missed = [f"{result.group}, {result.name}" for result in judged_ones if not result.guessed_right]
+    if judged_ones:
+        Progress().note("prediction", name, "judged", right=right, of=len(judged_ones), missed=missed)
 
 
 def _right(prediction: Prediction, guess: str, result: Result) -> bool | None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -311,6 +312,47 @@ def test_dead_order_is_traced_from_what_lately_failed_and_redriven_from_there(
     expect(page.locator("#facts")).to_contain_text("deaths2", timeout=60 * MS, use_inner_text=False)
     page.get_by_role("link", name="Repair and send it").click()
     expect(page.locator("#letter-title")).to_have_text("Dead letter traced-1", timeout=SECONDS * MS)
+
+
+@pytest.mark.page
+def test_newcomer_who_follows_the_pages_finishes_the_first_module_within_ten_minutes(
+    visit: Visit, pipeline: Pipeline
+) -> None:
+    """Everything is pressed, copied and typed in the browser, where the pages say so."""
+    began = time.monotonic()
+    page = visit("/course")
+    expect(page.locator("#summary")).to_contain_text("0 of 10 modules")
+    page.get_by_role("link", name="A first order, and its way").click()
+    page.get_by_role("button", name="Begin", exact=True).click()
+    expect(page.locator("#state")).to_have_text("under way, worth 100 points")
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("[data-checkpoint=processed]")).to_contain_text("not yet: 0 of 5")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Open Pipeline").click()
+    opened.value.get_by_role("button", name="Send").click()
+    expect(opened.value.locator("#ledger")).to_contain_text("10 accepted", timeout=SECONDS * MS)
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Open Trace").click()
+    opened.value.locator("#lately button").first.click()
+    accepted = opened.value.locator('.hop[data-where="ingest"]', has_text="accepted as message")
+    message = accepted.locator("p").first.inner_text(timeout=SECONDS * MS).rsplit(" ", 1)[1]
+    page.get_by_label("The message id").fill(message)
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator('[data-passed="true"]')).to_have_count(2, timeout=SECONDS * MS)
+    page.get_by_label("The order is processed").check()
+    page.get_by_role("button", name="Answer").click()
+    expect(page.locator("#verdict")).to_contain_text("No. Think again")
+    page.get_by_label("The order is in the queue").check()
+    page.get_by_role("button", name="Answer").click()
+    expect(page.locator("#verdict")).to_contain_text("202 means accepted, not done")
+    expect(page.locator("#state")).to_contain_text("80 points")
+    assert time.monotonic() - began < 600
+    again = visit("/course")
+    expect(again.locator("[data-module=first-order] .badge")).to_have_text("done")
+    expect(again.locator("[data-module=poison]")).to_have_class(re.compile("coming"))
+    page.get_by_role("button", name="Begin again").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#state")).to_have_text("not begun")
 
 
 @pytest.mark.page

@@ -1,17 +1,18 @@
 """The pages, the entrance, and the files they are made of."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markdown_it import MarkdownIt
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
@@ -23,15 +24,23 @@ from lab.console.fields import InputError, read
 from lab.console.routes.endpoints import state_of
 from lab.console.security import ENTRANCE, SESSION, same
 from lab.faults.catalogue import FAULTS, NamedFault
+from lab.learn.course import HINT_COSTS
+from lab.learn.module import modules
+from lab.report import flight
+from lab.scenario.answers import Choice
 from lab.scenario.catalog import Entry, load, names
+from lab.scenario.guesses import questions
+from lab.scenario.model import Scenario
 
 HERE = Path(__file__).resolve().parent.parent
 RUNBOOKS = paths.ROOT / "ops" / "runbooks"
 NAME = re.compile(r"[a-z0-9-]+")
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TTLS = (30, 60, 120, 300, 900, switches.MAX_SECONDS)
 
 PAGES = (
     ("/", "Pipeline", "overview"),
+    ("/course", "Course", "course"),
     ("/dashboard", "Dashboard", "dashboard"),
     ("/alarms", "Alarms", "alarms"),
     ("/dlq", "Dead letters", "dlq"),
@@ -45,7 +54,9 @@ PAGES = (
 
 # Starlette's own environment escapes by the file's ending, and takes .j2 for plain text.
 templates = Jinja2Templates(
-    env=jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True)
+    env=jinja2.Environment(
+        loader=jinja2.FileSystemLoader([HERE / "templates", flight.SCRIPT.parent]), autoescape=True
+    )
 )
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -81,8 +92,27 @@ def _scenarios() -> list[Entry]:
     return [load(name) for name in names()]
 
 
+def _asked(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """A scenario's questions for a form: the premise where a phase opens, and what may be answered."""
+    before = None
+    for phase, prediction, _ in questions(scenario):
+        answer = prediction.probe.answer
+        yield {
+            "premise": phase.setting,
+            "opens": phase is not before,
+            "name": prediction.name,
+            "varies": not prediction.expected.exact,
+            "options": answer.options if isinstance(answer, Choice) else (),
+            "hint": answer.hint,
+        }
+        before = phase
+
+
 def _switches() -> list[tuple[str, list[NamedFault]]]:
     return [(group, list(members)) for group, members in groupby(FAULTS.values(), lambda fault: fault.group)]
+
+
+templates.env.filters["asked"] = _asked
 
 
 async def entrance(request: Request) -> Response:
@@ -116,12 +146,47 @@ async def runbook(request: Request) -> Response:
     return _rendered(request, "runbook", heading.removeprefix("# "), "/alarms", html=html, name=name)
 
 
+async def course_module(request: Request) -> Response:
+    """One module of the course."""
+    found = {module.name: module for module in await run_in_threadpool(modules)}
+    module = found.get(request.path_params["name"])
+    if module is None:
+        return await missing(request, None)
+    titles = {path: title for path, title, _ in PAGES}
+    values = {"module": module, "titles": titles, "hint_costs": HINT_COSTS}
+    return _rendered(request, "module", module.title, "/course", **values)
+
+
+async def recorder(request: Request) -> Response:
+    """The flight recorder of a run, as a page of the console: reports run no scripts."""
+    name = request.path_params["name"]
+    folder = paths.REPORTS / name
+    if not RUN_NAME.fullmatch(name) or not (folder / "history.jsonl").is_file():
+        return await missing(request, None)
+    data = await run_in_threadpool(flight.of_folder, folder)
+    values = {"flight": data, "embedded": flight.embedded(data), "report": name, "trace": "/trace?name="}
+    return _rendered(request, "recorder", f"Flight recorder: {name}", "/scenarios", **values)
+
+
+async def to_recorder(request: Request) -> Response:
+    """From the file that a report links to."""
+    return RedirectResponse(f"/flight/{quote(request.path_params['name'])}", HTTPStatus.SEE_OTHER)
+
+
 async def chart_file(request: Request) -> Response:
     """One of the files of the live charts."""
     file = web.assets().get(request.path_params["name"])
     if file is None:
         return await missing(request, None)
     return Response(file.read_bytes(), media_type=web.media_type(request.path_params["name"]))
+
+
+async def recorder_file(request: Request) -> Response:
+    """The recorder's script or style, which are the report's."""
+    name = request.path_params["name"]
+    if name not in ("flight.js", "flight.css"):
+        return await missing(request, None)
+    return Response((flight.SCRIPT.parent / name).read_bytes(), media_type=web.media_type(name))
 
 
 async def missing(request: Request, _error: Any) -> Response:
@@ -145,6 +210,8 @@ ROUTES = [
     _with("/dlq", parameters=lambda: PARAMETERS),
     _with("/faults", groups=_switches, ttls=lambda: TTLS, ttl=lambda: switches.DEFAULT_SECONDS),
     _with("/scenarios", scenarios=_scenarios),
+    _with("/course", modules=modules),
+    Route("/course/{name}", course_module),
     _with("/trace"),
     _with("/logs"),
     _with("/cost"),
@@ -152,6 +219,9 @@ ROUTES = [
     Route(SESSION, session, methods=["POST"]),
     Route("/runbooks/{name}", runbook),
     Route("/static/web/{name}", chart_file),
+    Route("/flight/{name}", recorder),
+    Route("/reports/{name}/flight.html", to_recorder),
+    Route("/static/flight/{name}", recorder_file),
     Mount("/static", StaticFiles(directory=HERE / "static")),
     Mount("/reports", StaticFiles(directory=paths.REPORTS, check_dir=False)),
 ]

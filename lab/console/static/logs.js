@@ -38,7 +38,7 @@ const wayOf = (order) => element("a", { href: `/trace?name=${encodeURIComponent(
 
 async function show() {
   const form = plain.elements;
-  const found = await act("/api/logs/lines", { function: form.function.value, contains: form.contains.value, seconds: Number(form.seconds.value) });
+  const found = await act("/api/logs/lines", { function: form.function.value, contains: form.holds.value, seconds: Number(form.seconds.value) });
   byId("lines").hidden = false;
   const more = found.lines.length < found.matching ? `, the latest ${found.lines.length}` : "";
   byId("lines-title").textContent = `${found.matching} lines${more}`;

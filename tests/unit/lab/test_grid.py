@@ -15,18 +15,21 @@ from functions.redrive.groups import Groups
 from functions.redrive.plan import Plan
 from functions.redrive.triage import statistics
 from lab import cli
-from lab.commands import breakfix, cost, gameday, history, logs, look, workshop
+from lab.commands import breakfix, cost, gameday, history, learn, logs, look, workshop
 from lab.commands import scenario as scenario_commands
 from lab.common import paths
 from lab.common.clock import now_ms
 from lab.common.grid import Facts, Grid
 from lab.common.output import Terminal
+from lab.common.progress import Step
 from lab.common.results import Verdict, result_table
 from lab.deployment import context
 from lab.dlq import show as dlq
 from lab.games.gameday import EXERCISES, ROLES
 from lab.games.handin import Board, Score, Stuck
 from lab.games.score import ScoreCard
+from lab.learn.course import Standing
+from lab.learn.module import modules
 from lab.pipeline.insights import Answer, SavedQuery
 from lab.pipeline.logs import Entry
 from lab.scenario.guesses import guess_table
@@ -242,6 +245,12 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
         gameday.table(ScoreCard(51.8, None, 60.2, 2, 1234, account(done=["a"])))
     ),
     "lab/commands/history.py states": command(history, "history", "states"),
+    "lab/commands/learn.py modules_table": lambda terminal: terminal.print(
+        learn.modules_table([(module, Standing(1, 2, hints=1)) for module in modules()])
+    ),
+    "lab/commands/learn.py others_table": lambda terminal: terminal.print(
+        learn.others_table([Step(1, "prediction", "eventbridge-partial-failure", "judged")])
+    ),
     "lab/commands/logs.py show": logged,
     "lab/commands/look.py dlq": command(look, "look", "dlq"),
     "lab/commands/look.py faults": command(look, "look", "faults"),
