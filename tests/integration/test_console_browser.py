@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -286,12 +287,13 @@ def test_dead_order_is_traced_from_what_lately_failed_and_redriven_from_there(
     visit: Visit, pipeline: Pipeline, api: Api
 ) -> None:
     """Contradictory orders die of their own: a redrive lets them die again, which the trace then tells."""
-    order = {"orderId": "traced-1", "amount": 1, "items": [{"sku": "a", "quantity": 1, "unitPrice": 2}]}
+    order_id = f"traced-{uuid.uuid4().hex[:8]}"
+    order = {"orderId": order_id, "amount": 1, "items": [{"sku": "a", "quantity": 1, "unitPrice": 2}]}
     api.submit(order)
     eventually(lambda: pipeline.dlq().visible == 1, within=30)
     page = visit("/trace")
-    page.locator("#lately").get_by_role("button", name="traced-1").click()
-    expect(page.locator("#found-title")).to_have_text("Order traced-1: in the DLQ", timeout=SECONDS * MS)
+    page.locator("#lately").get_by_role("button", name=order_id).click()
+    expect(page.locator("#found-title")).to_have_text(f"Order {order_id}: in the DLQ", timeout=SECONDS * MS)
     places = page.locator(".hop").evaluate_all("hops => hops.map(hop => hop.dataset.where)")
     assert [place for place in places if place in ("API", "queue", "worker", "DLQ")] == [
         "API",
@@ -311,7 +313,7 @@ def test_dead_order_is_traced_from_what_lately_failed_and_redriven_from_there(
     page.get_by_role("button", name="Redrive", exact=True).click()
     expect(page.locator("#facts")).to_contain_text("deaths2", timeout=60 * MS, use_inner_text=False)
     page.get_by_role("link", name="Repair and send it").click()
-    expect(page.locator("#letter-title")).to_have_text("Dead letter traced-1", timeout=SECONDS * MS)
+    expect(page.locator("#letter-title")).to_have_text(f"Dead letter {order_id}", timeout=SECONDS * MS)
 
 
 @pytest.mark.page
@@ -333,7 +335,7 @@ def test_newcomer_who_follows_the_pages_finishes_the_first_module_within_ten_min
     expect(opened.value.locator("#ledger")).to_contain_text("10 accepted", timeout=SECONDS * MS)
     with page.expect_popup() as opened:
         page.get_by_role("link", name="Open Trace").click()
-    opened.value.locator("#lately button").first.click()
+    opened.value.locator("#lately tr", has_text="console-").get_by_role("button").first.click()
     accepted = opened.value.locator('.hop[data-where="ingest"]', has_text="accepted as message")
     message = accepted.locator("p").first.inner_text(timeout=SECONDS * MS).rsplit(" ", 1)[1]
     page.get_by_label("The message id").fill(message)
@@ -359,16 +361,17 @@ def test_newcomer_who_follows_the_pages_finishes_the_first_module_within_ten_min
 def test_saved_query_of_failures_leads_to_the_lines_and_the_order(
     visit: Visit, pipeline: Pipeline, api: Api
 ) -> None:
-    api.submit({"orderId": "logged-1", "amount": 1, "items": [{"sku": "a", "quantity": 1, "unitPrice": 2}]})
+    order_id = f"logged-{uuid.uuid4().hex[:8]}"
+    api.submit({"orderId": order_id, "amount": 1, "items": [{"sku": "a", "quantity": 1, "unitPrice": 2}]})
     eventually(lambda: pipeline.dlq().visible == 1, within=30)
     page = visit("/logs")
-    page.get_by_label("Query").select_option("error-analysis")
+    page.get_by_label("Query", exact=True).select_option("error-analysis")
     expect(page.get_by_label("Its text")).to_have_value(re.compile("order.failed"))
     page.get_by_role("button", name="Run the query").click()
     expect(page.locator("#answer-rows")).to_contain_text("LinesExceedAmount", timeout=SECONDS * MS)
     page.get_by_label("Line holds").fill("order.dead_lettered")
     page.get_by_role("button", name="Show the lines").click()
-    page.locator("#lines-rows").get_by_role("link", name="logged-1").click()
+    page.locator("#lines-rows").get_by_role("link", name=order_id).first.click()
     expect(page.locator("#found-title")).to_contain_text("in the DLQ", timeout=SECONDS * MS)
 
 
