@@ -55,9 +55,7 @@ def say(line: str) -> None:
 def scenario(port: int, env: str, name: str, *options: str) -> None:
     """Run one scenario, judge the guesses, and write its report. Raises LabError unless it passes."""
     entry = load(name)
-    given: list[dict[str, str]] = next(
-        (json.loads(option) for option in options if option.startswith("[")), []
-    )
+    given: list[dict[str, str]] = json.loads(next((each for each in options if each.startswith("[")), "[]"))
     tell(guesses=given)
     pipeline, engine = connect(port, env)
     runner = Runner(

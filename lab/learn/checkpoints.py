@@ -118,7 +118,8 @@ def reported(since: Since, *, run: str) -> Looked:
     runs: list[str] = []
     for file in paths.REPORTS.glob(f"{run}*/report.json"):
         report: dict[str, Any] = json.loads(file.read_text())
-        if (report.get("timeline") or {}).get("started", 0) * 1000 >= since.at:
+        timeline: dict[str, Any] = report.get("timeline") or {}
+        if timeline.get("started", 0) * 1000 >= since.at:
             runs.append(report["name"])
     return _at_least(len(runs), 1, f"runs of {run}", runs)
 

@@ -98,7 +98,7 @@ def read(file: Path) -> Module:
             number=int(number),
             steps=tuple(Step(**step) for step in document.pop("steps")),
             checkpoints=tuple(_checkpoint(given) for given in document.pop("checkpoints")),
-            question=Question(**{**question, "choices": tuple(question["choices"])}),
+            question=Question(choices=tuple(question.pop("choices")), **question),
             hints=tuple(document.pop("hints")),
             **document,
         )

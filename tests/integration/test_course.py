@@ -70,7 +70,7 @@ def test_orders_and_their_messages_count_from_when_a_module_was_begun(
 
 
 def test_deaths_their_alarm_and_the_empty_queue_are_seen(looks: Looks, pipeline: Pipeline, api: Api) -> None:
-    asked = {"function": "worker", "event": "order.dead_lettered"}
+    asked: dict[str, Any] = {"function": "worker", "event": "order.dead_lettered"}
     assert not looks.at("logged", **asked).passed
     assert not looks.at("rang", alarm="critical-dlq-depth").passed
     assert looks.at("quiet").passed
@@ -83,7 +83,8 @@ def test_deaths_their_alarm_and_the_empty_queue_are_seen(looks: Looks, pipeline:
 
 
 def test_notes_and_discards_are_seen_by_their_rows(looks: Looks, pipeline: Pipeline) -> None:
-    note, given_up = {"row": "group", "time_field": "at"}, {"row": "discard", "time_field": "discardedAt"}
+    note: dict[str, Any] = {"row": "group", "time_field": "at"}
+    given_up: dict[str, Any] = {"row": "discard", "time_field": "discardedAt"}
     assert not looks.at("kept", **note, least=1).passed
     assert not looks.at("kept", **given_up, least=1).passed
     (order,) = bury(pipeline, list(orders(1, label="given-up")))
@@ -99,7 +100,7 @@ def test_notes_and_discards_are_seen_by_their_rows(looks: Looks, pipeline: Pipel
 def test_what_a_person_did_and_runs_with_a_report_are_seen(
     looks: Looks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {"area": "puzzle", "did": "solved", "least": 2}
+    asked: dict[str, Any] = {"area": "puzzle", "did": "solved", "least": 2}
     looks.progress.note("puzzle", "mapping-off", "solved")
     looks.progress.note("puzzle", "mapping-off", "solved")
     assert looks.at("done", **asked).seen == "1 of 2 puzzles solved: mapping-off"

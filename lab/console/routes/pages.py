@@ -112,9 +112,6 @@ def _switches() -> list[tuple[str, list[NamedFault]]]:
     return [(group, list(members)) for group, members in groupby(FAULTS.values(), lambda fault: fault.group)]
 
 
-templates.env.filters["asked"] = _asked
-
-
 async def entrance(request: Request) -> Response:
     """The page that trades the token in the address's fragment, which no server sees, for a session."""
     return templates.TemplateResponse(request, "enter.html.j2", {})
@@ -209,7 +206,7 @@ ROUTES = [
     _with("/alarms"),
     _with("/dlq", parameters=lambda: PARAMETERS),
     _with("/faults", groups=_switches, ttls=lambda: TTLS, ttl=lambda: switches.DEFAULT_SECONDS),
-    _with("/scenarios", scenarios=_scenarios),
+    _with("/scenarios", scenarios=_scenarios, asked=lambda: _asked),
     _with("/course", modules=modules),
     Route("/course/{name}", course_module),
     _with("/trace"),
