@@ -10,7 +10,19 @@ from starlette.types import ASGIApp
 
 from lab.common import paths
 from lab.console.console_state import ConsoleState
-from lab.console.routes import cloudwatch, cost, course, dlq, faults, jobs, logs, pages, pipeline, trace
+from lab.console.routes import (
+    cloudwatch,
+    cost,
+    course,
+    dlq,
+    faults,
+    games,
+    jobs,
+    logs,
+    pages,
+    pipeline,
+    trace,
+)
 from lab.console.routes.endpoints import crash, lab_error, unreachable
 from lab.console.security import GuardMiddleware
 from lab.engines.aws_errors import AWS_ERRORS
@@ -38,6 +50,7 @@ def create_app(state: ConsoleState) -> ASGIApp:
             *faults.ROUTES,
             *jobs.ROUTES,
             *course.ROUTES,
+            *games.ROUTES,
             *trace.ROUTES,
             *logs.ROUTES,
             *cost.ROUTES,

@@ -3,6 +3,7 @@
 Usage: python -m lab.console.runner_process PORT ENV scenario NAME [without-fault] [GUESSES]
        python -m lab.console.runner_process PORT ENV steady
        python -m lab.console.runner_process PORT ENV cost ORDERS PER_SECOND MONTH
+       python -m lab.console.runner_process PORT ENV gameday NAME FASTER [PERSON: ROLE]...
 
 GUESSES are a person's predictions, as JSON: [{"act": ..., "name": ..., "guess": ...}].
 
@@ -22,6 +23,7 @@ from typing import Any
 
 from lab import engines, report
 from lab.common.interrupts import unwind_when_ended
+from lab.common.progress import Progress
 from lab.common.results import Result, misses, score, tally
 from lab.console.routes.cost import tables
 from lab.cost.last import engine_log
@@ -30,6 +32,10 @@ from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
 from lab.faults import steady_state as steady
 from lab.faults.healing import connect
+from lab.games.game import play as play_game
+from lab.games.gameday import GAMEDAYS
+from lab.games.score import report_of, times
+from lab.games.score import score as score_of
 from lab.parity.page import differences
 from lab.scenario.catalog import load
 from lab.scenario.experiment import Experiment
@@ -96,6 +102,22 @@ def cost(port: int, env: str, orders: str, per_second: str, month: str) -> None:
     say(f"{usage.orders} orders priced")
 
 
+def gameday(port: int, env: str, name: str, faster: str, *team: str) -> None:
+    """Play a GameDay to its end, whoever asks for what at its desk meanwhile, and write its report."""
+    day = GAMEDAYS[name].faster(float(faster))
+    pipeline, engine = connect(port, env)
+    with play_game(day, pipeline, say, team=team) as game:
+        while not game.over:
+            game.finished.wait(TELL_SECONDS)
+        card = score_of(game)
+        finished = report_of(game, card, engine.name)
+        page = report.write(finished, ["critical-dlq-depth"])
+    Progress().note("gameday", name, "played", times=times(card), hints=card.hints, team=list(team))
+    tell(report=f"{page.parent.name}/{page.name}")
+    if finished.exit_code:
+        raise LabError(f"{name}: an order is unaccounted for.", "Read its report for which one.")
+
+
 @contextlib.contextmanager
 def shown(experiment: Experiment, findings: list[Result]) -> Generator[None]:
     """Tell of a run while it lasts."""
@@ -130,7 +152,7 @@ def interrupted_at_end_of_input() -> None:
     threading.Thread(target=wait, daemon=True, name="input").start()
 
 
-JOBS = {"scenario": scenario, "steady": back, "cost": cost}
+JOBS = {"scenario": scenario, "steady": back, "cost": cost, "gameday": gameday}
 
 
 def failed(error: LabError) -> int:

@@ -24,6 +24,7 @@ from lab.console.fields import InputError, read
 from lab.console.routes.endpoints import state_of
 from lab.console.security import ENTRANCE, SESSION, same
 from lab.faults.catalogue import FAULTS, NamedFault
+from lab.games.gameday import GAMEDAYS, ROLES
 from lab.learn.course import HINT_COSTS
 from lab.learn.module import modules
 from lab.report import flight
@@ -46,6 +47,8 @@ PAGES = (
     ("/dlq", "Dead letters", "dlq"),
     ("/faults", "Faults", "faults"),
     ("/scenarios", "Scenarios", "scenarios"),
+    ("/puzzles", "Puzzles", "puzzles"),
+    ("/gamedays", "GameDays", "gamedays"),
     ("/trace", "Trace", "trace"),
     ("/logs", "Logs", "logs"),
     ("/cost", "Cost", "cost"),
@@ -209,6 +212,8 @@ ROUTES = [
     _with("/scenarios", scenarios=_scenarios, asked=lambda: _asked),
     _with("/course", modules=modules),
     Route("/course/{name}", course_module),
+    _with("/puzzles"),
+    _with("/gamedays", days=lambda: list(GAMEDAYS.values()), roles=lambda: ROLES),
     _with("/trace"),
     _with("/logs"),
     _with("/cost"),
