@@ -332,9 +332,10 @@ def test_newcomer_who_follows_the_pages_finishes_the_first_module_within_ten_min
     with page.expect_popup() as opened:
         page.get_by_role("link", name="Open Pipeline").click()
     opened.value.get_by_role("button", name="Send").click()
-    expect(opened.value.locator("#ledger")).to_contain_text("10 accepted", timeout=SECONDS * MS)
+    expect(opened.value.locator("#toast")).to_have_text("10 orders accepted", timeout=SECONDS * MS)
     with page.expect_popup() as opened:
         page.get_by_role("link", name="Open Trace").click()
+    opened.value.get_by_role("button", name="Read again").click()
     opened.value.locator("#lately tr", has_text="console-").get_by_role("button").first.click()
     accepted = opened.value.locator('.hop[data-where="ingest"]', has_text="accepted as message")
     message = accepted.locator("p").first.inner_text(timeout=SECONDS * MS).rsplit(" ", 1)[1]

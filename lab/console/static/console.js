@@ -107,6 +107,8 @@ export function row(cells, properties = {}) {
   }));
 }
 
+/** The address of an order's trace, by any of its ids. */
+export const traceOf = (name) => `/trace?name=${encodeURIComponent(String(name).toWellFormed())}`;
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false });
 export const moment = (at) => new Date(at * 1000).toLocaleString([], { hour12: false, dateStyle: "medium", timeStyle: "medium" });
 /** A figure for people: thousands apart, one decimal where there are any. */

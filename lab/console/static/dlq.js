@@ -1,7 +1,7 @@
 // The dead-letter queue: what letters died of, a plan to redrive a group, single letters to repair or discard.
 
 import { shown } from "/static/web/text.js";
-import { act, clock, confirmed, doing, element, figure, live, moment, row, span, tell } from "/static/console.js";
+import { act, clock, confirmed, doing, element, figure, live, moment, row, span, tell, traceOf } from "/static/console.js";
 import { pretty } from "/static/pretty.js";
 import { CONFIRMED, pairs, planned } from "/static/redrive.js";
 
@@ -12,6 +12,10 @@ const LETTERS_AT_ONCE = 100;
 const STATUSES = ["new", "known", "being worked on", "mended"];
 const BARS = "·▁▂▃▄▅▆▇█";
 const DISTURBING = ["redrive", "scenario", "steady"];
+const became = (outcome) => Object.fromEntries(Object.entries({
+  processed: outcome.processed, "died again": outcome.diedAgain, "still waiting": outcome.waiting, "unaccounted for": outcome.unknown,
+}).filter(([, count]) => count));
+const words = (counts) => Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`).join(", ") || "none";
 let groups = [];
 let letters = [];
 let letter = null;
@@ -156,11 +160,6 @@ live.on("job", (job) => {
   byId("operation-figures").replaceChildren(...pairs(told));
 });
 
-const became = (outcome) => Object.fromEntries(Object.entries({
-  processed: outcome.processed, "died again": outcome.diedAgain, "still waiting": outcome.waiting, "unaccounted for": outcome.unknown,
-}).filter(([, count]) => count));
-const words = (counts) => Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`).join(", ") || "none";
-
 /** What the filters say, in the API's names. */
 function chosen() {
   const plan = { force: true };
@@ -218,7 +217,7 @@ function open(one) {
   const died = one.attributed ? `${one.errorCategory} ${one.errorType}: ${one.errorMessage ?? "no message"}` : `Inferred: ${one.triage.inferred}`;
   const when = one.attributed ? `Died ${span(one.ageSeconds)} ago` : "Nobody noted when it died";
   byId("letter-cause").replaceChildren(element("strong", {}, died), ` ${when}; received ${one.receives} times, redriven ${one.redriveCount} times.`);
-  byId("letter-trace").href = `/trace?name=${encodeURIComponent(one.correlationId ?? one.orderId ?? one.messageId)}`;
+  byId("letter-trace").href = traceOf(one.correlationId ?? one.orderId ?? one.messageId);
   const { body, attributes, history, triage, ...known } = one;
   byId("letter-known").replaceChildren(...pairs({
     ...known, acceptedAt: one.acceptedAt && moment(one.acceptedAt / 1000),

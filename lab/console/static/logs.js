@@ -1,6 +1,6 @@
 // Logs: saved Insights queries and plain lines.
 
-import { act, ask, clock, doing, element, live, row, tell } from "/static/console.js";
+import { act, ask, clock, doing, element, live, row, tell, traceOf } from "/static/console.js";
 import { shown } from "/static/web/text.js";
 
 const byId = (id) => document.getElementById(id);
@@ -34,7 +34,7 @@ async function run() {
   byId("answer-title").focus();
 }
 
-const wayOf = (order) => element("a", { href: `/trace?name=${encodeURIComponent(order)}`, title: "Its whole way" }, order);
+const wayOf = (order) => element("a", { href: traceOf(order), title: "Its whole way" }, order);
 
 async function show() {
   const form = plain.elements;

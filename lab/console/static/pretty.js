@@ -1,5 +1,7 @@
 // JSON texts for people.
 
+const DEEPEST = 40; // further levels are not indented more: a body of thousands would become megabytes of spaces
+
 /** A body as lines. Digits stay as they are: only space between them is added, so that money stays exact. */
 export function pretty(body) {
   try {
@@ -21,12 +23,12 @@ export function pretty(body) {
       out += sign;
     } else if ("{[".includes(sign)) {
       depth += 1;
-      out += `${sign}\n${"  ".repeat(depth)}`;
+      out += `${sign}\n${"  ".repeat(Math.min(depth, DEEPEST))}`;
     } else if ("}]".includes(sign)) {
       depth -= 1;
-      out += `\n${"  ".repeat(depth)}${sign}`;
+      out += `\n${"  ".repeat(Math.min(depth, DEEPEST))}${sign}`;
     } else if (sign === ",") {
-      out += `,\n${"  ".repeat(depth)}`;
+      out += `,\n${"  ".repeat(Math.min(depth, DEEPEST))}`;
     } else if (sign === ":") {
       out += ": ";
     } else if (!/\s/.test(sign)) {

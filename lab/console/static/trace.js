@@ -1,6 +1,6 @@
 // One order's whole way, hop by hop, and the way back into it from where that is safe.
 
-import { act, ask, clock, doing, element, live, row, tell } from "/static/console.js";
+import { act, ask, clock, doing, element, live, row, tell, traceOf } from "/static/console.js";
 import { pretty } from "/static/pretty.js";
 import { pairs, planned } from "/static/redrive.js";
 import { shown } from "/static/web/text.js";
@@ -12,7 +12,7 @@ const address = new URLSearchParams(location.search);
 async function trace() {
   const name = search.elements.name.value.trim();
   const seen = await act("/api/trace", { name, hours: search.elements.hours.valueAsNumber });
-  history.replaceState(null, "", `/trace?name=${encodeURIComponent(name)}`);
+  history.replaceState(null, "", traceOf(name));
   byId("found").hidden = false;
   byId("found-title").textContent = shown(`Order ${seen.orderId}: ${seen.state}`);
   byId("facts").replaceChildren(...pairs({
