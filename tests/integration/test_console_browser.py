@@ -27,6 +27,8 @@ from lab.console.routes.pages import PAGES
 from lab.dlq.seed import bury
 from lab.engines import HostEngine
 from lab.faults.changes import Changes
+from lab.games import breakfix
+from lab.games.puzzles import PUZZLES
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
@@ -637,3 +639,67 @@ def test_a_busy_port_is_one_clear_line(served: Served) -> None:
     assert f"error: Port {port} is in use by" in done.stderr
     assert f"CONSOLE_PORT={int(port) + 1}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.page
+def test_puzzle_is_broken_checked_hinted_at_and_given_up_in_the_page(
+    visit: Visit, pipeline: Pipeline
+) -> None:
+    page = visit("/puzzles")
+    expect(page.locator("#puzzles tr")).to_have_count(len(PUZZLES), timeout=SECONDS * MS)
+    page.locator("select[name=puzzle]").select_option("silent-night")
+    page.get_by_role("button", name="Break something").click()
+    expect(page.locator("#current-title")).to_have_text("silent-night, level 1", timeout=2 * SECONDS * MS)
+    page.get_by_role("button", name="A hint").click()
+    expect(page.locator("#hints li")).to_have_count(1)
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#told")).to_have_text("Not mended yet.", timeout=90 * MS)
+    expect(page.locator("#results tr", has_text="the DLQ alarm is heard")).to_contain_text("refuted")
+    page.get_by_role("button", name="Give up").click()
+    page.get_by_role("button", name="Tell me").click()
+    page.get_by_role("button", name="Bring it back").click()
+    expect(page.locator("#job-status")).to_have_text("succeeded", timeout=150 * MS)
+    expect(page.locator("#puzzles tr", has_text="silent-night")).to_contain_text("given up")
+    assert breakfix.active(pipeline) is None
+
+
+@pytest.mark.long
+def test_gameday_is_played_in_the_page_with_notes_and_a_declaration(visit: Visit) -> None:
+    page = visit("/gamedays")
+    page.locator("select[name=gameday]").select_option("downstream-outage")
+    page.get_by_label("Team").fill("Ada: incident commander")
+    page.get_by_role("button", name="Start the clock").click()
+    expect(page.locator("#game")).to_be_visible(timeout=3 * SECONDS * MS)
+    page.get_by_label("Who").fill("Ada")
+    page.get_by_label("Words").fill("orders are late")
+    page.get_by_role("button", name="Note").click()
+    expect(page.locator("#moments")).to_contain_text("orders are late", timeout=SECONDS * MS)
+    page.get_by_role("button", name="Declare the incident").click()
+    expect(page.locator("#moments")).to_contain_text("declare", timeout=SECONDS * MS)
+    page.get_by_text("The facilitator's desk").click()
+    page.get_by_role("button", name="Give a hint").click()
+    expect(page.locator("#secrets")).to_contain_text("1 of", timeout=SECONDS * MS)
+    page.get_by_role("button", name="End the game").click()
+    page.get_by_role("button", name="End it").click()
+    expect(page.locator("#played")).to_contain_text("downstream-outage", timeout=150 * MS)
+    expect(page.locator("#job-report")).to_be_visible(timeout=SECONDS * MS)
+
+
+@pytest.mark.long
+def test_predictions_are_typed_judged_and_remembered_in_the_page(visit: Visit) -> None:
+    page = visit("/scenarios")
+    page.get_by_role("button", name="Back to the steady state").first.click()
+    page.get_by_role("button", name="Bring it back").click()
+    expect(page.locator("#job-status")).to_have_text("succeeded", timeout=150 * MS)
+    page.get_by_role("button", name="Predict and run happy-path").click()
+    first = page.locator("#predict-questions input").first
+    first.fill("lots")
+    page.get_by_role("button", name="Run it").click()
+    expect(page.locator("#predict-error")).to_contain_text("'lots' is not a number")
+    first.fill("99999")
+    page.get_by_role("button", name="Run it").click()
+    expect(page.locator("#judged")).to_contain_text("you: 0 of 1", timeout=150 * MS)
+    expect(page.locator("#judged dt")).to_contain_text("you said 99999")
+    expect(page.locator("#findings .you .badge.bad")).to_have_text("wrong")
+    page.goto(f"{page.url.split('/scenarios')[0]}/course")
+    expect(page.locator("#predictions")).to_contain_text("0 of 1", timeout=SECONDS * MS)
