@@ -17,7 +17,18 @@ from lab.parity import FEATURES
 from lab.pipeline.timeline import Sample, Span, Timeline
 from lab.report import Run
 from lab.report.junit import junit
-from lab.scenario import Prediction, Probe, Result, Verdict, at_least, at_most, between, exactly, steady
+from lab.scenario import (
+    Prediction,
+    Probe,
+    Result,
+    Verdict,
+    at_least,
+    at_most,
+    between,
+    exactly,
+    probes,
+    steady,
+)
 from lab.scenario.catalog import FOLDER, load, names
 from lab.scenario.runner import examine, timings, unjudged
 from tests.support.accounts import account
@@ -215,6 +226,18 @@ def test_a_prediction_whose_probe_cannot_be_read_is_neither_proved_nor_refuted(
 def test_where_the_engine_answers_otherwise_than_aws_nothing_is_proved() -> None:
     result = examined(Reading(5), relies_on="an odd question")
     assert (result.verdict, result.seen) == (Verdict.NOT_PROVABLE, "the engine answers otherwise")
+
+
+def test_an_engine_without_fair_queues_cannot_prove_that_quiet_customers_are_spared_and_nothing_else() -> (
+    None
+):
+    """That the others wait without groups is seen on any engine."""
+    relied_on = [
+        (phase.name, prediction.name)
+        for phase, prediction in load("noisy-customer").scenario.predictions
+        if prediction.probe.relies_on == probes.FAIRNESS
+    ]
+    assert relied_on == [("after the grouped flood", "of the flood ahead of the others")]
 
 
 def test_every_prediction_without_a_row_gets_one_that_says_so() -> None:
