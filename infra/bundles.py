@@ -75,12 +75,11 @@ MANIFEST: Mapping[str, Content] = {
         "validation", ("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)
     ),
     "authorizer": Content("powertools", ("common", "redrive.authorizer")),
-    "challenge": Content("powertools", ()),
 }
-"""What each function needs, by its deployed name: Powertools, and JSON Schema validation where it judges orders.
+"""What each function needs, by its deployed name: Powertools, and JSON Schema validation where it judges orders."""
 
-Beside a challenge's handler, which is somebody else's file, there is Powertools alone.
-"""
+ALONE = Content("powertools", ())
+"""What somebody else's handler finds beside it, in a challenge: Powertools."""
 
 TRACING = "tracing"
 """The subpackage, and the lock file, that a function's bundle has besides if it is traced."""
@@ -122,8 +121,11 @@ class Bundle:
 
 
 def build(function: str, target: Target, *, traced: bool = False) -> Bundle:
-    """Make a function's bundle, or find it where nothing has changed. Raises BundleError."""
-    content = MANIFEST[function]
+    """Make a function's bundle, or find it where nothing has changed. Raises BundleError.
+
+    A function that the pipeline does not have is one of a challenge.
+    """
+    content = MANIFEST.get(function, ALONE)
     sites = [_wheels(_lock(content.wheels), target)]
     if traced:
         content = replace(content, packages=(*content.packages, TRACING))
