@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ReadTimeoutError
+
 from functions.common import codec
 from functions.common.aws import ANSWER_SECONDS
 from functions.common.errors import AWS_ERRORS, type_of
@@ -34,8 +36,16 @@ type Ask = Callable[[Sequence[Record]], Answer]
 """Asks the dry-run function. Raises UnansweredError."""
 
 
+MOST_UNANSWERED = 32
+"""After so many questions without an answer it is not single letters that end the function: the rest is not asked."""
+
+
 class UnansweredError(Exception):
-    """The dry-run function has not answered; the text says why."""
+    """The dry-run function has not answered; the text says why. `ended`: it may be a letter that has ended it."""
+
+    def __init__(self, reason: str, *, ended: bool) -> None:
+        super().__init__(reason)
+        self.ended = ended
 
 
 @dataclass(frozen=True)
@@ -51,10 +61,13 @@ class DryRunFunction:
         try:
             answer = self.client.invoke(FunctionName=self.name, Payload=event)
         except AWS_ERRORS as error:
-            raise UnansweredError(type_of(error)) from error
+            raise UnansweredError(type_of(error), ended=isinstance(error, ReadTimeoutError)) from error
         found = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            raise UnansweredError(found.get("errorType") or found.get("errorMessage") or "no reason given")
+            reason = found.get("errorType") or found.get("errorMessage") or "no reason given"
+            # What the worker's code raises is a letter's outcome: a stack is of what stands around it, such as a table
+            # that cannot be read, and asking about fewer letters would not help.
+            raise UnansweredError(reason, ended="stackTrace" not in found)
         return found
 
 
@@ -95,6 +108,7 @@ class Forecasts:
         self._told: list[dict[str, Any]] = []
         self._all, self._groups = Tally(), dict[str, Tally]()
         self._code_versions = set[str]()
+        self._unanswered = 0
 
     def add(self, letter: Envelope) -> None:
         """Have a letter forecast."""
@@ -142,7 +156,8 @@ class Forecasts:
             answer = self._ask([record for _, record in letters])
         except UnansweredError as error:
             log_problem("dry_run.unanswered", messages=len(letters), reason=str(error))
-            if len(letters) == 1:
+            self._unanswered += 1
+            if len(letters) == 1 or not error.ended or self._unanswered > MOST_UNANSWERED:
                 yield from _unknown(letters, f"the dry run ended without an answer: {error}")
                 return
             middle = len(letters) // 2

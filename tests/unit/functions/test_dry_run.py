@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from functions.common import codec
 from functions.common.errors import DependencyTimeoutError, LinesExceedAmountError, SchemaViolationError
@@ -27,6 +28,7 @@ from functions.redrive.preview import preview
 from functions.worker.dry_run import DryRun, Forecast
 from tests.support.dry_runs import Tables, dry_run, record
 from tests.unit.functions.builders import as_received, envelope, order, order_v2
+from tests.unit.functions.memory import failure
 from tests.unit.functions.test_redrive import FakeDlq
 
 DEAR = order_v2(
@@ -160,7 +162,7 @@ class Asked:
         ids = [record["messageId"] for record in records]
         self.events.append(ids)
         if set(ids) & set(self._poison):
-            raise UnansweredError("Runtime.ExitError")
+            raise UnansweredError("Runtime.ExitError", ended=True)
         return {"codeVersion": "v1", "forecasts": told(self._run, *map(from_lambda, records))}
 
 
@@ -247,20 +249,58 @@ def test_an_event_holds_as_many_letters_as_fit_and_one_in_any_case(monkeypatch: 
     assert ask.events[-1] == ["large"]
 
 
+def test_what_no_letter_is_to_blame_for_is_asked_once() -> None:
+    asked: list[int] = []
+
+    def unreadable(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        asked.append(len(records))
+        raise UnansweredError("ThrottlingException", ended=False)
+
+    found = Forecasts(unreadable, in_time)
+    for index in range(8):
+        found.add(dead(f"m-{index}", order(orderId=f"o-{index}"), SchemaViolationError("old")))
+    answer = found.as_json()
+    assert asked == [8]
+    assert answer["forecast"]["reasons"] == {"the dry run ended without an answer: ThrottlingException": 8}
+
+
+def test_a_function_that_always_ends_is_not_asked_for_ever() -> None:
+    ask = Asked(poison=[f"m-{index}" for index in range(200)])
+    found = Forecasts(ask, in_time)
+    for index in range(200):
+        found.add(dead(f"m-{index}", order(orderId=f"o-{index}"), SchemaViolationError("old")))
+    assert found.as_json()["forecast"]["uncertain"] == 200
+    assert len(ask.events) <= 2 * redrive_forecast.MOST_UNANSWERED
+
+
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("payload", "reason", "ended"),
     [
-        (
-            {"FunctionError": "Unhandled", "Payload": b'{"errorType": "Runtime.ExitError"}'},
-            "Runtime.ExitError",
-        ),
-        ({"FunctionError": "Unhandled", "Payload": b'{"errorMessage": "timed out"}'}, "timed out"),
+        ({"errorType": "Runtime.ExitError"}, "Runtime.ExitError", True),
+        ({"errorMessage": "Task timed out after 10.00 seconds"}, "timed out", True),
+        ({"errorType": "ClientError", "stackTrace": []}, "ClientError", False),
     ],
 )
-def test_a_function_that_failed_has_not_answered(answer: dict[str, Any], reason: str) -> None:
-    client: Any = SimpleNamespace(invoke=lambda **_: answer | {"Payload": io.BytesIO(answer["Payload"])})
-    with pytest.raises(UnansweredError, match=reason):
+def test_a_function_that_failed_has_not_answered(payload: dict[str, Any], reason: str, ended: bool) -> None:
+    answer = {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(payload).encode())}
+    client: Any = SimpleNamespace(invoke=lambda **_: answer)
+    with pytest.raises(UnansweredError, match=reason) as caught:
         DryRunFunction(client, "dry-run")([])
+    assert caught.value.ended is ended
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [(ReadTimeoutError(endpoint_url="lambda"), True), (failure("Invoke", "TooManyRequestsException"), False)],
+)
+def test_a_call_that_failed_has_no_answer(error: Exception, ended: bool) -> None:
+    def invoke(**_: Any) -> Any:
+        raise error
+
+    client: Any = SimpleNamespace(invoke=invoke)
+    with pytest.raises(UnansweredError) as caught:
+        DryRunFunction(client, "dry-run")([])
+    assert caught.value.ended is ended
 
 
 def test_a_forecast_fits_an_answer_whatever_a_message_says() -> None:
