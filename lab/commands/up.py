@@ -34,6 +34,8 @@ def started(port: int) -> Engine:
     start = time.monotonic()
     with console.status("starting the engine"):
         begun = engine.up()
+    if not is_another():
+        remembered.remember(port)
     if not begun:
         iam.require_as_wanted(port, enforced=engine.enforces_iam)
         say(f"engine already running at {engine.endpoint} ({engine.kind})")
@@ -47,8 +49,8 @@ def started(port: int) -> Engine:
 
 
 def require_only(port: int) -> None:
-    """Raise LabError where another engine of this clone runs already, and remember the port of the only one."""
-    if os.environ.get("ANOTHER"):
+    """Raise LabError where another engine of this clone runs already."""
+    if is_another():
         return
     known = remembered.port()
     if known not in (None, port) and engines.present(known).status().state == "running":
@@ -56,7 +58,11 @@ def require_only(port: int) -> None:
             f"This clone runs an engine already, on port {known}.",
             f"Use it: LAB_PORT={known}; or start another one beside it: make up LAB_PORT={port} ANOTHER=1",
         )
-    remembered.remember(port)
+
+
+def is_another() -> bool:
+    """Whether an engine beside the only one is wanted, whose port is not remembered."""
+    return bool(os.environ.get("ANOTHER"))
 
 
 def _tell_of_loss(before: engines.Status, engine: Engine) -> None:

@@ -33,7 +33,7 @@ def baseline_deployed(pipeline: Pipeline, *, concurrency: int | None = None) -> 
     kept_concurrency = mapping.maximum_concurrency
     try:
         for name, handler in wanted.items():
-            _replace(client, name, _archive(), handler)
+            _replace(client, name, archive(), handler)
         if concurrency is not None:
             mapping.limit(concurrency)
         yield
@@ -51,7 +51,8 @@ def _code_and_handler(client: "LambdaClient", name: str) -> tuple[bytes, str]:
     return code, found["Configuration"].get("Handler", "")
 
 
-def _archive() -> bytes:
+def archive() -> bytes:
+    """The baseline's code, as Lambda takes it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(SOURCE.name, SOURCE.read_text())

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -103,29 +104,32 @@ def _post_and_process(
     """Orders per second, processed and accepted, of clients that POST one order after the other; time spent."""
     before = pipeline.processed()
     supply = list(orders(posts, label="rate"))
-    url = urlsplit(pipeline.stack.api_url)
-
-    def post(share: list[dict[str, object]]) -> None:
-        # the plainest client there is: what it takes is missing to everybody else
-        connection = HTTPConnection(url.hostname or "", url.port, timeout=60)
-        for order in share:
-            connection.request(
-                "POST", f"{url.path}/events", json.dumps(order), {"Content-Type": "application/json"}
-            )
-            answer = connection.getresponse()
-            if answer.status != 202:
-                raise LabError(f"An order was answered with {answer.status}.", "Look: make status")
-            answer.read()
-
     earlier, began = meter.look(), time.perf_counter()
-    with ThreadPoolExecutor(threads) as clients:
-        list(clients.map(post, (supply[start::threads] for start in range(threads))))
+    post_all(f"{pipeline.stack.api_url}/events", supply, threads)
     accepted = time.perf_counter()
     _wait_until_empty(pipeline)
     done = time.perf_counter()
     spent = {name: seconds / posts * 1000 for name, seconds in meter.look().since(earlier).items()}
     _require_effects(pipeline, before + posts)
     return posts / (done - began), posts / (accepted - began), spent
+
+
+def post_all(url: str, supply: Sequence[dict[str, object]], threads: int) -> None:
+    """POST every order, each client one after the other. Raises LabError where one is not accepted."""
+    place = urlsplit(url)
+
+    def post(share: Sequence[dict[str, object]]) -> None:
+        # the plainest client there is: what it takes is missing to everybody else
+        connection = HTTPConnection(place.hostname or "", place.port, timeout=60)
+        for order in share:
+            connection.request("POST", place.path, json.dumps(order), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            if answer.status != 202:
+                raise LabError(f"An order was answered with {answer.status}.", "Look: make status")
+            answer.read()
+
+    with ThreadPoolExecutor(threads) as clients:
+        list(clients.map(post, (supply[start::threads] for start in range(threads))))
 
 
 def _wait_until_empty(pipeline: Pipeline) -> None:

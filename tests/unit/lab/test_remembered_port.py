@@ -66,11 +66,26 @@ def test_a_second_engine_beside_a_running_one_is_refused_with_both_ways_out(
     assert remembered.port() == 4630
 
 
+def engine_comes_up(monkeypatch: pytest.MonkeyPatch, trouble: LabError | None = None) -> None:
+    class Engine(engines.HostEngine):
+        def status(self) -> engines.Status:
+            return engines.Status("stopped")
+
+        def up(self) -> bool:
+            if trouble:
+                raise trouble
+            return True
+
+    monkeypatch.setenv("ENGINE", "host")
+    monkeypatch.setattr(engines, "present", Engine)
+    monkeypatch.setattr(engines, "start", lambda _kind, port: Engine(port))
+
+
 def test_a_second_engine_that_was_asked_for_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered.remember(4630)
-    engine_is("running", monkeypatch)
+    engine_comes_up(monkeypatch)
     monkeypatch.setenv("ANOTHER", "1")
-    up.require_only(4566)
+    up.started(4566)
     assert remembered.port() == 4630
 
 
@@ -78,6 +93,14 @@ def test_an_engine_on_another_port_is_remembered_where_the_last_one_has_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     remembered.remember(4630)
-    engine_is("stopped", monkeypatch)
-    up.require_only(4566)
+    engine_comes_up(monkeypatch)
+    up.started(4566)
     assert remembered.port() == 4566
+
+
+def test_a_port_where_no_engine_comes_up_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered.remember(4630)
+    engine_comes_up(monkeypatch, LabError("Port 4779 is in use.", "Choose another"))
+    with pytest.raises(LabError, match="in use"):
+        up.started(4779)
+    assert remembered.port() == 4630
