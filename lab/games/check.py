@@ -48,6 +48,7 @@ ORDERS = 8
 once in 256 times."""
 
 CLIENTS = 4
+TRIES = 4
 FAULT_SECONDS = 60
 BROWSED = 1000
 ALARM_SECONDS = 10
@@ -187,7 +188,14 @@ class Check:
         return f"{dlq // 86400} days, against {queue // 86400}"
 
     def _moved(self) -> str:
-        """The worker's mapping is paused, and the order received as often as SQS allows."""
+        """An order that comes meanwhile, after its backoff, is given back; it is tried again once that is processed."""
+        for _ in range(TRIES - 1):
+            with suppress(NotTriedError):
+                return self._given_up()
+        return self._given_up()
+
+    def _given_up(self) -> str:
+        """The worker's mapping is paused, and the order received as often as SQS allows. Raises NotTriedError."""
         self._require_quiet()
         self._await_silence()
         self._alarmed_before = self._alarms_heard()

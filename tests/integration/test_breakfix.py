@@ -20,6 +20,8 @@ pytestmark = pytest.mark.long
 QUICK = ("deaf-rule", "closed-door", "mute-alarm")
 CHOSEN = [puzzle for puzzle in PUZZLES if puzzle.answer in QUICK or os.environ.get("LAB_EVERY_PUZZLE")]
 SETTINGS = paths.ROOT / "ops" / "runbooks" / "settings.md"
+CIRCUIT_CHECKS = 4
+"""A circuit that the puzzle has opened closes again within so many checks after the cure."""
 SHELL = 'set -e; variables=$(.lab/bin/lab env); eval "$variables"\n'
 
 
@@ -62,11 +64,15 @@ def test_a_puzzle_is_told_until_the_runbooks_cure_mends_it_whatever_failed_check
         assert seen.returncode == 0, seen.stderr
         cured = run(SHELL + cure, pipeline)
         assert cured.returncode == 0, cured.stderr
-    results = list(check(pipeline))
-    print(*results, sep="\n")  # noqa: T201
-    outcome = breakfix.judge(pipeline, results, nothing_wrong=puzzle.is_nothing)
-    assert outcome
-    assert outcome.solved, outcome.told
+    for _ in range(1 if puzzle.is_nothing else CIRCUIT_CHECKS):
+        results = list(check(pipeline))
+        print(*results, sep="\n")  # noqa: T201
+        outcome = breakfix.judge(pipeline, results, nothing_wrong=puzzle.is_nothing)
+        assert outcome
+        if outcome.solved:
+            break
+    else:
+        pytest.fail(outcome.told)
     assert Changes(pipeline).active() == []
     steady.restore(pipeline, print)
 

@@ -40,7 +40,7 @@ class Undone:
         """Of any pipeline."""
 
     def make(self, change: Change, **_: object) -> None:
-        VALUES["now"] = change.turned(VALUES["now"], None)  # pyright: ignore[reportArgumentType]
+        VALUES["now"] = change.turned(VALUES["now"], None)
 
     def forget(self, setting: str) -> None:
         VALUES["forgotten"] = setting
@@ -78,7 +78,7 @@ def sample(at: float, *, queued: int = 0, dlq: int = 0, rings: str = "") -> Samp
 
 def step(game: Game, at: float, *samples: Sample) -> None:
     """What the clock's thread does, once."""
-    game.timeline.now = at  # pyright: ignore[reportAttributeAccessIssue]
+    game.timeline.now = at
     game.timeline.samples += samples
     game._watch()
     if not game.paused and game._is_due():
@@ -104,7 +104,7 @@ def test_incident_has_the_times_of_what_happened_to_it_in_played_seconds(play: P
     (incident,) = game.incidents
     step(game, 70, sample(70, queued=20, rings="an-alarm"))
     game.pause()
-    game.timeline.now = 170  # pyright: ignore[reportAttributeAccessIssue]
+    game.timeline.now = 170
     game.resume()
     game.declare()
     step(game, 180, sample(180, queued=30, rings="an-alarm"))
@@ -152,7 +152,7 @@ def test_what_happens_twice_counts_the_first_time(play: Play) -> None:
     game = play()
     step(game, 60)
     for at in (70, 90):
-        game.timeline.now = at  # pyright: ignore[reportAttributeAccessIssue]
+        game.timeline.now = at
         game.declare()
         game.diagnose("it is slow")
     assert (game.incidents[0].declared, game.incidents[0].diagnosed) == (70, 70)
