@@ -37,13 +37,11 @@ GAMEDAY_POINTS = 20
 
 @dataclass(frozen=True)
 class RunLine:
-    """What a report says of one run. `right` of so many `guesses` were right."""
+    """What a report says of one run."""
 
     name: str
     started: str
     passed: bool
-    guesses: int
-    right: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,13 @@ class Handin:
         """What became of each puzzle, as the file says."""
         steps = [step for step in self.steps if step.area == "puzzle"]
         return [record_of(puzzle, [step for step in steps if step.name == puzzle.name]) for puzzle in PUZZLES]
+
+    @property
+    def guesses(self) -> tuple[int, int]:
+        """How many predictions were right, and of how many: the first of each scenario, before it was known."""
+        judged = [step for step in self.steps if (step.area, step.did) == ("prediction", "judged")]
+        first = {step.name: step.facts for step in reversed(judged)}
+        return sum(facts["right"] for facts in first.values()), sum(facts["of"] for facts in first.values())
 
     def done(self, area: str, did: str) -> set[str]:
         """The names of what was done in an area."""
@@ -116,9 +121,7 @@ def _runs(reports: Path) -> Iterator[RunLine]:
     for file in sorted(reports.glob("*/report.json")):
         try:
             told = json.loads(file.read_text())
-            findings = [each for each in told["findings"] if each.get("guess")]
-            right = sum(each["guessedRight"] is True for each in findings)
-            yield RunLine(told["name"], told["startedAt"], bool(told["passed"]), len(findings), right)
+            yield RunLine(told["name"], told["startedAt"], bool(told["passed"]))
         except (OSError, ValueError, KeyError, TypeError):  # of another version, or half written
             continue
 
@@ -193,8 +196,8 @@ def _text(file: Path) -> str:
 def scored(handin: Handin) -> Score:
     """The points of one learner: puzzles by level, less their hints, more if in time; guesses, modules, GameDays."""
     solved = [record for record in handin.puzzles if record.state == "solved"]
-    right = sum(run.right for run in handin.runs)
-    modules, gamedays = len(handin.done("module", "done")), len(handin.done("gameday", "played"))
+    right, guesses = handin.guesses
+    modules, gamedays = len(handin.done("module", "finished")), len(handin.done("gameday", "played"))
     points = sum(map(_points, solved)) + GUESS_POINTS * right
     return Score(
         handin.name,
@@ -202,7 +205,7 @@ def scored(handin: Handin) -> Score:
         len(solved),
         sum(record.hints for record in handin.puzzles),
         right,
-        sum(run.guesses for run in handin.runs),
+        guesses,
         modules,
         gamedays,
         tuple(record.puzzle.name for record in handin.puzzles if record.state in ("open", "given up")),

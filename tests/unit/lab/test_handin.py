@@ -16,12 +16,14 @@ KEY = "blue-otter-42"
 
 @pytest.fixture
 def ada(tmp_path: Path) -> Handin:
-    """Solved a puzzle of level 1 with one hint, is stuck at another, guessed one of two."""
+    """Solved a puzzle of level 1 with one hint, is stuck at another, guessed one of two at first."""
     progress = Progress(tmp_path / "progress")
     for name, *deeds in (("silent-night", "started", "hint", "checked", "solved"), ("round-trip", "started")):
         for did in deeds:
             progress.note("puzzle", name, did)
-    progress.note("module", "first-order", "done")
+    progress.note("module", "first-order", "finished")
+    progress.note("prediction", "poison-payload", "judged", right=1, of=2, missed=["dead letters"])
+    progress.note("prediction", "poison-payload", "judged", right=2, of=2, missed=[])
     folder = tmp_path / "reports" / "poison-payload-1"
     folder.mkdir(parents=True)
     findings = [{"guess": "3", "guessedRight": True}, {"guess": "1", "guessedRight": False}, {"guess": None}]
@@ -37,7 +39,7 @@ def ada(tmp_path: Path) -> Handin:
 
 def test_handin_is_read_as_it_was_written(ada: Handin) -> None:
     assert read(written(ada, KEY), KEY) == ada
-    assert [(run.name, run.right, run.guesses) for run in ada.runs] == [("poison-payload", 1, 2)]
+    assert [(run.name, run.passed) for run in ada.runs] == [("poison-payload", True)]
 
 
 def changed(body: dict[str, Any], change: Callable[[dict[str, Any]], None]) -> str:
@@ -51,7 +53,7 @@ def changed(body: dict[str, Any], change: Callable[[dict[str, Any]], None]) -> s
         lambda body: body.update(name="Bo"),
         lambda body: body["steps"].pop(),
         lambda body: body["steps"][1].update(did="note"),
-        lambda body: body["runs"][0].update(right=2),
+        lambda body: body["steps"][6].update(facts={"right": 2, "of": 2, "missed": []}),
         lambda body: body.update(written_at=body["written_at"] + 1),
         lambda body: body.update(more="this"),
         lambda body: body.update(signature="0" * 64),
