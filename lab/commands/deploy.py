@@ -26,8 +26,9 @@ def deploy(port: Port = 4566, env: Env = "dev", context: Context = None) -> None
     say(f"DLQ      {stack.dlq_url}")
     say("\ntry next:")
     say(
-        f"  curl -i -X POST {stack.api_url}/events -H 'content-type: application/json' "
-        """-d '{"orderId": "first-1", "amount": 12.5}'"""
+        f"  curl -i -X POST {stack.api_url}/events \\\n"
+        "    -H 'content-type: application/json' \\\n"
+        """    -d '{"orderId": "first-1", "amount": 12.5}'"""
     )
     say("  make demo")
 
