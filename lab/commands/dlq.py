@@ -123,7 +123,7 @@ def show(name: Name, json: AsJson = False, port: Port = 4566, env: Env = "dev") 
 
 
 @dlq.command()
-def stats(limit: Limit = 10_000, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
+def stats(limit: Limit = MANY, json: AsJson = False, port: Port = 4566, env: Env = "dev") -> None:
     """Count dead letters by category and error type."""
     from functions.redrive.triage import Statistics  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
