@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from lab.console import dashboard_data
 from lab.console.jobs import Status
+from lab.console.routes import cloudwatch
 from lab.dlq.seed import bury
 from lab.faults import catalogue as faults
 from lab.faults.changes import Changes
@@ -34,6 +36,15 @@ def supply(count: int, **changes: Any) -> list[dict[str, Any]]:
 def processed(pipeline: Pipeline, ids: list[str]) -> bool:
     found = ledger_of(pipeline, ids)
     return found.balanced and len(found.done) + len(found.discarded) == len(ids)
+
+
+def test_dashboard_opens_on_the_time_that_has_orders(pipeline: Pipeline, page: Page, api: Api) -> None:
+    api.submit(supply(1)[0])
+    began = page.ask("/api/dashboard?seconds=data")
+    assert 600 <= began["end"] - began["start"] <= 3 * 3600 + 60
+    hours_later = time.time() + 3000
+    eventually(lambda: 3000 <= cloudwatch.since_first_data(pipeline, hours_later) <= 3 * 3600, within=20)
+    assert cloudwatch.since_first_data(pipeline, time.time() + 10**6) == cloudwatch.LEAST_SECONDS
 
 
 def looked_at(page: Page, **plan: Any) -> dict[str, Any]:

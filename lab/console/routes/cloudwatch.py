@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from lab.console.console_state import ConsoleState
@@ -9,22 +10,36 @@ from lab.console.dashboard import Period
 from lab.console.dashboard_data import read
 from lab.console.fields import Fields, InputError
 from lab.console.routes.endpoints import get
+from lab.pipeline.metrics import PERIOD_SECONDS, Query, emitted, values
+from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 MOST_SECONDS = 14 * 86_400
 HISTORY_ITEMS = 200
+LOOK_BACK_SECONDS = 3 * 3600
+LEAST_SECONDS = 600.0
 RUNBOOK = re.compile(r"\s*Runbook: ops/runbooks/([a-z0-9-]+)\.md\s*")
 ALARM_ARN = r"arn:[a-z-]+:cloudwatch:[a-z0-9-]*:[0-9]*:alarm:"
 
 
 def dashboard(state: ConsoleState, fields: Fields) -> dict[str, Any]:
-    """The deployed dashboard with its figures. `seconds` and `period` overrule its own."""
+    """The deployed dashboard with its figures. `seconds` and `period` overrule its own; `data` is what there is."""
     seconds, period = fields.values.get("seconds", ""), _period(fields.values.get("period", "dashboard"))
+    if seconds == "data":
+        return read(state.pipeline, since_first_data(state.pipeline, time.time()), period)
     if seconds and not 60 <= (_whole(seconds) or 0) <= MOST_SECONDS:
         raise InputError(f"seconds must be a whole number from 60 to {MOST_SECONDS}.")
     return read(state.pipeline, float(seconds) if seconds else None, period)
+
+
+def since_first_data(pipeline: Pipeline, now: float) -> float:
+    """How many seconds back the first order of the last hours is; ten minutes where there is none."""
+    cloudwatch: CloudWatchClient = pipeline.aws.client("cloudwatch")
+    asked = {"accepted": Query(emitted(pipeline.stack, "OrdersAccepted", "ingest"))}
+    starts = values(cloudwatch, asked, now - LOOK_BACK_SECONDS, now)["accepted"]
+    return max(LEAST_SECONDS, now - min(starts, default=now) + PERIOD_SECONDS)
 
 
 def alarms(state: ConsoleState, _fields: Fields) -> dict[str, Any]:

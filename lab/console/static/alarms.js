@@ -38,6 +38,7 @@ function card(alarm) {
     element("p", { className: "ways" },
       alarm.runbook ? element("a", { href: `/runbooks/${alarm.runbook}` }, "Runbook", element("span", { className: "hidden" }, ` of ${alarm.name}`)) : null,
       alarm.name.includes("-dlq-") ? element("a", { href: "/dlq" }, "Dead letters by what they died of", element("span", { className: "hidden" }, `, for ${alarm.name}`)) : null,
+      alarm.state === "ALARM" ? element("a", { href: "/trace" }, "Orders that failed lately", element("span", { className: "hidden" }, `, for ${alarm.name}`)) : null,
       alarm.state === "ALARM" ? element("a", { href: "/logs" }, "Logs", element("span", { className: "hidden" }, ` for ${alarm.name}`)) : null));
 }
 

@@ -57,7 +57,10 @@ function unknown(widget, body) {
   body.replaceChildren(element("p", { className: "soft" }, `Not shown here: ${widget.why}`));
 }
 
-function alarms(widget, body) {
+function alarms(widget, body, _range, section) {
+  body.tabIndex = 0; // it scrolls where there are more alarms than room
+  body.setAttribute("role", "group");
+  body.setAttribute("aria-labelledby", section.querySelector("h2").id);
   body.replaceChildren(element("ul", { className: "chips" }, ...widget.alarms.map(({ name, state }) =>
     element("li", { className: "chip", dataset: { state } }, element("span", { className: "lamp", dataset: { state: state === "ALARM" ? "bad" : state === "OK" ? "good" : "soft" } }),
       `${name} `, element("span", { className: "soft" }, state.replace("_", " ").toLowerCase())))));
