@@ -3,18 +3,20 @@
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.common.output import Terminal
+from lab.common.progress import FOLDER, Progress
 from lab.common.results import Result, Verdict, misses, score, shown
 from lab.errors import LabError
 from lab.scenario import Prediction, Probe, Scenario, at_least, exactly, recovery, steady
 from lab.scenario.answers import NUMBER, Answer, Choice, Counts
 from lab.scenario.catalog import Entry, load, names
-from lab.scenario.guesses import ask, guess_table, judged, questions, read
+from lab.scenario.guesses import ask, guess_table, judged, numbered, questions, read, remembered
 from tests.support.results import result
 
 STATES = Choice(("CLOSED", "OPEN", "HALF_OPEN"))
@@ -285,3 +287,32 @@ def test_json_has_the_guess_and_whether_it_was_right(sevens: list[Result]) -> No
     assert (document["guess"], document["guessedRight"], document["act"]) == ("7", False, "steady state")
     assert document["why"] == "A poisoned order dies at once."
     assert SEEN[0].document["guess"] is None
+
+
+def test_answers_of_a_page_are_read_by_the_number_of_their_question() -> None:
+    given = {"0": " 5 ", "1": "", "2": "open"}
+    assert numbered(ENTRY, given) == {("steady state", "in the DLQ"): "5", ("recovery", "circuit"): "OPEN"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"), [({"0": "lots"}, "'lots' is not"), ({"4": "5"}, "no question 4")]
+)
+def test_answer_of_another_kind_or_to_no_question_is_refused(answers: dict[str, str], told: str) -> None:
+    with pytest.raises(LabError, match=told):
+        numbered(ENTRY, answers)
+
+
+def test_what_was_predicted_is_remembered_with_what_was_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    results = [
+        result("fault", "deaths", "5", "5", Verdict.PROVED, guess="5", guessed_right=True),
+        result("fault", "alarm", "ALARM", "ALARM", Verdict.PROVED, guess="OK", guessed_right=False),
+        result("fault", "events", "5", "?", Verdict.NOT_PROVABLE, guess="5"),
+    ]
+    remembered("poison-payload", results)
+    (step,) = Progress().of("prediction", "poison-payload", "judged")
+    assert step.facts == {"right": 1, "of": 2, "missed": ["fault, alarm"]}
+    remembered("happy-path", results[2:])
+    assert Progress().of("prediction", "happy-path") == []
