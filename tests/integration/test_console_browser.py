@@ -253,6 +253,7 @@ def test_plan_of_one_group_is_three_clicks_from_its_alarm(visit: Visit, pipeline
     cards.filter(has_text="lines of *").get_by_role("button", name="Plan a redrive").click()
     dialog = page.get_by_role("dialog", name="Move 2 messages?")
     expect(dialog).to_contain_text("2 LinesExceedAmount", timeout=SECONDS * MS)
+    expect(dialog).to_contain_text("of 2: 2 would pass")  # their bodies are good: their cause was made up
     page.locator("#confirm-input").fill(
         page.locator("label[for=confirm-input]").inner_text().rsplit(" ", 1)[1]
     )
@@ -308,7 +309,9 @@ def test_dead_order_is_traced_from_what_lately_failed_and_redriven_from_there(
     dlq.get_by_text("Payload").click()
     assert json.loads(dlq.locator("pre").first.inner_text()) == order
     page.get_by_role("button", name="Redrive it").click()
-    expect(page.get_by_role("dialog", name="Move 1 messages?")).to_be_visible(timeout=SECONDS * MS)
+    dialog = page.get_by_role("dialog", name="Move 1 messages?")
+    expect(dialog).to_contain_text("of 1: 1 would die again", timeout=SECONDS * MS)
+    expect(dialog).to_contain_text("1 would die of LinesExceedAmount")
     page.locator("#confirm-input").fill(
         page.locator("label[for=confirm-input]").inner_text().rsplit(" ", 1)[1]
     )

@@ -9,6 +9,7 @@ from lab.console.job_kinds import Redrive
 from lab.console.routes.endpoints import post
 from lab.dlq import DIGEST_SHOWN, show
 from lab.dlq.browser import MANY, DlqBrowser
+from lab.dlq.forecast import details, summary
 from lab.dlq.grouped import grouped
 from lab.dlq.notes import SETTABLE, Notes, Status
 from lab.dlq.plan import as_query, checked, matching
@@ -56,7 +57,7 @@ def look(state: ConsoleState, fields: Fields) -> dict[str, Any]:
 
 
 def plan(state: ConsoleState, fields: Fields) -> dict[str, Any]:
-    """What a redrive by this plan would move, and what has to be typed to confirm it."""
+    """What a redrive by this plan would move, what a dry run says of it, and what has to be typed to confirm it."""
     state.require_idle("redrive", "scenario", "steady")
     wanted = checked(fields.object("plan"))
     pipeline = state.pipeline
@@ -67,6 +68,7 @@ def plan(state: ConsoleState, fields: Fields) -> dict[str, Any]:
         "digest": wanted.digest,
         "confirmation": wanted.digest[:DIGEST_SHOWN],
         "preview": preview,
+        "dryRun": {"summary": summary(preview["forecast"]), "details": list(details(preview["forecast"]))},
     }
 
 

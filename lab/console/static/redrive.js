@@ -8,7 +8,7 @@ export const CONFIRMED = 8;
 export const pairs = (told) => Object.entries(told).filter(([, value]) => value !== undefined && value !== null)
   .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
 
-/** Show what a plan, in the API's names, would move, and redrive it if somebody confirms that. */
+/** Show what a plan, in the API's names, would move and would come to, and redrive it if somebody confirms that. */
 export async function planned(control, wanted) {
   const plan = await doing(control, () => act("/api/dlq/plan", { plan: wanted }));
   if (!plan) return;
@@ -18,7 +18,9 @@ export async function planned(control, wanted) {
     title: `Move ${preview.eligible} messages?`,
     body: [element("dl", { className: "known" }, ...pairs({
       "match the filters": `${preview.matching.total} of ${preview.sampled} seen${preview.complete ? "" : "; the queue holds more"}`,
-      causes: causes || "none", ...Object.fromEntries(Object.entries(plan.plan).map(([name, value]) => [name, String(value)])),
+      causes: causes || "none",
+      "dry run": element("span", {}, element("strong", {}, plan.dryRun.summary), ...plan.dryRun.details.map((line) => element("span", { className: "line" }, line))),
+      ...Object.fromEntries(Object.entries(plan.plan).map(([name, value]) => [name, String(value)])),
       digest: plan.digest,
     }))],
     typed: { label: `Type the first ${CONFIRMED} characters of the plan's digest: ${plan.confirmation}`, text: plan.confirmation },
