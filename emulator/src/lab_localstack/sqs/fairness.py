@@ -52,7 +52,7 @@ class FairlyVisible(InterruptiblePriorityQueue[SqsMessage]):
 class FairQueue(StandardQueue):
     """A standard queue that is fair to the groups of its messages. A message without a group is one by itself."""
 
-    visible: FairlyVisible
+    visible: FairlyVisible  # pyright: ignore[reportIncompatibleVariableOverride]  made once, below
 
     def __init__(
         self, name: str, region: str, account_id: str, attributes: object = None, tags: object = None
