@@ -52,13 +52,13 @@ class FairlyVisible(InterruptiblePriorityQueue[SqsMessage]):
 class FairQueue(StandardQueue):
     """A standard queue that is fair to the groups of its messages. A message without a group is one by itself."""
 
-    visible: FairlyVisible  # pyright: ignore[reportIncompatibleVariableOverride]  made once, below
+    visible: FairlyVisible
 
     def __init__(
         self, name: str, region: str, account_id: str, attributes: object = None, tags: object = None
     ) -> None:
         super().__init__(name, region, account_id, attributes, tags)
-        self.visible = FairlyVisible()
+        self.visible = FairlyVisible()  # pyright: ignore[reportIncompatibleVariableOverride]  never another
 
     def requeue_inflight_messages(self) -> None:
         """What LocalStack does several times a second: also the moment at which groups become noisy or quiet."""
