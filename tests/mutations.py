@@ -565,16 +565,13 @@ JUDGES = {
         "True",
     ),
     "check: the metric counts the own death": Mutation(
-        "lab/games/check.py", "Check._counted", "max(1, len(logged)) - round", "0 * round"
+        "lab/games/check.py", "Check._counted", "max(1, len(logged))", "0"
     ),
     "check: the alarm rings for the own order": Mutation(
         "lab/games/check.py",
         "Check._heard",
         "self._alarms_heard() > self._alarmed_before",
         "self._alarms_heard() > 0",
-    ),
-    "check: no letter is written before the alarm was heard of SQS's own move": Mutation(
-        "lab/games/check.py", "Check._behaviours", "after=(HEARD,)", "after=()"
     ),
     "check: an alarm that rings already is made to ring again": Mutation(
         "lab/games/check.py", "Check._is_ringing", '"ALARM"', '"never"'
