@@ -39,7 +39,7 @@ def scoreboard(
     files: Annotated[list[Path], typer.Argument(help="What was handed in.")],
     room: Room,
 ) -> None:
-    """Rank what was handed in, and show where people stuck. Exit code 1 if a file was changed or is none."""
+    """Rank what was handed in, and show where people got stuck. Exit code 1 if a file was changed or is none."""
     found = board(files, room)
     console.print(ranks(found), where_stuck(found))
     for file, why in found.refused.items():
@@ -72,7 +72,7 @@ def where_stuck(found: Board) -> Grid:
     """The puzzles of a room, the hardest first."""
     stuck = found.stuck
     return Grid(
-        "Where people stuck",
+        "Where people got stuck",
         {
             "puzzle": [line.puzzle for line in stuck],
             "level": [str(line.level) for line in stuck],
