@@ -50,7 +50,7 @@ class Content:
     modules of one (`redrive.authorizer`); `without` are modules of these that the function does not need.
     """
 
-    wheels: Literal["powertools", "validation"]
+    wheels: Literal["powertools", "validation", "redrive"]
     packages: tuple[str, ...]
     without: tuple[str, ...] = ()
 
@@ -72,11 +72,12 @@ MANIFEST: Mapping[str, Content] = {
     ),
     "valve": Content("powertools", ("common", "pauser")),
     "redrive": Content(
-        "validation", ("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)
+        "redrive", ("common", "validate", "publish", "redrive"), without=("redrive.authorizer",)
     ),
     "authorizer": Content("powertools", ("common", "redrive.authorizer")),
 }
-"""What each function needs, by its deployed name: Powertools, and JSON Schema validation where it judges orders."""
+"""What each function needs, by its deployed name: Powertools, JSON Schema validation where it judges orders, and JSON
+Patch where it corrects them."""
 
 ALONE = Content("powertools", ())
 """What somebody else's handler finds beside it, in a challenge: Powertools."""

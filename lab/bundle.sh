@@ -11,7 +11,7 @@ pip=(.lab/env/uv/bin/python -m pip --python .lab/env/lab/bin/python download --q
 printf 'bundle: packages of the lock files (about 350 MiB)\n'
 rm -rf "$work"
 mkdir -p "$work"
-for lock in requirements/{uv,node,lab,functions,bundle-powertools,bundle-validation,bundle-tracing} emulator/requirements/{engine,runtime}; do
+for lock in requirements/{uv,node,lab,functions,bundle-powertools,bundle-validation,bundle-redrive,bundle-tracing} emulator/requirements/{engine,runtime}; do
   "${pip[@]}" --require-hashes --dest "$work/wheels" --requirement "$lock.txt" >"$work/pip.log" 2>&1 \
     || { cat "$work/pip.log" >&2; die "The packages of $lock.txt could not be had." "make doctor looks at the network"; }
 done

@@ -201,7 +201,7 @@ MUTATIONS = {
     "what has no room as an attribute is in the lineage": Mutation(
         "functions/publish/attributes.py",
         "carrying",
-        "{name: _as_json(value) for name, value in theirs.items() if name not in fitting}",
+        "{name: as_json(value) for name, value in theirs.items() if name not in fitting}",
         "{}",
     ),
     "what the lineage kept is an attribute again": Mutation(
@@ -228,7 +228,7 @@ MUTATIONS = {
     "a canary that could not be sent is not waited for": Mutation(
         "functions/redrive/phases.py",
         "Phases._move",
-        "self._progress.canaries = [Moved.of(envelope) for envelope in sent]",
+        "self._progress.canaries = [self.transfer.moved(envelope) for envelope in sent]",
         "pass",
     ),
     "a repeated step keeps to its canaries": Mutation(
@@ -245,6 +245,33 @@ MUTATIONS = {
         "Phases._move",
         "self.transfer.start_deleting(sent)",
         "self.transfer.start_deleting(chosen)",
+    ),
+    "an original is kept before its letter is deleted": Mutation(
+        "functions/redrive/transfer.py",
+        "Transfer._send",
+        "self.edits.record(envelope, delivery.message_id)",
+        "pass",
+    ),
+    "a corrected order stays the one that was accepted": Mutation(
+        "functions/redrive/repair.py",
+        "corrected",
+        'letter.order_id not in (None, order["orderId"])',
+        "False",
+    ),
+    "a letter that its audit row cannot give back is not patched": Mutation(
+        "functions/redrive/selection.py", "is_patchable", "is_kept_whole(envelope)", "True"
+    ),
+    "a canary of a patch is known by its new key": Mutation(
+        "functions/redrive/transfer.py", "Transfer.moved", "self.edits.of(envelope)", "envelope"
+    ),
+    "a group that goes on dying halts its redrive": Mutation(
+        "functions/redrive/phases.py", "Phases._is_new_death", "envelope.sent_at <= self.requested_at", "True"
+    ),
+    "an undone letter is known as such until it moves again": Mutation(
+        "lab/dlq/undo.py", "_restored", "letter.lineage | {UNDONE: edit.letter_id}", "letter.lineage"
+    ),
+    "what was processed is not undone": Mutation(
+        "lab/dlq/undo.py", "Undo._look", "edit.letter_id in processed", "False"
     ),
     "a letter is sent before it is deleted": Mutation(
         "functions/redrive/transfer.py", "Transfer.send", "delivery.sent", "True"
@@ -624,7 +651,7 @@ JUDGED = (
 )
 SUITES = {
     "functions": ("tests/unit/functions",),
-    "lab": tuple(f"tests/unit/lab/test_{name}.py" for name in (*JUDGED, "discard")),
+    "lab": tuple(f"tests/unit/lab/test_{name}.py" for name in (*JUDGED, "discard", "undo")),
 }
 """The tests that are to notice a mutation, by the folder of its file."""
 

@@ -50,7 +50,7 @@ def carrying(
     by_size = sorted(theirs.keys() - taken, key=lambda name: (-attribute_size(name, theirs[name]), name))
     fitting = by_size[: MAX_ATTRIBUTES - len(taken)]
     left = {name: given for name, given in kept.items() if name not in readable}
-    left |= {name: _as_json(value) for name, value in theirs.items() if name not in fitting}
+    left |= {name: as_json(value) for name, value in theirs.items() if name not in fitting}
     whole = {name: value for name, value in lineage.items() if name != FOREIGN}
     return {
         **mine,
@@ -66,7 +66,8 @@ def _is_own(envelope: Envelope, name: str, value: "Attribute") -> bool:
     return name != LINEAGE or envelope.has_lineage
 
 
-def _as_json(attribute: "Attribute") -> Mapping[str, str]:
+def as_json(attribute: "Attribute") -> Mapping[str, str]:
+    """An attribute as JSON has it: bytes in Base64."""
     if "BinaryValue" in attribute:
         encoded = base64.b64encode(attribute["BinaryValue"]).decode()
         return {"DataType": attribute["DataType"], "BinaryValue": encoded}

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 REQUEUES = "requeues"
 WAITING_SINCE = "waitingSince"
 EDITED = "edited"
+UNDONE = "undone"
 PLACE = "place"
-"""Of the lineage. `place` is where in the code an error came from that nobody foresaw."""
+"""Of the lineage. `place` is where in the code an error came from that nobody foresaw; `undone` is the id of the letter
+that was edited, and is back as it was."""
 MESSAGE_LENGTH = 256
 MAX_HISTORY = 20
 """Deaths that are remembered, the latest ones: a message must not outgrow SQS's limit by dying."""
@@ -64,22 +66,20 @@ def redriven(
     envelope: Envelope,
     delay_seconds: int,
     *,
-    body: str | None = None,
-    key: str | None = None,
     edit: Mapping[str, Any] | None = None,
 ) -> OutgoingMessage:
     """A dead letter as it goes back to the queue: its death becomes history, every other attribute stays.
 
-    `body` and `key` replace the letter's own; `edit`, which says who did so, joins those in its lineage.
+    `edit`, which says who has corrected the letter, joins those in its lineage.
     """
-    lineage = _without(_with_death(envelope), REQUEUES, WAITING_SINCE, PLACE)
+    lineage = _without(_with_death(envelope), REQUEUES, WAITING_SINCE, PLACE, UNDONE)
     if edit is not None:
         lineage[EDITED] = [*_list(lineage.get(EDITED)), edit][-MAX_HISTORY:]
     mine = _identity(envelope) | {REDRIVE_COUNT: number(envelope.next_redrive_count)}
     return OutgoingMessage(
-        body=envelope.body if body is None else body,
+        body=envelope.body,
         group=envelope.group,
-        attributes=carrying(envelope, lineage, mine if key is None else mine | {"idempotencyKey": text(key)}),
+        attributes=carrying(envelope, lineage, mine),
         delay_seconds=delay_seconds,
     )
 
@@ -104,6 +104,12 @@ def place_of(envelope: Envelope) -> str:
         return ""
     place = envelope.lineage.get(PLACE)
     return short(place) if isinstance(place, str) else ""
+
+
+def last_edit(envelope: Envelope) -> dict[str, Any]:
+    """Who has corrected a message the last time, and which letter it replaced; empty where nobody has."""
+    last = _list(envelope.lineage.get(EDITED))[-1:]
+    return cast(dict[str, Any], last[0]) if last and isinstance(last[0], dict) else {}
 
 
 def short(message: str, length: int = MESSAGE_LENGTH) -> str:

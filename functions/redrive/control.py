@@ -49,6 +49,7 @@ class HaltReason(StrEnum):
     CANARY_UNSEEN = "the canaries were not seen to be processed in time"
     CANARY_UNSENT = "no canary could be sent"
     UNSENT = "too many messages could not be sent"
+    NEW_DEATH = "the group goes on dying"
     GUARD = "the pipeline is not well"
 
 
@@ -70,6 +71,7 @@ def halt(kind: HaltReason, detail: str) -> NoReturn:
 class Progress:
     """What the row keeps for whoever goes on. `canary_deadline` is in epoch seconds.
 
+    `new_deaths` are letters of the group under redrive, or edited by this operation, that died since the request.
     `seen` letters were judged, and `complete` says whether those were all; `idle` is how many of the latest invocations
     ran out of time and had moved nothing.
     """
@@ -80,6 +82,7 @@ class Progress:
     canary_deadline: float
     seen: int
     idle: int
+    new_deaths: int = 0
     complete: bool = False
 
     @classmethod
@@ -92,6 +95,7 @@ class Progress:
             canary_deadline=int(row.get("canaryDeadline", 0)) / 1000,
             seen=int(row.get("seen", 0)),
             idle=int(row.get("idleInvocations", 0)),
+            new_deaths=int(row.get("newDeaths", 0)),
         )
 
     def beside_the_counts(self) -> dict[str, Any]:
@@ -103,6 +107,7 @@ class Progress:
             "seen": self.seen,
             "complete": self.complete,
             "idleInvocations": self.idle,
+            "newDeaths": self.new_deaths,
         }
 
 
@@ -222,7 +227,14 @@ class Control:
         status, why = _verdict(end, reason)
         seen, complete = progress.seen, progress.complete
         self._operations.finish(
-            operation, owner, status, progress.counts, seen=seen, complete=complete, **why
+            operation,
+            owner,
+            status,
+            progress.counts,
+            seen=seen,
+            complete=complete,
+            newDeaths=progress.new_deaths,
+            **why,
         )
         log_event(
             "redrive.finished",

@@ -35,6 +35,7 @@ from functions.redrive.canary import Effects
 from functions.redrive.control import Control, End, HaltCheck, Invocation, StoppedError, claim
 from functions.redrive.crash import CrashPoint, Step
 from functions.redrive.dlq import CONCURRENCY, Queue
+from functions.redrive.edits import Edits
 from functions.redrive.operations import Operations
 from functions.redrive.phases import Phases
 from functions.redrive.plan import Plan, plan_from
@@ -112,6 +113,13 @@ def _move(
             counts=counts,
             threads=threads,
             operation_id=row["id"],
+            edits=Edits(
+                originals=dependencies.operations,
+                operation_id=row["id"],
+                by=row.get("requestedBy", ""),
+                patch=plan.patch,
+                clock=dependencies.clock,
+            ),
             longest_delay=plan.per_message_delay_jitter,
             rng=dependencies.rng,
         )

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from functions.common import codec
+from functions.publish.envelope import Envelope
+from functions.redrive.audit import audit_row
+from functions.redrive.kinds import EDIT_KIND
 from functions.redrive.moved import Moved
 from functions.redrive.plan import Plan
 
@@ -240,6 +243,19 @@ class Operations:
             UpdateExpression="SET kind = :kind, steps = list_append(if_not_exists(steps, :none), :step)",
             ExpressionAttributeValues=_serialized({":kind": MOVED_KIND, ":none": [], ":step": [letters]}),
         )
+
+    def record_edit(self, operation_id: str, by: str, letter: Envelope, sent: Moved) -> None:
+        """Keep a dead letter as it was before it was edited, under its id and that of the message in its place."""
+        row = audit_row(
+            letter,
+            id=f"{EDIT_KIND}#{letter.message_id}#{sent.message_id}",
+            kind=EDIT_KIND,
+            operationId=operation_id,
+            newMessageId=sent.message_id,
+            newIdempotencyKey=sent.idempotency_key or "",
+            editedBy=by,
+        )
+        self._dynamodb.put_item(TableName=self._table, Item=_serialized({**row, "editedAt": _now()}))
 
     def moved(self, row: dict[str, Any]) -> list[Moved]:
         """The messages that an operation has sent, each letter's latest one."""

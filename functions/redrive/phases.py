@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functions.publish.envelope import Envelope
 from functions.publish.packing import MAX_ENTRIES
 from functions.redrive.canary import Effects, choose
-from functions.redrive.control import Control, End, HaltReason, Invocation, StoppedError, halt
+from functions.redrive.control import GUARD_SECONDS, Control, End, HaltReason, Invocation, StoppedError, halt
 from functions.redrive.crash import Step
 from functions.redrive.dlq import CONCURRENCY, WAIT_SECONDS
-from functions.redrive.moved import Moved
+from functions.redrive.fingerprint import fingerprint
 from functions.redrive.operations import Phase
 from functions.redrive.plan import MAX_MESSAGES, Plan
 from functions.redrive.search import MAX_HELD, Search
@@ -40,6 +40,8 @@ class Phases:
     canary_seconds: int
     reached: Callable[[Step], None]
     _died: list[Envelope] = field(default_factory=list[Envelope])
+    _new_deaths: list[Envelope] = field(default_factory=list[Envelope])
+    _looked_at: float = 0
     _judged: int = 0
 
     def __post_init__(self) -> None:
@@ -74,7 +76,7 @@ class Phases:
         if not chosen:
             self._progress.phase = Phase.RAMP
             return
-        self._progress.canaries = [Moved.of(envelope) for envelope in chosen]
+        self._progress.canaries = [self.transfer.moved(envelope) for envelope in chosen]
         self.control.record()
         self.control.stop_if_cancelled()
         self.search.ready = deque(envelope for envelope in ready if envelope not in chosen)
@@ -91,6 +93,7 @@ class Phases:
         while True:
             if self._died:
                 halt(HaltReason.CANARY_DIED, f"{name_of(self._died[0])}, {cause_of(self._died[0])}")
+            self._halt_if_the_group_dies_on()
             waiting = [canary for canary in waiting if not self.effects.has(canary)]
             if not waiting:
                 self._progress.phase = Phase.RAMP
@@ -112,6 +115,7 @@ class Phases:
         while self._room > 0:
             step_now = min(step, self._room, rate or step)
             self._gather(step_now)
+            self._look_for_new_deaths()
             self.control.checkpoint()
             chosen = self.search.take(step_now)
             if not chosen:
@@ -121,6 +125,18 @@ class Phases:
             if rate and self._room > 0:
                 due = began + (self._counts.moved - before) / rate
                 self.invocation.sleep(max(0.0, due - self.invocation.clock()))
+
+    def _look_for_new_deaths(self) -> None:
+        """Look on, once in GUARD_SECONDS, although enough letters are at hand; halt if the group dies on."""
+        if self.plan.names_what_dies and self.invocation.clock() - self._looked_at >= GUARD_SECONDS:
+            self._looked_at = self.invocation.clock()
+            self._receive(1, wait_seconds=0)
+        self._halt_if_the_group_dies_on()
+
+    def _halt_if_the_group_dies_on(self) -> None:
+        if self._new_deaths:
+            first = self._new_deaths[0]
+            halt(HaltReason.NEW_DEATH, f"{name_of(first)}, {cause_of(first)}")
 
     def _sweep(self) -> None:
         """Find what an earlier invocation had moved and not deleted, as long as there is more in the queue."""
@@ -152,11 +168,20 @@ class Phases:
         self._progress.seen = max(self._progress.seen, self._moved_before + self._judged)
         self.transfer.start_deleting(envelope for envelope in new if envelope.message_id in self._inherited)
         self._died += [envelope for envelope in new if self._is_canary_that_died(envelope)]
+        self._new_deaths += [envelope for envelope in new if self._is_new_death(envelope)]
+        self._progress.new_deaths = max(self._progress.new_deaths, len(self._new_deaths))
         return len(new)
 
     def _is_canary_that_died(self, envelope: Envelope) -> bool:
         after_the_request = envelope.sent_at > self.requested_at
         return after_the_request and any(canary.died_as(envelope) for canary in self._progress.canaries)
+
+    def _is_new_death(self, envelope: Envelope) -> bool:
+        """Whether the group under redrive goes on dying, or what this operation has edited died of anything."""
+        if envelope.sent_at <= self.requested_at:
+            return False
+        of_the_group = self.plan.fingerprint is not None and fingerprint(envelope) == self.plan.fingerprint
+        return of_the_group or self.transfer.edits.made(envelope)
 
     def _move(self, chosen: Sequence[Envelope], *, canaries: bool) -> None:
         """Send, record, delete."""
@@ -165,7 +190,7 @@ class Phases:
         sent, moved = [letter for letter, _ in pairs], [message for _, message in pairs]
         self.search.hold(refused)
         if canaries:
-            self._progress.canaries = [Moved.of(envelope) for envelope in sent]
+            self._progress.canaries = [self.transfer.moved(envelope) for envelope in sent]
         if canaries and sent:
             self._progress.canary_deadline = self.invocation.clock() + self.canary_seconds
             self._progress.phase = Phase.WATCHING

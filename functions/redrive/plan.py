@@ -17,6 +17,7 @@ from typing import Any
 from functions.common import codec
 from functions.common.problem import ProblemError, Violation
 from functions.redrive.error_types import resolved
+from functions.redrive.patch import patch_objection
 
 SCHEMA: Mapping[str, Any] = json.loads(Path(__file__).with_name("plan.schema.json").read_bytes())
 PARAMETERS: Mapping[str, Mapping[str, Any]] = SCHEMA["properties"]
@@ -46,10 +47,16 @@ class Plan:
     force: bool = _default("force")
     rate_per_second: int | None = None
     canary_messages: int = _default("canaryMessages")
+    patch: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The plan in the API's names."""
         return {_camel(name): value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def names_what_dies(self) -> bool:
+        """Whether a death can be told to be of what it is about: one group, or what it has edited."""
+        return self.fingerprint is not None or self.patch is not None
 
     @property
     def digest(self) -> str:
@@ -62,10 +69,15 @@ def plan_from(document: Mapping[str, Any]) -> Plan:
     given = {name: value for name, value in document.items() if value is not None}
     if found := [
         Violation(f"/{name}", text) for name, value in given.items() if (text := _objection(name, value))
-    ]:
+    ] or _wrong_patch(given.get("patch")):
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The parameters are not valid.", found)
     plan = Plan(**{_snake(name): value for name, value in given.items()})
     return replace(plan, error_type=plan.error_type and resolved(plan.error_type))
+
+
+def _wrong_patch(patch: str | None) -> list[Violation]:
+    text = patch and patch_objection(patch)
+    return [Violation("/patch", text)] if text else []
 
 
 def typed(query: Mapping[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from functions.redrive.error_types import require_known
 from functions.redrive.forecast import Forecasts
 from functions.redrive.groups import Groups
 from functions.redrive.plan import Plan
+from functions.redrive.repair import patched
 from functions.redrive.selection import Verdict, judge
 from functions.redrive.triage import Statistics, age_seconds, describe
 
@@ -103,7 +104,8 @@ class _Sample:
         if verdict is Verdict.SELECTED:
             self._eligible += 1
             if self._forecasts:
-                self._forecasts.add(envelope)
+                patch = self._plan.patch
+                self._forecasts.add(patched(envelope, patch) if patch else envelope)
         described = describe(envelope, verdict, self._now_ms)
         self._room -= len(codec.dumps(described))
         if self._room >= 0:  # long histories make an answer large

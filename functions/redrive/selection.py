@@ -9,9 +9,11 @@ from typing import Any, cast
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.publish.envelope import Envelope
+from functions.redrive.audit import is_kept_whole
 from functions.redrive.error_types import error_category, error_type
 from functions.redrive.fingerprint import fingerprint
 from functions.redrive.plan import MAX_AGE_SECONDS, Plan
+from functions.redrive.repair import RepairError, patched
 
 
 class Verdict(StrEnum):
@@ -22,6 +24,7 @@ class Verdict(StrEnum):
     TOO_YOUNG = "tooYoung"
     NEW_DEATH = "newDeath"
     SECOND_DEATH = "secondDeath"
+    UNPATCHABLE = "unpatchable"
 
 
 def judge(plan: Plan, envelope: Envelope, now_ms: int, requested_at: int | None = None) -> Verdict:
@@ -46,7 +49,18 @@ def judge(plan: Plan, envelope: Envelope, now_ms: int, requested_at: int | None 
         return Verdict.NEW_DEATH
     if envelope.redrive_count > 0 and not plan.force:
         return Verdict.SECOND_DEATH
+    if plan.patch is not None and not is_patchable(envelope, plan.patch):
+        return Verdict.UNPATCHABLE
     return Verdict.SELECTED
+
+
+def is_patchable(envelope: Envelope, patch: str) -> bool:
+    """Whether a patch makes a valid order of a letter, and the audit row can keep what it was before."""
+    try:
+        patched(envelope, patch)
+    except RepairError:
+        return False
+    return is_kept_whole(envelope)
 
 
 def contains(body: str, text: str) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from functions.common.observability import count, log_event, log_problem
-from functions.publish.death import redriven, short
+from functions.publish.death import short
 from functions.publish.envelope import Envelope
 from functions.publish.publisher import Delivery, Publisher
 from functions.redrive.dlq import Queue, tens
+from functions.redrive.edits import Edits
 from functions.redrive.error_types import error_category, error_type
 from functions.redrive.moved import Moved
 from functions.redrive.operations import Counts
@@ -33,6 +34,7 @@ class Transfer:
     counts: Counts
     threads: ThreadPoolExecutor
     operation_id: str
+    edits: Edits
     longest_delay: int
     rng: random.Random
     trouble: str = ""
@@ -51,7 +53,7 @@ class Transfer:
         done = self.threads.map(partial(self._send, longest=longest), tens(chosen))
         for envelope, delivery in (pair for some in done for pair in some):
             if delivery.sent:
-                sent.append((envelope, Moved.of(envelope, delivery.message_id)))
+                sent.append((envelope, self.moved(envelope, delivery.message_id)))
                 self.counts.add_moved(short(error_category(envelope), SHOWN_CHARACTERS) or UNREADABLE)
             else:
                 refused.append(envelope)
@@ -63,6 +65,10 @@ class Transfer:
         if sent:
             count("OrdersRedriven", len(sent))
         return sent, refused
+
+    def moved(self, envelope: Envelope, message_id: str = "") -> Moved:
+        """What a letter becomes."""
+        return Moved.of(self.edits.of(envelope), message_id)
 
     def start_deleting(self, envelopes: Iterable[Envelope]) -> None:
         """Delete letters in the background."""
@@ -91,11 +97,13 @@ class Transfer:
         return self._undeleted
 
     def _send(self, chosen: Sequence[Envelope], longest: int) -> list[tuple[Envelope, Delivery]]:
-        messages = [redriven(envelope, self.rng.randint(0, longest)) for envelope in chosen]
+        messages = [self.edits.message(envelope, self.rng.randint(0, longest)) for envelope in chosen]
         deliveries = list(zip(chosen, self.publisher.send(messages), strict=True))
         # Here, in its thread: the other calls of the step are under way meanwhile.
         for envelope, delivery in deliveries:
             self._log(envelope, delivery)
+            if delivery.sent:
+                self.edits.record(envelope, delivery.message_id)
         return deliveries
 
     def _log_deleted(self, envelope: Envelope) -> None:
@@ -127,7 +135,7 @@ class Transfer:
             redriveCount=envelope.next_redrive_count,
             messageId=delivery.message_id,
             dlqMessageId=envelope.message_id,
-            idempotencyKey=envelope.text("idempotencyKey"),
+            idempotencyKey=self.edits.of(envelope).text("idempotencyKey"),
         )
 
 

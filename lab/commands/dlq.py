@@ -427,6 +427,100 @@ def edit(
 
 
 @dlq.command()
+def patch(
+    *,
+    group: Annotated[str, _option("fingerprint", "--group")],
+    file: Annotated[
+        Path | None,
+        typer.Option("--patch", metavar="FILE", help="A JSON Patch (RFC 6902); - is standard input."),
+    ] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="/POINTER=VALUE", help="Set one member of each body; may be repeated."),
+    ] = None,
+    max_messages: Annotated[int, _option("maxMessages", "--max")] = PARAMETERS["maxMessages"]["maximum"],
+    rate: Annotated[int | None, _option("ratePerSecond", "--rate")] = None,
+    canaries: Annotated[int, _option("canaryMessages", "--canaries")] = DEFAULTS.canary_messages,
+    follow: Follow = FOLLOW_SECONDS,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Correct a whole group's bodies and send them back: samples of what changes, confirmation, canaries, ramp.
+
+    It is a redrive that edits: what the patch makes no valid order of stays, with the reason; each original is kept in
+    an audit row, and `lab dlq undo OPERATION` takes back what was not processed yet. Exit codes as those of `redrive`.
+    """
+    from lab.dlq import patch as patching  # noqa: PLC0415
+    from lab.dlq import show as view  # noqa: PLC0415
+
+    text = patching.text_of(file, sets or [])
+    plan = _plan(
+        fingerprint=group,
+        patch=text,
+        force=True,
+        max_messages=max_messages,
+        rate_per_second=rate,
+        canary_messages=canaries,
+    )
+    pipeline = _pipeline(port, env)
+    forecast = patching.Forecast(plan)
+    complete = _each(_browser(pipeline), MANY, forecast.add, quiet=json)
+    if not json:
+        for sample in forecast.samples:
+            _say(view.unified(sample.letter.body, sample.new.body, sample.letter.message_id))
+        console.print(view.patching(plan, forecast, complete=complete))
+    if not forecast.corrected:
+        _say("nothing would be sent: the patch makes no letter of the group a valid order", quiet=json)
+        raise typer.Exit(1 if forecast.refused else 0)
+    if not yes:
+        _confirm(plan.digest[:DIGEST_SHOWN], "the first 8 characters of the plan's digest")
+    with _api(pipeline) as api:
+        operation = api.start_redrive(**plan.as_json(), planDigest=plan.digest, requestedBy=person())
+        _say(f"operation {operation}", quiet=json)
+        _follow(api, operation, follow, json=json, total=min(forecast.corrected, max_messages))
+
+
+@dlq.command()
+def undo(
+    operation: Annotated[
+        str, typer.Argument(help="The operation's id, or the message id that `lab dlq edit` has printed.")
+    ],
+    *,
+    seconds: Annotated[
+        int, typer.Option("--for", min=0, max=3600, help="Look again for so long at what is on its way.")
+    ] = 10,
+    yes: Yes = False,
+    json: AsJson = False,
+    port: Port = 4566,
+    env: Env = "dev",
+) -> None:
+    """Take back what a patch or an edit has sent, while it is not processed: the originals are in the DLQ again.
+
+    What has died again is replaced by its original, too. Each edit that cannot be undone is named with the reason, and
+    makes the exit code 1. Every message that waits in the queue is received once for it.
+    """
+    from lab.dlq.undo import Undo, reasons  # noqa: PLC0415
+
+    undoing = Undo(_pipeline(port, env), operation)
+    _say(f"{len(undoing.edits)} letters were edited", quiet=json)
+    if not yes:
+        _confirm(operation[:DIGEST_SHOWN], "the first 8 characters of the id")
+    done = undoing.carry_out(seconds)
+    if json:
+        _write(
+            {"undone": done.orders, "left": {why.name: orders for why, orders in done.left.items() if orders}}
+        )
+    else:
+        _say(f"{len(done.orders)} undone: their originals are in the DLQ")
+        for line in reasons(done):
+            _say(shown(line))
+    if any(done.left.values()):
+        raise typer.Exit(1)
+
+
+@dlq.command()
 def discard(
     name: Annotated[
         str | None,
@@ -491,14 +585,25 @@ def _discard_group(pipeline: "Pipeline", plan: "Plan", reason: str, *, yes: bool
         done, left = discarding.carry_out(
             pipeline, browser, lambda seen, of: advance(seen, "discarding", total=of)
         )
-    gone = len(ids - done) - len(left)
+    gone = ids - done - {letter.message_id for letter in left}
+    takers = _takers(pipeline, gone)
     if json:
-        _write({"discarded": len(done), "notDeleted": len(left), "gone": gone, "digest": discarding.digest})
+        counts = {"discarded": len(done), "notDeleted": len(left), "gone": len(gone)}
+        _write(counts | {"takenBy": takers, "digest": discarding.digest})
     else:
-        others = f"; {gone} were gone: somebody else moved or took them" if gone else ""
-        _say(f"discarded {len(done)}; their audit rows are in {pipeline.stack.redrive_table_name}{others}")
+        _say(f"discarded {len(done)}; their audit rows are in {pipeline.stack.redrive_table_name}")
+        for taker, number in takers.items():
+            _say(shown(f"{number} were gone: {taker}"))
     if left:
         raise LabError(f"SQS did not delete {len(left)} letters; each has its audit row.", "Run it again.")
+
+
+def _takers(pipeline: "Pipeline", gone: set[str]) -> dict[str, int]:
+    """Who took letters that somebody else wanted, and how many."""
+    from lab.dlq.fates import UNTOLD, fates  # noqa: PLC0415
+
+    found = fates(pipeline, gone) if gone else {}
+    return dict(Counter(found.get(name, UNTOLD) for name in gone))
 
 
 @dlq.command("move-native")

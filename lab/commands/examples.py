@@ -57,6 +57,8 @@ EXAMPLES = {
     "trace": "lab trace first-1 --lines",
     "dlq groups": "lab dlq groups",
     "dlq dry-run": "lab dlq dry-run --group 3f1c0a7e9b2d",
+    "dlq patch": "lab dlq patch --group 0123456789ab --set /currency=EUR",
+    "dlq undo": "lab dlq undo 6f9619ff-8b86-4011-b42d-00cf4fc964ff --for 30",
     "dlq note": 'lab dlq note 0123456789ab --status known --note "the price service was away"',
     "dlq ls": "lab dlq ls --category VALIDATION",
     "dlq show": "lab dlq show first-1",

@@ -9,9 +9,16 @@ from lab.engines import clients
 from lab.faults import failure_mode
 from lab.faults.healing import deployed
 
+DLQ_ALARM = "critical-dlq-depth"
+
 
 def status(port: Port = 4566, env: Env = "dev") -> None:
-    """Show the engine, what is deployed and what the pipeline holds. Exit code 1 unless all of it is there."""
+    """Show the engine, what is deployed and what the pipeline holds. Exit code 1 unless all of it is there.
+
+    Where the DLQ's alarm rings, the groups that grew are named, which costs each letter one receive.
+    """
+    from lab.dlq.growth import growth  # noqa: PLC0415
+
     engine = engines.present(port)
     engine.require_running()
     say(f"engine: running at {engine.endpoint} ({engine.kind}, {engine.status().detail})")
@@ -27,5 +34,8 @@ def status(port: Port = 4566, env: Env = "dev") -> None:
     say(f"DLQ: {dlq.visible} visible, {dlq.in_flight} in flight")
     say(f"failure mode: {failure_mode.shown(pipeline)}")
     say(f"alarms: {', '.join(ringing) if ringing else 'none in ALARM'}")
+    if DLQ_ALARM in ringing and dlq.visible:
+        for line in growth(pipeline):
+            say(f"  {DLQ_ALARM}: {line}")
     if missing:
         raise typer.Exit(1)

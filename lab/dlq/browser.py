@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functions.publish.envelope import Envelope
 from functions.publish.visibility import Hidden, hide
 from functions.redrive.dlq import CONCURRENCY, DeadLetterQueue, Walk
+from lab.dlq.fates import fates
 from lab.errors import LabError
 from lab.pipeline.observe import Pipeline
 
@@ -95,8 +96,9 @@ class DlqBrowser:
                 hide(self._sqs, self._url, [Hidden(found[0], TAKEN_SECONDS)])
                 seen.taken.add(found[0].message_id)
         if not found:
+            fate = fates(self._pipeline, [name]).get(name)
             raise LabError(
-                f"No visible message in the DLQ is called {name}.",
+                f"No visible message in the DLQ is called {name}{f': {fate}' if fate else ''}.",
                 "List them: lab dlq ls (one in flight hides)",
             )
         if len(found) > 1:

@@ -87,6 +87,7 @@ _WHY = {
     "tooYoung": "are younger than --min-age",
     "newDeath": "died after the operation began",
     "secondDeath": "died after a redrive before (--force takes them)",
+    "unpatchable": "would be no valid order",
 }
 
 

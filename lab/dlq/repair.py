@@ -1,6 +1,5 @@
 """Repairing and discarding single dead letters. Nothing leaves the DLQ before its next place has it."""
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,31 +9,22 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from functions.common import codec
-from functions.common.errors import MalformedJsonError
 from functions.common.settings import SQS_MAX_BYTES
-from functions.publish.death import redriven
 from functions.publish.envelope import Envelope
-from functions.publish.key import idempotency_key, payload_digest
 from functions.publish.message import OutgoingMessage
 from functions.publish.publisher import Publisher
+from functions.redrive.audit import audit_row, digest
 from functions.redrive.dlq import CONCURRENCY
-from functions.redrive.error_types import error_category, error_type
-from functions.validate import violations
+from functions.redrive.kinds import DISCARD_KIND, EDIT_KIND
+from functions.redrive.repair import RepairError, corrected, edited
 from lab.common.clock import now_ms
 from lab.common.person import person
 from lab.dlq.browser import MANY, DlqBrowser, Told
 from lab.errors import LabError
-from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
+from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-MAX_BODY_IN_ROW = 300_000
-"""A DynamoDB item holds 400 KB; a longer body is recorded by its digest alone."""
-
-MAX_TEXT_IN_ROW = 2048
-"""Characters of anything else that is recorded: SQS lets one attribute be larger than an item."""
-
 
 _WRITTEN_AT = {EDIT_KIND: "editedAt", DISCARD_KIND: "discardedAt"}
 
@@ -51,29 +41,12 @@ class Repaired:
 def repaired(envelope: Envelope, body: str, *, at: int, by: str) -> OutgoingMessage:
     """The message with a new body: history and attributes as in a redrive, and who changed what in its lineage.
 
-    Raises LabError if the body is not a valid order, or the order of another id: an accepted order must stay
-    the one that was accepted.
+    Raises LabError if the body is not a valid order, or the order of another id.
     """
     try:
-        order = codec.loads(body)
-    except MalformedJsonError as error:
-        raise LabError(f"The new body is no JSON: {error}.", "Correct it and try again.") from error
-    found = violations(order)
-    if found:
-        wrong = "; ".join(f"{violation.pointer or '(root)'} {violation.reason}" for violation in found[:5])
-        raise LabError(f"The new body is not a valid order: {wrong}.", "Correct it and try again.")
-    if envelope.order_id not in (None, order["orderId"]):
-        raise LabError(
-            f"The new body is of order {order['orderId']}, the dead letter of {envelope.order_id}.",
-            "Keep the orderId; submit a new order through the API.",
-        )
-    edit = {
-        "at": at,
-        "by": by,
-        "replacedMessageId": envelope.message_id,
-        "oldBodySha256": digest(envelope.body),
-    }
-    return redriven(envelope, 0, body=codec.dumps(order), key=_key(envelope, order), edit=edit)
+        return edited(envelope, corrected(envelope, body), at=at, by=by)
+    except RepairError as error:
+        raise LabError(error.what, error.fix) from error
 
 
 def send_repaired(pipeline: Pipeline, browser: DlqBrowser, envelope: Envelope, body: str) -> Repaired:
@@ -158,19 +131,7 @@ def _record(pipeline: Pipeline, envelope: Envelope, **more: str) -> dict[str, An
 
     It keeps the body, so that the order can be submitted again as it was.
     """
-    row: dict[str, str] = {
-        "messageId": envelope.message_id,
-        "correlationId": envelope.correlation_id,
-        "idempotencyKey": envelope.text("idempotencyKey") or "",
-        "errorType": error_type(envelope),
-        "errorCategory": error_category(envelope),
-        "bodySha256": digest(envelope.body),
-        "orderId": envelope.order_id or "",
-        **more,
-    }
-    row = {name: storable(value)[:MAX_TEXT_IN_ROW] for name, value in row.items() if value}
-    if len((body := storable(envelope.body)).encode()) <= MAX_BODY_IN_ROW:
-        row["body"] = body
+    row = audit_row(envelope, **more)
     item: Any = {name: {"S": value} for name, value in row.items()}
     dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
     try:
@@ -183,28 +144,3 @@ def _record(pipeline: Pipeline, envelope: Envelope, **more: str) -> dict[str, An
         if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
             raise
     return row
-
-
-def storable(text: str) -> str:
-    """Text as a database takes it: half a surrogate pair, which UTF-8 cannot spell, as its escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def digest(body: str) -> str:
-    """SHA-256 of a body, which tells versions of it apart."""
-    return hashlib.sha256(storable(body).encode()).hexdigest()
-
-
-def _key(envelope: Envelope, order: dict[str, Any]) -> str:
-    """The idempotency key of the repaired order.
-
-    A key that was made from the old content is made again from the new one; one that the client chose stays,
-    so that the client's own repetition is still recognised.
-    """
-    old = envelope.text("idempotencyKey")
-    try:
-        content: Any = codec.loads(envelope.body)
-    except MalformedJsonError:
-        content = None
-    derived = isinstance(content, dict) and old == payload_digest(content)  # pyright: ignore[reportUnknownArgumentType]
-    return idempotency_key(order) if old is None or derived or content is None else old

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from difflib import unified_diff
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.common import codec
 from functions.common.errors import MalformedJsonError
@@ -17,7 +17,11 @@ from lab.common.grid import Facts, Grid
 from lab.common.output import Line, joined, shown, styled, utc
 from lab.dlq.forecast import WORDS, details, summary
 
+if TYPE_CHECKING:
+    from lab.dlq.patch import Forecast
+
 ID_LENGTH = 8
+SHOWN_REASONS = 10
 _BARS = "\u00b7\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 
 
@@ -190,6 +194,7 @@ def operation(row: dict[str, Any]) -> Facts:
         "outcome",
         "byCategory",
         "skipped",
+        "newDeaths",
         "notSent",
         "unsent",
         "notDeleted",
@@ -206,7 +211,8 @@ def state(row: dict[str, Any]) -> str:
     """What an operation is doing, in a few words."""
     if waiting := row.get("outcome", {}).get("waiting"):
         return f"{row['status']}, {waiting} on their way"
-    return f"{row['status']} {row.get('phase', '')}"
+    deaths = f", {row['newDeaths']} new deaths" if row.get("newDeaths") else ""
+    return f"{row['status']} {row.get('phase', '')}{deaths}"
 
 
 def pretty(body: str) -> str:
@@ -221,6 +227,28 @@ def difference(old: str, new: str) -> str:
     """The lines in which two bodies differ, without the lines around them."""
     lines = unified_diff(pretty(old).splitlines(), pretty(new).splitlines(), lineterm="", n=0)
     return "\n".join(shown(line) for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def unified(old: str, new: str, name: str) -> str:
+    """Two bodies as a unified diff, with three lines around each change."""
+    before, after = f"{name} as it died", f"{name} as it would be sent"
+    lines = unified_diff(pretty(old).splitlines(), pretty(new).splitlines(), before, after, lineterm="")
+    return "\n".join(map(shown, lines))
+
+
+def patching(given: Plan, forecast: "Forecast", *, complete: bool) -> Facts:
+    """What a patch would do to a group, before anybody confirms it."""
+    more = "" if complete else "; the queue holds more"
+    facts = {
+        "patch": given.patch or "",
+        "digest": given.digest,
+        "would be sent": f"{min(forecast.corrected, given.max_messages)} of {forecast.corrected}{more}",
+    }
+    stay = {f"  {why}": str(number) for why, number in forecast.refused.most_common(SHOWN_REASONS)}
+    return Facts(
+        f"Patch of group {given.fingerprint}",
+        facts | ({"would stay": str(forecast.refused.total())} if stay else {}) | stay,
+    )
 
 
 def as_json(value: Any) -> str:

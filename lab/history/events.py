@@ -32,6 +32,7 @@ class Kind(StrEnum):
     DIED = "died"
     REDRIVEN = "redriven"
     EDITED = "edited"
+    UNDONE = "undone"
     DELETED = "deleted"
     DISCARDED = "discarded"
     CIRCUIT = "circuit"

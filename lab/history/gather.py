@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from functions.publish.envelope import Envelope
 from functions.redrive.error_types import error_type, is_attributed
+from functions.redrive.kinds import DISCARD_KIND, EDIT_KIND, UNDO_KIND
 from lab.common.clock import now_ms
 from lab.dlq.browser import DlqBrowser
 from lab.history.check import Judgement, check
@@ -21,7 +22,7 @@ from lab.history.places import ledger_of
 from lab.pipeline.api import Accepted
 from lab.pipeline.ledger import Ledger
 from lab.pipeline.logs import LogLine, Logs
-from lab.pipeline.observe import DISCARD_KIND, EDIT_KIND, Pipeline
+from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import Tap
 
 if TYPE_CHECKING:
@@ -242,25 +243,29 @@ def _audited(pipeline: Pipeline, wanted: set[str], since: int) -> Iterator[Event
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=pipeline.stack.redrive_table_name,
         ConsistentRead=True,
-        FilterExpression="kind IN (:discard, :edit)",
-        ExpressionAttributeValues={":discard": {"S": DISCARD_KIND}, ":edit": {"S": EDIT_KIND}},
+        FilterExpression="kind IN (:discard, :edit, :undo)",
+        ExpressionAttributeValues={f":{kind}": {"S": kind} for kind in _AUDITED},
     )
     for page in pages:
         for item in page["Items"]:
             row = {name: next(iter(value.values()), None) for name, value in item.items()}
-            edited = row.get("kind") == EDIT_KIND
-            at = int(str(row.get("editedAt" if edited else "discardedAt", 0)))
+            audited = _AUDITED[str(row["kind"])]
+            at = int(str(row.get(f"{audited}At", 0)))
             if at >= since or row.get("orderId") in wanted:
-                by = _text(row.get("editedBy" if edited else "discardedBy"))
+                facts = {"by": _text(row.get(f"{audited}By")), "reason": _text(row.get("reason"))}
                 yield Event(
                     at,
-                    Kind.EDITED if edited else Kind.DISCARDED,
+                    audited,
                     _text(row.get("orderId")),
-                    _text(row.get("newIdempotencyKey" if edited else "idempotencyKey")),
+                    _text(row.get("newIdempotencyKey", row.get("idempotencyKey"))),
                     _text(row.get("newMessageId")),
                     letter=_text(row.get("messageId")),
-                    facts={"by": by} if edited else {"reason": _text(row.get("reason")), "by": by},
+                    facts={name: value for name, value in facts.items() if value is not None},
                 )
+
+
+_AUDITED = {DISCARD_KIND: Kind.DISCARDED, EDIT_KIND: Kind.EDITED, UNDO_KIND: Kind.UNDONE}
+"""What a row of the redrive table tells of a letter: `discardedAt`, `editedBy` and the like are named after it."""
 
 
 def _found(envelope: Envelope, order_id: str | None, now: int) -> Event:

@@ -91,4 +91,7 @@ SENDING = frozenset({Kind.SENT, Kind.REQUEUED, Kind.REDRIVEN, Kind.EDITED})
 """A message goes to the orders queue."""
 
 SETTLING = frozenset({Kind.EFFECT, Kind.DUPLICATE, Kind.FAILED, Kind.DIED, Kind.ANSWERED})
-LEAVING = frozenset({Kind.LETTER_FOUND, Kind.REDRIVEN, Kind.EDITED, Kind.DISCARDED, Kind.DELETED})
+LEAVING = frozenset(
+    {Kind.LETTER_FOUND, Kind.REDRIVEN, Kind.EDITED, Kind.UNDONE, Kind.DISCARDED, Kind.DELETED}
+)
+"""A letter leaves the DLQ, or an edited message the queue: what goes by the id in `letter` is not on its way."""

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 MAX_KEYS = 100
 """The limit of BatchGetItem (DynamoDB API reference)."""
 
-DISCARD_KIND, EDIT_KIND = "discard", "edit"
-"""The `kind` of audit rows in the redrive table, which also holds operations and what they moved."""
-
 
 @dataclass(frozen=True)
 class Depth:

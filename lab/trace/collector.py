@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 
 from functions.publish.envelope import Envelope
 from functions.publish.packing import pack
+from functions.redrive.audit import storable
+from functions.redrive.kinds import DISCARD_KIND
 from lab.dlq.browser import DlqBrowser
-from lab.dlq.repair import storable
 from lab.errors import LabError
-from lab.pipeline.observe import DISCARD_KIND, Effect, Pipeline, fields_of
+from lab.pipeline.observe import Effect, Pipeline, fields_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

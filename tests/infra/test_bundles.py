@@ -19,7 +19,7 @@ HOST = Target("host", host_architecture())
 BUDGET = {
     "ingest": (330, 3400),
     "worker": (590, 3500),
-    "redrive": (580, 3500),
+    "redrive": (630, 3650),
     "authorizer": (440, 2400),
     "valve": (160, 2400),
 }

@@ -1,11 +1,15 @@
 """The pipeline deployed once per session, and left in its steady state by every test."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from lab import cli
 from lab.deployment.deploy import deploy
 from lab.deployment.stack import Stack
 from lab.engines import clients as guarded
@@ -18,6 +22,7 @@ from support.eventually import eventually
 from tests.conftest import running_engine
 from tests.support.cure import cure
 from tests.support.denials import denials
+from tests.support.redrives import Lab
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +78,17 @@ def steady(pipeline: Pipeline, api: Api) -> Iterator[None]:
         if depth().total:
             purge(sqs, url)
     eventually(lambda: pipeline.queue().total == 0 and pipeline.dlq().total == 0, within=40)
+
+
+@pytest.fixture
+def lab(engine_endpoint: str, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> Lab:
+    """Run `lab dlq ...`: its exit code and the JSON of its output lines."""
+
+    def run(*arguments: str) -> tuple[int, list[Any]]:
+        where = ["--port", str(urlsplit(engine_endpoint).port)]
+        capsys.readouterr()
+        code = cli.run(lambda **options: cli.app(["dlq", *arguments, *where], **options))
+        out = capsys.readouterr().out
+        return code, [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    return run

@@ -7,39 +7,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from functions.common import codec
 from functions.common.errors import LinesExceedAmountError, SchemaViolationError
-from lab import cli
 from lab.common import paths
 from lab.dlq.seed import bury
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from support.eventually import eventually
 from tests.support.mutation import Mutation
-from tests.support.redrives import ledger_of
-
-type Lab = Callable[..., tuple[int, list[Any]]]
-
-
-@pytest.fixture
-def lab(engine_endpoint: str, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> Lab:
-    """Run `lab dlq ...`: its exit code and the JSON of its output lines."""
-
-    def run(*arguments: str) -> tuple[int, list[Any]]:
-        where = ["--port", str(urlsplit(engine_endpoint).port)]
-        capsys.readouterr()
-        code = cli.run(lambda **options: cli.app(["dlq", *arguments, *where], **options))
-        out = capsys.readouterr().out
-        return code, [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-
-    return run
+from tests.support.redrives import Lab, ledger_of
 
 
 def supply(count: int, **changes: Any) -> list[dict[str, Any]]:

@@ -1,14 +1,22 @@
 """Every command block of the runbooks runs on a deployed pipeline."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from functions.redrive.fingerprint import fingerprint
 from lab.common import paths
+from lab.dlq.browser import dead_letters
+from lab.dlq.seed import bury
 from lab.games.gameday import GAMEDAYS
+from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
+from tests.support.edits import RIGHT, WRONG, edited_and_waiting, worker_away
 from tests.support.pages import blocks, run
+from tests.support.redrives import supply
 
 pytestmark = pytest.mark.long
 
@@ -23,9 +31,41 @@ def commands() -> list[str]:
     return sorted({line for line in lines if " gameday run " not in line})
 
 
+NAMES = ("MESSAGE_ID", "GROUP", "OPERATION")
+"""What a reader replaces in a command by what an earlier command has told."""
+
+CONFIRMED = tuple(f" dlq {name} " for name in ("redrive", "edit", "patch", "undo", "discard"))
+
+
+@contextmanager
+def names_in(command: str, pipeline: Pipeline, api: Api) -> Iterator[dict[str, str]]:
+    """A letter, its group or an operation that has edited it, so that each name in a command means something."""
+    if not any(name in command for name in NAMES):
+        yield {}
+        return
+    if "OPERATION" in command:
+        with worker_away(pipeline):
+            yield {"OPERATION": edited_and_waiting(pipeline, api, 2)[1]}
+        return
+    orders = supply(1) if " dlq redrive " in command else supply(1, currency=WRONG)
+    bury(pipeline, orders)
+    (letter,) = dead_letters(pipeline)
+    yield {"MESSAGE_ID": letter.message_id, "GROUP": fingerprint(letter)}
+
+
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_runbooks_runs(pipeline: Pipeline, command: str) -> None:
-    done = run(command, pipeline)
+def test_a_command_of_the_runbooks_runs(
+    pipeline: Pipeline, api: Api, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(f"#!/bin/sh\nsed -i s/{WRONG}/{RIGHT}/ $1\n")
+    editor.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(editor))
+    with names_in(command, pipeline, api) as names:
+        for name, value in names.items():
+            command = command.replace(name, value)
+        yes = " --yes" if any(part in command for part in CONFIRMED) else ""
+        done = run(f"{command}{yes}", pipeline)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()
 

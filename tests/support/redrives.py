@@ -1,6 +1,6 @@
 """What the tests of redrive operations share: dead letters to order, the end of an operation, its ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,9 @@ from lab.pipeline.ledger import Ledger
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
 from support.eventually import eventually
+
+type Lab = Callable[..., tuple[int, list[Any]]]
+"""Runs `lab dlq ...`: its exit code and the JSON of its output lines."""
 
 TAKE_OVER_SECONDS = 60
 """Lease, hidden messages of the dead invocation, and a cold start."""

@@ -5,10 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from functions.redrive.kinds import DISCARD_KIND
 from lab.errors import LabError
 from lab.faults.changes import Changes
 from lab.pipeline.circuits import forget_circuits
-from lab.pipeline.observe import DISCARD_KIND
 from tests.torture.ledger import Finding, Letter, Sight, id_in
 from tests.torture.subject import Subject
 

@@ -144,7 +144,7 @@ def test_a_message_stays_in_its_group_through_death_redrive_and_requeue() -> Non
     letter = dead_letter(
         received, LinesExceedAmountError("x"), key="k", failed_at=datetime.now(UTC), code_version="v"
     )
-    sent = [letter, redriven(received, 0), redriven(received, 0, body="{}", key="k"), requeued(received, 0)]
+    sent = [letter, redriven(received, 0), redriven(received, 0, edit={}), requeued(received, 0)]
     assert [message.group for message in sent] == ["c-1"] * 4
 
 

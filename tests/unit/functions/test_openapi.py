@@ -41,7 +41,7 @@ def test_only_the_redrive_routes_ask_for_the_token() -> None:
 
 def test_a_plan_is_described_with_every_parameter_it_has() -> None:
     filters = dict.fromkeys(
-        ("error_type", "error_category", "fingerprint", "correlation_id", "body_contains"), "x"
+        ("error_type", "error_category", "fingerprint", "correlation_id", "body_contains", "patch"), "x"
     )
     every = Plan(**filters, rate_per_second=1)
     described = openapi.document()["components"]["schemas"]["Plan"]["properties"]

@@ -207,6 +207,7 @@ class FakeOperations:
             "phase": Phase.CANARY.value,
             "plan": plan.as_json(),
             "requestedAt": NOW,
+            "requestedBy": "ann",
             "cancelRequested": cancel_after == 0,
             "invocations": 0,
             "moved": 0,
@@ -218,6 +219,7 @@ class FakeOperations:
         self.ended: tuple[Status, Counts] | None = None
         self.why: dict[str, Any] = {}
         self.letters: dict[str, Moved] = {}
+        self.originals: list[tuple[Envelope, Moved]] = []
         self.handed_over: dict[str, Any] = {}
         self._cancel_after = cancel_after
         self._lost_after = lost_after
@@ -243,6 +245,9 @@ class FakeOperations:
 
     def record_moved(self, operation_id: str, already: int, moved: Sequence[Moved]) -> None:
         self.letters |= {message.letter_id: message for message in moved}
+
+    def record_edit(self, operation_id: str, by: str, letter: Envelope, sent: Moved) -> None:
+        self.originals.append((letter, sent))
 
     def hand_over(self, operation_id: str, owner: str, counts: Counts, **more: Any) -> None:
         self.handed_over = more

@@ -8,10 +8,11 @@ import pytest
 
 from functions.common import codec
 from functions.publish.key import payload_digest
+from functions.redrive.audit import digest
 from lab import cli
 from lab.commands import dlq as dlq_cli
 from lab.dlq.browser import is_named
-from lab.dlq.repair import digest, repaired
+from lab.dlq.repair import repaired
 from lab.errors import LabError
 from tests.unit.functions.builders import envelope, order
 
@@ -104,6 +105,35 @@ def test_an_editor_that_changes_nothing_changes_nothing(
 
 
 @pytest.mark.parametrize(
+    ("chosen", "installed", "expected"),
+    [
+        ({"VISUAL": "code -w", "EDITOR": "ed"}, {"nano"}, "code -w"),
+        ({"EDITOR": "ed"}, {"nano"}, "ed"),
+        ({"EDITOR": ""}, {"nano", "vi"}, "nano"),
+        ({}, {"vi", "editor"}, "editor"),
+    ],
+)
+def test_a_body_is_opened_in_the_persons_editor_or_else_in_the_systems(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], installed: set[str], expected: str
+) -> None:
+    monkeypatch.setattr(dlq_cli, "which", lambda name: name if name in installed else None)
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    assert dlq_cli._editor() == expected  # pyright: ignore[reportPrivateUsage]
+
+
+def test_without_any_editor_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlq_cli, "which", lambda _name: None)
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    with pytest.raises(LabError) as refused:
+        dlq_cli._editor()  # pyright: ignore[reportPrivateUsage]
+    assert "--body FILE" in str(refused.value.fix)
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "ls",
@@ -115,6 +145,8 @@ def test_an_editor_that_changes_nothing_changes_nothing(
         "cancel",
         "export",
         "edit",
+        "patch",
+        "undo",
         "discard",
         "move-native",
     ],

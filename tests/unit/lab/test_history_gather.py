@@ -8,7 +8,7 @@ import pytest
 from functions.publish.envelope import Envelope
 from lab.history import Kind, Recorder
 from lab.history.gather import Owners, events_of
-from lab.history.places import effects
+from lab.history.places import effects, under_way
 from lab.pipeline.api import Accepted
 from lab.pipeline.logs import LogLine
 from lab.pipeline.observe import Effect
@@ -119,3 +119,12 @@ def test_what_the_api_promised_is_an_acceptance_and_what_a_producer_sent_is_on_i
         (Kind.ACCEPTED, "c", "m-c"),
         (Kind.SENT, "c", "m-c"),
     ]
+
+
+def test_an_edited_message_that_was_taken_back_is_not_on_its_way() -> None:
+    sent = [
+        event(Kind.EDITED, "a", "m-2", letter="l-a"),
+        event(Kind.EDITED, "b", "m-3", letter="l-b"),
+    ]
+    assert under_way(sent) == {"a": ["m-2"], "b": ["m-3"]}
+    assert under_way([*sent, event(Kind.UNDONE, "a", letter="m-2")]) == {"b": ["m-3"]}
