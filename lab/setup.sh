@@ -41,8 +41,14 @@ install() {
   die "$what could not be installed." "Run make doctor, which looks at the network, mend what it finds, then run: make setup"
 }
 
+# Whether a folder is an environment of its own. Where half of one was deleted, its python is the machine's, and so is
+# whatever would be installed with it.
+is_environment() {
+  [[ -x $1/bin/python ]] && "$1/bin/python" -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null
+}
+
 install_uv() {
-  if [[ ! -x $uv ]] || ! "$env/uv/bin/python" -c '' 2>/dev/null; then
+  if [[ ! -x $uv ]] || ! is_environment "$env/uv"; then
     step "uv (17 MB, with $("$1" --version))"
     "$1" -m venv --clear "$env/uv" >"$log" 2>&1 \
       || die "$1 cannot make virtual environments." "Install its venv module (Debian: apt-get install python3-venv)"
@@ -109,8 +115,10 @@ trap 'kill -- -"$node_job" 2>/dev/null || true' EXIT
 for lock in requirements/lab emulator/requirements/engine; do
   name=$(basename "$lock")
   step "$name environment"
-  [[ -x $env/$name/bin/python ]] && "$env/$name/bin/python" -c '' 2>/dev/null \
-    || "$uv" venv --quiet --clear --python "$python" "$env/$name"
+  if ! is_environment "$env/$name"; then
+    rm -rf "${env:?}/$name"
+    "$uv" venv --quiet --python "$python" "$env/$name"
+  fi
   install "The $name environment" "$uv" pip sync --python "$env/$name/bin/python" --require-hashes "$lock.txt"
 done
 install "The lab" "$uv" pip install --python "$env/lab/bin/python" --no-deps --editable .

@@ -93,6 +93,23 @@ def test_a_python_that_was_fetched_is_found_again_without_asking(
     assert fetched(small).is_relative_to(small / ".lab/python")
 
 
+def test_an_environment_of_which_half_was_deleted_is_made_again_and_no_other_python_is_touched(
+    small: Path, machine: dict[str, str]
+) -> None:
+    def installed() -> list[Path]:
+        return sorted((small / ".lab/python").rglob("*.dist-info"))
+
+    assert make(small, machine, "setup", "FETCH_PYTHON=1").returncode == 0
+    before = installed()
+    told = small / ".lab/env/lab/pyvenv.cfg"
+    for deleted in (told, small / ".lab/env/stamp"):
+        deleted.unlink()
+    done = make(small, machine, "setup")
+    assert done.returncode == 0, done.stdout
+    assert told.exists()
+    assert installed() == before
+
+
 def test_without_a_terminal_nothing_is_fetched_and_the_ways_out_are_told(
     small: Path, machine: dict[str, str]
 ) -> None:
