@@ -77,7 +77,7 @@ def scenario(port: int, env: str, name: str, *options: str) -> None:
         guesses = {(guess["act"], guess["name"]): guess["guess"] for guess in given}
         run.findings = judged(entry.scenario, run.findings, guesses)
         remembered(name, run.findings)
-        tell(score=score(run.findings), misses=misses(run.findings))
+        tell(**told(run.findings), score=score(run.findings), misses=misses(run.findings))
     page = report.write(run, entry.scenario.alarms)
     tell(**told(run.findings), report=f"{page.parent.name}/{page.name}")
     say(f"{'passed' if run.passed else 'FAILED'} in {run.seconds:.0f} s: {tally(run.findings)}")
