@@ -94,6 +94,11 @@ class Terminal(Console):
                 self.print(piece, soft_wrap=True)
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things whose plural has an s: `1 letter`, `2 letters`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def escape_what_cannot_be_encoded() -> None:
     """Let standard output show what its encoding lacks as an escape, as standard error does, instead of failing."""
     if reconfigure := getattr(sys.stdout, "reconfigure", None):  # a stream in memory has no encoding
