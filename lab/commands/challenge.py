@@ -1,6 +1,7 @@
 """`lab challenge ...`: bring a worker of your own, and have it judged under faults."""
 
 import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from lab.challenge.service import entries, judge, solutions
 from lab.challenge.stand import remove
 from lab.challenge.verdict import Verdict
 from lab.commands.options import Env, Port, console, say
-from lab.common.grid import Grid, fits
+from lab.common.grid import Grid
 from lab.common.output import joined, styled
 from lab.engines import clients as guarded
 
@@ -117,11 +118,14 @@ def tell(verdict: Verdict) -> None:
 
 
 def side_by_side(solved: Challenge) -> None:
-    """The naive handler beside the reference, or above it where the terminal is too narrow."""
+    """The naive handler beside the reference, or above it where the terminal is too narrow, or plain."""
     texts = solutions(solved)
     width = max(len(line) for text in texts.values() for line in text.splitlines())
-    if 2 * width + 4 <= console.width and fits([[text] for text in texts.values()], console.width):
-        console.print(Grid("naive and reference", {name: [text] for name, text in texts.items()}))
+    if 2 * width + 2 <= console.width and not console.plain:
+        for left, right in zip_longest(
+            *([name, *text.splitlines()] for name, text in texts.items()), fillvalue=""
+        ):
+            say(f"{left:<{width}}  {right}".rstrip())
         return
     for name, text in texts.items():
         say(styled(f"{name}: {Path('challenges') / solved.name / name}.py", "bold"))

@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from functions.redrive.groups import Groups
 from functions.redrive.plan import Plan
 from functions.redrive.triage import statistics
 from lab import cli
-from lab.commands import breakfix, cost, gameday, history, learn, logs, look, workshop
+from lab.commands import breakfix, challenge, cost, gameday, history, learn, logs, look, workshop
 from lab.commands import scenario as scenario_commands
 from lab.common import paths
 from lab.common.clock import now_ms
@@ -25,6 +26,7 @@ from lab.common.progress import Step
 from lab.common.results import Verdict, result_table
 from lab.deployment import context
 from lab.dlq import show as dlq
+from lab.dlq.patch import Forecast
 from lab.games.gameday import EXERCISES, ROLES
 from lab.games.handin import Board, Score, Stuck
 from lab.games.score import ScoreCard
@@ -138,6 +140,12 @@ def command(module: Any, *words: str) -> Callable[[Terminal], None]:
     return show
 
 
+def patching(terminal: Terminal) -> None:
+    plan = Plan(fingerprint="00dcffe7d677", patch='[{"op": "replace", "path": "/amount", "value": 12.5}]')
+    forecast = Forecast(plan, corrected=3, refused=Counter({"/items/0/quantity must be of type integer": 2}))
+    terminal.print(dlq.patching(plan, forecast, complete=False))
+
+
 def printed_settings(terminal: Terminal) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(context, "Terminal", lambda: terminal)
@@ -236,6 +244,8 @@ STATE = {
 
 
 TABLES: Mapping[str, Callable[[Terminal], None]] = {
+    "lab/commands/challenge.py list_": command(challenge, "challenge", "list"),
+    "lab/commands/challenge.py show": command(challenge, "challenge", "show", "effect-once"),
     "lab/commands/cost.py _table": printed_bill,
     "lab/commands/breakfix.py puzzles": command(breakfix, "puzzles"),
     "lab/commands/gameday.py board": lambda terminal: terminal.print(gameday.board(STATE, facilitator=True)),
@@ -275,6 +285,7 @@ TABLES: Mapping[str, Callable[[Terminal], None]] = {
         dlq.groups(grouped(LETTERS), len(LETTERS), complete=False)
     ),
     "lab/dlq/show.py letter": lambda terminal: terminal.print(dlq.letter(LETTER)),
+    "lab/dlq/show.py patching": patching,
     "lab/dlq/show.py letters": lambda terminal: terminal.print(dlq.letters(LETTERS, complete=True)),
     "lab/dlq/show.py operation": lambda terminal: terminal.print(dlq.operation(OPERATION)),
     "lab/dlq/show.py plan": lambda terminal: terminal.print(dlq.plan(Plan(), PREVIEW | {"forecast": TALLY})),
