@@ -49,8 +49,8 @@ Nothing of this is refused, because no request asks for it.
 - State is gone with the engine: `make down` forgets everything.
 - Policies of queues, topics, buses and functions, service control policies and permissions boundaries are kept and not
   evaluated; what roles allow is, with `LAB_IAM=enforce`, for functions alone ([README](../emulator/README.md#iam)).
-- Encryption is declared, not done. Use of a customer managed key is checked with `LAB_IAM=enforce`; whether CloudWatch may use
-  the key of a topic that an alarm notifies is checked always.
+- Encryption is declared, not done. Use of a customer managed key is checked with `LAB_IAM=enforce`; whether CloudWatch
+  may use the key of a topic that an alarm notifies is checked always.
 - No recursive loop is detected, so `RecursiveInvocationsDropped` is never written.
 - A group of messages is noisy by its share of what is in flight, and not by its share of the consumers' time.
 - Requests are not throttled but by an HTTP API's stage, and by reserved concurrency. A function's MemorySize bounds its
