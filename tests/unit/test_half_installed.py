@@ -30,10 +30,11 @@ def clone(tmp_path: Path) -> Path:
 
 
 def told(clone: Path, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
         words,
         cwd=clone,
-        env=os.environ | variables,
+        env=plain | variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -86,8 +86,8 @@ def with_a_port() -> list[str]:
     ]
 
 
-GROUPS = sorted({name.partition(" ")[0] for name in COMMANDS if " " in name} - {"cost"})
-"""Groups that do nothing by themselves; `lab cost` tells of the last run."""
+GROUPS = sorted({name.partition(" ")[0] for name in COMMANDS if " " in name} - {"cost", "learn"})
+"""Groups that do nothing by themselves; `lab cost` tells of the last run, `lab learn` of the course."""
 
 
 @pytest.mark.parametrize("words", ["", *GROUPS, *(f"--plain {name}" for name in GROUPS)])
