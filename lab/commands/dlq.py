@@ -447,13 +447,14 @@ def patch(
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Correct a whole group's bodies and send them back: samples of what changes, confirmation, canaries, ramp.
+    """Correct a whole group's bodies and send them back: samples, dry run, confirmation, canaries, ramp.
 
     It is a redrive that edits: what the patch makes no valid order of stays, with the reason; each original is kept in
     an audit row, and `lab dlq undo OPERATION` takes back what was not processed yet. Exit codes as those of `redrive`.
     """
     from lab.dlq import patch as patching  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.forecast import forecasts  # noqa: PLC0415
 
     text = patching.text_of(file, sets or [])
     plan = _plan(
@@ -465,7 +466,7 @@ def patch(
         canary_messages=canaries,
     )
     pipeline = _pipeline(port, env)
-    forecast = patching.Forecast(plan)
+    forecast = patching.Forecast(plan, forecasts(pipeline))
     complete = _each(_browser(pipeline), MANY, forecast.add, quiet=json)
     if not json:
         for sample in forecast.samples:

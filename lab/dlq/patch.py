@@ -11,6 +11,7 @@ from functions.common import codec
 from functions.common.errors import MalformedJsonError
 from functions.publish.envelope import Envelope
 from functions.redrive.audit import is_kept_whole
+from functions.redrive.forecast import Forecasts
 from functions.redrive.plan import Plan
 from functions.redrive.repair import RepairError, patched
 from functions.redrive.selection import Verdict, judge
@@ -65,9 +66,13 @@ class Sample:
 
 @dataclass
 class Forecast:
-    """What a plan's patch would make of letters, counted as they come: so many corrected, the others by reason."""
+    """What a plan's patch would make of letters, counted as they come: so many corrected, the others by reason.
+
+    With `dry_run` each corrected letter goes through the code that is deployed, which writes nothing.
+    """
 
     plan: Plan
+    dry_run: Forecasts | None = None
     corrected: int = 0
     refused: Counter[str] = field(default_factory=Counter[str])
     samples: list[Sample] = field(default_factory=list[Sample])
@@ -89,5 +94,7 @@ class Forecast:
             self.refused["The letter is too large for its audit row."] += 1
             return
         self.corrected += 1
+        if self.dry_run is not None:
+            self.dry_run.add(new)
         if len(self.samples) < SAMPLES:
             self.samples.append(Sample(letter, new))

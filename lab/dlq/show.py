@@ -247,8 +247,15 @@ def patching(given: Plan, forecast: "Forecast", *, complete: bool) -> Facts:
     stay = {f"  {why}": str(number) for why, number in forecast.refused.most_common(SHOWN_REASONS)}
     return Facts(
         f"Patch of group {given.fingerprint}",
-        facts | ({"would stay": str(forecast.refused.total())} if stay else {}) | stay,
+        facts | ({"would stay": str(forecast.refused.total())} if stay else {}) | stay | _dry_run(forecast),
     )
+
+
+def _dry_run(forecast: "Forecast") -> dict[str, str]:
+    if forecast.dry_run is None or not forecast.corrected:
+        return {}
+    tally = forecast.dry_run.as_json()["forecast"]
+    return {"dry run": "\n".join([summary(tally), *details(tally)])}
 
 
 def as_json(value: Any) -> str:

@@ -105,6 +105,16 @@ def test_a_patch_whose_originals_cannot_be_kept_for_a_while_deletes_nothing_mean
     assert {kept["orderId"] for kept in audit_rows(pipeline, operation)} == set(ids)
 
 
+def test_a_patch_is_shown_on_samples_and_dry_run_before_it_is_confirmed(pipeline: Pipeline) -> None:
+    _, group = bury_wrong(pipeline, 5)
+    done = run(f".lab/bin/lab dlq patch --group {group} --set /currency={RIGHT} < /dev/null", pipeline)
+    assert done.returncode == 1, "nobody confirmed"
+    assert f'-  "currency": "{WRONG}"' in done.stdout
+    assert f'+  "currency": "{RIGHT}"' in done.stdout
+    assert "of 5: 5 would pass" in done.stdout, done.stdout + done.stderr
+    assert pipeline.dlq().visible == 5
+
+
 def test_a_patch_that_is_no_cure_halts_at_its_canaries(pipeline: Pipeline, lab: Lab) -> None:
     orders = supply(30, amount=0.01)
     ids = bury(pipeline, orders)
@@ -168,7 +178,7 @@ def test_a_single_edit_is_undone_by_the_id_of_its_message_and_what_is_delayed_is
 
 
 KILLED = """
-import importlib, os, runpy, signal, sys
+import importlib, itertools, os, runpy, signal, sys
 from lab.dlq import browser, undo
 
 browser.TAKEN_SECONDS = browser.VISIBILITY_SECONDS = undo.VISIBILITY_SECONDS = 5
@@ -178,14 +188,14 @@ owner = importlib.import_module(module)
 *path, last = name.split(".")
 for part in path:
     owner = getattr(owner, part)
-call, left = getattr(owner, last), [abs(int(times))]
+call, calls = getattr(owner, last), itertools.count(1)
 
 def reached(*given, **named):
-    left[0] -= 1
-    if left[0] == 0 and int(times) < 0:
+    number = next(calls)  # a call may be made by many threads at once
+    if number == -int(times):
         os.kill(os.getpid(), signal.SIGKILL)
     answer = call(*given, **named)
-    if left[0] == 0:
+    if number == int(times):
         os.kill(os.getpid(), signal.SIGKILL)
     return answer
 
