@@ -46,6 +46,7 @@ PARTS = {
         "notifications",
         "queries",
         "statistics",
+        "topic_key",
     },
     "dynamodb": {"capacity", "expressions", "transactions", "ttl", "validation", "values"},
     "events": {"entries", "input_transformer", "matching"},
@@ -75,7 +76,7 @@ PARTS = {
         "selectors",
     },
     "sns": set[str](),
-    "sqs": {"limits", "moving"},
+    "sqs": {"fairness", "limits", "moving"},
 }
 """What a service has beyond the shape: nouns of AWS's or of the protocol's."""
 NOT_A_SERVICE = {"corrections", "server", "speedups"}
