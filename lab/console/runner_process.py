@@ -4,6 +4,7 @@ Usage: python -m lab.console.runner_process PORT ENV scenario NAME [without-faul
        python -m lab.console.runner_process PORT ENV steady
        python -m lab.console.runner_process PORT ENV cost ORDERS PER_SECOND MONTH
        python -m lab.console.runner_process PORT ENV gameday NAME FASTER [PERSON: ROLE]...
+       python -m lab.console.runner_process PORT ENV challenge NAME HANDLER SEED
 
 GUESSES are a person's predictions, as JSON: [{"act": ..., "name": ..., "guess": ...}].
 
@@ -22,12 +23,14 @@ from dataclasses import asdict
 from typing import Any
 
 from lab import engines, report
+from lab.challenge.service import judge, solutions
 from lab.common.interrupts import unwind_when_ended
 from lab.common.progress import Progress
 from lab.common.results import Result, misses, score, tally
 from lab.console.routes.cost import tables
 from lab.cost.last import engine_log
 from lab.cost.workload import healthy, play
+from lab.engines import clients as guarded
 from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
 from lab.faults import steady_state as steady
@@ -118,6 +121,26 @@ def gameday(port: int, env: str, name: str, faster: str, *team: str) -> None:
         raise LabError(f"{name}: an order is unaccounted for.", "Read its report for which one.")
 
 
+def challenge(port: int, env: str, name: str, handler: str, seed: str) -> None:
+    """Judge a handler by a challenge. Raises LabError unless it keeps every promise."""
+    engine = engines.present(port)
+    engine.require_running()
+    aws = guarded.local(engine.endpoint)
+    local = engine.runs.local_functions
+    verdict = judge(aws, env, name, handler, seed=int(seed), local_functions=local, say=say)
+    tell(
+        verdict=list(verdict.lines),
+        names=verdict.names,
+        hint="" if verdict.passed else verdict.challenge.hint,
+    )
+    if not verdict.passed:
+        broken = ", ".join(verdict.names) or verdict.unloaded
+        raise LabError(
+            f"{handler} does not pass {name}: {broken}.", "Read which order it was, and its timeline."
+        )
+    tell(solutions=solutions(verdict.challenge))
+
+
 @contextlib.contextmanager
 def shown(experiment: Experiment, findings: list[Result]) -> Generator[None]:
     """Tell of a run while it lasts."""
@@ -152,7 +175,7 @@ def interrupted_at_end_of_input() -> None:
     threading.Thread(target=wait, daemon=True, name="input").start()
 
 
-JOBS = {"scenario": scenario, "steady": back, "cost": cost, "gameday": gameday}
+JOBS = {"scenario": scenario, "steady": back, "cost": cost, "gameday": gameday, "challenge": challenge}
 
 
 def failed(error: LabError) -> int:

@@ -706,3 +706,30 @@ def test_predictions_are_typed_judged_and_remembered_in_the_page(visit: Visit) -
     expect(page.locator("#findings .you .badge.bad")).to_have_text("wrong")
     page.goto(f"{page.url.split('/scenarios')[0]}/course")
     expect(page.locator("#predictions")).to_contain_text("0 of 1", timeout=SECONDS * MS)
+
+
+@pytest.mark.long
+def test_handler_is_judged_in_the_page_and_the_reference_shown_once_it_passes(visit: Visit) -> None:
+    page = visit("/challenges")
+    page.locator("[data-challenge=effect-once]").click()
+    handlers = paths.ROOT / "challenges" / "effect-once"
+
+    def judged(name: str) -> None:
+        page.locator("input[name=handler]").fill(f"{handlers / name}.py:handler")
+        page.get_by_role("button", name="Judge it").click()
+
+    judged("naive")
+    expect(page.locator("#kept")).to_have_text("failed: one effect", timeout=120 * MS)
+    expect(page.locator("#lines")).to_contain_text("order ")
+    expect(page.locator("#solutions pre")).to_have_count(0)
+    judged("reference")
+    expect(page.locator("#kept")).to_have_text("passed: every promise is kept", timeout=120 * MS)
+    expect(page.locator("#solutions pre")).to_have_count(2)
+
+
+@pytest.mark.page
+def test_handler_that_is_no_file_is_refused_in_the_page_and_named(visit: Visit) -> None:
+    page = visit("/challenges")
+    page.locator("input[name=handler]").fill("/nowhere/mine.py:handler")
+    page.get_by_role("button", name="Judge it").click()
+    expect(page.locator("#error")).to_contain_text("There is no file /nowhere/mine.py")

@@ -1,7 +1,9 @@
-"""Puzzles and GameDays: what `lab break`, `hint`, `check` and `lab gameday` do, and what is known of it."""
+"""Puzzles, GameDays and challenges: what `lab break`, `hint`, `check`, `lab gameday` and `lab challenge` do."""
 
 from typing import Any
 
+from lab.challenge.catalog import challenge as challenge_of
+from lab.challenge.package import handler_of
 from lab.common.person import person
 from lab.common.progress import Progress
 from lab.console.console_state import ConsoleState
@@ -17,7 +19,7 @@ from lab.games.desk import Action, Desk
 from lab.games.gameday import GAMEDAYS
 from lab.games.puzzles import PAR_MINUTES, Level
 
-BUSY = ("redrive", "scenario", "steady", "gameday", "cost")
+BUSY = ("redrive", "scenario", "steady", "gameday", "cost", "challenge")
 ACTIONS: tuple[Action, ...] = ("inject", "pause", "resume", "hint", "note", "declare", "diagnose", "end")
 MOST_WORDS = 1000
 FASTEST = 20
@@ -114,6 +116,17 @@ def ask(_state: ConsoleState, fields: Fields) -> dict[str, Any]:
     return {"asked": action}
 
 
+def challenge(state: ConsoleState, fields: Fields) -> dict[str, Any]:
+    """Begin to judge a handler: a file of this machine, and the function in it."""
+    chosen, handler = challenge_of(fields.text("name")), fields.text("handler", most=MOST_WORDS).strip()
+    seed = fields.whole("seed", 0, 10**9)
+    handler_of(handler)  # says what is wrong with it before a job is made
+    title = f"Challenge {chosen.name}"
+    return state.start(
+        RunnerProcess("challenge", title, state.engine_port, state.env, chosen.name, handler, str(seed))
+    )
+
+
 def _record(record: Record) -> dict[str, Any]:
     return {
         "name": record.puzzle.name,
@@ -137,4 +150,5 @@ ROUTES = [
     get("/api/gamedays", gamedays),
     post("/api/gamedays/play", play),
     post("/api/gamedays/ask", ask),
+    post("/api/challenges/run", challenge),
 ]

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from functions.redrive.plan import PARAMETERS
+from lab.challenge.catalog import CHALLENGES, Challenge
 from lab.common import paths, web
 from lab.console import switches
 from lab.console.fields import InputError, read
@@ -49,6 +50,7 @@ PAGES = (
     ("/scenarios", "Scenarios", "scenarios"),
     ("/puzzles", "Puzzles", "puzzles"),
     ("/gamedays", "GameDays", "gamedays"),
+    ("/challenges", "Challenges", "challenges"),
     ("/trace", "Trace", "trace"),
     ("/logs", "Logs", "logs"),
     ("/cost", "Cost", "cost"),
@@ -93,6 +95,11 @@ def _rendered(request: Request, template: str, title: str, path: str, **values: 
 
 def _scenarios() -> list[Entry]:
     return [load(name) for name in names()]
+
+
+def _challenges() -> list[tuple[Challenge, str]]:
+    """Every challenge with its page, without the heading."""
+    return [(each, _MARKDOWN.render(each.page.partition("\n")[2])) for each in CHALLENGES.values()]
 
 
 def _asked(scenario: Scenario) -> Iterator[dict[str, Any]]:
@@ -214,6 +221,7 @@ ROUTES = [
     Route("/course/{name}", course_module),
     _with("/puzzles"),
     _with("/gamedays", days=lambda: list(GAMEDAYS.values()), roles=lambda: ROLES),
+    _with("/challenges", challenges=_challenges),
     _with("/trace"),
     _with("/logs"),
     _with("/cost"),
