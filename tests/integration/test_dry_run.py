@@ -123,6 +123,8 @@ def test_a_forecast_that_depends_on_chance_or_on_a_dependency_says_so(pipeline: 
         forecast = eventually(unsure, within=30)
         assert forecast
         assert (forecast["uncertain"], forecast["wouldDie"], forecast["wouldPass"]) == (3, 2, 0)
+    pipeline.set_failure_mode("none")
+    eventually(lambda: api.dry_run()["forecast"]["wouldPass"] == 3, within=30)
 
 
 @contextmanager
