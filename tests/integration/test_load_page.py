@@ -19,7 +19,7 @@ from tests.support.loads import PATIENT, started
 
 pytestmark = pytest.mark.page
 
-CHARTS = 10
+CHARTS = 11
 SHOT = paths.LAB / "screenshots" / "load-tab.png"
 CLOCKS = """() => {
     const last = (plot) => new Date(plot.data[0].x.at(-1)).getTime() / 1000;

@@ -75,10 +75,14 @@ def judge(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     }
 
 
-def give_up(state: ConsoleState, _fields: Fields) -> dict[str, Any]:
+def give_up(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     """Have the solution told; the puzzle stays in force until it is mended."""
     puzzle = breakfix.give_up(state.pipeline)
-    return {"name": puzzle.name, "revealed": puzzle.revealed, "section": puzzle.section}
+    return puzzles(state, fields) | {
+        "name": puzzle.name,
+        "revealed": puzzle.revealed,
+        "section": puzzle.section,
+    }
 
 
 def gamedays(_state: ConsoleState, _fields: Fields) -> dict[str, Any]:

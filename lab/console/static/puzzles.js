@@ -73,7 +73,8 @@ byId("give-up").addEventListener("click", async (event) => {
   const sure = await confirmed({ title: "Give up?", body: [element("p", {}, "The solution is told, and the puzzle counts as given up.")], yes: "Tell me" });
   if (!sure) return;
   await doing(button, async () => {
-    const { revealed, section } = await act("/api/puzzles/reveal");
+    const { revealed, section, ...found } = await act("/api/puzzles/reveal");
+    draw(found);
     byId("told").replaceChildren(element("strong", {}, revealed), ` How to look and to mend it is in the runbook of settings, under: ${section}. `);
     await backToSteady(button);
   });
