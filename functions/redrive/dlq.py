@@ -1,7 +1,7 @@
 """The dead-letter queue, ten messages a call."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Protocol, Self
@@ -28,8 +28,10 @@ DELETE_ATTEMPTS = 3
 CONCURRENCY = 16
 """Calls of SQS at once."""
 
-BYTES_AT_ONCE = 32 * 1024 * 1024
-"""What may be received at once: while an answer is parsed it is in memory about three times."""
+BYTES_AT_ONCE = 16 * 1024 * 1024
+"""What may be received at once, twice where the next round is on its way while one is looked at: an answer is in memory
+about three times while it is parsed.
+"""
 
 
 class Queue(Protocol):
@@ -84,7 +86,8 @@ class Walk:
     Iterating gives the new letters of one round of receives after the other, until the queue has no more that are
     visible; `complete` says whether it came to that. A letter that was given is not kept: a walk holds ids and receipt
     handles. `visibility` is asked before each round, in seconds. Letters whose ids are added to `taken` stay hidden
-    afterwards. With `threads` several receives, and releases, run at once.
+    afterwards. With `threads` several receives, and releases, run at once, and the next round is received while one is
+    looked at.
     """
 
     dlq: Queue
@@ -100,11 +103,13 @@ class Walk:
     complete: bool = False
     _handles: dict[str, str] = field(default_factory=dict[str, str])
     _largest: int = 0
+    _ahead: list[Future[list[Envelope]]] = field(default_factory=list[Future[list[Envelope]]])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._note(letter for answer in self._ahead if not answer.exception() for letter in answer.result())
         left = (
             bare(message_id, handle)
             for message_id, handle in self._handles.items()
@@ -123,35 +128,42 @@ class Walk:
     def __iter__(self) -> Iterator[list[Envelope]]:
         empty = 0
         while empty < EMPTY_RECEIVES:
-            calls = self._calls()
-            letters = self._receive(calls)
+            calls, letters = self._receive()
             empty = 0 if letters else empty + 1
             new = {letter.message_id: letter for letter in letters if letter.message_id not in self._handles}
-            # A repeated delivery has a new receipt handle, and only the newest one is good.
-            self._handles |= {letter.message_id: letter.receipt_handle for letter in letters}
-            self._largest = max([self._largest, *map(size_of, letters)])
+            self._note(letters)
+            few = len(letters) < calls * MAX_ENTRIES
+            if self.expected is not None and few and self.seen >= self.expected:
+                empty = EMPTY_RECEIVES
+            elif self.threads is not None and (self.room is None or self.room() > 0):
+                self._ahead = self._begun(self.threads)
             yield list(new.values())
-            if (
-                self.expected is not None
-                and len(letters) < calls * MAX_ENTRIES
-                and self.seen >= self.expected
-            ):
-                break
         self.complete = True
 
+    def _note(self, letters: Iterable[Envelope]) -> None:
+        """Keep what releases these letters. A repeated delivery has a new receipt handle, and only that one is good."""
+        for letter in letters:
+            self._handles[letter.message_id] = letter.receipt_handle
+            self._largest = max(self._largest, size_of(letter))
+
     def _calls(self) -> int:
-        if self.threads is None:
-            return 1
         wanted = MAX_ENTRIES if self.expected is None else self.expected - self.seen
         wanted = wanted if self.room is None else min(wanted, self.room())
         return receives_at_once(wanted, self._largest or SQS_MAX_BYTES)
 
-    def _receive(self, calls: int) -> list[Envelope]:
+    def _receive(self) -> tuple[int, list[Envelope]]:
+        """How many receives there were, and what they gave."""
+        if self.threads is None:
+            return 1, self.dlq.receive(self.visibility())
+        self._ahead = self._ahead or self._begun(self.threads)
+        letters = [letter for answer in self._ahead for letter in answer.result()]
+        calls, self._ahead = len(self._ahead), []
+        return calls, letters
+
+    def _begun(self, threads: ThreadPoolExecutor) -> list[Future[list[Envelope]]]:
+        """A round of receives, under way."""
         visibility = self.visibility()
-        if self.threads is None or calls == 1:
-            return self.dlq.receive(visibility)
-        answers = self.threads.map(self.dlq.receive, [visibility] * calls)
-        return [letter for answer in answers for letter in answer]
+        return [threads.submit(self.dlq.receive, visibility) for _ in range(self._calls())]
 
 
 class DeadLetterQueue:

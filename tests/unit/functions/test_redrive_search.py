@@ -178,7 +178,8 @@ def test_letters_that_were_put_off_are_all_found_again(monkeypatch: pytest.Monke
         (1, 200, 1),
         (95, 200, 10),
         (10_000, 200, CONCURRENCY),
-        (10_000, 1_048_576, 3),
+        (10_000, 1_048_576, 1),
+        (10_000, 300_000, 5),
         (10_000, 10**9, 1),
         (-5, 0, 1),
     ],
@@ -199,3 +200,32 @@ def test_a_walk_keeps_no_letter_that_it_has_given() -> None:
         assert walk.seen == len(kept) == 50
         assert sum(letter() is not None for letter in kept) <= 10
     assert sorted(dlq.released) == sorted(f"m-{number}" for number in range(50))
+
+
+def test_a_walk_that_stops_early_releases_what_was_on_its_way() -> None:
+    dlq = FakeDlq(many(60))
+    with ThreadPoolExecutor(4) as threads, Walk(dlq, lambda: 30, 60, lambda: 5, threads) as walk:
+        next(iter(walk))
+    assert (len(dlq.visible), dlq.hidden) == (60, [])
+    assert len(dlq.released) == len(set(dlq.released)) > 10
+
+
+def test_a_walk_whose_next_receive_fails_releases_what_it_has() -> None:
+    class Failing(FakeDlq):
+        receives = 0
+
+        def receive(self, visibility_seconds: int, wait_seconds: int = 1) -> list[Envelope]:
+            self.receives += 1
+            if self.receives == 3:
+                raise TimeoutError
+            return super().receive(visibility_seconds, wait_seconds)
+
+    dlq = Failing(many(60))
+    with (
+        pytest.raises(TimeoutError),
+        ThreadPoolExecutor(1) as threads,
+        Walk(dlq, lambda: 30, 60, lambda: 20, threads) as walk,
+    ):
+        for _ in walk:
+            pass
+    assert (len(dlq.visible), dlq.hidden) == (60, [])
