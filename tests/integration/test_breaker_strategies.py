@@ -152,10 +152,10 @@ def test_leaving_the_strategy_enables_a_mapping_that_is_paused_at_that_moment(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("strategy", ["pause"], indirect=True)
-def test_a_mapping_is_resumed_although_the_function_that_paused_it_is_killed(
+def test_a_mapping_is_resumed_although_the_call_that_hides_its_reminder_hangs(
     victim: Pipeline, local: Aws
 ) -> None:
-    """Its call that would hide the resume message until the end of the pause hangs: Lambda ends it at its time-out."""
+    """The pauser gives the call up in time. The resume message comes back sooner than it should, and does no harm."""
     assert local.endpoint
     pauser = f"{victim.stack.prefix}-valve"
     sqs = local.client("sqs")
@@ -165,15 +165,15 @@ def test_a_mapping_is_resumed_although_the_function_that_paused_it_is_killed(
         message = ResumeMessage("price-service", round(time.time()) + 5)
         sqs.send_message(QueueUrl=queue_url, MessageBody=message.as_text())
         eventually(lambda: mapping_state(victim) == "Disabled", within=30)
-        eventually(lambda: timed_out(local, pauser), within=30)
+        eventually(lambda: given_up(local, pauser), within=30)
         eventually(lambda: mapping_state(victim) == "Enabled", within=2 * VISIBILITY)
         assert len(proxy.fired("sqs", "ChangeMessageVisibility")) == 1
 
 
-def timed_out(aws: Aws, function: str) -> bool:
+def given_up(aws: Aws, function: str) -> bool:
     pages = (
         aws.client("logs")
         .get_paginator("filter_log_events")
-        .paginate(logGroupName=f"/aws/lambda/{function}", filterPattern='"Task timed out"')
+        .paginate(logGroupName=f"/aws/lambda/{function}", filterPattern='"visibility.unchanged"')
     )
     return any(page["events"] for page in pages)
