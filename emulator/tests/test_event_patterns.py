@@ -168,7 +168,7 @@ class Subscriptions:
         self.topic = self.sns.create_topic(Name=name)["TopicArn"]
         self.queues = {}
         self.subscriptions = {}
-        for kind in ("all", "filtered"):
+        for kind in ("filtered", "all"):  # what all get is sent last: then the other has its own, if it gets any
             url = self.sqs.create_queue(QueueName=f"{name}-{kind}")["QueueUrl"]
             shown = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
             self.queues[kind] = url
