@@ -168,7 +168,8 @@ class Subscriptions:
         self.topic = self.sns.create_topic(Name=name)["TopicArn"]
         self.queues = {}
         self.subscriptions = {}
-        for kind in ("filtered", "all"):  # what all get is sent last: then the other has its own, if it gets any
+        # what gets all is sent to last: then the other one has its own already, if it gets any
+        for kind in ("filtered", "all"):
             url = self.sqs.create_queue(QueueName=f"{name}-{kind}")["QueueUrl"]
             shown = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
             self.queues[kind] = url
