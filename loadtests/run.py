@@ -208,22 +208,20 @@ class Run:
     def _wait_for_a_reading(self) -> None:
         """One from now on: readings must tell when the queue was empty, and it may have become so this very moment."""
         since = self.clock()
+        self._wait_for(READING_SECONDS, lambda latest: latest.at >= since)
+
+    def _wait_for_silence(self) -> None:
+        """Until the error budgets' alarms are silent again, so that the report shows when they were."""
+        self._wait_for(SILENCE_SECONDS, lambda latest: not _burns(latest))
+
+    def _wait_for(self, seconds: float, holds: Callable[[Signals], bool]) -> None:
+        """Until the latest reading is such, or for so long."""
         with contextlib.suppress(LabError):
             wait_for(
                 "a reading",
                 lambda: self.monitor.latest,
-                lambda latest: latest is not None and latest.at >= since,
-                within=READING_SECONDS,
-            )
-
-    def _wait_for_silence(self) -> None:
-        """Until the error budgets' alarms are silent again, so that the report shows when they were."""
-        with contextlib.suppress(LabError):
-            wait_for(
-                "the objectives' alarms to fall silent",
-                lambda: self.monitor.latest,
-                lambda latest: latest is not None and not _burns(latest),
-                within=SILENCE_SECONDS,
+                lambda latest: latest is not None and holds(latest),
+                within=seconds,
             )
 
     def _objectives(self, account: Account, timeline: Timeline) -> dict[str, str]:

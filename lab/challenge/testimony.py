@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from functions.redrive.dlq import messages_in
 from lab.challenge.stand import Stand
 from lab.common.clock import now_ms
 from lab.history.events import Event, History, Kind, Source
@@ -173,10 +174,7 @@ def _end(report: str) -> str | None:
 
 def waiting(stand: Stand) -> int:
     """How many messages SQS counts in the queue: visible, hidden or delayed."""
-    client: SQSClient = stand.client("sqs")
-    found = client.get_queue_attributes(QueueUrl=stand.queue_url, AttributeNames=["All"])["Attributes"]
-    names = ("", "NotVisible", "Delayed")
-    return sum(int(found.get(f"ApproximateNumberOfMessages{name}", 0)) for name in names)  # type: ignore[call-overload]
+    return messages_in(stand.client("sqs"), stand.queue_url)
 
 
 def drained(stand: Stand, url: str) -> Iterator[Any]:

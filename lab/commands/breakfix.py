@@ -6,7 +6,7 @@ import typer
 
 from lab.commands.options import Env, Port, console, say
 from lab.common.grid import Grid
-from lab.common.output import joined, styled, utc
+from lab.common.output import joined, several, styled, utc
 from lab.common.progress import Progress
 from lab.common.results import STYLES, Result, Verdict, exit_code
 from lab.faults import steady_state as steady
@@ -136,8 +136,7 @@ def check(
 
 def taken(record: Record) -> str:
     """The clock of a puzzle, beside the time it should take, and its hints."""
-    hints = "1 hint" if record.hints == 1 else f"{record.hints} hints"
-    return f"({clock(record.seconds)} of {clock(record.par_seconds)} min, {hints})"
+    return f"({clock(record.seconds)} of {clock(record.par_seconds)} min, {several(record.hints, 'hint')})"
 
 
 def repair(port: Port = 4566, env: Env = "dev") -> None:

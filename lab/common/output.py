@@ -94,7 +94,7 @@ class Terminal(Console):
                 self.print(piece, soft_wrap=True)
 
 
-def counted(number: int, what: str) -> str:
+def several(number: int, what: str) -> str:
     """A number of things whose plural has an s: `1 letter`, `2 letters`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from functions.redrive.groups import TREND_BUCKET_SECONDS, Groups
 from lab.common.clock import now_ms
-from lab.common.output import counted, shown
+from lab.common.output import several, shown
 from lab.dlq.browser import DlqBrowser
 from lab.dlq.notes import Notes
 from lab.pipeline.observe import Pipeline
@@ -31,8 +31,8 @@ def told(groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         grew = f"{new} in the last {TREND_BUCKET_SECONDS // 60} minutes" if new else "none lately"
         by = f" by {group['by']}" if group.get("by") else ""
         yield shown(
-            f"group {group['fingerprint']}: {counted(group['count'], 'letter')}, {grew}, "
+            f"group {group['fingerprint']}: {several(group['count'], 'letter')}, {grew}, "
             f"{group['errorType']}: {group['signature']}; {group['status']}{by}"
         )
     if len(by_growth) > TOLD:
-        yield f"and {counted(len(by_growth) - TOLD, 'group')} more: lab dlq groups"
+        yield f"and {several(len(by_growth) - TOLD, 'group')} more: lab dlq groups"

@@ -14,7 +14,7 @@ from functions.redrive.selection import Verdict, judge
 from functions.redrive.triage import age_seconds, describe
 from lab.common.clock import now_ms
 from lab.common.grid import Facts, Grid
-from lab.common.output import Line, counted, joined, shown, styled, utc
+from lab.common.output import Line, joined, several, shown, styled, utc
 from lab.dlq.forecast import WORDS, details, summary
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def groups(told: Sequence[Mapping[str, Any]], seen: int, *, complete: bool) -> G
         "oldest expires in": [span(group["oldestExpiresInSeconds"]) for group in told],
     }
     more = "" if complete else ", and the queue holds more"
-    title = f"{counted(seen, 'dead letter')}, {counted(len(told), 'group')}{more}"
+    title = f"{several(seen, 'dead letter')}, {several(len(told), 'group')}{more}"
     return Grid(title, columns, right=("letters", "last death", "redriven", "oldest expires in"))
 
 

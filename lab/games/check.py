@@ -17,6 +17,7 @@ from functions.publish.envelope import Envelope
 from functions.publish.key import idempotency_key
 from functions.publish.message import order_message
 from lab.common.clock import now_ms
+from lab.common.output import several
 from lab.common.polling import wait_for
 from lab.common.results import Result, Verdict
 from lab.dlq.browser import DlqBrowser, dead_letters
@@ -403,8 +404,7 @@ def leftovers(pipeline: Pipeline) -> str:
     queue, dlq = pipeline.queue().total, pipeline.dlq().total
     if not queue + dlq:
         return ""
-    several = "leftovers" if queue + dlq > 1 else "leftover"
-    return f"{queue + dlq} {several} of earlier runs, not judged ({queue} in the queue, {dlq} in the DLQ)"
+    return f"{several(queue + dlq, 'leftover')} of earlier runs, not judged ({queue} in the queue, {dlq} in the DLQ)"
 
 
 def _untried(behaviour: Behaviour, why: str) -> Result:

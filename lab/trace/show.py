@@ -1,7 +1,7 @@
 """A timeline as a table, and its spans as a tree."""
 
 from lab.common.grid import Grid
-from lab.common.output import Line, Terminal, joined, shown, styled, utc
+from lab.common.output import Line, Terminal, joined, several, shown, styled, utc
 from lab.trace.collector import Span
 from lab.trace.order_timeline import OrderTimeline
 
@@ -23,7 +23,7 @@ def show(timeline: OrderTimeline, console: Terminal, *, lines: bool) -> None:
 def summary(timeline: OrderTimeline) -> str:
     """One line: the order, where it is, and how much happened to it."""
     counts = ", ".join(
-        f"{count} {name}{'' if count == 1 else 's'}"
+        several(count, name)
         for name, count in (
             ("receive", timeline.receives),
             ("death", timeline.deaths),

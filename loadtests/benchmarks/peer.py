@@ -15,11 +15,13 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import psutil
 import typer
 
+from functions.redrive.dlq import messages_in
 from lab.cli import run
 from lab.common import paths
 from lab.common.output import Terminal
@@ -233,18 +235,14 @@ class Plain:
         earlier, began = self._meter.look(), time.perf_counter()
         post_all(self._url, supply, THREADS)
         accepted = time.perf_counter()
-        wait_for("an empty queue", self._depth, lambda depth: not depth, within=SETTLE_SECONDS, every=0.1)
+        depth = partial(messages_in, self._sqs, self._queue)
+        wait_for("an empty queue", depth, lambda found: not found, within=SETTLE_SECONDS, every=0.1)
         done = time.perf_counter()
         spent = self._meter.look().since(earlier)
         if missing := wanted - self._rows():
             raise LabError(f"{self._engine.name}: {len(missing)} orders have no row.", "Run it again")
         seconds = sum(value for name, value in spent.items() if name != CLIENT)
         return Figures(count / (accepted - began), count / (done - began), 1000 * seconds / count)
-
-    def _depth(self) -> int:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=names)["Attributes"]
-        return sum(int(found[name]) for name in names)
 
     def _rows(self) -> set[str]:
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=f"{NAME}-orders")
