@@ -2,6 +2,8 @@
 # FETCH_PYTHON=1 (fetch a Python 3.13 into .lab), OFFLINE=FILE (of make bundle)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# Many images say that no bytecode be kept: each program would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export LAB_PORT
 export ANOTHER
 export ENV ?= dev

@@ -53,6 +53,14 @@ def test_the_command_of_half_an_installation_says_how_to_make_it_whole(clone: Pa
     assert done.stderr == "error: The lab is not installed, or not all of it.\n  fix: Run: make setup\n"
 
 
+@pytest.mark.parametrize("words", [(".lab/bin/lab", "down"), ("make", "-s", "clean")])
+def test_programs_keep_bytecode_although_the_image_says_that_none_be_kept(
+    clone: Path, words: tuple[str, ...]
+) -> None:
+    (clone / ".lab/env/lab/bin/lab").write_text('#!/bin/sh\necho "${PYTHONDONTWRITEBYTECODE-kept}"\n')
+    assert told(clone, *words, PYTHONDONTWRITEBYTECODE="1").stdout == "kept\n"
+
+
 def test_clean_stops_the_engine_and_keeps_reports_where_nobody_can_be_asked(clone: Path) -> None:
     (clone / ".lab/reports/one").mkdir(parents=True)
     done = told(clone, "make", "clean")
