@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +27,10 @@ PYTHON = ENVIRONMENTS / "engine" / "bin" / "python"
 RUNTIME = ENVIRONMENTS / "runtime"
 READY_SECONDS = 60.0
 STOP_SECONDS = 8.0
+SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+"""Of all clients: it keeps the models of services, of up to a megabyte, that it has read."""
+MAKING = threading.Lock()
+"""A session makes one client at a time."""
 
 
 def free_port() -> int:
@@ -44,12 +50,17 @@ class Clients:
         return functions.create(self.client, code, **configuration)
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of this engine."""
-        options = boto3.session.Config(retries={"total_max_attempts": 1}, **config)
-        session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-        )
-        return session.client(service, endpoint_url=self.endpoint, config=options)
+        """A boto3 client of this engine: the same for the same configuration."""
+        wanted = (service, repr(sorted(config.items())))
+        with MAKING:
+            if wanted not in self._made:
+                options = boto3.session.Config(retries={"total_max_attempts": 1}, **config)
+                self._made[wanted] = SESSION.client(service, endpoint_url=self.endpoint, config=options)
+            return self._made[wanted]
+
+    @cached_property
+    def _made(self) -> dict[tuple[str, str], Any]:
+        return {}
 
 
 class EngineEndedError(Exception):
