@@ -80,6 +80,7 @@ from lab.pipeline.timeline import Sample
 from lab.scenario import live
 from tests.support.results import result
 
+live.REFRESHES_A_SECOND = 10
 live.circuit_states = lambda _pipeline: {}
 live.Changes = lambda _pipeline: SimpleNamespace(active=list)
 sample = Sample(1.0, queued=3, in_flight=2, dlq=5, processed=10, alarms={})
@@ -88,7 +89,7 @@ findings = []
 with live.live(console, experiment, findings):
     for number in range(int(sys.argv[1])):
         findings.append(result("fault", f"prediction-{number}-of-the-run", "5", "5", Verdict.PROVED))
-        time.sleep(0.7)
+        time.sleep(0.14)
 print("over")
 """
 UP = re.compile(r"(?:\x1b\[1A(?:\x1b\[2K)?)+")
