@@ -1,6 +1,7 @@
 """Worker crash: killed after the effect was committed, before anybody was told.
 
-The event bus stops answering, and Lambda kills the worker while it waits: the order's row and its idempotency record
+The event bus sends its answer a byte at a time, without an end: no time-out of the client, which counts the silence
+between two bytes, ends the call, and Lambda kills the worker while it waits. The order's row and its idempotency record
 are in the tables, the event is not on the bus, the message is not acknowledged. Its next delivery finds the record,
 repeats nothing, and announces what is still unannounced. (Effect and record are one transaction: between them there is
 nothing to kill.)
@@ -36,7 +37,7 @@ SCENARIO = Scenario(
             premise=f"{HEALTHY} orders are sent.",
         ),
         under(
-            faults.silent_event_bus(),
+            faults.dribbling_event_bus(),
             faults.worker_timeout(seconds=3),
             do=crashing_orders,
             predict=(

@@ -90,6 +90,15 @@ def silent_event_bus() -> Change:
     )
 
 
+def dribbling_event_bus() -> Change:
+    """The worker's event bus answers a byte at a time, without an end: only the worker's own time-out ends the call."""
+    return Change(
+        runtime_settings.WORKER_ENVIRONMENT,
+        lambda now, _pipeline: now | {BUS_ENDPOINT: bus.dribbling()},
+        "an event bus whose answer does not end",
+    )
+
+
 def partly_deaf_event_bus(refusals: int) -> Change:
     """The worker's event bus refuses every second event `refusals` times."""
 

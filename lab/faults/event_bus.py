@@ -8,6 +8,7 @@ expired and the next command has undone it.
 import json
 import socket
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from functools import cache
@@ -17,6 +18,8 @@ from typing import Any
 import httpx
 
 LOOPBACK = "127.0.0.1"
+DRIBBLE_SECONDS = 0.2
+"""Between two bytes of an answer that does not end: shorter than any client waits for one."""
 REFUSAL = {"ErrorCode": "ThrottlingException", "ErrorMessage": "refused by the lab"}
 
 
@@ -29,6 +32,30 @@ def silent() -> str:
 
 
 _KEPT_OPEN: list[socket.socket] = []
+
+
+@cache
+def dribbling() -> str:
+    """The URL of a bus that sends its answer so slowly that it never ends. No time-out of a client ends such a call:
+    these count the silence between two bytes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(1 << 20))
+            with suppress(OSError):  # until the client is gone
+                self.end_headers()
+                while True:
+                    self.wfile.write(b" ")
+                    time.sleep(DRIBBLE_SECONDS)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its names
+            """The lab's own output is not the place for an access log."""
+
+    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True, name="dribbling-bus").start()
+    return f"http://{LOOPBACK}:{server.server_address[1]}"
 
 
 class PartlyDeafBus:

@@ -129,5 +129,5 @@ FAIR = (
     'first (SQS Developer Guide, "How Amazon SQS fair queues work").'
 )
 COMMITTED = "The effect is committed before its event is sent: it stands although the worker was killed."
-SILENT = "The bus never answered, so these events are not on it."
+SILENT = "The bus never took these events: its answer did not end."
 KILLED = "A killed invocation acknowledges nothing: its messages come back."

@@ -196,3 +196,15 @@ def sqs() -> Service:
     patches.make_fair_queues()
     patches.read_json_within_bounds("sqs.models", "sqs.provider", "sqs.utils")
     return Service.for_provider(LabSqsProvider())
+
+
+@aws_provider(api="ssm", name="lab")
+def ssm() -> Service:
+    """LocalStack's Parameter Store, quicker where functions read their settings."""
+    from localstack.services.moto import MotoFallbackDispatcher
+    from localstack.services.ssm.provider import SsmProvider
+
+    from lab_localstack.speedups.patches import read_parameters_at_once
+
+    read_parameters_at_once()
+    return Service.for_provider(SsmProvider(), dispatch_table_factory=MotoFallbackDispatcher)

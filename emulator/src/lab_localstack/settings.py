@@ -10,6 +10,8 @@ class Settings:
 
     allowed_hosts: str = ""
     """Host names, separated by commas, under which the engine answers beside its own; names under them, too."""
+    call_latency_ms: float = 0
+    """Milliseconds that each call of an AWS API waits before it is served, as it does for AWS's network."""
     alarm_seconds: float = 1.0
     """How often every alarm is evaluated."""
     queue_metrics_seconds: float = 1.0

@@ -20,6 +20,7 @@ LOOK_SECONDS = 0.05
 CHILDREN_EVERY = 10
 """Looks between two searches for children: these cost ten times as much as a look."""
 MEGABYTE = 1024 * 1024
+STATUS_BYTES = 8192
 
 
 class ProcessFamily:
@@ -29,6 +30,15 @@ class ProcessFamily:
         self._leader = leader
         self._children: list[int] = []
         self._looks = 0
+        self._status: int | None = None
+        """The open file of the leader's peak: it is read once an invocation, and each call of the system waits for the
+        interpreter's lock."""
+
+    def close(self) -> None:
+        """Forget the processes."""
+        if self._status is not None:
+            os.close(self._status)
+            self._status = None
 
     def outgrows(self, megabytes: int) -> bool:
         """Whether they have more in memory; what they share counts once. False when they are gone."""
@@ -51,8 +61,10 @@ class ProcessFamily:
         What it has now where the system does not keep the peak.
         """
         try:
-            with open(f"/proc/{self._leader}/status", "rb") as status:  # noqa: PTH123  once an invocation: be quick
-                return int(status.read().partition(b"VmHWM:")[2].split(maxsplit=1)[0]) // 1024
+            if self._status is None:
+                self._status = os.open(f"/proc/{self._leader}/status", os.O_RDONLY)
+            status = os.pread(self._status, STATUS_BYTES, 0)
+            return int(status.partition(b"VmHWM:")[2].split(maxsplit=1)[0]) // 1024
         except (OSError, IndexError):
             pass
         try:

@@ -169,6 +169,9 @@ class Sandbox:
             _kill_group(process.pid)
             returncode = process.wait()
             self._process = None
+            if self._family:
+                self._family.close()
+                self._family = None
         self._read_output()
         self._forget(self._pipe)
         self._pipe = None

@@ -28,6 +28,7 @@ from rolo.gateway.wsgi import WsgiGateway
 from lab_localstack.server.http1 import BadRequestError, Request, RequestReader, head, wsgi_names
 from lab_localstack.speedups import patches
 from lab_localstack.speedups.gateway import quicken
+from lab_localstack.speedups.json_requests import quicken_json_requests
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 1024
@@ -46,6 +47,8 @@ class ServerPlugin(RuntimeServerPlugin):
 
     def load(self, *_args: Any, **_kwargs: Any) -> RuntimeServer:
         patches.remember_media_types()
+        patches.draw_ids_from_a_stock()
+        quicken_json_requests()
         return Server()
 
 
@@ -72,6 +75,7 @@ class Server(RuntimeServer):
 
     def run(self) -> None:
         """Serve until `shutdown`."""
+        patches.collect_garbage_seldom()
         for listener, gateway in self._listeners:
             name = f"http-{listener.getsockname()[1]}"
             threading.Thread(target=self._accept, args=(listener, gateway), name=name, daemon=True).start()
