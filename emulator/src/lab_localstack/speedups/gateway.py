@@ -28,7 +28,8 @@ def quicken(gateway: Gateway) -> None:
     for handlers in (gateway.request_handlers, gateway.response_handlers):
         handlers[:] = [quicker.get(type(one), lambda handler: handler)(one) for one in handlers]
     if SETTINGS.call_latency_ms:
-        gateway.request_handlers.insert(0, Latency(SETTINGS.call_latency_ms / 1000))
+        handlers: list[Any] = gateway.request_handlers
+        handlers.insert(0, Latency(SETTINGS.call_latency_ms / 1000))
 
 
 class UnlessAwsCall:
