@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -139,9 +139,9 @@ def run_all(runner: Runner, entries: list[Entry], guesses: Mapping[str, Guesses]
     """Run them one after the other and tell how each went. Raises typer.Exit with their code unless all passed."""
     runs: list[Run] = []
     start = time.monotonic()
-    for entry in entries:
+    for entry, then in zip_longest(entries, entries[1:]):
         own = (guesses or {}).get(entry.name, {})
-        finished = runner.run(entry)
+        finished = runner.run(entry, then)
         finished.findings = judged(entry.scenario, finished.findings, own)
         runs.append(finished)
         page = report.write(finished, entry.scenario.alarms)

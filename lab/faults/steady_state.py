@@ -27,11 +27,24 @@ PURGE_SECONDS = 60
 RESUME_SECONDS = 60
 
 
-def departures(pipeline: Pipeline) -> list[Result]:
-    """What is not as it should be when nothing is wrong. Where something is gone, nothing else can be trusted."""
+type Alarms = Callable[[str], bool]
+"""Says by its name whether an alarm matters."""
+
+
+def every(_alarm: str) -> bool:
+    """All alarms matter."""
+    return True
+
+
+def departures(pipeline: Pipeline, alarms: Alarms = every) -> list[Result]:
+    """What is not as it should be when nothing is wrong. Where something is gone, nothing else can be trusted.
+
+    Of alarms that ring only those are told that matter: the others tell of what was before.
+    """
     if missing := _gone(pipeline):
         return missing
-    return _lasting(pipeline) + [_departure("alarm", f"alarm {name} rings") for name in _ringing(pipeline)]
+    rung = [_departure("alarm", f"alarm {name} rings") for name in _ringing(pipeline, alarms)]
+    return _lasting(pipeline) + rung
 
 
 def faults(pipeline: Pipeline) -> list[Result]:
@@ -72,30 +85,33 @@ def _departure(name: str, seen: str, fix: str = "make steady") -> Result:
     return Result(name=name, seen=seen, verdict=Verdict.REFUTED, fix=fix)
 
 
-def require(pipeline: Pipeline, say: Callable[[str], None] = lambda _line: None) -> None:
+def require(
+    pipeline: Pipeline, say: Callable[[str], None] = lambda _line: None, alarms: Alarms = every
+) -> None:
     """Undo what has outlived its maker; raise LabError unless the steady state holds then.
 
     Where nothing is wrong but an alarm still rings, it tells of what was: it is waited for.
     """
     Changes(pipeline).heal(say)
-    found = departures(pipeline)
+    found = departures(pipeline, alarms)
     if found and all(departure.name == "alarm" for departure in found):
         with contextlib.suppress(LabError):
-            _await_silence(pipeline, say)
-        found = departures(pipeline)
+            _await_silence(pipeline, say, alarms)
+        found = departures(pipeline, alarms)
     if found:
         told = ", ".join(departure.seen for departure in found)
         raise LabError(f"The lab is not in its steady state: {told}.", f"Run: {found[0].fix}")
 
 
-def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
-    """Bring the steady state back: undo every change, empty the queues, close circuits, await silence.
+def restore(pipeline: Pipeline, say: Callable[[str], None], alarms: Alarms = every) -> None:
+    """Bring the steady state back: undo every change, empty the queues, close circuits, await silence of the alarms
+    that matter.
 
     It does not stop where nobody can read any more what it says. Raises LabError when it does not work within its time,
     or when the engine does not answer.
     """
     try:
-        _restore(pipeline, undeterred(say))
+        _restore(pipeline, undeterred(say), alarms)
     except (BotoCoreError, ClientError) as error:
         missing = _gone(pipeline) if isinstance(error, ClientError) and is_gone(error) else []
         told = ", ".join(departure.seen for departure in missing) or str(error)
@@ -103,7 +119,7 @@ def restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
         raise LabError(f"Not back in the steady state, a fault may be in force: {told}.", mend) from error
 
 
-def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+def _restore(pipeline: Pipeline, say: Callable[[str], None], alarms: Alarms) -> None:
     changes = Changes(pipeline)
     changes.undo_all(changes.active(), say)
     if pipeline.failure_mode() != "none":
@@ -139,20 +155,23 @@ def _restore(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     if forget_circuits(pipeline):
         say(f"circuits closed (workers notice within {CACHE_SECONDS} s)")
         time.sleep(CACHE_SECONDS)
-    _await_silence(pipeline, say)
+    _await_silence(pipeline, say, alarms)
 
 
-def _await_silence(pipeline: Pipeline, say: Callable[[str], None]) -> None:
-    if not (ringing := _ringing(pipeline)):
+def _await_silence(pipeline: Pipeline, say: Callable[[str], None], alarms: Alarms) -> None:
+    if not (ringing := _ringing(pipeline, alarms)):
         return
     start = time.monotonic()
     say(f"waiting for {', '.join(ringing)} to fall silent")
-    wait_for("alarms to be OK", lambda: _ringing(pipeline), lambda names: not names, within=ALARM_SECONDS)
+    wait_for(
+        "alarms to be OK", lambda: _ringing(pipeline, alarms), lambda names: not names, within=ALARM_SECONDS
+    )
     say(f"silent after {time.monotonic() - start:.0f} s")
 
 
-def _ringing(pipeline: Pipeline) -> list[str]:
-    return sorted(name for name, state in pipeline.alarm_states().items() if state == "ALARM")
+def _ringing(pipeline: Pipeline, alarms: Alarms) -> list[str]:
+    states = pipeline.alarm_states()
+    return sorted(name for name, state in states.items() if state == "ALARM" and alarms(name))
 
 
 def _unwell(pipeline: Pipeline) -> dict[str, str]:

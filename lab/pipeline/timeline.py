@@ -1,7 +1,7 @@
 """What the pipeline looked like over time: sampled in the background through AWS APIs."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -12,6 +12,8 @@ from lab.pipeline.observe import Pipeline
 from lab.pipeline.sampler import Sampler
 
 SAMPLE_SECONDS = 0.5
+EARLIER = "ALARM from before"
+"""The state of an alarm that has rung since before the timeline's start and tells of what was then."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Sample:
     """The pipeline at one moment. `at` is seconds since the timeline's start, `processed` a count since then.
 
     The count is CloudWatch's, which costs the same however many orders there are; it comes a moment later.
+    An alarm that rang at the start is EARLIER until it has once been silent.
     """
 
     at: float
@@ -98,7 +101,9 @@ def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timel
     sums.watch(processed)
 
     def sample() -> None:
-        timeline.samples.append(_sample(pipeline, timeline.now, sums.of(processed)))
+        taken = _sample(pipeline, timeline.now, sums.of(processed))
+        before = timeline.samples[-1].alarms if timeline.samples else dict.fromkeys(taken.alarms, EARLIER)
+        timeline.samples.append(replace(taken, alarms=since(before, taken.alarms)))
 
     sampler = Sampler(sample, every=every, keep=1)
     try:
@@ -106,6 +111,18 @@ def record(pipeline: Pipeline, every: float = SAMPLE_SECONDS) -> Generator[Timel
             yield timeline
     finally:
         timeline.missed = sampler.missed
+
+
+def since(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The states of alarms, where one that rings and was EARLIER a moment before still is.
+
+    >>> since({"a": EARLIER, "b": "OK"}, {"a": "ALARM", "b": "ALARM"})
+    {'a': 'ALARM from before', 'b': 'ALARM'}
+    """
+    return {
+        name: EARLIER if state == "ALARM" and before.get(name) == EARLIER else state
+        for name, state in now.items()
+    }
 
 
 def _sample(pipeline: Pipeline, at: float, processed: float) -> Sample:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from infra.components.names import AlarmName
@@ -51,7 +52,8 @@ class Probe:
     """How a number is read from the running pipeline. `source` names the AWS API and what it is asked.
 
     `relies_on` is the question of `lab probe` that an engine must answer as AWS does, or the number says nothing.
-    `answer` is what a person who predicts it may type, `why` the rule that the number follows.
+    `answer` is what a person who predicts it may type, `why` the rule that the number follows. `alarms` is a pattern
+    of the alarms whose states it reads: they are silent when a run begins.
     """
 
     source: str
@@ -60,6 +62,7 @@ class Probe:
     relies_on: str = ""
     answer: Answer = NUMBER
     why: str = ""
+    alarms: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,10 @@ class Scenario:
     ends_with: int = 0
     relies_on: tuple[str, ...] = ()
     needs_local_functions: bool = False
+
+    def reads_alarm(self, name: str) -> bool:
+        """Whether a prediction is about an alarm, which has to be silent when the run begins."""
+        return any(fnmatch(name, prediction.probe.alarms) for _, prediction in self.predictions)
 
     @property
     def predictions(self) -> list[tuple[Phase, Prediction]]:

@@ -156,6 +156,7 @@ def alarm(name: AlarmName) -> Probe:
         relies_on=ALARM,
         answer=Choice(ALARM_STATES),
         why=rules.ALARMS.get(name, ""),
+        alarms=name,
     )
 
 
@@ -166,7 +167,8 @@ def notified(name: AlarmName) -> Probe:
         return dict(Counter(run.notifications.alarm_transitions(run.pipeline.stack.alarm(name))))
 
     answer = Counts("1 x ALARM", ALARM_STATES)
-    return Probe(f"SNS notifications of {name}", read, relies_on=ALARM, answer=answer, why=rules.TOLD_ONCE)
+    source = f"SNS notifications of {name}"
+    return Probe(source, read, relies_on=ALARM, answer=answer, why=rules.TOLD_ONCE, alarms=name)
 
 
 def alarms_that_rang(severity: str) -> Probe:
@@ -183,6 +185,7 @@ def alarms_that_rang(severity: str) -> Probe:
         ),
         relies_on=ALARM,
         why=rules.NO_CRITICAL,
+        alarms=f"{severity}-*",
     )
 
 

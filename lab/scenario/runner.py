@@ -67,14 +67,16 @@ class Runner:
     hasty: bool = False
     pace: float = 1.0
 
-    def run(self, entry: Entry) -> Run:
+    def run(self, entry: Entry, then: Entry | None = None) -> Run:
         """Run one scenario from the steady state and back to it. Raises LabError on a dirty lab.
 
-        The steady state is restored however the run ends. KeyboardInterrupt, which Ctrl-C, termination and a closed
-        terminal raise, passes through after that.
+        Alarms that it predicts are silent when it begins; when it is over, those of the scenario that comes `then`, or
+        all. The steady state is restored however the run ends. KeyboardInterrupt, which Ctrl-C, termination and a
+        closed terminal raise, passes through after that.
         """
-        steady.require(self.pipeline, self.say)
-        with undoing(lambda: steady.restore(self.pipeline, self.say)):
+        steady.require(self.pipeline, self.say, entry.scenario.reads_alarm)
+        following = then.scenario.reads_alarm if then else steady.every
+        with undoing(lambda: steady.restore(self.pipeline, self.say, following)):
             return self._record(entry)
 
     def _record(self, entry: Entry) -> Run:
