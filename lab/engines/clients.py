@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -60,20 +61,23 @@ def local(endpoint: str) -> Aws:
     """
     set_aside_real_credentials(os.environ)
     require_loopback(endpoint)
-    session = boto3.Session(
-        aws_access_key_id=LOCAL_KEYS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=LOCAL_KEYS["AWS_SECRET_ACCESS_KEY"],
-        region_name=REGION,
-        botocore_session=_without_profile(),
-    )
-    aws = Aws(session, endpoint)
+    aws = Aws(_session(), endpoint)
     _require_local_account(aws)
     return aws
 
 
-def _without_profile() -> botocore.session.Session:
-    """A session that no profile has a say in, not even one that AWS_DEFAULT_PROFILE names and that is not there."""
-    return botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+@cache
+def _session() -> boto3.Session:
+    """The session of all clients of engines, as reading a service's model again for each would take 50 ms.
+
+    No profile has a say in it, not even one that AWS_DEFAULT_PROFILE names and that is not there.
+    """
+    return boto3.Session(
+        aws_access_key_id=LOCAL_KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=LOCAL_KEYS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+        botocore_session=botocore.session.Session(session_vars={"profile": (None, None, None, None)}),
+    )
 
 
 def real_credentials(environment: Mapping[str, str]) -> list[str]:
