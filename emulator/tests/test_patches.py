@@ -156,6 +156,38 @@ print("ok")
     ).endswith("ok")
 
 
+def test_the_index_of_services_is_built_for_the_first_engine_of_an_environment_and_read_by_the_next(
+    tmp_path: Path,
+) -> None:
+    for folder in ("environment", "engine-1", "engine-2", "engine-3"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "read-only").touch()  # no folder can be made in it
+    assert in_engine(
+        f"""
+import sys
+from localstack import config
+from localstack.aws import spec
+from lab_localstack.speedups import patches
+
+build, built = spec.build_service_index_cache, []
+spec.build_service_index_cache = lambda path: built.append(path) or build(path)
+patches.keep_the_index_of_services()
+config.dirs.static_libs = "{tmp_path}/none"
+
+def catalog(engine, environment):
+    config.dirs.cache, sys.prefix = f"{tmp_path}/{{engine}}", f"{tmp_path}/{{environment}}"
+    return spec.get_service_catalog.__wrapped__()
+
+first, second = catalog("engine-1", "environment"), catalog("engine-2", "environment")
+assert len(built) == 1 and "engine-1" in built[0], built
+assert first.service_names == second.service_names and "sqs" in second.service_names
+assert first.by_operation("SendMessage") == second.by_operation("SendMessage") != []
+assert catalog("engine-3", "read-only").by_operation("SendMessage") and len(built) == 2
+print("ok")
+"""
+    ).endswith("ok")
+
+
 def test_the_gateway_has_the_handlers_that_are_made_quicker() -> None:
     assert in_engine(
         """

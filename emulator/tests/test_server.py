@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from support.engines import EngineAt, EngineWith
+from support.engines import ENVIRONMENTS, EngineAt, EngineWith
 
 pytestmark = pytest.mark.evidence("ours")
 
@@ -27,6 +27,11 @@ def address() -> Iterator[tuple[str, int]]:
         yield parts.hostname or "", parts.port or 0
     finally:
         engine.down()
+
+
+def test_an_engine_that_was_called_leaves_the_index_of_services_to_the_next(address: tuple[str, int]) -> None:
+    EngineAt(f"http://{address[0]}:{address[1]}").client("sqs").list_queues()
+    assert len(list((ENVIRONMENTS / "engine" / "cache").glob("service-catalog-*.dill"))) >= 1
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ class ServerPlugin(RuntimeServerPlugin):
         patches.remember_media_types()
         patches.draw_ids_from_a_stock()
         quicken_json_requests()
+        patches.keep_the_index_of_services()
         return Server()
 
 

@@ -28,6 +28,36 @@ def remember_media_types() -> None:
     serializers._get_mime_type = remembered
 
 
+def keep_the_index_of_services() -> None:
+    """Let the index of AWS's services outlive an engine: for it, each reads the models of all 400 at its first call.
+
+    It is kept in the engine's environment, whose versions of LocalStack and botocore its name tells.
+    """
+    import os
+    import shutil
+    import sys
+    from contextlib import suppress
+    from pathlib import Path
+
+    from localstack.aws import spec
+
+    build = spec.build_service_index_cache
+
+    def kept(file_path: str) -> spec.ServiceCatalogIndex:
+        file = Path(sys.prefix) / "cache" / Path(file_path).name
+        if file.exists():
+            return spec.load_service_index_cache(str(file))
+        index = build(file_path)
+        with suppress(OSError):  # an environment in which nothing can be written
+            file.parent.mkdir(exist_ok=True)
+            unfinished = file.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(file_path, unfinished)
+            unfinished.replace(file)
+        return index
+
+    spec.build_service_index_cache = kept
+
+
 def use_a_pool_for_events(workers: int) -> None:
     """Let some threads deliver all events: LocalStack starts a thread for every one."""
     from concurrent.futures import ThreadPoolExecutor
