@@ -11,7 +11,7 @@ def run(*arguments: str, encoding: str = "utf-8") -> tuple[int, str]:
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding=encoding)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        code = cli.run(lambda **options: cli.app(list(arguments), **options))
+        code = cli.run(lambda **options: cli.app(list(arguments), prog_name="lab", **options))
     out.flush()
     return code, raw.getvalue().decode(encoding)
 
