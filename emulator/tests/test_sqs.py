@@ -235,6 +235,18 @@ def test_a_visibility_timeout_above_twelve_hours_is_refused(sqs: Any, make_queue
     assert code(on_receive) == code(on_change) == "InvalidParameterValue"
 
 
+def test_a_receipt_handle_of_another_queue_is_refused(sqs: Any, make_queue: MakeQueue) -> None:
+    queue, other = make_queue(), make_queue()
+    sqs.send_message(QueueUrl=queue.url, MessageBody="x")
+    handle = receive(sqs, queue)[0]["ReceiptHandle"]
+
+    with refused("ReceiptHandleIsInvalid"):
+        sqs.change_message_visibility(QueueUrl=other.url, ReceiptHandle=handle, VisibilityTimeout=0)
+    assert not receive(sqs, queue)
+    sqs.change_message_visibility(QueueUrl=queue.url, ReceiptHandle=handle, VisibilityTimeout=0)
+    assert receive(sqs, queue)
+
+
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_redrive_policy_needs_an_existing_target_and_a_count_from_1_to_1000(
     sqs: Any, make_queue: MakeQueue, count: int

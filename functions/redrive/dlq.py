@@ -1,5 +1,6 @@
 """The dead-letter queue, ten messages a call."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from functions.common.settings import SQS_MAX_BYTES
 from functions.publish.envelope import Envelope, from_receive
 from functions.publish.packing import MAX_ENTRIES
 from functions.publish.visibility import Hidden, hide
+from functions.redrive.answers import take_as_json
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -29,9 +31,7 @@ CONCURRENCY = 16
 """Calls of SQS at once."""
 
 BYTES_AT_ONCE = 16 * 1024 * 1024
-"""What may be received at once, twice where the next round is on its way while one is looked at: an answer is in memory
-about three times while it is parsed.
-"""
+"""What may be received at once: an answer is in memory about three times while it is parsed."""
 
 
 class Queue(Protocol):
@@ -83,11 +83,10 @@ def tens(envelopes: Iterable[Envelope]) -> list[tuple[Envelope, ...]]:
 class Walk:
     """One look at the DLQ, for a `with` block: each letter is received once, and is visible again at the end.
 
-    Iterating gives the new letters of one round of receives after the other, until the queue has no more that are
-    visible; `complete` says whether it came to that. A letter that was given is not kept: a walk holds ids and receipt
-    handles. `visibility` is asked before each round, in seconds. Letters whose ids are added to `taken` stay hidden
-    afterwards. With `threads` several receives, and releases, run at once, and the next round is received while one is
-    looked at.
+    Iterating gives the new letters of one receive after the other, until the queue has no more that are visible;
+    `complete` says whether it came to that. A letter that was given is not kept: a walk holds ids and receipt handles.
+    `visibility` is asked before each receive, in seconds. Letters whose ids are in `taken` stay hidden at the end.
+    With `threads` receives go on while letters are looked at, as many at once as are of use; so do releases.
     """
 
     dlq: Queue
@@ -103,13 +102,14 @@ class Walk:
     complete: bool = False
     _handles: dict[str, str] = field(default_factory=dict[str, str])
     _largest: int = 0
-    _ahead: list[Future[list[Envelope]]] = field(default_factory=list[Future[list[Envelope]]])
+    _under_way: deque[Future[list[Envelope]]] = field(default_factory=deque[Future[list[Envelope]]])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._note(letter for answer in self._ahead if not answer.exception() for letter in answer.result())
+        for answer in self._under_way:
+            self._note([] if answer.exception() else answer.result())
         left = (
             bare(message_id, handle)
             for message_id, handle in self._handles.items()
@@ -128,48 +128,59 @@ class Walk:
     def __iter__(self) -> Iterator[list[Envelope]]:
         empty = 0
         while empty < EMPTY_RECEIVES:
-            calls, letters = self._receive()
-            empty = 0 if letters else empty + 1
-            new = {letter.message_id: letter for letter in letters if letter.message_id not in self._handles}
-            self._note(letters)
-            few = len(letters) < calls * MAX_ENTRIES
-            if self.expected is not None and few and self.seen >= self.expected:
-                empty = EMPTY_RECEIVES
-            elif self.threads is not None and (self.room is None or self.room() > 0):
-                self._ahead = self._begun(self.threads)
-            yield list(new.values())
+            found, last = False, 0
+            for letters in self._receives():
+                last = len(letters)
+                found = found or last > 0
+                yield self._note(letters)
+            empty = 0 if found else empty + 1
+            if self.expected is not None and self.seen >= self.expected:
+                nothing_beyond = last < MAX_ENTRIES or self.dlq.depth() <= self.seen
+                empty = EMPTY_RECEIVES if nothing_beyond else empty
         self.complete = True
 
-    def _note(self, letters: Iterable[Envelope]) -> None:
-        """Keep what releases these letters. A repeated delivery has a new receipt handle, and only that one is good."""
+    def _receives(self) -> Iterator[list[Envelope]]:
+        """Answers, until one is empty or no more are of use; then those of what is under way."""
+        self._begin(self._of_use() or 1)
+        more = True
+        while self._under_way:
+            letters = self._under_way.popleft().result()
+            yield letters
+            more = more and bool(letters)
+            if more:
+                self._begin(self._of_use())
+
+    def _of_use(self) -> int:
+        """How many receives are of use beside those under way. Without threads none is."""
+        wanted = MAX_ENTRIES if self.expected is None else self.expected - self.seen
+        wanted = wanted if self.room is None else min(wanted, self.room())
+        if self.threads is None or wanted <= 0:
+            return 0
+        return receives_at_once(wanted, self._largest or SQS_MAX_BYTES) - len(self._under_way)
+
+    def _begin(self, receives: int) -> None:
+        for _ in range(receives):
+            if self.threads is None:
+                answer = Future[list[Envelope]]()
+                answer.set_result(self.dlq.receive(self.visibility()))
+            else:
+                answer = self.threads.submit(self.dlq.receive, self.visibility())
+            self._under_way.append(answer)
+
+    def _note(self, letters: Sequence[Envelope]) -> list[Envelope]:
+        """Keep what releases these letters; return the new ones. Of a repeated delivery only the new handle is good."""
+        new = {letter.message_id: letter for letter in letters if letter.message_id not in self._handles}
         for letter in letters:
             self._handles[letter.message_id] = letter.receipt_handle
             self._largest = max(self._largest, size_of(letter))
-
-    def _calls(self) -> int:
-        wanted = MAX_ENTRIES if self.expected is None else self.expected - self.seen
-        wanted = wanted if self.room is None else min(wanted, self.room())
-        return receives_at_once(wanted, self._largest or SQS_MAX_BYTES)
-
-    def _receive(self) -> tuple[int, list[Envelope]]:
-        """How many receives there were, and what they gave."""
-        if self.threads is None:
-            return 1, self.dlq.receive(self.visibility())
-        self._ahead = self._ahead or self._begun(self.threads)
-        letters = [letter for answer in self._ahead for letter in answer.result()]
-        calls, self._ahead = len(self._ahead), []
-        return calls, letters
-
-    def _begun(self, threads: ThreadPoolExecutor) -> list[Future[list[Envelope]]]:
-        """A round of receives, under way."""
-        visibility = self.visibility()
-        return [threads.submit(self.dlq.receive, visibility) for _ in range(self._calls())]
+        return list(new.values())
 
 
 class DeadLetterQueue:
     """Takes messages, puts them back, deletes them."""
 
     def __init__(self, sqs: "SQSClient", url: str) -> None:
+        take_as_json(sqs)
         self._sqs = sqs
         self._url = url
 

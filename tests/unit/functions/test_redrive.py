@@ -166,6 +166,7 @@ class FakeDlq:
         self.hidden: list[Envelope] = []
         self.released: list[str] = []
         self.received: list[str] = []
+        self.receives = 0
         self._lock = threading.Lock()
 
     def receive(self, visibility_seconds: int, wait_seconds: int = 1) -> list[Envelope]:
@@ -173,6 +174,7 @@ class FakeDlq:
             return self._receive()
 
     def _receive(self) -> list[Envelope]:
+        self.receives += 1
         taken, self.visible = self.visible[:10], self.visible[10:]
         self.hidden += taken
         self.received += [message.message_id for message in taken]

@@ -204,19 +204,40 @@ def test_a_walk_keeps_no_letter_that_it_has_given() -> None:
 
 def test_a_walk_that_stops_early_releases_what_was_on_its_way() -> None:
     dlq = FakeDlq(many(60))
-    with ThreadPoolExecutor(4) as threads, Walk(dlq, lambda: 30, 60, lambda: 5, threads) as walk:
-        next(iter(walk))
+    with ThreadPoolExecutor(4) as threads, Walk(dlq, lambda: 30, 60, lambda: 35, threads) as walk:
+        looking = iter(walk)
+        next(looking)
+        next(looking)
     assert (len(dlq.visible), dlq.hidden) == (60, [])
-    assert len(dlq.released) == len(set(dlq.released)) > 10
+    assert len(dlq.released) == len(set(dlq.released)) == 50
+
+
+def test_a_walk_receives_on_while_letters_are_looked_at_and_no_more_than_is_of_use() -> None:
+    dlq, most = FakeDlq(many(300)), 0
+    with ThreadPoolExecutor(4) as threads, Walk(dlq, lambda: 30, 300, threads=threads) as walk:
+        for _ in walk:
+            most = max(most, len(dlq.received) - walk.seen)
+    assert most > 10
+    assert (len(dlq.received), walk.seen, walk.complete) == (300, 300, True)
+    assert dlq.receives == 30
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected", "receives"), [(40, 40, 4), (45, 40, 5), (60, 40, 6), (0, 0, 1)]
+)
+def test_a_walk_ends_where_the_queue_holds_no_more_than_was_seen(
+    letters: int, expected: int, receives: int
+) -> None:
+    dlq = FakeDlq(many(letters))
+    with ThreadPoolExecutor(4) as threads, Walk(dlq, lambda: 30, expected, threads=threads) as walk:
+        assert sum(len(new) for new in walk) == letters
+    assert (walk.complete, dlq.receives) == (True, receives)
 
 
 def test_a_walk_whose_next_receive_fails_releases_what_it_has() -> None:
     class Failing(FakeDlq):
-        receives = 0
-
         def receive(self, visibility_seconds: int, wait_seconds: int = 1) -> list[Envelope]:
-            self.receives += 1
-            if self.receives == 3:
+            if self.receives == 2:
                 raise TimeoutError
             return super().receive(visibility_seconds, wait_seconds)
 

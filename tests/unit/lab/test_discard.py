@@ -20,6 +20,8 @@ REASON = "test data"
 class Rows:
     """The redrive table, which fails at its n-th write."""
 
+    meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
+
     def __init__(self, fails_at: int | None = None) -> None:
         self.items: dict[str, Any] = {}
         self._fails_at, self._writes = fails_at, 0

@@ -60,6 +60,11 @@ class FairQueue(StandardQueue):
         super().__init__(name, region, account_id, attributes, tags)
         self.visible = FairlyVisible()  # pyright: ignore[reportIncompatibleVariableOverride]  never another
 
+    def validate_receipt_handle(self, receipt_handle: str) -> None:
+        """Raises AWS's error; a handle that this queue knows is its own, and need not be taken apart to see that."""
+        if receipt_handle not in self.receipts:
+            super().validate_receipt_handle(receipt_handle)
+
     def requeue_inflight_messages(self) -> None:
         """What LocalStack does several times a second: also the moment at which groups become noisy or quiet."""
         super().requeue_inflight_messages()
