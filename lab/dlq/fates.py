@@ -4,15 +4,12 @@ SQS's own move task writes no row, and neither does expiry: what has no fate her
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from functions.common import codec
 from functions.redrive.kinds import DISCARD_KIND, EDIT_KIND, UNDO_KIND
 from functions.redrive.operations import MOVED_KIND
 from lab.pipeline.observe import Pipeline
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 UNTOLD = "no row tells of it: SQS's own move task, or the end of its retention"
 _BY_HAND = {EDIT_KIND: "edited", UNDO_KIND: "undone", DISCARD_KIND: "discarded"}
@@ -20,22 +17,12 @@ _BY_HAND = {EDIT_KIND: "edited", UNDO_KIND: "undone", DISCARD_KIND: "discarded"}
 
 def fates(pipeline: Pipeline, names: Collection[str]) -> dict[str, str]:
     """What became of letters, by those of their names (message or order ids) that any row has."""
-    dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=pipeline.stack.redrive_table_name,
-        ConsistentRead=True,
-        FilterExpression="kind IN (:discard, :edit, :undo, :moved)",
-        ExpressionAttributeValues={
-            f":{kind}": {"S": kind} for kind in (DISCARD_KIND, EDIT_KIND, UNDO_KIND, MOVED_KIND)
-        },
-    )
     found: dict[str, str] = {}
-    for page in pages:
-        for row in page["Items"]:
-            for name, fate in _told(row):
-                # An edit of an operation has a row of its own, which says more.
-                if name in names and not (name in found and row["kind"].get("S") == MOVED_KIND):
-                    found[name] = fate
+    for row in pipeline.redrive_rows(*_BY_HAND, MOVED_KIND):
+        for name, fate in _told(row):
+            # An edit of an operation has a row of its own, which says more.
+            if name in names and not (name in found and row["kind"].get("S") == MOVED_KIND):
+                found[name] = fate
     return found
 
 

@@ -7,12 +7,12 @@ group's letters come and go. The latest one counts.
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+from functions.common.rows import rows
 from lab.common.clock import now_ms
 from lab.common.person import person
-from lab.pipeline.observe import MAX_KEYS, Pipeline
+from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -74,16 +74,10 @@ class Notes:
         return [found.get(group["fingerprint"], Note()).of(group) for group in groups]
 
     def _read(self, fingerprints: Iterable[str]) -> dict[str, Note]:
-        found: dict[str, Note] = {}
-        for some in batched(fingerprints, MAX_KEYS, strict=False):
-            keys = [{"id": {"S": _id(fingerprint)}} for fingerprint in some]
-            wanted: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            while wanted:
-                answer = self._dynamodb.batch_get_item(RequestItems=wanted)
-                for row in answer["Responses"].get(self._table, []):
-                    found[row["id"].get("S", "").removeprefix(f"{GROUP_KIND}#")] = _note(row)
-                wanted = answer.get("UnprocessedKeys")
-        return found
+        keys = ((self._table, {"id": {"S": _id(fingerprint)}}) for fingerprint in fingerprints)
+        return {
+            row["id"]["S"].removeprefix(f"{GROUP_KIND}#"): _note(row) for _, row in rows(self._dynamodb, keys)
+        }
 
 
 def _id(fingerprint: str) -> str:

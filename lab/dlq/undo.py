@@ -8,7 +8,7 @@ is received once, too.
 
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -199,20 +199,11 @@ class Undo:
             raise LabError(f"The operation {name} still runs.", f"Stop it first: lab dlq cancel {name}")
 
     def _find(self, name: str) -> dict[str, Edit]:
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table,
-            ConsistentRead=True,
-            FilterExpression="kind = :kind AND (operationId = :name OR newMessageId = :name)",
-            ExpressionAttributeValues={":kind": {"S": EDIT_KIND}, ":name": {"S": name}},
-        )
-        rows: Iterator[dict[str, Any]] = (
-            {name: next(iter(value.values())) for name, value in item.items()}
-            for page in pages
-            for item in page["Items"]
-        )
         found: dict[str, Edit] = {}
-        for row in rows:
-            found.setdefault(row["messageId"], Edit(row["messageId"], [])).rows.append(row)
+        for item in self._pipeline.redrive_rows(EDIT_KIND):
+            row: dict[str, Any] = {name: next(iter(value.values())) for name, value in item.items()}
+            if name in (row.get("operationId"), row.get("newMessageId")):
+                found.setdefault(row["messageId"], Edit(row["messageId"], [])).rows.append(row)
         return found
 
     def _record(self, edit: Edit, copy: Envelope) -> None:

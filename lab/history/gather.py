@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from functions.publish.envelope import Envelope
 from functions.redrive.error_types import error_type, is_attributed
@@ -24,9 +24,6 @@ from lab.pipeline.ledger import Ledger
 from lab.pipeline.logs import LogLine, Logs
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.tap import Tap
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 MOST_LETTERS = 100_000
 LOOK_SECONDS = 0.5
@@ -239,29 +236,21 @@ def _rows(pipeline: Pipeline, wanted: Iterable[str]) -> Iterator[Event]:
 
 def _audited(pipeline: Pipeline, wanted: set[str], since: int) -> Iterator[Event]:
     """What people did to single letters since a moment, or to letters of these orders, as the audit rows say."""
-    dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=pipeline.stack.redrive_table_name,
-        ConsistentRead=True,
-        FilterExpression="kind IN (:discard, :edit, :undo)",
-        ExpressionAttributeValues={f":{kind}": {"S": kind} for kind in _AUDITED},
-    )
-    for page in pages:
-        for item in page["Items"]:
-            row = {name: next(iter(value.values()), None) for name, value in item.items()}
-            audited = _AUDITED[str(row["kind"])]
-            at = int(str(row.get(f"{audited}At", 0)))
-            if at >= since or row.get("orderId") in wanted:
-                facts = {"by": _text(row.get(f"{audited}By")), "reason": _text(row.get("reason"))}
-                yield Event(
-                    at,
-                    audited,
-                    _text(row.get("orderId")),
-                    _text(row.get("newIdempotencyKey", row.get("idempotencyKey"))),
-                    _text(row.get("newMessageId")),
-                    letter=_text(row.get("messageId")),
-                    facts={name: value for name, value in facts.items() if value is not None},
-                )
+    for item in pipeline.redrive_rows(*_AUDITED):
+        row = {name: next(iter(value.values()), None) for name, value in item.items()}
+        audited = _AUDITED[str(row["kind"])]
+        at = int(str(row.get(f"{audited}At", 0)))
+        if at >= since or row.get("orderId") in wanted:
+            facts = {"by": _text(row.get(f"{audited}By")), "reason": _text(row.get("reason"))}
+            yield Event(
+                at,
+                audited,
+                _text(row.get("orderId")),
+                _text(row.get("newIdempotencyKey", row.get("idempotencyKey"))),
+                _text(row.get("newMessageId")),
+                letter=_text(row.get("messageId")),
+                facts={name: value for name, value in facts.items() if value is not None},
+            )
 
 
 _AUDITED = {DISCARD_KIND: Kind.DISCARDED, EDIT_KIND: Kind.EDITED, UNDO_KIND: Kind.UNDONE}

@@ -19,7 +19,6 @@ from lab.trace.collector import NAME
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
 
@@ -96,15 +95,8 @@ def quiet(since: Since) -> Looked:
 
 def kept(since: Since, *, row: str, least: int, time_field: str) -> Looked:
     """At least so many rows of a kind were written to the redrive table (Scan): `group` notes, `discard`s."""
-    dynamodb: DynamoDBClient = since.pipeline.aws.client("dynamodb")
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=since.pipeline.stack.redrive_table_name,
-        ConsistentRead=True,
-        FilterExpression="kind = :kind AND #at >= :since",
-        ExpressionAttributeNames={"#at": time_field},
-        ExpressionAttributeValues={":kind": {"S": row}, ":since": {"N": str(since.at)}},
-    )
-    return _at_least(sum(len(page["Items"]) for page in pages), least, f"{row} rows")
+    times = (int(item.get(time_field, {}).get("N", 0)) for item in since.pipeline.redrive_rows(row))
+    return _at_least(sum(at >= since.at for at in times), least, f"{row} rows")
 
 
 def done(since: Since, *, area: Area, did: str, least: int = 1) -> Looked:

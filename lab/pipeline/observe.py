@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import batched
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from functions.common.rows import Row, rows
 from lab.deployment import alarms
 from lab.deployment.stack import Stack
 from lab.engines.clients import Aws
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
-
-MAX_KEYS = 100
-"""The limit of BatchGetItem (DynamoDB API reference)."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +99,16 @@ class Pipeline:
         items = self._order_rows() if order_ids is None else self._order_rows_of(order_ids)
         return (effect for item in items if (effect := Effect.from_item(item)))
 
+    def redrive_rows(self, *kinds: str) -> "Iterator[Row]":
+        """The rows of the redrive table that are of these kinds (functions/redrive/kinds.py), read consistently."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.redrive_table_name,
+            ConsistentRead=True,
+            FilterExpression=f"kind IN ({', '.join(f':{kind}' for kind in kinds)})",
+            ExpressionAttributeValues={f":{kind}": {"S": kind} for kind in kinds},
+        )
+        return (item for page in pages for item in page["Items"])
+
     def _order_rows(self) -> "Iterator[Mapping[str, AttributeValueTypeDef]]":
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self.stack.orders_table_name, ConsistentRead=True
@@ -110,14 +117,8 @@ class Pipeline:
 
     def _order_rows_of(self, order_ids: Iterable[str]) -> "Iterator[Mapping[str, AttributeValueTypeDef]]":
         table = self.stack.orders_table_name
-        for some in batched(sorted(set(order_ids)), MAX_KEYS, strict=False):
-            wanted: Any = {
-                table: {"Keys": [{"orderId": {"S": order_id}} for order_id in some], "ConsistentRead": True}
-            }
-            while wanted:
-                answer = self._dynamodb.batch_get_item(RequestItems=wanted)
-                yield from answer["Responses"].get(table, [])
-                wanted = answer.get("UnprocessedKeys")
+        keys = ((table, {"orderId": {"S": order_id}}) for order_id in sorted(set(order_ids)))
+        return (row for _, row in rows(self._dynamodb, keys))
 
     def alarm_states(self) -> dict[str, str]:
         """State by alarm, without the deployment's prefix: {"critical-dlq-depth": "OK", ...}."""

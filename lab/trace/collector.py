@@ -343,14 +343,8 @@ def _operations(pipeline: Pipeline, ids: Iterable[str]) -> dict[str, dict[str, A
 
 
 def _discards(pipeline: Pipeline, order_id: str) -> list[dict[str, Any]]:
-    dynamodb: DynamoDBClient = pipeline.aws.client("dynamodb")
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=pipeline.stack.redrive_table_name,
-        ConsistentRead=True,
-        FilterExpression="kind = :kind AND orderId = :order",
-        ExpressionAttributeValues={":kind": {"S": DISCARD_KIND}, ":order": {"S": storable(order_id)}},
-    )
-    return [_plain(item) for page in pages for item in page["Items"]]
+    found = (_plain(item) for item in pipeline.redrive_rows(DISCARD_KIND))
+    return [row for row in found if row.get("orderId") == storable(order_id)]
 
 
 def _plain(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

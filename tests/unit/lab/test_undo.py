@@ -68,22 +68,15 @@ class World:
     def get_item(self, **_: Any) -> Any:
         return {"Item": {"kind": {"S": "operation"}, "status": {"S": self.status}}}
 
-    def get_paginator(self, _name: str) -> Any:
-        return SimpleNamespace(paginate=self._scan)
-
-    def _scan(self, *, ExpressionAttributeValues: Any, **_: Any) -> Iterable[Any]:  # noqa: N803  boto3's names
-        name = ExpressionAttributeValues[":name"]["S"]
-        wanted = [
-            row
-            for row in self.rows.values()
-            if row["kind"]["S"] == "edit" and name in (row["operationId"]["S"], row["newMessageId"]["S"])
-        ]
-        return [{"Items": wanted[:3]}, {"Items": wanted[3:]}]
+    def redrive_rows(self, *kinds: str) -> list[Any]:
+        return [row for row in self.rows.values() if row["kind"]["S"] in kinds]
 
     def put_item(self, *, Item: Any, **_: Any) -> None:  # noqa: N803
         self.rows[Item["id"]["S"]] = Item
 
     # SQS
+    meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
+
     def send_message_batch(self, *, Entries: Sequence[Any], **_: Any) -> Any:  # noqa: N803
         sent = [{"Id": entry["Id"], "MessageId": self.dlq.add(entry)} for entry in Entries]
         return {"Successful": sent, "Failed": []}
@@ -97,6 +90,7 @@ class World:
             stack=SimpleNamespace(
                 redrive_table_name="redrive", queue_url="queue", dlq_url="dlq", orders_table_name="orders"
             ),
+            redrive_rows=self.redrive_rows,
             queue=lambda: Depth(visible=self.queue.depth(), in_flight=0, delayed=0),
         )
         undoing = Undo(pipeline, name)
