@@ -291,7 +291,7 @@ MUTATIONS = {
     "a discarded letter has its audit row before it is deleted": Mutation(
         "lab/dlq/repair.py",
         "Discarding.carry_out",
-        "list(threads.map(partial(_record_discard, pipeline, reason=self.reason), chosen))",
+        "list(threads.map(record, chosen))",
         "pass",
     ),
     "what was moved is recorded by its identity": Mutation(

@@ -25,7 +25,7 @@ from lab.errors import LabError
 from lab.faults.healing import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from functions.publish.envelope import Envelope
     from lab.dlq.browser import DlqBrowser
@@ -525,30 +525,40 @@ def undo(
 def discard(
     name: Annotated[
         str | None,
-        typer.Argument(help="Message id (6 characters are enough), order id or correlation id; or --group."),
+        typer.Argument(help="Message id (6 characters are enough), order id or correlation id; or filters."),
     ] = None,
     *,
+    error_type: Type = None,
+    category: Category = None,
     group: Group = None,
+    min_age: MinAge = 0,
+    correlation_id: Correlation = None,
+    contains: Contains = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the audit row.")],
     yes: Yes = False,
     json: AsJson = False,
     port: Port = 4566,
     env: Env = "dev",
 ) -> None:
-    """Give a dead letter, or a whole group, up: an audit row keeps each body and your reason, then it is deleted.
+    """Give a dead letter, or all that match filters, up: an audit row keeps body and reason, then it is deleted.
 
-    Of a group those are discarded that were seen before you confirm; what dies meanwhile stays. Nothing is deleted
+    Of many those are discarded that were seen before you confirm; what dies meanwhile stays. Nothing is deleted
     before its row is written, so that whatever ends it in between loses nothing: the same command goes on.
     """
     from lab.dlq.repair import discard as give_up  # noqa: PLC0415
 
     if not reason.strip():
         raise LabError("The reason is empty.", "Say why it is given up: --reason 'test data'")
-    if (name is None) == (group is None):
-        raise LabError("One letter or one group is discarded.", "Name a letter, or a group with --group.")
+    filters = (error_type, category, min_age, correlation_id, contains)
+    if (name is None) != any((group, *filters)):
+        raise LabError(
+            "One letter, or those that filters match, are discarded.",
+            "Name a letter, or give filters such as --group, --error-type, --contains, --min-age.",
+        )
+    plan = _plan(*filters, fingerprint=group, force=True)
     pipeline = _pipeline(port, env)
     if name is None:
-        _discard_group(pipeline, _plan(fingerprint=group, force=True), reason, yes=yes, json=json)
+        _discard_many(pipeline, plan, reason, yes=yes, json=json)
         return
     browser = _browser(pipeline)
     with browser.take(name) as envelope:
@@ -562,22 +572,31 @@ def discard(
         _say(f"discarded; audit row {row['id']} in {pipeline.stack.redrive_table_name}")
 
 
-def _discard_group(pipeline: "Pipeline", plan: "Plan", reason: str, *, yes: bool, json: bool) -> None:
+def _discard_many(pipeline: "Pipeline", plan: "Plan", reason: str, *, yes: bool, json: bool) -> None:
     """Show what a plan takes, have it confirmed, and give it up. Raises LabError if something is still there."""
     from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
     from lab.common.clock import now_ms  # noqa: PLC0415
+    from lab.dlq import show as view  # noqa: PLC0415
+    from lab.dlq.grouped import grouped  # noqa: PLC0415
     from lab.dlq.repair import Discarding  # noqa: PLC0415
 
     browser, ids, now = _browser(pipeline), set[str](), now_ms()
 
-    def heard(letters: "Sequence[Envelope]") -> None:
-        ids.update(letter.message_id for letter in letters if judge(plan, letter, now) is Verdict.SELECTED)
+    def chosen(browser: "DlqBrowser", heard: "Callable[[Iterable[Envelope]], None]") -> bool:
+        def judged(letters: "Sequence[Envelope]") -> None:
+            some = [letter for letter in letters if judge(plan, letter, now) is Verdict.SELECTED]
+            ids.update(letter.message_id for letter in some)
+            heard(some)
 
-    complete = _each(browser, MANY, heard, quiet=json)
+        return _each(browser, MANY, judged, quiet=json)
+
+    found = grouped(pipeline, browser, chosen)
     discarding = Discarding(frozenset(ids), reason)
-    _say(f"{len(ids)} dead letters{'' if complete else '; the queue holds more'}", quiet=json)
     if not ids:
+        _say("no dead letter matches", quiet=json)
         return
+    if not json:
+        console.print(view.groups(found["groups"], found["letters"], complete=found["complete"]))
     if not yes:
         _confirm(
             discarding.digest[:DIGEST_SHOWN], "the first 8 characters of the digest of these and the reason"

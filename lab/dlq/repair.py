@@ -106,7 +106,8 @@ class Discarding:
 
         def given_up(letters: Sequence[Envelope]) -> list[Envelope]:
             chosen = [letter for letter in letters if letter.message_id in self.message_ids]
-            list(threads.map(partial(_record_discard, pipeline, reason=self.reason), chosen))
+            record = partial(_record_discard, pipeline, reason=self.reason, planDigest=self.digest)
+            list(threads.map(record, chosen))
             written.update(letter.message_id for letter in chosen)
             return chosen
 
@@ -115,7 +116,7 @@ class Discarding:
         return written - {letter.message_id for letter in left}, left
 
 
-def _record_discard(pipeline: Pipeline, envelope: Envelope, reason: str) -> dict[str, Any]:
+def _record_discard(pipeline: Pipeline, envelope: Envelope, reason: str, **more: str) -> dict[str, Any]:
     return _record(
         pipeline,
         envelope,
@@ -123,6 +124,7 @@ def _record_discard(pipeline: Pipeline, envelope: Envelope, reason: str) -> dict
         id=f"{DISCARD_KIND}#{envelope.message_id}",
         discardedBy=person(),
         reason=reason,
+        **more,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from functions.common import codec
 from functions.redrive.crash import Step
 from functions.redrive.fingerprint import fingerprint
+from functions.redrive.kinds import EDIT_KIND
 from lab.common import paths
 from lab.dlq.browser import dead_letters
 from lab.dlq.seed import bury
@@ -22,25 +23,25 @@ from support.eventually import eventually
 from tests.integration.test_interrupted_commands import environment
 from tests.support.edits import RAISE, RIGHT, WRONG, bury_wrong, edited_and_waiting, worker_away
 from tests.support.pages import run
-from tests.support.redrives import TAKE_OVER_SECONDS, Lab, dying_at, executions, finished, settled, supply
+from tests.support.redrives import (
+    TAKE_OVER_SECONDS,
+    Lab,
+    dlq_messages,
+    dying_at,
+    executions,
+    finished,
+    receives,
+    settled,
+    supply,
+)
 
 
 def audit_rows(pipeline: Pipeline, operation: str) -> list[dict[str, Any]]:
     """The originals that an operation has kept."""
-    pages = (
-        pipeline.aws.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(
-            TableName=pipeline.stack.redrive_table_name,
-            ConsistentRead=True,
-            FilterExpression="kind = :edit AND operationId = :operation",
-            ExpressionAttributeValues={":edit": {"S": "edit"}, ":operation": {"S": operation}},
-        )
-    )
     return [
         {name: next(iter(value.values())) for name, value in item.items()}
-        for page in pages
-        for item in page["Items"]
+        for item in pipeline.redrive_rows(EDIT_KIND)
+        if item.get("operationId", {}).get("S") == operation
     ]
 
 
@@ -229,6 +230,33 @@ def test_a_discard_that_is_killed_anywhere_is_finished_by_its_repetition(
     killed(pipeline, place, times, "discard", "--group", group, "--reason", "test", "--yes")
     lab("discard", "--group", group, "--reason", "test", "--yes")
     settled(pipeline, ids, discarded=45, in_dlq=0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("place", "times"),
+    [
+        ("functions.redrive.dlq:DeadLetterQueue.receive", 2),
+        ("functions.redrive.forecast:DryRunFunction.__call__", -1),
+        ("functions.redrive.forecast:DryRunFunction.__call__", 1),
+        ("functions.redrive.dlq:DeadLetterQueue.release", -1),
+        ("functions.redrive.dlq:DeadLetterQueue.release", 2),
+    ],
+)
+def test_a_dry_run_that_is_killed_anywhere_leaves_every_letter_visible_again_and_nothing_else(
+    pipeline: Pipeline, lab: Lab, place: str, times: int
+) -> None:
+    ids, group = bury_wrong(pipeline, 45)
+    killed(pipeline, place, times, "dry-run", "--group", group)
+    assert pipeline.dlq().visible == 45
+    assert {receives(message) for message in dlq_messages(pipeline)} <= {
+        2,
+        3,
+    }  # bury_wrong's, the kill's, and this
+    code, (told,) = lab("dry-run", "--group", group, "--json")
+    assert (code, told["letters"], told["forecast"]["wouldDie"]) == (1, 45, 45)
+    assert executions(pipeline, ids) == {}
+    settled(pipeline, ids, succeeded=0, in_dlq=45)
 
 
 @pytest.mark.long

@@ -14,6 +14,7 @@ import pytest
 
 from functions.common import codec
 from functions.common.errors import LinesExceedAmountError, SchemaViolationError
+from functions.redrive.kinds import DISCARD_KIND
 from lab.common import paths
 from lab.dlq.seed import bury
 from lab.pipeline.observe import Pipeline
@@ -112,6 +113,29 @@ def test_a_discarded_group_is_accounted_for_and_the_others_stay(pipeline: Pipeli
     found = ledger_of(pipeline, [*given_up, *kept])
     assert found.balanced
     assert sorted(found.discarded) == sorted(given_up)
+
+
+def test_what_filters_match_is_discarded_under_one_digest_that_every_audit_row_has(
+    pipeline: Pipeline, lab: Lab
+) -> None:
+    given_up = bury(
+        pipeline, supply(3, customerId="load-test"), error=LinesExceedAmountError("lines of 9 exceed 8")
+    )
+    given_up += bury(
+        pipeline, supply(2, customerId="load-test"), error=SchemaViolationError("/items is missing")
+    )
+    kept = bury(pipeline, supply(2), error=LinesExceedAmountError("lines of 9 exceed 8"))
+    code, (done,) = lab("discard", "--contains", "load-test", "--reason", "a load test's", "--yes", "--json")
+    assert (code, done["discarded"]) == (0, 5)
+    _, left = lab("ls", "--json")
+    assert sorted(line["orderId"] for line in left) == sorted(kept)
+    rows = list(pipeline.redrive_rows(DISCARD_KIND))
+    mine = [row for row in rows if row.get("planDigest") == {"S": done["digest"]}]
+    assert sorted(row["orderId"]["S"] for row in mine) == sorted(given_up)
+    assert {row["reason"]["S"] for row in mine} == {"a load test's"}
+    assert lab("discard", "--reason", "everything", "--yes")[0] == 1
+    assert lab("discard", kept[0], "--category", "PERMANENT", "--reason", "both", "--yes")[0] == 1
+    assert pipeline.dlq().visible == 2
 
 
 def test_an_exported_test_fails_for_what_the_letter_died_of(

@@ -2,18 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from functions.common.errors import DependencyTimeoutError, LinesExceedAmountError
 from functions.common.fate import Fate
+from functions.redrive.control import MARGIN_SECONDS
+from functions.redrive.handler import PREVIEW_SECONDS
 from lab.dlq.seed import bury
+from lab.engines import HostEngine
+from lab.errors import LabError
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from support.eventually import eventually
 from tests.support.cure import cure
+from tests.support.processes import having
 from tests.support.redrives import dlq_messages, executions, finished, receives, settled, supply
 
 SHARE = 0.99
@@ -156,6 +163,38 @@ def test_with_every_write_denied_the_dry_run_still_passes_and_each_letter_has_on
     assert {receives(message) for message in dlq_messages(pipeline)} == {2}  # the dry run's and this look's
     assert executions(pipeline, ids) == {}
     settled(pipeline, ids, accepted=15, succeeded=0, in_dlq=15)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("function", ["redrive", "dry-run"])
+def test_a_dry_run_whose_function_is_killed_leaves_every_letter_visible_again_and_nothing_else(
+    pipeline: Pipeline, api: Api, function: str
+) -> None:
+    ids = bury(pipeline, supply(600))
+    api.dry_run(maxMessages=1)  # cold starts are over
+    engine = HostEngine(int(urlsplit(str(pipeline.aws.endpoint)).port or 0)).process()
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(api.dry_run, maxMessages=1000)
+        eventually(lambda: pipeline.dlq().in_flight > 0, within=20, every=0.01)
+        victims = having(
+            "AWS_LAMBDA_FUNCTION_NAME",
+            f"{pipeline.stack.prefix}-{function}",
+            engine.children(recursive=True),
+        )
+        for victim in victims:
+            victim.kill()
+        assert victims
+        if function == "redrive":
+            with pytest.raises(LabError):
+                answer.result()
+        else:
+            told = answer.result()["forecast"]
+            assert told["wouldPass"] + told["uncertain"] == 600
+            assert not told["wouldDie"]
+    eventually(lambda: pipeline.dlq().visible == 600, within=PREVIEW_SECONDS + MARGIN_SECONDS + 5)
+    assert api.dry_run(maxMessages=1000)["forecast"]["wouldPass"] == 600
+    assert executions(pipeline, ids) == {}
+    settled(pipeline, ids, succeeded=0, in_dlq=600)
 
 
 def test_the_code_that_is_asked_is_the_workers(pipeline: Pipeline, api: Api) -> None:

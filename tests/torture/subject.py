@@ -22,6 +22,7 @@ from lab.engines import clients as guarded
 from lab.errors import LabError
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
+from tests.support.processes import having
 from tests.torture.hostile import Hostile
 from tests.torture.ledger import Book, Finding, Origin, id_of
 
@@ -96,7 +97,7 @@ class Subject:
     def functions(self, name: str) -> list[psutil.Process]:
         """The processes of one function (`worker`, `redrive`) of this engine."""
         children = self.engine.process().children(recursive=True)
-        return _with("AWS_LAMBDA_FUNCTION_NAME", f"{self.stack.prefix}-{name}", children)
+        return having("AWS_LAMBDA_FUNCTION_NAME", f"{self.stack.prefix}-{name}", children)
 
     def disturbed(self, began: float, *functions: str) -> None:
         """Record that processes of these functions were disturbed from then (epoch seconds) until now."""
@@ -104,7 +105,7 @@ class Subject:
 
     def leftovers(self) -> list[Finding]:
         """What `lab down` has left behind, which is ended and removed here: processes by their folder, and it."""
-        left = _with("TMPDIR", f"{self.engine.home}/", psutil.process_iter())
+        left = having("TMPDIR", f"{self.engine.home}/", psutil.process_iter())
         found = (
             [Finding("left behind", f"{len(left)} processes: {[one.pid for one in left]}")] if left else []
         )
@@ -143,15 +144,3 @@ class Subject:
             "a dead letter", lambda: self.browser.browse(1000).envelopes, bool, within=LETTER_SECONDS
         )
         return rng.choice(sorted(seen, key=lambda one: one.message_id))
-
-
-def _with(variable: str, beginning: str, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """The living processes in whose environment a variable begins so."""
-    found: list[psutil.Process] = []
-    for process in processes:
-        try:
-            if process.environ().get(variable, "").startswith(beginning):
-                found.append(process)
-        except psutil.Error:  # ended meanwhile, or somebody else's
-            continue
-    return found
