@@ -169,8 +169,9 @@ from localstack import config
 from localstack.aws import spec
 from lab_localstack.speedups import patches
 
-build, built = spec.build_service_index_cache, []
-spec.build_service_index_cache = lambda path: built.append(path) or build(path)
+index = spec.ServiceCatalogIndex(["sqs"], {{}}, {{}}, {{"SendMessage": [spec.ServiceModelIdentifier("sqs")]}}, {{}})
+built = []
+spec.build_service_index_cache = lambda path: built.append(path) or spec.save_service_index_cache(index, path)
 patches.keep_the_index_of_services()
 config.dirs.static_libs = "{tmp_path}/none"
 
@@ -180,9 +181,9 @@ def catalog(engine, environment):
 
 first, second = catalog("engine-1", "environment"), catalog("engine-2", "environment")
 assert len(built) == 1 and "engine-1" in built[0], built
-assert first.service_names == second.service_names and "sqs" in second.service_names
+assert first.service_names == second.service_names == ["sqs"]
 assert first.by_operation("SendMessage") == second.by_operation("SendMessage") != []
-assert catalog("engine-3", "read-only").by_operation("SendMessage") and len(built) == 2
+assert catalog("engine-3", "read-only").service_names == ["sqs"] and len(built) == 2
 print("ok")
 """
     ).endswith("ok")

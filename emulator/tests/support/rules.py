@@ -269,14 +269,14 @@ def main() -> None:
         text: str = json.loads(line)
         failed: list[tuple[str, str]] = []
         for ask, refusals in RULES:
-            began = time.monotonic()
+            began = time.process_time()  # on a busy machine time passes without it
             try:
                 ask(text)
             except refusals:
                 pass
             except Exception:  # noqa: BLE001  the test says which
                 failed.append((ask.__name__, traceback.format_exc()[-2000:]))
-            if (took := time.monotonic() - began) > 2:
+            if (took := time.process_time() - began) > 2:
                 failed.append((ask.__name__, f"took {took:.1f} s"))
         sys.stdout.write(json.dumps(failed) + "\n")
         sys.stdout.flush()
