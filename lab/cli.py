@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cache, partial
 from importlib import import_module, metadata
 from typing import Annotated, Any, NamedTuple, NoReturn, override
 
@@ -112,20 +112,10 @@ class Deferred(TyperCommand):
         super().__init__(command.name, help=command.help, rich_help_panel=panel)
         self._place = command.place
 
-    @cached_property
+    @property
     def loaded(self) -> Any:
         """The command itself."""
-        module, _, name = self._place.partition(":")
-        found = getattr(import_module(module), name)
-        if isinstance(found, typer.Typer):
-            group = get_group(found)
-            for name, command in group.commands.items():
-                command.epilog = _example(f"{self.name} {name}")
-                group.epilog = group.epilog or command.epilog
-            return group
-        alone = typer.Typer(add_completion=False)
-        alone.command(name=self.name, epilog=_example(self.name or ""))(found)
-        return get_command(alone)
+        return _loaded(self.name or "", self._place)
 
     @property
     def commands(self) -> dict[str, Any]:
@@ -135,6 +125,22 @@ class Deferred(TyperCommand):
     @override
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         return self.loaded.make_context(*args, **kwargs)
+
+
+@cache
+def _loaded(name: str, place: str) -> Any:
+    """The command of that name, made once for all command lines of a process."""
+    module, _, attribute = place.partition(":")
+    found = getattr(import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        for subcommand, command in group.commands.items():
+            command.epilog = _example(f"{name} {subcommand}")
+            group.epilog = group.epilog or command.epilog
+        return group
+    alone = typer.Typer(add_completion=False)
+    alone.command(name=name, epilog=_example(name))(found)
+    return get_command(alone)
 
 
 def _example(command: str) -> str | None:
