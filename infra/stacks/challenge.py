@@ -29,7 +29,10 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What is deployed for a challenge. Times are in seconds; `fifo` makes both queues FIFO queues."""
+    """What is deployed for a challenge. Times are in seconds; `fifo` makes both queues FIFO queues.
+
+    `reserved` is the function's reserved concurrency, 0 for none.
+    """
 
     env_name: str
     challenge: str
@@ -39,6 +42,7 @@ class World:
     batch_size: int
     concurrency: int
     memory: int
+    reserved: int
     fifo: bool
 
     @classmethod
@@ -65,6 +69,7 @@ class World:
             batch_size=number("batchSize", 1, 10),
             concurrency=number("concurrency", 2, 1000),
             memory=number("memory", 128, 10_240),
+            reserved=number("reserved", 0, 1000),
             fifo=context.get("fifo") == "true",
         )
 
@@ -82,16 +87,15 @@ class ChallengeStack(cdk.Stack):
             description=f"Ingestion lab: the challenge {world.challenge}.",
         )
         self._fifo = world.fifo
-        dlq = self._queue("Dlq", "dlq")
+        dlq = self._queue("Dlq")
         queue = self._queue(
             "Queue",
-            "queue",
             visibility_timeout=cdk.Duration.seconds(world.visibility),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dlq, max_receive_count=world.max_receives),
         )
         orders, keys = self._table("Orders", "orderId"), self._table("Keys", "id", expires="expiration")
         bus = events.EventBus(self, "Bus", event_bus_name=self._prefix)
-        outcomes = sqs.Queue(self, "Outcomes", queue_name=f"{self._prefix}-outcomes", enforce_ssl=True)
+        outcomes = sqs.Queue(self, "Outcomes", enforce_ssl=True)
         events.Rule(
             self,
             "EveryOutcome",
@@ -111,6 +115,7 @@ class ChallengeStack(cdk.Stack):
             else lambda_.Architecture.X86_64,
             memory_size=world.memory,
             timeout=cdk.Duration.seconds(world.timeout),
+            reserved_concurrent_executions=world.reserved or None,
             log_group=log_group(self, "Logs", f"/aws/lambda/{self._prefix}", 1),
             environment={
                 "QUEUE_URL": queue.queue_url,
@@ -149,11 +154,11 @@ class ChallengeStack(cdk.Stack):
         }.items():
             cdk.CfnOutput(self, key, value=value)
 
-    def _queue(self, construct_id: str, name: str, **more: Any) -> sqs.Queue:
+    def _queue(self, construct_id: str, **more: Any) -> sqs.Queue:
+        # without a name of its own: SQS takes none again for 60 s after its queue was deleted
         return sqs.Queue(
             self,
             construct_id,
-            queue_name=f"{self._prefix}-{name}{'.fifo' * self._fifo}",
             fifo=True if self._fifo else None,
             content_based_deduplication=True if self._fifo else None,
             enforce_ssl=True,

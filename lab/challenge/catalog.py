@@ -19,7 +19,11 @@ type Drawn = tuple[list[Order], list[Step]]
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What the handler runs in. Times are in seconds; `settle` is how long a run may take after its last step."""
+    """What the handler runs in. Times are in seconds; `settle` is how long a run may take after its last step.
+
+    With `fair` a customer's messages are a group of a standard queue. `reserved` is the function's reserved
+    concurrency, 0 for none.
+    """
 
     visibility: int = 4
     timeout: int = 3
@@ -27,7 +31,9 @@ class World:
     batch_size: int = 10
     concurrency: int = 2
     memory: int = 256
+    reserved: int = 0
     fifo: bool = False
+    fair: bool = False
     settle: int = 30
 
 
@@ -137,6 +143,18 @@ def _fifo(rng: random.Random) -> Drawn:
     return those, [*in_batches(those), Step(0, "refuse", some(rng, others, 1))]
 
 
+def _noisy(rng: random.Random) -> Drawn:
+    poison = rng.sample(range(1, 16), 3)
+    noisy = [Order(number, 0, number in poison) for number in range(1, 16)]
+    others = [Order(number, number % 3 + 1, number == 17) for number in range(16, 21)]
+    return [*noisy, *others], in_batches([*noisy, *others])
+
+
+def _squeezed(rng: random.Random) -> Drawn:
+    those = orders(60)
+    return those, [*on_writes(0, latency_ms=rng.randint(280, 320)), *in_batches(those)]
+
+
 CHALLENGES = {
     challenge.name: challenge
     for challenge in (
@@ -144,14 +162,14 @@ CHALLENGES = {
             name="effect-once",
             title="The effect once, although messages come twice",
             by=_duplicates,
-            promises=(keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, keep.SETTLED),
+            promises=(keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, *keep.ALWAYS),
             hint="Whether the effect has happened can only be decided where it happens, in the same call.",
         ),
         Challenge(
             name="partial-batch",
             title="What fails, fails alone",
             by=_two_bad,
-            promises=(keep.NEIGHBOURS, keep.ONE_PLACE, keep.GOOD_LIVE, keep.POISON_DEAD, keep.SETTLED),
+            promises=(keep.NEIGHBOURS, keep.ONE_PLACE, keep.GOOD_LIVE, keep.POISON_DEAD, *keep.ALWAYS),
             hint="The mapping has ReportBatchItemFailures. See which id of a record an itemIdentifier has to be.",
             world=World(max_receives=2),
         ),
@@ -159,14 +177,14 @@ CHALLENGES = {
             name="poison-away",
             title="Poison out of the way, with its cause",
             by=_poison,
-            promises=(keep.ONE_PLACE, keep.POISON_AT_ONCE, keep.GOOD_LIVE, keep.POISON_DEAD, keep.SETTLED),
+            promises=(keep.ONE_PLACE, keep.POISON_AT_ONCE, keep.GOOD_LIVE, keep.POISON_DEAD, *keep.ALWAYS),
             hint="SQS moves a message when its receives are spent. A handler may send it there itself.",
         ),
         Challenge(
             name="crash",
             title="Killed between the effect and what remembers it",
             by=_crashes,
-            promises=(keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, keep.SETTLED),
+            promises=(keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, *keep.ALWAYS),
             hint="Between two calls there is always a moment. DynamoDB can do two things in one call.",
             world=World(max_receives=6),
         ),
@@ -174,7 +192,7 @@ CHALLENGES = {
             name="hanging-call",
             title="A call that is never answered",
             by=_hangs,
-            promises=(keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, keep.SETTLED),
+            promises=(keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, *keep.ALWAYS),
             hint="boto3 waits 60 seconds for an answer, and then asks again. Both are settings of the client.",
             world=World(timeout=5, visibility=6),
         ),
@@ -182,7 +200,7 @@ CHALLENGES = {
             name="graceful-end",
             title="The end of a batch before the end of the time",
             by=_slow,
-            promises=(keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, keep.SETTLED),
+            promises=(keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, *keep.ALWAYS),
             hint="The context knows how much time is left. What was not begun can be reported as failed.",
             world=World(max_receives=6),
         ),
@@ -190,7 +208,7 @@ CHALLENGES = {
             name="backoff",
             title="Waiting that spares receives",
             by=_throttled,
-            promises=(keep.GOOD_LIVE, keep.ONE_EFFECT, keep.ONE_PLACE, keep.SETTLED),
+            promises=(keep.GOOD_LIVE, keep.ONE_EFFECT, keep.ONE_PLACE, *keep.ALWAYS),
             hint="When a message comes back is the message's own setting, and may depend on how often it came.",
             world=World(visibility=2, timeout=2, max_receives=5, settle=150),
             worker={"RETRY_BASE_SECONDS": "8"},
@@ -205,16 +223,16 @@ CHALLENGES = {
                 keep.LEFT_ALONE,
                 keep.NO_LOST_INVOCATION,
                 keep.ONE_EFFECT,
-                keep.SETTLED,
+                *keep.ALWAYS,
             ),
             hint="That the bus is down is worth remembering, for all environments, and a message can wait as long.",
-            world=World(visibility=2, timeout=2, settle=60),
+            world=World(visibility=2, timeout=2, batch_size=5, settle=60),
         ),
         Challenge(
             name="partial-events",
             title="200, with failures inside",
             by=_deaf,
-            promises=(keep.ANNOUNCED, keep.ANNOUNCED_ONCE, keep.ONE_EFFECT, keep.ONE_PLACE, keep.SETTLED),
+            promises=(keep.ANNOUNCED, keep.ANNOUNCED_ONCE, keep.ONE_EFFECT, keep.ONE_PLACE, *keep.ALWAYS),
             hint="The entries of the answer are in the order of the request.",
             world=World(timeout=6, visibility=8),
         ),
@@ -228,10 +246,33 @@ CHALLENGES = {
                 keep.GOOD_LIVE,
                 keep.POISON_DEAD,
                 keep.ONE_EFFECT,
-                keep.SETTLED,
+                *keep.ALWAYS,
             ),
             hint="What is behind a failure spends receives with it. Groups fail by themselves; poison need not wait.",
             world=World(fifo=True, visibility=2, timeout=2, max_receives=3, settle=45),
+        ),
+        Challenge(
+            name="noisy-customer",
+            title="One customer's flood, and whose each message is",
+            by=_noisy,
+            promises=(
+                keep.IN_ITS_GROUP,
+                keep.POISON_AT_ONCE,
+                keep.ONE_PLACE,
+                keep.GOOD_LIVE,
+                keep.POISON_DEAD,
+                *keep.ALWAYS,
+            ),
+            hint="A record's attributes say whose it is. SendMessage takes that, for a standard queue, too.",
+            world=World(fair=True),
+        ),
+        Challenge(
+            name="back-pressure",
+            title="More messages than the reserved concurrency can take",
+            by=_squeezed,
+            promises=(keep.GOOD_LIVE, keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, *keep.ALWAYS),
+            hint="One environment has one invocation at a time. What an invocation waits for, it can wait for at once.",
+            world=World(visibility=6, timeout=6, max_receives=2, concurrency=5, reserved=1, settle=60),
         ),
     )
 }

@@ -1,7 +1,7 @@
 """Seeded search: schedules over all faults and changes of the infrastructure, shrunk where they break a promise."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.challenge import promises as keep
@@ -15,15 +15,29 @@ STEPS = (2, 5)
 WITHIN = 3.0
 """Seconds in which they begin."""
 
+REVOKED = (
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "events:PutEvents",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:SendMessage",
+)
+"""Actions that the function's role, with which the mapping polls, too, may be denied for a while."""
+
+type Kind = Callable[[random.Random, list[Order], float, float], list[Step]]
+"""Draws what is done, given the orders, when it is to begin, and how many seconds it is to last."""
+
 type Judge = Callable[[Schedule], Verdict]
 
 
 def _storm(rng: random.Random) -> Drawn:
     those = orders(12)
     done: list[Step] = []
-    for _ in range(rng.randint(*STEPS)):
+    for drawn in rng.sample(list(PALETTE), rng.randint(*STEPS), counts=list(PALETTE.values())):
         at, seconds = round(rng.uniform(0, WITHIN), 1), round(rng.uniform(1, 3), 1)
-        done += rng.choice(PALETTE)(rng, those, at, seconds)
+        done += drawn(rng, those, at, seconds)
     return those, [*in_batches(those, every=1.0, of=4), *done]
 
 
@@ -65,34 +79,38 @@ def _bus(_rng: random.Random, _those: list[Order], at: float, seconds: float) ->
     return [Step(at, "fault", facts=facts | {"seconds": seconds})]
 
 
-def _setting(what: str, to: int) -> Callable[[random.Random, list[Order], float, float], list[Step]]:
-    def drawn(_rng: random.Random, _those: list[Order], at: float, seconds: float) -> list[Step]:
-        return [Step(at, "setting", facts={"what": what, "to": to, "seconds": seconds})]
+def _setting(what: str, *may_be: object) -> Kind:
+    def drawn(rng: random.Random, _those: list[Order], at: float, seconds: float) -> list[Step]:
+        return [Step(at, "setting", facts={"what": what, "to": rng.choice(may_be), "seconds": seconds})]
 
     return drawn
 
 
-PALETTE = (
-    _duplicate,
-    _redeliver,
-    _refuse,
-    _kill,
-    _errors,
-    _denied,
-    _slow,
-    _hang,
-    _bus,
-    _setting("mapping", 0),
-    _setting("timeout", 1),
-    _setting("concurrency", 1),
-)
-"""All that may be done: to messages, to the function's process, to AWS APIs, and to the infrastructure."""
+PALETTE: Mapping[Kind, int] = {
+    _duplicate: 2,
+    _redeliver: 2,
+    _refuse: 2,
+    _kill: 3,
+    _errors: 1,
+    _denied: 1,
+    _slow: 1,
+    _hang: 1,
+    _bus: 1,
+    _setting("mapping", "disabled", "deleted"): 1,
+    _setting("timeout", 1): 1,
+    _setting("concurrency", 1): 1,
+    _setting("permission", *REVOKED): 2,
+}
+"""All that may be done to messages, process, AWS APIs and infrastructure, and how often in one schedule at most.
+
+An engine is not restarted: it keeps its state in memory, and would come back without the stack.
+"""
 
 CHAOS = Challenge(
     name="chaos",
     title="Anything may happen",
     by=_storm,
-    promises=(keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, keep.SETTLED),
+    promises=(keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, *keep.ALWAYS),
     hint="",
     world=World(max_receives=8, visibility=3, settle=60),
 )

@@ -8,8 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from functions.publish.message import order_message, text
+from lab.challenge.infrastructure import CHANGES
+from lab.challenge.promises import group_of
 from lab.challenge.schedule import Order, Schedule, Step
-from lab.challenge.stand import Stand
+from lab.challenge.stand import NEMESIS, Stand
 from lab.challenge.testimony import Testimony
 from lab.common.clock import now_ms
 from lab.common.interrupts import undoing
@@ -31,12 +33,6 @@ TO_AN_ORDER = ("kill", "redeliver", "refuse")
 
 FAULT_SECONDS = 300.0
 """How long a fault lasts that has no end of its own: longer than any run."""
-
-
-def once(do: Callable[[], None]) -> Callable[[], None]:
-    """What does something at its first call, and nothing afterwards."""
-    left = [do]
-    return lambda: left.pop()() if left else None
 
 
 class Nemesis:
@@ -75,54 +71,36 @@ class Nemesis:
                 open_.callback(self._proxy.clear)
                 proxied = {f"{ENDPOINT_VARIABLE}{name}": self._proxy.endpoint for name in PROXIED}
                 self.environment = proxied | self.environment
-            self.environment["LAB_NEMESIS"] = json.dumps(chosen)
+            self.environment["LAB_TOKEN"] = self.testimony.token
+            self.environment[NEMESIS] = json.dumps(chosen)
             yield self
 
     def play(self, say: Callable[[str], None]) -> None:
         """Do every step when its time has come, and undo what is to last for a while only."""
         began = time.monotonic()
-        steps: list[tuple[float, str, Callable[[], None]]] = [
-            (step.at, step.text, partial(self._do, step)) for step in self._schedule.steps
-        ]
-        with ExitStack() as undone:
+        steps: list[tuple[float, str, Callable[[], None]]] = []
+        with ExitStack() as changed:
             for step in self._schedule.steps:
+                lasting = changed.enter_context(ExitStack())
+                steps.append((step.at, step.text, partial(self._do, step, lasting)))
                 if step.kind == "setting":
-                    undo = once(partial(self._set_back, step))
-                    undone.enter_context(undoing(undo))
-                    steps.append((step.at + step.facts["seconds"], f"{step.facts['what']} as before", undo))
-            for at, what, do in sorted(steps, key=lambda each: each[0]):
-                time.sleep(max(0.0, began + at - time.monotonic()))
-                do()
-                if " send " not in what:
-                    say(f"  {what}")
+                    until = step.at + step.facts["seconds"]
+                    steps.append((until, f"{step.facts['what']} as before", lasting.close))
+            with undoing(changed.close):
+                for at, what, do in sorted(steps, key=lambda each: each[0]):
+                    time.sleep(max(0.0, began + at - time.monotonic()))
+                    do()
+                    if " send " not in what:
+                        say(f"  {what}")
 
-    def _do(self, step: Step) -> None:
+    def _do(self, step: Step, lasting: ExitStack) -> None:
         if step.kind in ("send", "duplicate"):
             self._send([order for order in self._schedule.orders if order.number in step.orders])
         elif step.kind == "fault":
             self._inject(step)
         elif step.kind == "setting":
-            self._set(str(step.facts["what"]), int(step.facts["to"]))
+            lasting.enter_context(CHANGES[step.facts["what"]](self._stand, step.facts["to"]))
             self.testimony.did(step.text)
-
-    def _set(self, what: str, to: int) -> None:
-        client, name = self._stand.lambda_(), self._stand.function_name
-        if what == "mapping":
-            for mapping in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
-                client.update_event_source_mapping(UUID=mapping.get("UUID", ""), Enabled=bool(to))
-        elif what == "timeout":
-            client.update_function_configuration(FunctionName=name, Timeout=to)
-        else:
-            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=to)
-
-    def _set_back(self, step: Step) -> None:
-        match step.facts["what"]:
-            case "mapping":
-                self._set("mapping", 1)
-            case "timeout":
-                self._set("timeout", self._stand.challenge.world.timeout)
-            case _:
-                self._stand.lambda_().delete_function_concurrency(FunctionName=self._stand.function_name)
 
     def _inject(self, step: Step) -> None:
         if self._proxy is None:
@@ -153,7 +131,7 @@ class Nemesis:
         body: dict[str, Any] = {
             "orderId": order_id,
             "amount": 12.5,
-            "customerId": f"customer-{order.customer}",
+            "customerId": group_of(order.customer),
         }
         if order.poison:
             body["amount"] = -1
@@ -163,7 +141,9 @@ class Nemesis:
             "MessageBody": self._body(order, made.body),
             "MessageAttributes": {**made.attributes, "orderId": text(order_id)},
         }
-        if self._stand.challenge.world.fifo:
-            entry["MessageGroupId"] = body["customerId"]
+        world = self._stand.challenge.world
+        if world.fifo or world.fair:
+            entry["MessageGroupId"] = group_of(order.customer)
+        if world.fifo:
             entry["MessageDeduplicationId"] = f"{order_id}-{now_ms()}"
         return entry

@@ -15,6 +15,11 @@ MOST_FAILED_CALLS = 40
 """Of a bus that is down: who goes on calling makes one a receive of each message, and more for each retry."""
 
 
+def group_of(customer: int) -> str:
+    """The id of a customer, which is the group of its messages, too, where a queue has groups."""
+    return f"customer-{customer}"
+
+
 @dataclass(frozen=True)
 class Promise:
     """A rule, and what AWS documents that explains a breach of it. What breaks it `for_good` nothing can mend."""
@@ -134,6 +139,30 @@ def _in_order(ways: Ways) -> Iterator[Breach]:
                 yield Breach(early, why, [*ways.of(early, Kind.RECEIVED, Kind.NEMESIS)[:2], after, before])
 
 
+def _in_its_group(ways: Ways) -> Iterator[Breach]:
+    for event in ways.history.of(Kind.ACCEPTED):
+        order_id, group = str(event.order_id), group_of(int(event.facts["customer"]))
+        seen = ways.of(order_id, Kind.RECEIVED, Kind.LETTER_FOUND)
+        if strays := [each for each in seen if each.facts.get("group") != group]:
+            stray = strays[0].facts.get("group")
+            where = f"in the group {stray}" if stray else "in no group"
+            yield Breach(order_id, f"its message is {where}, and its customer is {group}", [event, strays[0]])
+
+
+def _in_the_open(ways: Ways) -> Iterator[Breach]:
+    for order_id in sorted(ways.accepted):
+        effects, rows = ways.of(order_id, Kind.EFFECT), ways.of(order_id, Kind.ROW_FOUND)
+        if late := [event for event in effects if event.facts.get("late")]:
+            answered = ways.of(order_id, Kind.RECEIVED, Kind.ANSWERED)
+            yield Breach(order_id, "its effect came outside of its invocation", [*answered, *late])
+        elif rows and not effects:
+            calls = ", ".join(SEEN_WRITES)
+            yield Breach(order_id, f"its row is there, and no {calls} of an invocation has written it", rows)
+
+
+SEEN_WRITES = ("PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems")
+"""The calls in which the witness sees an effect, and in which the nemesis can meet it."""
+
 _SEEN = frozenset({Source.CLIENT, Source.LOGS, Source.ORDERS, Source.LETTERS})
 
 ONE_EFFECT = Promise(
@@ -223,3 +252,25 @@ IN_ORDER = Promise(
     "the order of the group is lost.",
     f"{LAMBDA}/services-sqs-errorhandling.html",
 )
+IN_ITS_GROUP = Promise(
+    Rule(
+        "in its group", "Every message stays in its customer's group, in the DLQ, too.", _SEEN, _in_its_group
+    ),
+    "A fair queue tells tenants apart by MessageGroupId alone, and a message that a function sends has the group that "
+    "the function gives it.",
+    f"{SQS}/sqs-fair-queues.html",
+)
+IN_THE_OPEN = Promise(
+    Rule(
+        "in the open",
+        "Every effect happens within its invocation, by a call of boto3 that is seen.",
+        _SEEN,
+        _in_the_open,
+    ),
+    "Lambda freezes the environment once the handler has answered: what goes on in the background may never end.",
+    f"{LAMBDA}/lambda-runtime-environment.html",
+    for_good=False,
+)
+
+ALWAYS = (IN_THE_OPEN, SETTLED)
+"""What every challenge asks."""

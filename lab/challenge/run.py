@@ -2,10 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, cast
+
+from botocore.exceptions import ClientError
 
 from lab.challenge.catalog import Challenge
 from lab.challenge.nemesis import Nemesis
@@ -14,6 +17,7 @@ from lab.challenge.schedule import Schedule
 from lab.challenge.stand import Stand
 from lab.challenge.testimony import Testimony, waiting
 from lab.challenge.verdict import Verdict
+from lab.errors import LabError
 from lab.faults.proxy import FaultProxy
 from lab.history.check import Judgement, check
 from lab.history.events import History
@@ -23,6 +27,9 @@ LATE_SECONDS = 3.0
 """How long log lines are waited for, where a promise seems broken without them."""
 
 LOOK_SECONDS = 0.3
+GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "ResourceNotFoundException")
+"""The codes of what is not there."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -56,15 +63,34 @@ def judged(  # noqa: PLR0917
     began = time.monotonic()
     challenge = stand.challenge
     own = stand.environment | {"LAB_HANDLER": entry} | dict(variables)
-    with Nemesis(stand, schedule).ready(proxy) as nemesis, stand.with_environment(nemesis.environment | own):
+    with (
+        everything_there(),
+        Nemesis(stand, schedule).ready(proxy) as nemesis,
+        stand.with_environment(nemesis.environment | own),
+    ):
         if why := load(stand):
             return Verdict(challenge, schedule, time.monotonic() - began, unloaded=why)
         say(f"nemesis: {len(schedule.orders)} orders, seed {schedule.seed}")
         nemesis.play(say)
         said, rules = _settle(nemesis.testimony, challenge)
         say(said)
-    history, judgement = _gathered(nemesis.testimony, rules)
+        history, judgement = _gathered(nemesis.testimony, rules)
     return Verdict(challenge, schedule, time.monotonic() - began, history=history, judgement=judgement)
+
+
+@contextmanager
+def everything_there() -> Generator[None]:
+    """Raise LabError where something of the stack is gone."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in GONE:
+            raise
+        raise LabError(
+            f"Something of the challenge's stack is gone: {error}.",
+            "A handler that deletes its queue or its table cannot be judged. To have its calls denied: "
+            "make down, then make up LAB_IAM=enforce",
+        ) from error
 
 
 def load(stand: Stand) -> str:
@@ -76,7 +102,8 @@ def load(stand: Stand) -> str:
     if "error" in told:
         return f"{told['where']}: {told['error']}: {told['message']}"
     if "timed out" in str(told):
-        return f"its import takes longer than the {stand.challenge.world.timeout} s that the function has"
+        seconds = stand.challenge.world.timeout
+        return f"its import takes longer than Lambda's 10 s, and then longer than the {seconds} s of an invocation"
     if "signal: killed" in str(told) or "OutOfMemory" in str(told):
         return f"its import was killed: it needs more than the {stand.challenge.world.memory} MB that the function has"
     return f"its import ended the function: {told}"

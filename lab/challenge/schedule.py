@@ -7,9 +7,13 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
+
+KINDS = ("send", "duplicate", "kill", "redeliver", "refuse", "fault", "deaf bus", "setting")
+"""What a step may be."""
 
 FORMAT = "lab-challenge-schedule/1"
 
@@ -30,7 +34,7 @@ class Step:
     send, duplicate: the orders are put on the queue, again if they were before. kill: the function dies at `point` of
     the order's first receive. redeliver: the message becomes visible while it is worked on. refuse: DynamoDB refuses
     the order's row, at its first receive. fault: what the proxy does to an AWS API. deaf bus: the bus refuses every
-    second event. setting: `what` of mapping, timeout and concurrency is set `to` a number, for so many `seconds`.
+    second event. setting: a change of `infrastructure.CHANGES` is made, for so many `seconds`.
     """
 
     at: float
@@ -73,6 +77,8 @@ def loads(text: str, source: str) -> Schedule:
     """Read a schedule. Raises LabError naming the `source` where it is not one."""
     try:
         given = json.loads(text)
+        if given["format"] != FORMAT:
+            raise ValueError("another format")  # noqa: TRY301  told below, like all that is wrong with it
         del given["format"]
         orders = tuple(Order(**each) for each in given.pop("orders"))
         return Schedule(orders=orders, steps=tuple(map(_step, given.pop("steps"))), **given)
@@ -82,7 +88,17 @@ def loads(text: str, source: str) -> Schedule:
         ) from error
 
 
+def read(file: Path) -> Schedule:
+    """The schedule that was saved as that file. Raises LabError where it cannot be read, or is none."""
+    try:
+        return loads(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{file} cannot be read: {error}.", "Give a file that lab chaos has saved.") from error
+
+
 def _step(given: Mapping[str, Any]) -> Step:
+    if given["kind"] not in KINDS:
+        raise ValueError(f"{given['kind']} is not a kind of step")
     return Step(float(given["at"]), str(given["kind"]), tuple(given["orders"]), dict(given["facts"]))
 
 

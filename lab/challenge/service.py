@@ -8,7 +8,7 @@ from lab.challenge.catalog import CHALLENGES, Challenge, challenge
 from lab.challenge.package import handler_of
 from lab.challenge.run import run
 from lab.challenge.schedule import Schedule
-from lab.challenge.stand import Stand, remove
+from lab.challenge.stand import Stand, alone, remove
 from lab.challenge.verdict import Verdict
 from lab.common.interrupts import undoing
 from lab.engines.clients import Aws
@@ -61,7 +61,7 @@ def judge(
             f"{name} is not provable here: functions in containers do not reach the fault proxy of this machine.",
             "Use the host engine: make down up ENGINE=host",
         )
-    with ExitStack() as afterwards:
+    with alone(aws, env_name, name), ExitStack() as afterwards:
         say(f"deploying {name} ...")
         stand = Stand.deploy(aws, env_name, chosen)
         kept: list[bool] = []

@@ -1,7 +1,7 @@
 """The stack of a challenge on a local engine: deployed, given the code and the environment of a run, and removed."""
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from lab.challenge.catalog import Challenge
 from lab.challenge.package import HANDLER, with_witness
+from lab.common import locks, paths
 from lab.common.interrupts import undoing
 from lab.common.polling import wait_for, wait_until_updated
 from lab.deployment import cdk
@@ -22,8 +23,15 @@ from lab.errors import LabError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
 
 APP = "infra.challenge"
+NEMESIS = "LAB_NEMESIS"
+"""The variable by which a function knows what is to be done to its orders; it is there during a run only."""
+
+OURS = ("settle", "fair")
+"""What of a world the stack has no part in."""
+
 REMOVED_WITHIN = 60
 
 
@@ -54,9 +62,10 @@ class Stand:
         world = asdict(challenge.world)
         spelled = {"max_receives": "maxReceives", "batch_size": "batchSize"}
         context = {
-            spelled.get(name, name): str(value).lower() for name, value in world.items() if name != "settle"
+            spelled.get(name, name): str(value).lower() for name, value in world.items() if name not in OURS
         }
         bootstrap_if_needed(aws)
+        _make_room(aws, env_name, challenge.name)
         given = {"envName": env_name, "challenge": challenge.name}
         cdk.deploy(endpoint, cdk.synth(endpoint, given | context, APP))
         found = outputs(aws, stack_name(env_name, challenge.name))
@@ -134,6 +143,7 @@ def remove(aws: Aws, env_name: str, challenge: str) -> None:
     """Delete a challenge's stack, if there is one."""
     client: CloudFormationClient = aws.client("cloudformation")
     name = stack_name(env_name, challenge)
+    _unmap(aws.client("lambda"), name)
     client.delete_stack(StackName=name)
 
     def state() -> str:
@@ -148,6 +158,38 @@ def remove(aws: Aws, env_name: str, challenge: str) -> None:
         lambda seen: seen in ("gone", "DELETE_COMPLETE"),
         within=REMOVED_WITHIN,
     )
+
+
+def alone(aws: Aws, env_name: str, challenge: str) -> AbstractContextManager[None]:
+    """Have a challenge's stack to oneself. Raises LabError where another process has it."""
+    port, name = urlsplit(aws.endpoint or "").port, stack_name(env_name, challenge)
+    return locks.held(
+        paths.LAB / "challenge" / f"{port}-{name}.lock", within=1, what=f"A run of the challenge {challenge}"
+    )
+
+
+def _make_room(aws: Aws, env_name: str, challenge: str) -> None:
+    """Remove what a deployment could not go on from.
+
+    That is the stack of a run that was killed: the nemesis is in force there still, in what only that run could undo.
+    And the log group of a stack that is gone: a function's last lines make it again.
+    """
+    name, client = stack_name(env_name, challenge), aws.client("lambda")
+    with suppress(client.exceptions.ResourceNotFoundException):
+        found = client.get_function_configuration(FunctionName=name)
+        if NEMESIS not in found.get("Environment", {}).get("Variables", {}):
+            return
+        remove(aws, env_name, challenge)
+    logs: CloudWatchLogsClient = aws.client("logs")
+    with suppress(logs.exceptions.ResourceNotFoundException):
+        logs.delete_log_group(logGroupName=f"/aws/lambda/{name}")
+
+
+def _unmap(client: "LambdaClient", function: str) -> None:
+    """Delete the function's mappings: one that was made again is not the stack's own any more."""
+    with suppress(client.exceptions.ResourceNotFoundException):
+        for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+            client.delete_event_source_mapping(UUID=mapping.get("UUID", ""))
 
 
 def outputs(aws: Aws, name: str) -> dict[str, str]:

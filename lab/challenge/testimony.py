@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 from functions.redrive.dlq import messages_in
 from lab.challenge.stand import Stand
@@ -32,6 +34,9 @@ class Testimony:
     stand: Stand
     run: str
     started: int = field(default_factory=now_ms)
+    token: str = field(default_factory=lambda: uuid4().hex)
+    """What the witness's lines carry, and no line that a handler prints."""
+
     events: list[Event] = field(default_factory=list[Event])
     _letters: dict[str, Event] = field(default_factory=dict[str, Event])
     _told: dict[str, Event] = field(default_factory=dict[str, Event])
@@ -72,15 +77,13 @@ class Testimony:
         ]
 
     def _told_by_the_witness(self) -> Iterator[Event]:
-        lines = self._lines()
+        lines = [(at, text, fields_of(text) or {}) for at, text in self._lines()]
         batches: dict[str, list[str]] = {}
-        for _, text in lines:
-            told = fields_of(text) or {}
-            if told.get("event") == "challenge.received":
+        for _, _, told in lines:
+            if told.get("token") == self.token and told["event"] == "challenge.received":
                 batches[told["invocation"]] = list(told["messages"])
-        for at, text in lines:
-            told = fields_of(text) or {}
-            if str(told.get("event")).startswith("challenge."):
+        for at, text, told in lines:
+            if told.get("token") == self.token:
                 yield from events_of(told, batches)
             elif text.startswith(REPORT) and (reason := _end(text)):
                 invocation = text.removeprefix(REPORT).split(maxsplit=1)[0]
@@ -96,15 +99,17 @@ class Testimony:
             for row in page["Items"]:
                 order_id = row[self.stand.key].get("S", "")
                 if order_id in wanted:
-                    times = int(row.get("executions", {}).get("N", "1"))
+                    times = int(Decimal(row.get("executions", {}).get("N", "1")))
                     yield Event(now_ms(), Kind.ROW_FOUND, order_id, facts={"executions": times})
 
     def _look_into_the_dlq(self, sent: Mapping[str | None, str | None]) -> None:
         for message in drained(self.stand, self.stand.dlq_url):
-            given = message.get("MessageAttributes", {})
-            names = ("orderId", "idempotencyKey")
-            by_name = next((given[name]["StringValue"] for name in names if name in given), None)
-            facts = {"errorType": given["errorType"]["StringValue"]} if "errorType" in given else {}
+            attributes = message.get("MessageAttributes", {})
+            given = {name: value.get("StringValue", "") for name, value in attributes.items()}
+            by_name = given.get("orderId") or given.get("idempotencyKey")
+            facts = {"errorType": given["errorType"]} if "errorType" in given else {}
+            if group := message.get("Attributes", {}).get("MessageGroupId"):
+                facts["group"] = group
             letter = message["MessageId"]
             order_id = sent.get(letter) or by_name
             self._letters[letter] = Event(now_ms(), Kind.LETTER_FOUND, order_id, letter=letter, facts=facts)
@@ -113,11 +118,12 @@ class Testimony:
         if not self.stand.outcomes_url:
             return
         for message in drained(self.stand, self.stand.outcomes_url):
-            detail = (fields_of(message["Body"]) or {}).get("detail", {})
-            facts = {"eventId": detail.get("eventId")}
-            self._told[message["MessageId"]] = Event(
-                now_ms(), Kind.ANNOUNCED, str(detail.get("orderId")), facts=facts
-            )
+            detail = (fields_of(message["Body"]) or {}).get("detail")
+            if isinstance(detail, dict):
+                told = cast("dict[str, Any]", detail)
+                self._told[message["MessageId"]] = Event(
+                    now_ms(), Kind.ANNOUNCED, str(told.get("orderId")), facts={"eventId": told.get("eventId")}
+                )
 
 
 def events_of(  # noqa: PLR0912  one branch for each line
@@ -133,9 +139,12 @@ def events_of(  # noqa: PLR0912  one branch for each line
     match str(told["event"]).removeprefix("challenge."):
         case "received":
             for message_id, receives in told["messages"].items():
-                yield event(Kind.RECEIVED, message_id, receiveCount=receives)
+                group = told["groups"].get(message_id)
+                yield event(
+                    Kind.RECEIVED, message_id, receiveCount=receives, **({"group": group} if group else {})
+                )
         case "effect":
-            yield event(Kind.EFFECT)
+            yield event(Kind.EFFECT, late=True) if told["late"] else event(Kind.EFFECT)
         case "answered":
             for message_id, failed in told["messages"].items():
                 yield event(
@@ -181,7 +190,11 @@ def drained(stand: Stand, url: str) -> Iterator[Any]:
     """The messages of a queue that only its stand has an interest in; they are deleted."""
     client: SQSClient = stand.client("sqs")
     while messages := client.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0, MessageAttributeNames=["All"]
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=0,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["MessageGroupId"],
     ).get("Messages"):
         for message in messages:
             client.delete_message(QueueUrl=url, ReceiptHandle=message.get("ReceiptHandle", ""))

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import signal
+import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ QUEUE_URL = os.environ["LAB_QUEUE_URL"]
 NEMESIS = json.loads(os.environ.get("LAB_NEMESIS", "{}"))
 """`kill`: points by order, `redeliver` and `refuse`: orders. All at an order's first receive."""
 
+TOKEN = os.environ.pop("LAB_TOKEN", "")
+"""By which the lab knows the lines of the witness from those of the handler."""
+
+OUT = sys.stdout
+"""Where the lines go, whatever the handler does to its own output."""
+
 REFUSAL = {
     "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
     "message": "refused by the challenge",
@@ -43,13 +50,20 @@ class Invocation:
     """The invocation at work; an execution environment has one at a time."""
 
     id: str = ""
+    orders: frozenset[str] = frozenset()
     first: frozenset[str] = frozenset()
     """The orders that are here at their first receive."""
     calls: int = 0
 
-    def begin(self, request_id: str, first: frozenset[str]) -> None:
-        """Another invocation begins."""
-        self.id, self.first, self.calls = request_id, first, 0
+    def begin(self, request_id: str, receives: dict[str, int]) -> None:
+        """Another invocation begins, with these receives of orders."""
+        self.id, self.calls = request_id, 0
+        self.orders = frozenset(receives)
+        self.first = frozenset(order for order, count in receives.items() if count == 1)
+
+    def end(self) -> None:
+        """The handler has answered: Lambda freezes the environment, and nothing belongs to the invocation any more."""
+        self.orders = frozenset()
 
     def dies_at(self, point: str, order: str) -> bool:
         """Whether it is to die at this point of the order."""
@@ -62,7 +76,8 @@ at_work = Invocation()
 def tell(event: str, **facts: Any) -> None:
     """Print a line of the history at once: the process may not live to flush it later."""
     line = {"event": f"challenge.{event}", "at": time.time_ns() // 1_000_000, "invocation": at_work.id}
-    print(json.dumps(line | facts), flush=True)  # noqa: T201  what a function prints is its log
+    # begins a line of its own: the handler may have printed half of one
+    print("\n" + json.dumps(line | facts | {"token": TOKEN}), file=OUT, flush=True)
 
 
 def _die_at(point: str, orders: frozenset[str] | None = None) -> None:
@@ -112,7 +127,7 @@ def _after_call(http_response: Any, context: dict[str, Any], **_: Any) -> None:
     if http_response.status_code >= 300 or not orders:
         return
     for order in sorted(orders):
-        tell("effect", orderId=order)
+        tell("effect", orderId=order, late=order not in at_work.orders)
     _die_at("effect", orders)
 
 
@@ -141,10 +156,16 @@ def _receives(record: dict[str, Any]) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 
-def _handler() -> Any:
-    """The learner's handler. Raises whatever its import raises, and AttributeError where there is none."""
+def _loaded() -> tuple[Any, BaseException | None]:
+    """The learner's handler, or what its import raised.
+
+    It is imported in the init phase, as Lambda would: that has 10 s of its own, and none of an invocation's time.
+    """
     module, _, name = os.environ["LAB_HANDLER"].partition(":")
-    return getattr(importlib.import_module(module), name)
+    try:
+        return getattr(importlib.import_module(module), name), None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a stranger's module does at its import
+        return None, error
 
 
 def _where(error: BaseException) -> str:
@@ -161,9 +182,11 @@ def _answered(answer: Any, records: list[dict[str, Any]]) -> tuple[list[str], st
     everything = [record["messageId"] for record in records]
     if answer is None or answer == {}:
         return [], ""
-    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else "none"
+    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else answer
     if failures is None or failures == []:
         return [], ""
+    if not isinstance(failures, list):
+        return everything, f"{str(failures)[:80]!r} is not a list of batchItemFailures"
     named = [each.get("itemIdentifier") if isinstance(each, dict) else None for each in failures]
     strange = [name for name in named if name not in everything]
     if strange:
@@ -174,19 +197,22 @@ def _answered(answer: Any, records: list[dict[str, Any]]) -> tuple[list[str], st
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Run the learner's handler on a batch; on a probe say whether it could be loaded."""
     if "probe" in event:
-        try:
-            _handler()
-        except Exception as error:  # noqa: BLE001  whatever a stranger's module does at its import
+        error = FAILED
+        if error is not None:
             return {"error": type(error).__name__, "message": str(error)[:300], "where": _where(error)}
         return {"loaded": True}
     records = event["Records"]
-    first = frozenset(_order(record) for record in records if _receives(record) == 1)
-    at_work.begin(context.aws_request_id, first)
-    tell("received", messages={record["messageId"]: _receives(record) for record in records})
+    at_work.begin(context.aws_request_id, {_order(record): _receives(record) for record in records})
+    tell(
+        "received",
+        messages={record["messageId"]: _receives(record) for record in records},
+        groups={record["messageId"]: record["attributes"].get("MessageGroupId") for record in records},
+    )
     _die_at("entry")
     _redeliver(records)
     try:
-        answer = _handler()(event, context)
+        answer = HANDLER(event, context)
+        at_work.end()
     except Exception as error:
         tell("raised", error=type(error).__name__, message=str(error)[:300], where=_where(error))
         raise
@@ -206,3 +232,5 @@ botocore.handlers.BUILTIN_HANDLERS += [
     ("after-call", _after_call),
     ("response-received.events", _bus_answered),
 ]
+
+HANDLER, FAILED = _loaded()  # last, as its clients have to have the hooks

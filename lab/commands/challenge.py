@@ -10,7 +10,7 @@ import typer
 from lab import engines
 from lab.challenge.catalog import CHALLENGES, Challenge, challenge
 from lab.challenge.service import entries, judge, solutions
-from lab.challenge.stand import remove
+from lab.challenge.stand import alone, remove
 from lab.challenge.verdict import Verdict
 from lab.commands.options import Env, Port, console, say
 from lab.common.grid import Grid
@@ -103,7 +103,9 @@ def down(name: Name, port: Port = 4566, env: Env = "dev") -> None:
     """Remove the stack of a challenge that was kept."""
     engine = engines.present(port)
     engine.require_running()
-    remove(guarded.local(engine.endpoint), env, challenge(name).name)
+    aws = guarded.local(engine.endpoint)
+    with alone(aws, env, challenge(name).name):
+        remove(aws, env, name)
     say(f"{name} is removed")
 
 

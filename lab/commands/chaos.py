@@ -13,8 +13,8 @@ from lab import engines
 from lab.challenge.chaos import CHAOS, Found, search, things
 from lab.challenge.package import handler_of
 from lab.challenge.run import run
-from lab.challenge.schedule import Schedule, loads
-from lab.challenge.stand import Stand, remove
+from lab.challenge.schedule import Schedule, read
+from lab.challenge.stand import Stand, alone, remove
 from lab.challenge.verdict import Verdict
 from lab.commands.challenge import tell
 from lab.commands.options import Env, Port, say
@@ -86,10 +86,13 @@ def chaos(  # noqa: PLR0917  one parameter for each option
             "The search needs functions that reach this machine's fault proxy.",
             "Use the host engine: make down up ENGINE=host",
         )
-    bench = Bench(guarded.local(engine.endpoint), env, handler)
-    with undoing(bench.close):
+    if not engine.enforces_iam:
+        say("not provable here: a revoked permission, as this engine was not started with LAB_IAM=enforce")
+    aws = guarded.local(engine.endpoint)
+    bench = Bench(aws, env, handler)
+    with alone(aws, env, CHAOS.name), undoing(bench.close):
         if replay:
-            schedule = _read(replay)
+            schedule = read(replay)
             verdict = bench.judge(schedule)
             _show(schedule)
             tell(verdict)
@@ -131,10 +134,3 @@ def _show(schedule: Schedule) -> None:
     say(f"{things(schedule)} things done to {len(schedule.orders)} orders:")
     for step in schedule.done_to_them:
         say(f"  {step.text}")
-
-
-def _read(file: Path) -> Schedule:
-    try:
-        return loads(file.read_text(encoding="utf-8"), str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{file} cannot be read: {error}.", "Give a file that lab chaos has saved.") from error

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.challenge.catalog import challenge
+from lab.challenge.catalog import Challenge, challenge
+from lab.challenge.chaos import CHAOS
 from lab.challenge.package import handler_of
 from lab.challenge.run import judged, run
+from lab.challenge.schedule import Schedule, read
 from lab.challenge.stand import Stand, outputs, remove
 from lab.challenge.verdict import Verdict
 from lab.deployment import cdk
@@ -33,7 +35,18 @@ ENDPOINT = "LAB_ENDPOINT"
 ENV_NAME = "testing"
 
 type Judge = Callable[..., Verdict]
-"""`lab_judge(challenge, handler, seed=1)`: a challenge's name, and a handler as `my.py:handler`."""
+"""`lab_judge(challenge, handler, seed=1)`: a challenge's name, and a handler as `my.py:handler`.
+
+Instead of a name it takes a schedule that `lab chaos` has saved, as a Path, and plays that.
+"""
+
+
+def _played(what: str | Path, seed: int) -> tuple[Challenge, Schedule]:
+    """What is to be played: a challenge with a seed, or a saved schedule in its world."""
+    if isinstance(what, str):
+        return challenge(what), challenge(what).schedule(seed)
+    saved = read(what)
+    return CHAOS if saved.challenge == CHAOS.name else challenge(saved.challenge), saved
 
 
 @dataclass(frozen=True)
@@ -42,12 +55,12 @@ class Subject:
 
     stand: Stand
 
-    def judge(self, name: str, seed: int = 1) -> Verdict:
-        """Play a challenge on it. Its own settings count, and not those of the challenge's world."""
-        chosen = challenge(name)
+    def judge(self, what: str | Path, seed: int = 1) -> Verdict:
+        """Play a challenge or a saved schedule. Its own settings count, and not those of the challenge's world."""
+        chosen, schedule = _played(what, seed)
         stand = replace(self.stand, challenge=chosen)
         with stand.witnessed() as entry:
-            return judged(stand, entry, chosen.schedule(seed), print)
+            return judged(stand, entry, schedule, print)
 
 
 type Stacks = Callable[..., Subject]
@@ -79,14 +92,14 @@ def lab_judge(lab_aws: Aws) -> Iterator[Judge]:
     """Judge a handler's file by a challenge, whose stack is deployed at its first use and removed at the end."""
     stands: dict[str, Stand] = {}
 
-    def judge(name: str, handler: str, seed: int = 1) -> Verdict:
-        chosen = challenge(name)
-        if name not in stands:
-            stands[name] = Stand.deploy(lab_aws, ENV_NAME, chosen)
-        verdict = run(stands[name], handler_of(handler), chosen.schedule(seed), print)
+    def judge(what: str | Path, handler: str, seed: int = 1) -> Verdict:
+        chosen, schedule = _played(what, seed)
+        if chosen.name not in stands:
+            stands[chosen.name] = Stand.deploy(lab_aws, ENV_NAME, chosen)
+        verdict = run(stands[chosen.name], handler_of(handler), schedule, print)
         if verdict.leaves_messages:
-            remove(lab_aws, ENV_NAME, name)
-            del stands[name]
+            remove(lab_aws, ENV_NAME, chosen.name)
+            del stands[chosen.name]
         return verdict
 
     yield judge

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.challenge.catalog import CHALLENGES
+from lab.challenge.catalog import CHALLENGES, challenge
 from lab.challenge.verdict import Verdict
 from lab.history.events import Kind
 from tests.challenge.conftest import Judge
@@ -20,6 +20,8 @@ FAILS = {
     "breaker": {"naive": "good orders live", "wrong": "good orders live"},
     "partial-events": {"naive": "announced", "wrong": "announced once"},
     "fifo-order": {"naive": "in order", "wrong": "one place"},
+    "noisy-customer": {"naive": "in its group", "wrong": "in its group"},
+    "back-pressure": {"naive": "good orders live", "wrong": "good orders live"},
 }
 """Which promise each handler that is not the reference breaks first."""
 
@@ -74,7 +76,8 @@ def test_own_worker_keeps_every_promise(judge: Judge, name: str) -> None:
 UNLOADABLE = {
     "syntax": ("def handler(event, context)\n    pass\n", "mine.py, line 1: SyntaxError"),
     "no_handler": ("def other(event, context):\n    pass\n", "AttributeError"),
-    "endless_import": ("while True:\n    pass\n", "its import takes longer than the 3 s"),
+    "endless_import": ("while True:\n    pass\n", "its import takes longer than Lambda's 10 s"),
+    "exit": ("import sys\nsys.exit('no')\n", "mine.py, line 2: SystemExit: no"),
     "large_import": ("held = bytearray(500 * 1024 * 1024)\n", "it needs more than the 256 MB"),
 }
 
@@ -86,6 +89,51 @@ def test_handler_that_cannot_be_loaded_is_told_why(judge: Judge, tmp_path: Path,
     verdict = judge(QUICK, f"{tmp_path / 'mine.py'}:handler")
     assert reason in verdict.unloaded
     assert not verdict.passed
+
+
+SOUND = (challenge(QUICK).folder / "reference.py").read_text()
+NOISE = """
+    import sys
+    print("half a line", end="")
+    print('{"event": "challenge.received"}')
+    print('{"event": "challenge.effect", "orderId": "x", "at": 1, "invocation": "i", "late": true}')
+    sys.stdout = None
+"""
+
+
+def test_handler_that_prints_as_the_witness_does_is_judged_by_what_it_does(
+    judge: Judge, tmp_path: Path
+) -> None:
+    opening = "def handler(event, context):"
+    (tmp_path / "mine.py").write_text(SOUND.replace(opening, opening + NOISE))
+    assert judge(QUICK, f"{tmp_path / 'mine.py'}:handler").names == []
+
+
+BEHIND_ITS_BACK = {
+    "thread": """
+import threading
+at_once = handler
+def handler(event, context):
+    threading.Timer(1.5, at_once, (event, context)).start()
+""",
+    "unhooked": """
+import botocore.handlers
+hooks = botocore.handlers.BUILTIN_HANDLERS
+hooks[:] = [hook for hook in hooks if getattr(hook[1], "__module__", "") != "lab_witness"]
+orders = boto3.session.Session().resource("dynamodb").Table(orders.name)
+Done = orders.meta.client.exceptions.ConditionalCheckFailedException
+""",
+}
+
+
+@pytest.mark.parametrize("case", BEHIND_ITS_BACK)
+def test_effect_behind_the_invocations_back_breaks_in_the_open(
+    judge: Judge, tmp_path: Path, case: str
+) -> None:
+    (tmp_path / "mine.py").write_text(SOUND + BEHIND_ITS_BACK[case])
+    verdict = judge(QUICK, f"{tmp_path / 'mine.py'}:handler")
+    found = {promise.rule.name: breaches for promise, breaches in verdict.broken}
+    assert {breach.order_id for breach in found["in the open"]} <= orders(verdict)
 
 
 @pytest.mark.long

@@ -5,11 +5,13 @@ import random
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.challenge import promises as keep
 from lab.challenge.catalog import CHALLENGES, challenge
 from lab.challenge.package import handler_of
 from lab.challenge.promises import MOST_FAILED_CALLS, Promise
+from lab.challenge.run import everything_there
 from lab.challenge.schedule import loads
 from lab.challenge.testimony import events_of
 from lab.errors import LabError
@@ -25,16 +27,16 @@ SENT = [
     Event(3, Kind.SENT, "p", message_id="m-p"),
 ]
 FINE = [
-    Event(10, Kind.RECEIVED, message_id="m-a", invocation="i"),
-    Event(10, Kind.RECEIVED, message_id="m-b", invocation="i"),
-    Event(10, Kind.RECEIVED, message_id="m-p", invocation="i"),
+    Event(10, Kind.RECEIVED, message_id="m-a", invocation="i", facts={"group": "customer-1"}),
+    Event(10, Kind.RECEIVED, message_id="m-b", invocation="i", facts={"group": "customer-1"}),
+    Event(10, Kind.RECEIVED, message_id="m-p", invocation="i", facts={"group": "customer-2"}),
     Event(11, Kind.EFFECT, "a", invocation="i"),
     Event(12, Kind.EFFECT, "b", invocation="i"),
     Event(13, Kind.ANSWERED, message_id="m-a", invocation="i", facts={"willRetry": False}),
     Event(13, Kind.ANSWERED, message_id="m-b", invocation="i", facts={"willRetry": False}),
     Event(20, Kind.ROW_FOUND, "a", facts={"executions": 1}),
     Event(20, Kind.ROW_FOUND, "b", facts={"executions": 1}),
-    Event(20, Kind.LETTER_FOUND, "p", letter="m-p", facts={"errorType": "ValueError"}),
+    Event(20, Kind.LETTER_FOUND, "p", letter="m-p", facts={"errorType": "ValueError", "group": "customer-2"}),
     Event(21, Kind.ANNOUNCED, "a"),
     Event(21, Kind.ANNOUNCED, "b"),
 ]
@@ -143,6 +145,29 @@ def test_effects_of_one_customer_out_of_order_break_in_order() -> None:
     assert "a" in found(keep.IN_ORDER, history(late, without=(FINE[3],)))
 
 
+def test_effect_after_the_answer_breaks_in_the_open() -> None:
+    late = Event(15, Kind.EFFECT, "b", invocation="i", facts={"late": True})
+    assert found(keep.IN_THE_OPEN, history(late, without=(FINE[4],))) == {
+        "b": [Kind.RECEIVED, Kind.ANSWERED, Kind.EFFECT]
+    }
+
+
+def test_row_that_nothing_seen_has_written_breaks_in_the_open() -> None:
+    assert found(keep.IN_THE_OPEN, history(without=(FINE[3],))) == {"a": [Kind.ROW_FOUND]}
+
+
+@pytest.mark.parametrize(
+    ("group", "where"), [({}, "in no group"), ({"group": "m-p"}, "in the group m-p")], ids=["none", "its own"]
+)
+def test_letter_outside_its_customers_group_breaks_in_its_group(group: dict[str, str], where: str) -> None:
+    stray = Event(20, Kind.LETTER_FOUND, "p", letter="m-p", facts={"errorType": "ValueError"} | group)
+    given = check(history(stray, without=(FINE[9],)), [keep.IN_ITS_GROUP.rule])
+    (breach,) = given.breaches[keep.IN_ITS_GROUP.rule]
+    assert breach.order_id == "p"
+    assert breach.why == f"its message is {where}, and its customer is customer-2"
+    assert breach.timeline[-1] == stray
+
+
 @pytest.mark.parametrize("name", CHALLENGES)
 def test_same_seed_gives_the_same_schedule(name: str) -> None:
     random.seed(1)
@@ -166,9 +191,28 @@ def test_seeds_give_several_schedules() -> None:
     assert len({str(challenge("crash").schedule(seed).steps) for seed in range(20)}) > 10
 
 
-def test_file_that_is_no_schedule_is_refused_by_its_name() -> None:
-    with pytest.raises(LabError, match="is not a schedule"):
-        loads('{"format": "something"}', "mine.json")
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"format": "something"}', "another format"),
+        (challenge("crash").schedule(1).dumps().replace('"kill"', '"tease"'), "tease is not a kind of step"),
+        ("[]", "list"),
+    ],
+)
+def test_file_that_is_no_schedule_is_refused_by_its_name_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(LabError, match=f"mine.json is not a schedule .*{why}"):
+        loads(text, "mine.json")
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [("ResourceNotFoundException", LabError), ("ThrottlingException", ClientError)],
+)
+def test_stack_that_loses_a_part_is_told_as_such_and_other_errors_are_not(
+    code: str, raised: type[Exception]
+) -> None:
+    with pytest.raises(raised, match=code), everything_there():
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Scan")
 
 
 @pytest.mark.parametrize("name", CHALLENGES)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lab.challenge.chaos import CHAOS, STEPS, search, shrink, things
+from lab.challenge.chaos import CHAOS, REVOKED, STEPS, search, shrink, things
+from lab.challenge.infrastructure import CHANGES
 from lab.challenge.schedule import Schedule
 from lab.challenge.verdict import Verdict
 from lab.history.check import Judgement
@@ -36,7 +37,9 @@ def test_storms_meet_every_kind_of_fault_and_change() -> None:
         "setting",
     }
     facts = [step.facts for storm in storms for step in storm.done_to_them]
-    assert {each["what"] for each in facts if "what" in each} == {"mapping", "timeout", "concurrency"}
+    assert {each["what"] for each in facts if "what" in each} == set(CHANGES)
+    assert {each["to"] for each in facts if each.get("what") == "mapping"} == {"disabled", "deleted"}
+    assert {each["to"] for each in facts if each.get("what") == "permission"} == set(REVOKED)
     assert {each.get("error") for each in facts} >= {
         "AccessDeniedException",
         "InternalServerError",
