@@ -152,7 +152,7 @@ def _noisy(rng: random.Random) -> Drawn:
 
 def _squeezed(rng: random.Random) -> Drawn:
     those = orders(60)
-    return those, [*on_writes(0, latency_ms=rng.randint(280, 320)), *in_batches(those)]
+    return those, [*on_writes(0, latency_ms=rng.randint(340, 360)), *in_batches(those)]
 
 
 CHALLENGES = {
@@ -272,7 +272,7 @@ CHALLENGES = {
             by=_squeezed,
             promises=(keep.GOOD_LIVE, keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, *keep.ALWAYS),
             hint="One environment has one invocation at a time. What an invocation waits for, it can wait for at once.",
-            world=World(visibility=6, timeout=6, max_receives=2, concurrency=5, reserved=1, settle=60),
+            world=World(visibility=8, timeout=5, max_receives=3, concurrency=5, reserved=1, settle=60),
         ),
     )
 }
