@@ -151,6 +151,10 @@ def _in_its_group(ways: Ways) -> Iterator[Breach]:
 
 def _in_the_open(ways: Ways) -> Iterator[Breach]:
     for order_id in sorted(ways.accepted):
+        if ways.of(order_id, Kind.ENDED) or any(
+            answer.facts.get("willRetry") for answer in ways.of(order_id, Kind.ANSWERED)
+        ):
+            continue  # a call that was given up may still come to its end: its message comes back
         effects, rows = ways.of(order_id, Kind.EFFECT), ways.of(order_id, Kind.ROW_FOUND)
         if late := [event for event in effects if event.facts.get("late")]:
             answered = ways.of(order_id, Kind.RECEIVED, Kind.ANSWERED)

@@ -152,6 +152,20 @@ def test_effect_after_the_answer_breaks_in_the_open() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        Event(12, Kind.ANSWERED, message_id="m-b", invocation="i", facts={"willRetry": True}),
+        Event(12, Kind.ENDED, message_id="m-b", invocation="i", facts={"reason": "ran out of time"}),
+    ],
+    ids=["failed", "ended"],
+)
+def test_effect_of_a_call_that_was_given_up_breaks_nothing(end: Event) -> None:
+    late = Event(15, Kind.EFFECT, "b", invocation="j", facts={"late": True})
+    assert found(keep.IN_THE_OPEN, history(end, late, without=(FINE[4],))) == {}
+    assert found(keep.IN_THE_OPEN, history(end, without=(FINE[4],))) == {}
+
+
 def test_row_that_nothing_seen_has_written_breaks_in_the_open() -> None:
     assert found(keep.IN_THE_OPEN, history(without=(FINE[3],))) == {"a": [Kind.ROW_FOUND]}
 
