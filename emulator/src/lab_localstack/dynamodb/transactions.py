@@ -3,6 +3,7 @@
 Moto's own copies whole tables before every transaction; this one remembers only the rows it writes.
 """
 
+import hashlib
 import json
 import time
 from collections import OrderedDict
@@ -36,7 +37,7 @@ EMPTY_KEY = (
 TOKEN_SECONDS = 600
 MAX_TOKENS = 10_000
 _KINDS = ("ConditionCheck", "Put", "Delete", "Update")
-_tokens: OrderedDict[tuple[str, str, str], tuple[float, str]] = OrderedDict()
+_tokens: OrderedDict[tuple[str, str, str], tuple[float, bytes]] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -198,5 +199,5 @@ def _remember(context: RequestContext, token: str, items: Any) -> None:
         _tokens.popitem(last=False)
 
 
-def _fingerprint(items: Any) -> str:
-    return json.dumps(items, sort_keys=True, default=repr)
+def _fingerprint(items: Any) -> bytes:
+    return hashlib.sha256(json.dumps(items, sort_keys=True, default=repr).encode()).digest()

@@ -5,6 +5,7 @@ DynamoDB call. What is not understood here, and whatever might be wrong, is left
 """
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from lab_localstack.dynamodb.models import Row
+from lab_localstack.speedups.dynamodb_rows import stored
 
 _TOKEN = re.compile(r"\s*(#[A-Za-z0-9_]+|:[A-Za-z0-9_]+|[A-Za-z_][A-Za-z0-9_]*|[=,()+-])")
 _CLAUSES = ("SET", "REMOVE", "ADD")
@@ -105,7 +107,9 @@ def _changed(row: Row, item: Item | None, changes: Mapping[str, DynamoType | Non
         if value is None:
             item.attrs.pop(name, None)
         else:
-            dict.__setitem__(item.attrs, name, value)  # its own would measure the whole item each time
+            dict.__setitem__(
+                item.attrs, sys.intern(name), value
+            )  # its own would measure the whole item each time
     return item
 
 
@@ -165,7 +169,7 @@ def _given(value: dict[str, Any] | None) -> DynamoType:
         raise _NotPlain
     if kind == "S" and not isinstance(content, str):
         raise _NotPlain
-    return DynamoType(value)
+    return stored(value)
 
 
 def _sum(left: DynamoType | None, sign: str, right: DynamoType) -> DynamoType:
@@ -177,7 +181,7 @@ def _sum(left: DynamoType | None, sign: str, right: DynamoType) -> DynamoType:
     text = format(total, "f")
     if not _NUMBER.fullmatch(text):
         raise _NotPlain
-    return DynamoType({"N": text})
+    return stored({"N": text})
 
 
 @lru_cache(maxsize=1024)

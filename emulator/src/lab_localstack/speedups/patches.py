@@ -90,6 +90,7 @@ def quicken_dynamodb() -> None:
 
     from lab_localstack.speedups import dynamodb_conditions as conditions
     from lab_localstack.speedups import dynamodb_reads as reads
+    from lab_localstack.speedups import dynamodb_rows as rows
     from lab_localstack.speedups import dynamodb_updates as updates
 
     responses.method_names_from_class = cache(  # pyright: ignore[reportPrivateImportUsage]
@@ -105,6 +106,7 @@ def quicken_dynamodb() -> None:
     table: Any = Table
     item.__deepcopy__, value.__deepcopy__ = reads.copied_item, reads.copied_value
     item.size = reads.size
+    item.__init__ = rows.make_item
     table.all_items, table.sorted_items = reads.all_items, reads.sorted_items
     table._item_comes_before_dct = reads.comes_before
 
