@@ -4,12 +4,13 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean, median
 
 from lab.common.polling import wait_for
 from lab.common.results import Result, Verdict, exit_code
 from lab.errors import LabError
 from lab.history import Account, Recorder
-from lab.history.places import effects
+from lab.history.places import batch_sizes, effects
 from lab.pipeline.observe import Effect, Pipeline
 from lab.pipeline.signals import Monitor, Signals
 from lab.pipeline.timeline import Sample, Span, Timeline
@@ -181,7 +182,9 @@ class Run:
             self.plan,
             findings,
             account,
-            self._figures(found, traffic) | self._objectives(account, timeline),
+            self._figures(found, traffic)
+            | batches(batch_sizes(account.history))
+            | self._objectives(account, timeline),
             timeline,
             self._percentiles(found),
         )
@@ -299,6 +302,20 @@ class Run:
             for (at, name), end in zip(self.marks, ends, strict=True)
         ]
         return timeline
+
+
+def batches(sizes: Sequence[int]) -> dict[str, str]:
+    """How full the worker's batches were, as a figure of the report.
+
+    >>> batches([1, 1, 2, 10])
+    {'orders a batch of the worker': '3.5 on average, 1.5 median, 10 at most; 4 batches'}
+    """
+    if not sizes:
+        return {}
+    told = (
+        f"{fmean(sizes):.1f} on average, {median(sizes):g} median, {max(sizes)} at most; {len(sizes)} batches"
+    )
+    return {"orders a batch of the worker": told}
 
 
 def until(readings: Iterable[Signals], since: float, holds: Callable[[Signals], bool]) -> float | None:

@@ -395,3 +395,110 @@ for given in (None, {}, attributes):
 print(compared)
 """
     ).endswith("72")
+
+
+def test_json_requests_are_read_as_localstack_reads_them_right_or_wrong() -> None:
+    assert in_engine(
+        """
+from localstack.aws.protocol import parser
+from localstack.aws.spec import load_service
+from localstack.http import Request
+from lab_localstack.speedups.json_requests import ElsewhereError, quicken_json_requests
+import json
+
+SCALARS = {"string": "1", "integer": 7, "long": 7, "double": 1.5, "float": 1.5, "boolean": True, "timestamp": 1.5,
+           "blob": "aGk="}
+
+def sample(shape, depth=0):
+    if shape.type_name == "structure":
+        members = [] if depth > 5 else shape.members.items()
+        return {m.serialization.get("name", n): sample(m, depth + 1) for n, m in members} | {"unknown": 1}
+    if shape.type_name == "list":
+        return [sample(shape.member, depth + 1), None]
+    if shape.type_name == "map":
+        return {"key": sample(shape.value, depth + 1), "null": None}
+    return SCALARS[shape.type_name]
+
+def answers(requests):
+    for service, operation, body in requests:
+        headers = {"X-Amz-Target": f"x.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+        request = Request("POST", "/", headers=headers, body=json.dumps(body))
+        try:
+            yield parser.JSONRequestParser(service).parse(request)[1]
+        except parser.ProtocolParserError as error:
+            yield str(error)
+
+requests = []
+for name in ("dynamodb", "sqs", "events", "ssm", "logs"):
+    service = load_service(name, protocol="json")
+    for operation in service.operation_names:
+        shape = service.operation_model(operation).input_shape
+        if shape is not None and shape.event_stream_name is None:
+            right = sample(shape)
+            requests += [(service, operation, body) for body in (right, {}, {key: [3] for key in right},
+                         {key: {"S": 3} for key in right}, {key: "x" for key in right}, dict.fromkeys(right))]
+as_localstack = list(answers(requests))
+quicken_json_requests()
+quick = list(answers(requests))
+differing = [r[1:] for r, a, b in zip(requests, as_localstack, quick) if a != b]
+assert not differing, differing[:3]
+assert any(isinstance(answer, str) for answer in quick) and len(quick) > 500
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_rows_share_names_and_short_values_but_no_lists_and_keep_the_limit_of_an_item() -> None:
+    assert in_engine(
+        """
+from lab_localstack.speedups.patches import quicken_dynamodb
+quicken_dynamodb()
+from moto.dynamodb.exceptions import ItemSizeTooLarge
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+
+def row(number):
+    tags = {"L": [{"S": "a"}]}
+    return Item(DynamoType({"S": str(number)}), None, {"".join(("sta", "tus")): {"S": "PROCESSED"}, "tags": tags})
+
+first, second = row(1), row(2)
+assert first.attrs["status"] is second.attrs["status"] and first.attrs == second.attrs
+assert next(iter(first.attrs)) is next(iter(second.attrs))
+first.attrs["tags"].value.append(DynamoType({"S": "b"}))
+assert len(second.attrs["tags"].value) == 1
+try:
+    Item(DynamoType({"S": "1"}), None, {"text": {"S": "x" * 405_001}})
+except ItemSizeTooLarge:
+    print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_ids_from_the_stock_are_of_version_4_and_never_the_same_in_many_threads() -> None:
+    assert in_engine(
+        """
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from lab_localstack.speedups.patches import draw_ids_from_a_stock
+draw_ids_from_a_stock()
+with ThreadPoolExecutor(8) as pool:
+    ids = list(pool.map(lambda _: uuid.uuid4(), range(20_000)))
+assert len(set(ids)) == 20_000 and {one.version for one in ids} == {4}
+print("ok")
+"""
+    ).endswith("ok")
+
+
+def test_gathered_lines_of_the_request_log_are_all_written_when_logging_ends() -> None:
+    printed = in_engine(
+        """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, format="%(name)s %(message)s")
+from lab_localstack.speedups import gateway
+gateway.GATHER_SECONDS = 60
+lines = gateway.Lines()
+for number in range(3):
+    lines.handle(logging.LogRecord("requests", logging.INFO, "", 0, f"line {number}", (), None))
+logging.shutdown()
+"""
+    )
+    assert printed.splitlines()[-3:] == ["requests line 0", "requests line 1", "requests line 2"]

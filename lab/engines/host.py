@@ -21,7 +21,16 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 8.0
 SUPERVISOR = "lab.engines.supervisor"
 GONE = "It lived in memory: accepted orders and all other state are gone."
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "LAB_ALLOWED_HOSTS")
+PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "LAB_ALLOWED_HOSTS",
+    "LAB_CALL_LATENCY_MS",
+)
 
 
 @dataclass(frozen=True)

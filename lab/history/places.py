@@ -1,5 +1,6 @@
 """Where a history says that its orders are at its end: what the ledger is settled from."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from lab.history.events import Event, History, Kind
@@ -55,6 +56,11 @@ def effects(history: History) -> list[Effect]:
         for event in history.of(Kind.ROW_FOUND)
         if event.order_id is not None
     ]
+
+
+def batch_sizes(history: History) -> list[int]:
+    """How many of a run's messages each invocation of the worker was given, the smallest first."""
+    return sorted(Counter(event.invocation for event in history.of(Kind.RECEIVED)).values())
 
 
 def ledger_of(history: History) -> Ledger:

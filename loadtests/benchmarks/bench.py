@@ -27,7 +27,7 @@ from lab.common.output import Terminal
 from lab.engines import HostEngine
 from lab.errors import LabError
 from loadtests.benchmarks import __main__ as pipeline
-from loadtests.benchmarks import cold_start, dry_run, grouping, markdown, redrive
+from loadtests.benchmarks import cold_start, dry_run, grouping, latency, markdown, peer, redrive
 from loadtests.benchmarks.measure import Load
 
 PAGE = paths.ROOT / ".lab" / "bench.md"
@@ -68,6 +68,8 @@ def bench(
     benchmarks: dict[str, Callable[[], Iterator[Row]]] = {
         "dead-letters": lambda: _dead_letters(port, env, letters, grouped),
         "calls": lambda: _pipeline(engine, env, load, progress),
+        "latency": lambda: _latency(load, progress),
+        "peer": lambda: _peer(posts, progress),
         "cold-start": _cold_start,
         "demo": lambda: _demo(port, env),
     }
@@ -125,6 +127,38 @@ def _pipeline(engine: HostEngine, env: str, load: Load, progress: Terminal) -> I
         ratio = f"{mine / theirs:.2f}" if theirs else ""
         yield Row(
             f"processor time per order, {component}", f"{mine:.1f} ms", f"{theirs:.1f} ms baseline", ratio
+        )
+
+
+def _latency(load: Load, progress: Terminal) -> Iterator[Row]:
+    found = latency.compare(latency.MILLISECONDS, load, progress)
+    for what, mine, theirs, target in (
+        ("end to end", found.lab.rate, found.sequential.rate, latency.END_TO_END),
+        ("from a full queue", found.lab.drain_rate, found.sequential.drain_rate, latency.FROM_A_QUEUE),
+    ):
+        yield Row(
+            f"orders per second, {what}, {latency.MILLISECONDS} ms a call of AWS",
+            f"{mine:.1f}",
+            f"{theirs:.1f} sequential baseline",
+            f"{mine / theirs:.2f}",
+            f"ratio >= {target:g}",
+            mine / theirs >= target,
+        )
+
+
+def _peer(posts: int, progress: Terminal) -> Iterator[Row]:
+    lab, other = peer.compare(peer.ROUNDS, posts, progress)
+    for what, mine, theirs, target in (
+        ("accepted", lab.accepted, other.accepted, peer.ACCEPTED),
+        ("processed", lab.processed, other.processed, peer.PROCESSED),
+    ):
+        yield Row(
+            f"the baseline's orders {what} a second on this engine",
+            f"{mine:.1f}",
+            f"{theirs:.1f} on MiniStack",
+            f"{mine / theirs:.2f}",
+            f"ratio >= {target:g}",
+            mine / theirs >= target,
         )
 
 

@@ -37,6 +37,8 @@ from loadtests.benchmarks.baseline_deploy import archive
 from loadtests.benchmarks.measure import SETTLE_SECONDS, post_all
 from loadtests.benchmarks.processors import CLIENT, Meter
 
+LAB, MINISTACK = "this lab's engine", "MiniStack"
+ROUNDS = 3
 THREADS = 8
 WARM_ORDERS = 100
 READY_SECONDS = 60
@@ -72,11 +74,18 @@ class Figures:
 
 @app.command(help=__doc__)
 def peer(
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, whose medians count.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, whose medians count.")] = ROUNDS,
     posts: Annotated[int, typer.Option(min=10, max=5000, help="Orders of one round.")] = 400,
 ) -> None:
     """Measure both and print a Markdown table."""
-    progress = Terminal(stderr=True)
+    lab, other = compare(rounds, posts, Terminal(stderr=True))
+    Terminal().say(table([LAB, MINISTACK], lab, other))
+    if lab.accepted < ACCEPTED * other.accepted or lab.processed < PROCESSED * other.processed:
+        raise typer.Exit(1)
+
+
+def compare(rounds: int, posts: int, progress: Terminal) -> tuple[Figures, Figures]:
+    """The medians of the rounds, of this engine and of MiniStack. Raises LabError where one does not start."""
     with ExitStack() as running:
         engines = [running.enter_context(engine()) for engine in (lab_engine, ministack)]
         pipelines = [Plain(engine) for engine in engines]
@@ -88,9 +97,7 @@ def peer(
                 figures.append(pipeline.measure(posts))
                 progress.say(f"round {number + 1}, {engine.name}: {figures[-1]}")
     lab, other = map(median, found)
-    Terminal().say(table([engine.name for engine in engines], lab, other))
-    if lab.accepted < ACCEPTED * other.accepted or lab.processed < PROCESSED * other.processed:
-        raise typer.Exit(1)
+    return lab, other
 
 
 def median(figures: Sequence[Figures]) -> Figures:
@@ -121,7 +128,7 @@ def lab_engine() -> Generator[Engine]:
     engine = HostEngine(ports.free())
     engine.up()
     try:
-        yield Engine("this lab's engine", guarded.local(engine.endpoint), engine.process())
+        yield Engine(LAB, guarded.local(engine.endpoint), engine.process())
     finally:
         engine.down()
 
@@ -149,7 +156,7 @@ def ministack() -> Generator[Engine]:
         try:
             endpoint = f"http://{ports.LOOPBACK}:{port}"
             wait_for("MiniStack", lambda: _answers(endpoint), bool, within=READY_SECONDS)
-            yield Engine("MiniStack", guarded.local(endpoint), psutil.Process(process.pid), "/$default")
+            yield Engine(MINISTACK, guarded.local(endpoint), psutil.Process(process.pid), "/$default")
         finally:
             for child in psutil.Process(process.pid).children(recursive=True):
                 child.kill()

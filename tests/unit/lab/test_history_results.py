@@ -3,9 +3,10 @@
 import pytest
 
 from lab.common.results import Verdict
-from lab.history import Account, History
+from lab.history import Account, Event, History, Kind
+from lab.history.places import batch_sizes
 from lab.history.results import results
-from tests.support.histories import died, history, lies, processed, submitted
+from tests.support.histories import died, event, history, lies, processed, submitted
 
 TWO_WRONGS = history(submitted("a"), submitted("b"), died("b"), lies("b"), lies("b", "l-2"))
 
@@ -31,3 +32,12 @@ def test_dead_orders_are_right_where_they_are_meant_to_be(
     ends_with: int | None, said: dict[str, str]
 ) -> None:
     assert refuted(history(submitted("a"), died("a"), lies("a")), ends_with) == said
+
+
+def test_batch_sizes_count_the_messages_of_each_invocation_of_the_worker() -> None:
+    def received(message: str, invocation: str) -> Event:
+        return event(Kind.RECEIVED, None, message, invocation=invocation)
+
+    judged = history(received("m-1", "i-1"), received("m-2", "i-2"), received("m-3", "i-2"))
+    assert batch_sizes(judged) == [1, 2]
+    assert batch_sizes(history()) == []

@@ -302,3 +302,17 @@ def test_detection_and_recovery_are_timed_from_the_fault() -> None:
     ]
     timings(run)
     assert list(run.timings.values()) == ["2.0 s", "2.5 s"]
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "unread"),
+    [
+        ("happy-path", "critical-dlq-depth", "warning-latency"),
+        ("worker-crash", "critical-worker-errors", "critical-dlq-depth"),
+        ("schema-evolution", "", "critical-dlq-depth"),
+    ],
+)
+def test_scenario_reads_the_alarms_it_predicts_and_no_others(name: str, read: str, unread: str) -> None:
+    scenario = load(name).scenario
+    assert not read or scenario.reads_alarm(read)
+    assert not scenario.reads_alarm(unread)

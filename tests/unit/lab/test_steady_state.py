@@ -36,7 +36,7 @@ class World:
         monkeypatch.setattr(steady.drift, "gone", lambda _aws, _env: self.gone)
         enabled = SimpleNamespace(read=lambda _pipeline: self.mapping_enabled)
         monkeypatch.setattr(steady.runtime_settings, "MAPPING_ENABLED", enabled)
-        monkeypatch.setattr(steady, "_await_silence", lambda _pipeline, _say: None)
+        monkeypatch.setattr(steady, "_await_silence", lambda _pipeline, _say, _alarms: None)
 
     @property
     def pipeline(self) -> Any:
@@ -127,3 +127,19 @@ def test_puzzle_is_not_given_away_by_the_mode_it_has_put_in_force(world: World) 
     assert [departure.seen for departure in steady.departures(world.pipeline)] == [
         "something broken on purpose (lab repair)"
     ]
+
+
+def test_ringing_alarm_is_a_departure_only_for_whom_it_matters(world: World) -> None:
+    world.alarms["warning-latency"] = "ALARM"
+
+    def critical(name: str) -> bool:
+        return name.startswith("critical-")
+
+    assert steady.departures(world.pipeline, critical) == []
+    steady.require(world.pipeline, alarms=critical)
+    world.alarms["critical-dlq-depth"] = "ALARM"
+    assert [one.seen for one in steady.departures(world.pipeline, critical)] == [
+        "alarm critical-dlq-depth rings"
+    ]
+    with pytest.raises(LabError, match="critical-dlq-depth"):
+        steady.require(world.pipeline, alarms=critical)

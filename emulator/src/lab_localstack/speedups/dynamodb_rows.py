@@ -1,7 +1,7 @@
 """Rows that share what is the same in all of them: attributes' names, and short values such as a status or a zero.
 
-Shared values are numbers and strings, which moto replaces and never changes. A row of the lab's two tables takes 3.2
-instead of 5.2 KB together, measured with tracemalloc.
+Shared values are numbers and strings, which moto replaces and never changes. An order's rows in the lab's two tables
+take 3.7 instead of 5.3 KB, measured with tracemalloc.
 """
 
 import sys
