@@ -107,9 +107,10 @@ type Draw = Callable[[random.Random], tuple[Sequence[Order], Sequence[Step]]]
 
 
 def draw(challenge: str, seed: int, by: Draw) -> Schedule:
-    """The schedule of a seed."""
+    """The schedule of a seed. What begins when orders are sent is in force before they are."""
     orders, steps = by(random.Random(f"{challenge} {seed}"))  # noqa: S311  a schedule is no secret
-    return Schedule(challenge, seed, tuple(orders), tuple(sorted(steps, key=lambda step: step.at)))
+    in_time = sorted(steps, key=lambda step: (step.at, step.kind == "send"))
+    return Schedule(challenge, seed, tuple(orders), tuple(in_time))
 
 
 def some(rng: random.Random, orders: Sequence[Order], count: int) -> tuple[int, ...]:

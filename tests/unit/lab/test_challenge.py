@@ -201,6 +201,14 @@ def test_schedule_sends_every_order_and_does_nothing_to_others(name: str) -> Non
         assert {number for step in schedule.steps for number in step.orders} == numbers
 
 
+@pytest.mark.parametrize("name", CHALLENGES)
+def test_fault_is_in_force_before_the_orders_that_are_sent_with_it(name: str) -> None:
+    steps = challenge(name).schedule(1).steps
+    for number, step in enumerate(steps):
+        if step.kind == "send":
+            assert [late.text for late in steps[number:] if late.kind == "fault" and late.at == step.at] == []
+
+
 def test_seeds_give_several_schedules() -> None:
     assert len({str(challenge("crash").schedule(seed).steps) for seed in range(20)}) > 10
 
