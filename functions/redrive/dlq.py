@@ -129,23 +129,27 @@ class Walk:
         empty = 0
         while empty < EMPTY_RECEIVES:
             found, last = False, 0
-            for letters in self._receives():
-                last = len(letters)
+            for last, new in self._receives():
                 found = found or last > 0
-                yield self._note(letters)
+                yield new
             empty = 0 if found else empty + 1
             if self.expected is not None and self.seen >= self.expected:
                 nothing_beyond = last < MAX_ENTRIES or self.dlq.depth() <= self.seen
                 empty = EMPTY_RECEIVES if nothing_beyond else empty
         self.complete = True
 
-    def _receives(self) -> Iterator[list[Envelope]]:
-        """Answers, until one is empty or no more are of use; then those of what is under way."""
+    def _receives(self) -> Iterator[tuple[int, list[Envelope]]]:
+        """How many letters an answer had, and the new ones, until it is empty or no more are of use.
+
+        Then those of what is under way.
+        """
         self._begin(self._of_use() or 1)
         more = True
         while self._under_way:
-            letters = self._under_way.popleft().result()
-            yield letters
+            letters = self._under_way[0].result()
+            new = self._note(letters)
+            self._under_way.popleft()  # not before: whoever interrupts this has all of them released
+            yield len(letters), new
             more = more and bool(letters)
             if more:
                 self._begin(self._of_use())

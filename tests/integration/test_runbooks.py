@@ -47,7 +47,8 @@ def names_in(command: str, pipeline: Pipeline, api: Api) -> Iterator[dict[str, s
         with worker_away(pipeline):
             yield {"OPERATION": edited_and_waiting(pipeline, api, 2)[1]}
         return
-    orders = supply(1) if " dlq redrive " in command else supply(1, currency=WRONG)
+    passes = any(f" dlq {name} " in command for name in ("redrive", "dry-run"))
+    orders = supply(1) if passes else supply(1, currency=WRONG)
     bury(pipeline, orders)
     (letter,) = dead_letters(pipeline)
     yield {"MESSAGE_ID": letter.message_id, "GROUP": fingerprint(letter)}

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -232,6 +233,25 @@ def test_a_walk_ends_where_the_queue_holds_no_more_than_was_seen(
     with ThreadPoolExecutor(4) as threads, Walk(dlq, lambda: 30, expected, threads=threads) as walk:
         assert sum(len(new) for new in walk) == letters
     assert (walk.complete, dlq.receives) == (True, receives)
+
+
+def test_a_walk_that_is_interrupted_between_a_receive_and_its_letters_releases_them() -> None:
+    class Interrupted(Walk):
+        def _note(self, letters: Sequence[Envelope]) -> list[Envelope]:
+            if not interrupted:
+                interrupted.append(True)
+                raise KeyboardInterrupt
+            return super()._note(letters)
+
+    dlq, interrupted = FakeDlq(many(60)), list[bool]()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        ThreadPoolExecutor(4) as threads,
+        Interrupted(dlq, lambda: 30, 60, threads=threads) as walk,
+    ):
+        next(iter(walk))
+    assert (len(dlq.visible), dlq.hidden) == (60, [])
+    assert len(dlq.released) == len(dlq.received) > 0
 
 
 def test_a_walk_whose_next_receive_fails_releases_what_it_has() -> None:
