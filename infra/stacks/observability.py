@@ -157,7 +157,8 @@ class ObservabilityStack(LabStack):
             "critical-dlq-depth",
             messages_in(queue.dlq),
             above=0,
-            meaning="Orders are in the dead-letter queue: they will not be processed until somebody acts.",
+            meaning="Orders are in the dead-letter queue: they will not be processed until somebody acts. `lab status` "
+            "names the groups that grew.",
         )
         alarms.add(
             "critical-dlq-age",
