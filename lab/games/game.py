@@ -54,11 +54,15 @@ type Kind = Literal[
 
 @dataclass
 class Incident:
-    """An inject that is to be repaired, and when what happened of it: seconds on the game's clock, None until then."""
+    """An inject that is to be repaired, and when what happened of it: seconds on the game's clock, None until then.
+
+    `written` is what it made of its setting, `has_killed` whether there were dead letters since.
+    """
 
     inject: Inject
     began: float
     written: Any = None
+    has_killed: bool = False
     detected: float | None = None
     declared: float | None = None
     diagnosed: float | None = None
@@ -296,12 +300,16 @@ class Game:
             self._follow(incident, fresh)
 
     def _follow(self, incident: Incident, fresh: Sequence[Sample]) -> None:
-        if incident.repaired is None and self._is_repaired(incident, fresh):
+        if incident.repaired is not None:
+            self._recovers(incident, fresh)
+        elif self._is_repaired(incident, fresh):
             incident.repaired = self.clock
             if incident.inject.change:
                 Changes(self.pipeline).forget(incident.inject.change.setting.name)
             self.happens("repaired", incident.inject.repair)
-        if incident.repaired is not None and incident.recovered is None and any(map(_is_well, fresh)):
+
+    def _recovers(self, incident: Incident, fresh: Sequence[Sample]) -> None:
+        if incident.recovered is None and any(map(_is_well, fresh)):
             incident.recovered = self.clock
             self.happens(
                 "recovered",
@@ -313,7 +321,11 @@ class Game:
         change = incident.inject.change
         if change is not None:
             return change.setting.read(self.pipeline) != incident.written
-        return incident.detected is not None and any(not sample.dlq for sample in fresh)
+        for sample in fresh:
+            if incident.has_killed and not sample.dlq:
+                return True
+            incident.has_killed |= sample.dlq > 0
+        return False
 
     def _mark(self, what: Literal["detected", "declared", "diagnosed"]) -> None:
         """Of every incident that is under way and has no such moment yet."""

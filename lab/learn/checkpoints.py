@@ -106,7 +106,7 @@ def done(since: Since, *, area: Area, did: str, least: int = 1) -> Looked:
 
 
 def reported(since: Since, *, run: str) -> Looked:
-    """A run whose name begins so has a report."""
+    """A run whose name begins so has a report; `*` in it stands for anything."""
     runs: list[str] = []
     for file in paths.REPORTS.glob(f"{run}*/report.json"):
         report: dict[str, Any] = json.loads(file.read_text())

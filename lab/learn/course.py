@@ -106,6 +106,10 @@ class Course:
             if checkpoint.name in before.passed:
                 found[checkpoint.name] = Looked(passed=True, seen="seen before")
                 continue
+            if checkpoint.after and not found[checkpoint.after].passed:
+                first = module.checkpoint(checkpoint.after).told
+                found[checkpoint.name] = Looked(passed=False, seen=f"looked at after: {first}")
+                continue
             since = Since(pipeline, before.begun or 0, self._progress, typed.get(checkpoint.name, "").strip())
             found[checkpoint.name] = look(checkpoint, since)
             if found[checkpoint.name].passed:

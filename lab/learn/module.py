@@ -27,12 +27,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Something that has to have happened since the module was begun. `given` are the arguments of its kind."""
+    """Something that has to have happened since the module was begun. `given` are the arguments of its kind.
+
+    One that is true before anything was done says by `after` which checkpoint has to be passed first.
+    """
 
     name: str
     told: str
     kind: str
     asks: str = ""
+    after: str = ""
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -109,5 +113,5 @@ def read(file: Path) -> Module:
 
 
 def _checkpoint(given: dict[str, Any]) -> Checkpoint:
-    known = {name: given.pop(name) for name in ("name", "told", "kind", "asks") if name in given}
+    known = {name: given.pop(name) for name in ("name", "told", "kind", "asks", "after") if name in given}
     return Checkpoint(**known, given=given)

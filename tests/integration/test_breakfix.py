@@ -1,6 +1,7 @@
 """What is broken on purpose shows in the pipeline's behaviour, and is mended by undoing it."""
 
 import os
+import time
 
 import pytest
 
@@ -54,8 +55,9 @@ def test_a_puzzle_is_told_until_the_runbooks_cure_mends_it_whatever_failed_check
     look, cure = section(SETTINGS, puzzle.section)
     breakfix.break_it(pipeline, name=puzzle.name)
     for _ in range(0 if puzzle.is_nothing else 2):
+        began = time.monotonic()
         results = list(check(pipeline))
-        print(*results, sep="\n")  # noqa: T201  for whoever reads a failure
+        print(*results, f"within {time.monotonic() - began:.1f} s", sep="\n")  # noqa: T201  for whoever reads a failure
         outcome = breakfix.judge(pipeline, results)
         assert outcome
         assert not outcome.solved

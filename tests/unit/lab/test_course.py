@@ -1,5 +1,6 @@
 """The course's rules: its files, what steps come to, what hints and wrong answers cost."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,8 +50,11 @@ def test_every_module_of_the_course_can_be_read_and_asks_for_checkpoints_there_a
         assert 1 <= module.question.right <= len(module.question.choices)
         assert module.hints
         assert {step.page for step in module.steps} - {""} <= {path for path, _, _ in PAGES}, module.name
+        named: set[str] = {""}
         for checkpoint in module.checkpoints:
             require_known(checkpoint)
+            assert checkpoint.after in named, module.name
+            named.add(checkpoint.name)
 
 
 def test_module_is_done_when_all_is_seen_and_the_question_answered(mine: Course, module: Module) -> None:
@@ -67,6 +71,18 @@ def test_checkpoint_that_was_passed_is_not_looked_at_again(mine: Course, module:
     begun(mine, module)
     mine.check(module, NO_PIPELINE, {"a": "yes"})
     assert mine.check(module, NO_PIPELINE, {"a": "no"})["a"].passed
+
+
+def test_checkpoint_that_is_true_before_anything_was_done_waits_for_the_one_it_names(
+    mine: Course, module: Module
+) -> None:
+    first, second = module.checkpoints
+    module = replace(module, checkpoints=(first, replace(second, after="a")))
+    begun(mine, module)
+    assert mine.check(module, NO_PIPELINE, {"a": "no", "b": "yes"})["b"] == Looked(
+        False, "looked at after: a"
+    )
+    assert mine.check(module, NO_PIPELINE, {"a": "yes", "b": "yes"})["b"].passed
 
 
 def test_hints_and_wrong_answers_cost_and_the_last_hint_is_free_again(mine: Course, module: Module) -> None:

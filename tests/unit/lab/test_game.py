@@ -1,6 +1,7 @@
 """A GameDay's rules: pauses do not count, an incident lasts until it is repaired, and each moment is its own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,6 +138,18 @@ def test_nothing_is_recovered_while_a_letter_lies_in_the_dlq(play: Play) -> None
     step(game, 80, sample(80, dlq=1))
     assert game.incidents[0].repaired == 70
     assert game.incidents[0].recovered is None
+
+
+def test_letters_are_repaired_once_they_were_there_and_are_gone_however_late_the_look(play: Play) -> None:
+    game = play(replace(DAY, injects=(Inject(60, "A release.", repair="give the letters up"),)))
+    step(game, 60)
+    (incident,) = game.incidents
+    step(game, 70, sample(61), sample(63, dlq=3, rings="an-alarm"), sample(65, dlq=12, rings="an-alarm"))
+    assert (incident.detected, incident.repaired, incident.recovered) == (70, None, None)
+    step(game, 80, sample(75, dlq=5), sample(78))
+    assert (incident.repaired, incident.recovered) == (80, None)
+    step(game, 90, sample(88))
+    assert incident.recovered == 90
 
 
 def test_incident_that_nobody_repairs_never_recovers_by_itself(play: Play) -> None:
