@@ -21,6 +21,7 @@ from lab.errors import LabError
 from lab.faults import failure_mode, runtime_settings
 from lab.faults.changes import Changes
 from lab.pipeline.observe import Pipeline
+from lab.pipeline.past import past
 from lab.pipeline.signals import KEPT_READINGS, READING_SECONDS, Reader
 
 type Event = tuple[str, str]
@@ -132,6 +133,8 @@ class Live:
                 self._switches.heal(pipeline)
             signals = self._read(pipeline)
             mode, changes = failure_mode.shown(pipeline), in_force(Changes(pipeline).active())
+            if not self.readings:
+                self.readings.extend(_past(pipeline, signals["at"], changes))
             self.readings.append(signals | {"faults": _named(mode, changes)})
             return told | {
                 "vitals": signals,
@@ -153,6 +156,17 @@ class Live:
             self.readings.clear()
             self._reader = (pipeline, Reader(pipeline))
         return self._reader[1].read().as_json()
+
+
+def _past(pipeline: Pipeline, now: float, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was before, so that charts open on it. Where that cannot be read, they begin now."""
+    try:
+        return [
+            reading | {"faults": _named(mode, [each for each in changes if each["since"] <= reading["at"]])}
+            for mode, reading in past(pipeline, now)
+        ]
+    except AWS_ERRORS:
+        return []
 
 
 def _named(mode: str, changes: list[dict[str, Any]]) -> list[str]:

@@ -104,6 +104,7 @@ def in_force(active: Iterable[ActiveChange]) -> list[dict[str, Any]]:
             "told": by_why[change.why].title if change.why in by_why else change.told,
             "knob": None if change.hidden else change.setting,
             "switch": by_why[change.why].name if change.why in by_why else None,
+            "since": change.since,
             "expiresAt": change.expires_at,
         }
         for change in active

@@ -20,6 +20,7 @@ from lab.pipeline.observe import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
 
 HIDDEN = "lab break"
@@ -46,12 +47,16 @@ class Change:
 
 @dataclass(frozen=True)
 class ActiveChange:
-    """A change that has not been undone. `expires_at` is epoch seconds; None stands until undone by name."""
+    """A change that has not been undone: made at `since`, in epoch seconds.
+
+    Without `expires_at` it stands until undone by name.
+    """
 
     setting: str
     before: Any
     why: str
     expires_at: float | None
+    since: float = 0.0
 
     @property
     def hidden(self) -> bool:
@@ -155,11 +160,7 @@ class Changes:
     def active(self) -> list[ActiveChange]:
         """Everything that has been changed and not undone. Raises LabError for a record that cannot be read."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._path)
-        return [
-            _active_change(parameter.get("Name", ""), parameter.get("Value", "{}"))
-            for page in pages
-            for parameter in page["Parameters"]
-        ]
+        return [_active_change(parameter) for page in pages for parameter in page["Parameters"]]
 
     def heal(self, say: Callable[[str], None] = _quietly) -> list[ActiveChange]:
         """Undo what has outlived its maker, and say so. Returns what that was. Raises LabError as `undo_all`."""
@@ -182,10 +183,17 @@ def _are_variables(value: Any) -> TypeIs[dict[str, Any]]:
     return isinstance(value, dict)
 
 
-def _active_change(name: str, text: str) -> ActiveChange:
+def _active_change(parameter: "ParameterTypeDef") -> ActiveChange:
+    name, made = parameter.get("Name", ""), parameter.get("LastModifiedDate")
     try:
-        record = json.loads(text)
-        return ActiveChange(name.rpartition("/")[2], record["before"], record["why"], record["expiresAt"])
+        record = json.loads(parameter.get("Value", "{}"))
+        return ActiveChange(
+            name.rpartition("/")[2],
+            record["before"],
+            record["why"],
+            record["expiresAt"],
+            since=made.timestamp() if made else 0.0,
+        )
     except (ValueError, TypeError, KeyError) as error:
         raise LabError(
             f"The parameter {name} is not a record of a change.", "Delete it, then run: make steady"

@@ -219,7 +219,14 @@
     theme();
     draw();
   });
+  /** The order that the address names: a report's orders link to theirs. */
+  function named() {
+    search.value = new URLSearchParams(location.hash.slice(1)).get("order") ?? "";
+    if (search.value) find();
+  }
+  addEventListener("hashchange", named);
   theme();
   layout();
   show(data.end);
+  named();
 })();

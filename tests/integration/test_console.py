@@ -12,9 +12,11 @@ import pytest
 from lab.console import dashboard_data
 from lab.console.jobs import Status
 from lab.console.routes import cloudwatch
+from lab.dlq.browser import dead_letters
 from lab.dlq.seed import bury
 from lab.faults import catalogue as faults
 from lab.faults.changes import Changes
+from lab.pipeline import past
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
@@ -64,6 +66,33 @@ def test_orders_that_a_page_sends_show_in_its_readings(pipeline: Pipeline, page:
 
     eventually(lambda: max(rates(), default=0) > 0, within=20)
     assert page.ask("/api/readings?since=99999999999")["readings"] == []
+
+
+def test_charts_open_on_what_was_before_the_console_with_bands_for_its_faults(
+    pipeline: Pipeline, api: Api
+) -> None:
+    fault = faults.failure_mode("poison_payload")
+    with Changes(pipeline).temporarily(fault, why="a test", seconds=60):
+        dead = {api.submit(order).order_id for order in supply(3)}
+        eventually(lambda: dead <= {letter.order_id for letter in dead_letters(pipeline)}, within=30)
+        eventually(lambda: pipeline.alarm_states()["critical-dlq-depth"] == "ALARM", within=60)
+    ended = time.time()
+
+    def later() -> list[dict[str, Any]]:
+        with console(pipeline) as fresh:
+            began = time.time()
+            eventually(lambda: fresh.ask("/api/readings?since=0")["readings"], within=20)
+            readings = fresh.ask("/api/readings?since=0")["readings"]
+        before = [reading for reading in readings if reading["at"] <= began]
+        assert before[-1]["at"] > ended + past.PERIOD_SECONDS
+        return before
+
+    before = eventually(later, within=60, every=2)
+    assert sum(reading["rates"]["dead_lettered"] for reading in before) * past.PERIOD_SECONDS >= len(dead)
+    assert max(reading["dlq"]["visible"] for reading in before) == len(dead)
+    assert "ALARM" in {reading["alarms"]["critical-dlq-depth"] for reading in before}
+    assert ["failure mode poison_payload"] in [reading["faults"] for reading in before]
+    assert before[-1]["faults"] == []
 
 
 def test_every_widget_of_the_deployed_dashboard_is_shown_with_its_figures(

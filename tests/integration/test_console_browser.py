@@ -6,6 +6,7 @@ What it is for is seen in every run of the browser's tests (marker `page`); what
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,9 +31,15 @@ from lab.engines import HostEngine
 from lab.faults.changes import Changes
 from lab.games import breakfix
 from lab.games.puzzles import PUZZLES
+from lab.history import Recorder
+from lab.learn.module import names
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
+from lab.pipeline.timeline import record
+from lab.report import Run
+from lab.report import write as write_report
+from lab.report.run import Excerpt
 from support.browsers import chromium
 from support.eventually import eventually
 from tests.conftest import free_port
@@ -148,24 +155,85 @@ def settled(page: Page) -> None:
             page.wait_for_selector(selector)
 
 
+def assert_accessible(page: Page, what: str) -> None:
+    """axe-core's rules for WCAG 2.2 A and AA, and its best practices; nothing wider than the window or its box."""
+    page.evaluate(AXE.read_text())  # not as a script of the page, which its policy refuses
+    found = page.evaluate("axe.run()")
+    told = [
+        (violation["id"], [node["target"] + [node["failureSummary"]] for node in violation["nodes"]])
+        for violation in found["violations"]
+    ]
+    assert told == [], what
+    assert found["passes"]
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, what
+    assert page.evaluate(OVERFLOWING) == [], what
+
+
+in_both_themes_and_widths = pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+)
+
+
 @pytest.mark.long
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
+@in_both_themes_and_widths
 def test_every_page_is_accessible_and_as_wide_as_the_window(visit: Visit, theme: str, width: int) -> None:
-    """axe-core's rules for WCAG 2.2 A and AA, and its best practices."""
     page = visit("/", width=width, color_scheme=theme)
-    for path in [*(path for path, _, _ in PAGES), "/runbooks/critical-dlq-depth"]:
+    modules = [f"/course/{name}" for name in names()]
+    for path in [*(path for path, _, _ in PAGES), *modules, "/runbooks/critical-dlq-depth"]:
         page.goto(f"{urlsplit(page.url).scheme}://{urlsplit(page.url).netloc}{path}")
         settled(page)
-        page.evaluate(AXE.read_text())  # not as a script of the page, which its policy refuses
-        found = page.evaluate("axe.run()")
-        told = [
-            (violation["id"], [node["target"] + [node["failureSummary"]] for node in violation["nodes"]])
-            for violation in found["violations"]
-        ]
-        assert told == [], path
-        assert found["passes"]
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
-        assert page.evaluate(OVERFLOWING) == [], path
+        assert_accessible(page, path)
+
+
+@pytest.fixture
+def recorded(pipeline: Pipeline, api: Api) -> Iterator[str]:
+    """The name of a run's report: an order that was processed, and one that died."""
+    recorder, name = Recorder("recorded", pipeline), f"recorded-{uuid.uuid4().hex[:8]}"
+    with record(pipeline) as timeline:
+        good, bad = (next(orders(1, label=label)) for label in ("well", "contradictory"))
+        for order in (good, bad | {"items": [{"sku": "a", "quantity": 1, "unitPrice": 10**6}]}):
+            recorder.accepted(api.submit(order))
+        eventually(lambda: dead_letters(pipeline), within=30)
+        account = recorder.account()
+    said = Excerpt(1.0, "worker", "c", "order.dead_lettered", "", order_id=bad["orderId"])
+    run = Run(name, "Recorded", "host engine", timeline.so_far(), account=account, excerpts=[said])
+    folder = write_report(run, ["critical-dlq-depth"]).parent
+    yield folder.name
+    shutil.rmtree(folder)
+
+
+@pytest.mark.long
+@in_both_themes_and_widths
+def test_results_recorder_and_dialogs_are_accessible_too(
+    visit: Visit, pipeline: Pipeline, recorded: str, theme: str, width: int
+) -> None:
+    (letter,) = dead_letters(pipeline)
+    page = visit(f"/trace?name={letter.order_id}", width=width, color_scheme=theme)
+    expect(page.locator("#found-title")).to_contain_text("in the DLQ", timeout=SECONDS * MS)
+    page.locator(".hop details summary").first.click()
+    assert_accessible(page, "an order's way")
+    page.goto(page.url.replace("/trace", f"/flight/{recorded}#order=").partition("?")[0] + letter.order_id)
+    expect(page.locator("[data-flight=told]")).to_contain_text("at last DLQ")
+    assert_accessible(page, "flight recorder")
+    page.get_by_role("link", name="The whole report").click()  # for axe: tests/unit/lab/test_flight.py
+    page.get_by_role("link", name=letter.order_id).first.click()
+    expect(page.locator("[data-flight=trace]")).to_have_attribute("href", re.compile(letter.order_id))
+    page.get_by_role("link", name="Scenarios", exact=True).click()
+    page.get_by_role("button", name="Predict and run poison-payload").click()
+    assert_accessible(page, "questions of a prediction")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Dead letters").click()
+    page.get_by_role("button", name=re.compile("Letters of")).click()
+    page.locator("#letters button").first.click()
+    expect(page.locator("#letter")).to_be_visible()
+    assert_accessible(page, "a letter")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("Note … of")).click()
+    assert_accessible(page, "a note")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Show the plan").click()
+    expect(page.get_by_role("dialog", name="Move 1 messages?")).to_be_visible(timeout=SECONDS * MS)
+    assert_accessible(page, "a redrive's plan")
 
 
 @pytest.mark.page
@@ -328,7 +396,8 @@ def test_newcomer_who_follows_the_pages_finishes_the_first_module_within_ten_min
 ) -> None:
     """Everything is pressed, copied and typed in the browser, where the pages say so."""
     began = time.monotonic()
-    page = visit("/course")
+    page = visit("/")
+    page.locator("#new-here").get_by_role("link", name="course").click()
     expect(page.locator("#summary")).to_contain_text("0 of 10 modules")
     page.get_by_role("link", name="A first order, and its way").click()
     page.get_by_role("button", name="Begin", exact=True).click()
@@ -356,6 +425,9 @@ def test_newcomer_who_follows_the_pages_finishes_the_first_module_within_ten_min
     expect(page.locator("#verdict")).to_contain_text("202 means accepted, not done")
     expect(page.locator("#state")).to_contain_text("80 points")
     assert time.monotonic() - began < 600
+    home = visit("/")
+    expect(home.locator("#charts .charts-now").first).to_be_visible(timeout=SECONDS * MS)
+    expect(home.locator("#new-here")).to_be_hidden()
     again = visit("/course")
     expect(again.locator("[data-module=first-order] .badge")).to_have_text("done")
     expect(again.locator("[data-module=poison]")).to_have_class(re.compile("coming"))

@@ -291,6 +291,18 @@ function themeOf(root) {
   };
 }
 
+/** What marks are called, and where that stands: those close to each other share a place, and none leaves the chart. */
+function titles(marks, range) {
+  const shared = [];
+  for (const { at, name } of [...marks].sort((one, other) => one.at - other.at)) {
+    const part = (at * 1000 - range[0]) / (range[1] - range[0]);
+    const last = shared.at(-1);
+    if (!last || part - last.part > 0.25) shared.push({ at, part, names: [name], left: part < 0.5 });
+    else if (!last.names.includes(name)) last.names.push(name);
+  }
+  return shared;
+}
+
 function layout(range, marks, theme, chart, lanes) {
   const axis = { gridcolor: theme.line, linecolor: theme.line, zerolinecolor: theme.line, fixedrange: true };
   return {
@@ -315,9 +327,9 @@ function layout(range, marks, theme, chart, lanes) {
         line: { width: 0 }, fillcolor: theme.series[3], opacity: 0.22, layer: "below",
       })),
     ],
-    annotations: marks.map(({ at, name }) => ({
-      x: new Date(at * 1000), yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: label(name), showarrow: false,
-      font: { size: 11, color: theme.soft },
+    annotations: titles(marks, range).map(({ at, names, left }) => ({
+      x: new Date(at * 1000), yref: "paper", y: 1, yanchor: "top", xanchor: left ? "left" : "right",
+      text: label(names.join(" · ")), showarrow: false, font: { size: 11, color: theme.soft },
     })),
   };
 }

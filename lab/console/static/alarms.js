@@ -1,6 +1,6 @@
 // Alarms, and what happened to them.
 
-import { ask, clock, element, live, moment, row, span, tell } from "/static/console.js";
+import { ask, clock, element, empty, live, moment, row, span, tell } from "/static/console.js";
 
 const byId = (id) => document.getElementById(id);
 const FIRST = ["ALARM", "INSUFFICIENT_DATA", "OK"];
@@ -59,7 +59,7 @@ function draw() {
     element("td", {}, element("time", { dateTime: new Date(event.at * 1000).toISOString(), title: moment(event.at) }, clock(event.at))),
     event.name, badge(event.from), badge(event.to), { text: event.reason, className: "soft" },
   ])));
-  if (!shown.length) byId("history").append(row([{ text: "no change of state yet", className: "soft" }, "", "", "", ""]));
+  if (!shown.length) empty(byId("history"), "no change of state yet");
 }
 
 byId("of").addEventListener("change", draw);

@@ -107,6 +107,12 @@ export function row(cells, properties = {}) {
   }));
 }
 
+/** Say in a table's body that there is nothing, across all of its columns. */
+export function empty(body, text) {
+  const columns = body.parentElement.tHead.rows[0].cells.length;
+  body.replaceChildren(element("tr", {}, element("td", { className: "soft", colSpan: columns }, text)));
+}
+
 /** The address of an order's trace, by any of its ids. */
 export const traceOf = (name) => `/trace?name=${encodeURIComponent(String(name).toWellFormed())}`;
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false });

@@ -1,6 +1,6 @@
 // The course: where somebody stands in each module.
 
-import { ask, moment, row, span, tell } from "/static/console.js";
+import { ask, empty, moment, row, span, tell } from "/static/console.js";
 
 const byId = (id) => document.getElementById(id);
 const BADGES = { done: "good", "under way": "warn" };
@@ -21,7 +21,7 @@ async function read() {
   byId("predictions").replaceChildren(...course.predictions.toReversed().map((one) => row([
     moment(one.at / 1000), one.name, { text: `${one.right} of ${one.of}`, className: "number" }, one.missed.join("; "),
   ])));
-  if (!course.predictions.length) byId("predictions").append(row([{ text: "none yet: Scenarios has Predict and run", className: "soft" }, "", "", ""]));
+  if (!course.predictions.length) empty(byId("predictions"), "none yet: Scenarios has Predict and run");
 }
 
 read().catch((error) => tell(error.message, true));

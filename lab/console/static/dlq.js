@@ -1,7 +1,7 @@
 // The dead-letter queue: what letters died of, a plan to redrive a group, single letters to repair or discard.
 
 import { shown } from "/static/web/text.js";
-import { act, clock, confirmed, doing, element, figure, live, moment, row, span, tell, traceOf } from "/static/console.js";
+import { act, clock, confirmed, doing, element, empty, figure, live, moment, row, span, tell, traceOf } from "/static/console.js";
 import { pretty } from "/static/pretty.js";
 import { CONFIRMED, pairs, planned } from "/static/redrive.js";
 
@@ -197,7 +197,7 @@ async function look() {
 function drawLetters(most) {
   byId("letters").replaceChildren(...letters.slice(0, most).map(line));
   byId("more-letters").hidden = letters.length <= most;
-  if (!letters.length) byId("letters").append(row([{ text: "nothing matches", className: "soft" }, "", "", "", "", "", ""]));
+  if (!letters.length) empty(byId("letters"), "nothing matches");
 }
 
 function line(one) {

@@ -1,6 +1,6 @@
 // GameDays: the clock, what happened, the team's words, the facilitator's desk.
 
-import { act, ask, confirmed, doing, element, live, moment, row, tell } from "/static/console.js";
+import { act, ask, confirmed, doing, element, empty, live, moment, row, tell } from "/static/console.js";
 import { pairs } from "/static/redrive.js";
 import { shown } from "/static/web/text.js";
 
@@ -21,7 +21,7 @@ async function read() {
   byId("played").replaceChildren(...played.toReversed().map((one) => row([
     moment(one.at / 1000), one.name, { text: one.hints, className: "number" }, Object.entries(one.times).map(([name, time]) => `${name}: ${time}`).join("; "),
   ])));
-  if (!played.length) byId("played").append(row([{ text: "none yet", className: "soft" }, "", "", ""]));
+  if (!played.length) empty(byId("played"), "none yet");
 }
 
 function draw(now) {

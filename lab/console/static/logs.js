@@ -1,6 +1,6 @@
 // Logs: saved Insights queries and plain lines.
 
-import { act, ask, clock, doing, element, live, row, tell, traceOf } from "/static/console.js";
+import { act, ask, clock, doing, element, empty, live, row, tell, traceOf } from "/static/console.js";
 import { shown } from "/static/web/text.js";
 
 const byId = (id) => document.getElementById(id);
@@ -48,7 +48,7 @@ async function show() {
     element("td", {}, one.order ? wayOf(one.order) : ""),
     element("td", {}, element("details", {}, element("summary", {}, one.what.slice(0, 120) || "whole line"), element("code", {}, one.text))),
   ])));
-  if (!found.lines.length) byId("lines-rows").append(row([{ text: "no line matches in this time", className: "soft" }, "", "", "", ""]));
+  if (!found.lines.length) empty(byId("lines-rows"), "no line matches in this time");
   byId("lines-title").focus();
 }
 

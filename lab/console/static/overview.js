@@ -165,4 +165,8 @@ byId("close-circuits").addEventListener("click", (event) => doing(event.currentT
   tell(`Circuits closed; workers notice within ${noticedWithin} s`);
 }));
 
+ask("/api/course").then(({ modules }) => {
+  byId("new-here").hidden = modules.some((one) => one.begun !== null);
+}).catch((error) => tell(error.message, true));
+
 follow(new Charts(byId("charts"), { charts: PIPELINE }), "/api/readings");

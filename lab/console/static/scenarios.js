@@ -1,6 +1,6 @@
 // Scenarios: run one, watch its predictions being decided, read its report.
 
-import { act, ask, backToSteady, doing, element, live, row, tell } from "/static/console.js";
+import { act, ask, backToSteady, doing, element, empty, live, row, tell } from "/static/console.js";
 
 const byId = (id) => document.getElementById(id);
 const VERDICTS = { proved: "good", refuted: "bad", "not read": "bad" };
@@ -77,7 +77,7 @@ async function reports() {
       ...[one.seconds.toFixed(1), one.proved, one.refuted, one.not_provable].map((text) => ({ text, className: "number" })),
       element("td", {}, element("span", { className: `badge ${one.passed ? "good" : "bad"}` }, one.passed ? "passed" : "failed")),
     ])));
-    if (!found.length) byId("reports").append(row([{ text: "no runs yet", className: "soft" }, "", "", "", "", "", "", ""]));
+    if (!found.length) empty(byId("reports"), "no runs yet");
   } catch (error) {
     tell(error.message, true);
   }

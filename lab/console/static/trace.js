@@ -1,6 +1,6 @@
 // One order's whole way, hop by hop, and the way back into it from where that is safe.
 
-import { act, ask, clock, doing, element, live, row, tell, traceOf } from "/static/console.js";
+import { act, ask, clock, doing, element, empty, live, row, tell, traceOf } from "/static/console.js";
 import { pretty } from "/static/pretty.js";
 import { pairs, planned } from "/static/redrive.js";
 import { shown } from "/static/web/text.js";
@@ -26,7 +26,7 @@ async function trace() {
 }
 
 function hop(moment, first) {
-  const when = moment.at === null ? "nobody noted when" : `${clock(moment.at / 1000)}, +${moment.at - first} ms`;
+  const when = moment.at === null ? "nobody noted when" : `${clock(moment.at / 1000)}, ${moment.at < first ? "" : "+"}${moment.at - first} ms`;
   return element("li", { className: "hop", dataset: { where: moment.where } },
     element("h3", {}, moment.where, " ", element("span", { className: "soft" }, when), element("span", { className: "badge" }, `known from: ${moment.source}`)),
     element("p", {}, moment.what),
@@ -39,14 +39,20 @@ function behind(title, text, where) {
     element("pre", { tabIndex: 0 }, pretty(text)));
 }
 
+const NOT_REPLAYED = {
+  "the request": "Nobody keeps the body of an accepted order but the queue, and SQS deletes it once the worker is done. Its client may send it again: the idempotency key makes a copy a duplicate without effect.",
+  "the effect": "It is written in one transaction with its key, once: there is no half of it to repeat.",
+  "the event": "Each subscriber would get it twice, and only they know whether they can stand that. On AWS the setting eventArchiveDays keeps events, and StartReplay sends them to the rules that you name.",
+};
+
 /** What can be done with the order from where it is. */
 function replay(seen) {
   const [letter] = seen.letters;
   if (!letter) {
-    const why = seen.done
-      ? "Its effect stands. A copy that is sent again is absorbed as a duplicate, so there is nothing to replay."
-      : "It is not in the DLQ: SQS hands it on by itself as long as it is in the queue.";
-    byId("replay").replaceChildren(element("p", { className: "soft" }, why));
+    byId("replay").replaceChildren(
+      element("p", {}, seen.done ? "Its effect stands, so there is nothing to replay." : "It is not in the DLQ, so there is nothing to redrive. While it is in the queue, SQS hands it on by itself."),
+      element("details", {}, element("summary", {}, "Why nothing else is sent again from here"), element("dl", { className: "known" },
+        ...Object.entries(NOT_REPLAYED).map(([hop, why]) => element("div", {}, element("dt", {}, hop), element("dd", {}, why))))));
     return;
   }
   const plan = { correlationId: seen.correlationIds[0], bodyContains: seen.orderId, minAgeSeconds: 0, force: true, maxMessages: 10 };
@@ -61,10 +67,10 @@ async function lately() {
   const { orders } = await ask("/api/trace/lately");
   byId("lately").replaceChildren(...orders.map((order) => row([
     element("td", {}, element("button", { type: "button", className: "link", onclick: () => { search.elements.name.value = order.order; search.requestSubmit(); } }, order.order)),
-    element("td", {}, element("span", { className: `badge ${order.unwell ? "bad" : "good"}` }, order.event.replace("order.", "").replaceAll("_", " "))),
+    element("td", {}, element("span", { className: `badge ${order.unwell ? "bad" : "good"}` }, order.event.replace("order.", "").replace("redrive.", "redrive: ").replaceAll("_", " "))),
     order.what, clock(order.at / 1000),
   ])));
-  if (!orders.length) byId("lately").append(row([{ text: "no order in this hour", className: "soft" }, "", "", ""]));
+  if (!orders.length) empty(byId("lately"), "no order in this hour");
 }
 
 search.addEventListener("submit", (event) => {

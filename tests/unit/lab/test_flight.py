@@ -17,6 +17,7 @@ from lab.report import Run
 from lab.report.flight import API, DLQ, DONE, GONE, QUEUE, WORKER, embedded, flight, of_folder
 from support.browsers import chromium
 
+AXE = paths.INFRA / "node_modules" / "axe-core" / "axe.min.js"
 STARTED = 1_780_000_000_000
 ORDERS = 2000
 MEGABYTES = 5
@@ -170,6 +171,31 @@ def test_any_order_is_found_by_typing_its_id_and_pressing_enter(page: Page) -> N
     page.get_by_label("Find an order").fill("nobody")
     page.keyboard.press("Enter")
     expect(page.locator("[data-flight=told]")).to_have_text("no order of this run is called nobody")
+
+
+@pytest.mark.page
+def test_report_recorder_and_index_are_accessible_and_no_wider_than_a_window(
+    page: Page, written: Path
+) -> None:
+    for name in ("flight.html#order=order-0010", "report.html", "../index.html"):
+        page.goto(f"{written.as_uri()}/{name}")
+        page.evaluate(AXE.read_text())
+        violations = page.evaluate("axe.run({ exclude: ['datalist'] })")[
+            "violations"
+        ]  # 2,000 options, all alike
+        assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == [], name
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (name, width)
+
+
+@pytest.mark.page
+def test_order_of_a_report_links_to_its_way_in_the_recorder(page: Page, written: Path) -> None:
+    page.goto((written / "report.html").as_uri())
+    page.get_by_role("link", name="order-0010").first.click()
+    expect(page.locator("[data-flight=told]")).to_contain_text("order-0010: 11 steps, at last table")
+    page.evaluate("location.hash = 'order=order-0020'")
+    expect(page.locator("[data-flight=told]")).to_contain_text("order-0020")
 
 
 @pytest.mark.page

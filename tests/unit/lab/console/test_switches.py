@@ -53,6 +53,7 @@ def test_a_change_in_force_is_shown_with_its_switch_and_its_end() -> None:
         "told": "Poison payload",
         "knob": "failure-mode",
         "switch": "poison_payload",
+        "since": 0.0,
         "expiresAt": 12.0,
     }
 
