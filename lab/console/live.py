@@ -135,7 +135,7 @@ class Live:
             mode, changes = failure_mode.shown(pipeline), in_force(Changes(pipeline).active())
             if not self.readings:
                 self.readings.extend(_past(pipeline, signals["at"], changes))
-            self.readings.append(signals | {"faults": _named(mode, changes)})
+            self.readings.append(signals | {"faults": _named([mode], changes)})
             return told | {
                 "vitals": signals,
                 "failureMode": mode,
@@ -162,13 +162,15 @@ def _past(pipeline: Pipeline, now: float, changes: list[dict[str, Any]]) -> list
     """What was before, so that charts open on it. Where that cannot be read, they begin now."""
     try:
         return [
-            reading | {"faults": _named(mode, [each for each in changes if each["since"] <= reading["at"]])}
-            for mode, reading in past(pipeline, now)
+            reading | {"faults": _named(modes, [each for each in changes if each["since"] <= reading["at"]])}
+            for modes, reading in past(pipeline, now)
         ]
     except AWS_ERRORS:
         return []
 
 
-def _named(mode: str, changes: list[dict[str, Any]]) -> list[str]:
+def _named(modes: list[str], changes: list[dict[str, Any]]) -> list[str]:
     """What the charts call what is in force: the changes, or the failure mode if somebody set it without one."""
-    return [change["told"] for change in changes] or ([] if mode == "none" else [f"failure mode {mode}"])
+    return [change["told"] for change in changes] or [
+        f"failure mode {mode}" for mode in modes if mode != "none"
+    ]

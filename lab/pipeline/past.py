@@ -44,8 +44,13 @@ def state_at(at: float, turns: Sequence[Turn], now: str) -> str:
     return next((turn.before for turn in turns if turn.at > at), now)
 
 
-def past(pipeline: Pipeline, now: float) -> list[tuple[str, dict[str, Any]]]:
-    """The failure mode and the signals (as the charts take them) of each period of the last ten minutes, oldest first.
+def states_within(start: float, end: float, turns: Sequence[Turn], now: str) -> list[str]:
+    """What states something had in a stretch of time, in their order."""
+    return [state_at(start, turns, now), *(turn.after for turn in turns if start < turn.at <= end)]
+
+
+def past(pipeline: Pipeline, now: float) -> list[tuple[list[str], dict[str, Any]]]:
+    """The failure modes and the signals (as the charts take them) of each period of the last ten minutes, oldest first.
 
     Each stands at its period's end; a period without data, and the one under way, are left out. Raises botocore's
     errors where the engine does not answer.
@@ -60,14 +65,14 @@ def past(pipeline: Pipeline, now: float) -> list[tuple[str, dict[str, Any]]]:
     alarms, modes = _alarms(pipeline, start, now), _modes(pipeline)
     circuits = dict.fromkeys(circuit_states(pipeline), UNKNOWN)
     mode = pipeline.failure_mode()
-    readings: list[tuple[str, dict[str, Any]]] = []
+    readings: list[tuple[list[str], dict[str, Any]]] = []
     ended = [at for at in sorted(found["queue visible"]) if at + PERIOD_SECONDS <= now]
     for at in ended:
         end = at + PERIOD_SECONDS
         at_end = {name: by_time[at] for name, by_time in found.items() if at in by_time}
         states = {name: state_at(end, turns, state) for name, (state, turns) in alarms.items()}
         signals = _signals(end, at_end, states, circuits)
-        readings.append((state_at(end, modes, mode), signals.as_json()))
+        readings.append((states_within(at, end, modes, mode), signals.as_json()))
     return readings
 
 
