@@ -71,9 +71,9 @@ def test_orders_that_a_page_sends_show_in_its_readings(pipeline: Pipeline, page:
 def test_charts_open_on_what_was_before_the_console_with_bands_for_its_faults(
     pipeline: Pipeline, api: Api
 ) -> None:
-    fault = faults.failure_mode("poison_payload")
+    fault, started = faults.failure_mode("poison_payload"), time.time()
     with Changes(pipeline).temporarily(fault, why="a test", seconds=60):
-        dead = {api.submit(order).order_id for order in supply(3)}
+        dead = {api.submit(order).order_id for order in orders(3, label="bands")}
         eventually(lambda: dead <= {letter.order_id for letter in dead_letters(pipeline)}, within=30)
         eventually(lambda: pipeline.alarm_states()["critical-dlq-depth"] == "ALARM", within=60)
     ended = time.time()
@@ -83,7 +83,8 @@ def test_charts_open_on_what_was_before_the_console_with_bands_for_its_faults(
             began = time.time()
             eventually(lambda: fresh.ask("/api/readings?since=0")["readings"], within=20)
             readings = fresh.ask("/api/readings?since=0")["readings"]
-        before = [reading for reading in readings if reading["at"] <= began]
+        before = [reading for reading in readings if started < reading["at"] <= began]
+        assert before
         assert before[-1]["at"] > ended + past.PERIOD_SECONDS
         return before
 
