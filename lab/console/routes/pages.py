@@ -97,9 +97,14 @@ def _scenarios() -> list[Entry]:
     return [load(name) for name in names()]
 
 
+def _html(markdown: str) -> str:
+    """A text of ours as HTML. Code that is wider than the window can be scrolled with the keyboard."""
+    return _MARKDOWN.render(markdown).replace("<pre>", '<pre tabindex="0">')
+
+
 def _challenges() -> list[tuple[Challenge, str]]:
     """Every challenge with its page, without the heading."""
-    return [(each, _MARKDOWN.render(each.page.partition("\n")[2])) for each in CHALLENGES.values()]
+    return [(each, _html(each.page.partition("\n")[2])) for each in CHALLENGES.values()]
 
 
 def _asked(scenario: Scenario) -> Iterator[dict[str, Any]]:
@@ -149,8 +154,7 @@ async def runbook(request: Request) -> Response:
     if not NAME.fullmatch(name) or not file.is_file():
         return await missing(request, None)
     heading, _, text = file.read_text().partition("\n")
-    html = _MARKDOWN.render(text)
-    return _rendered(request, "runbook", heading.removeprefix("# "), "/alarms", html=html, name=name)
+    return _rendered(request, "runbook", heading.removeprefix("# "), "/alarms", html=_html(text), name=name)
 
 
 async def course_module(request: Request) -> Response:
