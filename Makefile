@@ -14,8 +14,8 @@ export OFFLINE
 export BUNDLE
 lab := .lab/bin/lab
 pytest := .lab/env/lab/bin/python -m pytest
-# several processes, files kept together; each has an engine and a deployment of its own where its tests need one
-side_by_side = -n $(or $(1),2) --dist loadfile
+# several processes (WORKERS=0: none), files kept together; each has an engine and a deployment where its tests need one
+side_by_side = -n $(or $(WORKERS),$(1),2) --dist loadfile
 node := .lab/env/node/bin/node
 
 .PHONY: help
@@ -103,7 +103,8 @@ bootstrap-aws: setup ## Prepare an AWS account and region for CDK, once: asks
 
 ##@ Develop
 .PHONY: test lint types unit infra-test engine-test integration
-test: lint types unit infra-test engine-test integration ## lint to integration, below, on an engine of its own
+test: setup ## lint to integration, below, side by side, and their times
+	@.lab/env/lab/bin/python -m tests.lanes
 
 lint: setup ## ruff; the CI workflow against its schema and zizmor's rules
 	@.lab/env/lab/bin/ruff check .
@@ -120,7 +121,7 @@ infra-test: setup ## The synthesized templates
 engine-test: setup ## What the engine promises, through boto3
 	@$(pytest) $(call side_by_side,3) -c emulator/pyproject.toml emulator/tests -m "not long and not page"
 integration: setup ## The deployed pipeline
-	@$(pytest) $(side_by_side) tests/engines tests/integration tests/challenge -m "not long and not page"
+	@$(pytest) $(call side_by_side,3) tests/engines tests/integration tests/challenge -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: minutes
 	@$(pytest) -c emulator/pyproject.toml emulator/tests -m long
