@@ -31,7 +31,7 @@ class Ended:
     def __init__(self, *runs: list[Verdict]) -> None:
         self._runs = iter(runs)
 
-    def run(self, entry: Entry) -> Run:
+    def run(self, entry: Entry, then: Entry | None) -> Run:
         findings = [row(entry, number, verdict) for number, verdict in enumerate(next(self._runs))]
         return Run(entry.name, "x", "host", Timeline(), account=account(done=["a"]), findings=findings)
 
