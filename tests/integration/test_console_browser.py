@@ -175,6 +175,7 @@ in_both_themes_and_widths = pytest.mark.parametrize(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)  # axe looks at 25 pages, on whatever machine
 @in_both_themes_and_widths
 def test_every_page_is_accessible_and_as_wide_as_the_window(visit: Visit, theme: str, width: int) -> None:
     page = visit("/", width=width, color_scheme=theme)
