@@ -127,7 +127,7 @@ def _throttled(rng: random.Random) -> Drawn:
 def _bus_down(rng: random.Random) -> Drawn:
     those = orders(20)
     outage = {"service": "events", "operation": "PutEvents", "error": "InternalException", "status": 500}
-    fault = Step(0, "fault", facts=outage | {"seconds": round(rng.uniform(10, 12), 1)})
+    fault = Step(0, "fault", facts=outage | {"seconds": round(rng.uniform(13, 15), 1)})
     return those, [fault, *in_batches(those, every=0.5)]
 
 
@@ -226,7 +226,7 @@ CHALLENGES = {
                 *keep.ALWAYS,
             ),
             hint="That the bus is down is worth remembering, for all environments, and a message can wait as long.",
-            world=World(visibility=2, timeout=2, batch_size=5, settle=60),
+            world=World(visibility=3, timeout=3, batch_size=5, settle=60),
         ),
         Challenge(
             name="partial-events",
