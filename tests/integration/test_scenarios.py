@@ -21,6 +21,7 @@ from lab.pipeline.orders import orders
 from lab.scenario import Scenario, Verdict, model
 from lab.scenario.catalog import Entry, load
 from lab.scenario.experiment import Experiment
+from lab.scenario.guesses import judged
 from lab.scenario.runner import Runner
 from support.eventually import eventually
 
@@ -105,13 +106,15 @@ def test_an_interrupted_scenario_is_rolled_back(pipeline: Pipeline, how: signal.
 def test_a_report_has_a_page_a_json_file_a_junit_file_and_a_line_in_the_index(pipeline: Pipeline) -> None:
     steady.restore(pipeline, print)
     entry = load("happy-path")
-    page = report.write(
-        runner(pipeline).run(entry, {(entry.scenario.phases[0].name, "orders processed"): "11"}), []
-    )
+    finished = runner(pipeline).run(entry)
+    guesses = {(entry.scenario.phases[0].name, "orders processed"): "11"}
+    finished.findings = judged(entry.scenario, finished.findings, guesses)
+    page = report.write(finished, [])
     text = page.read_text()
     assert "Prediction beside result" in text
-    assert '<b class="good">18</b><span>proved</span>' in text
+    assert f'<b class="good">{finished.count(Verdict.PROVED)}</b><span>proved</span>' in text
     assert "<td>11</td>" in text
     assert "order.processed" in text
-    assert {file.name for file in page.parent.iterdir()} == {"report.html", "report.json", "junit.xml"}
+    written = {"report.html", "report.json", "junit.xml", "history.jsonl", "flight.html"}
+    assert {file.name for file in page.parent.iterdir()} == written
     assert f"{page.parent.name}/report.html" in (paths.REPORTS / "index.html").read_text()
