@@ -75,6 +75,11 @@ class Nemesis:
             self.environment[NEMESIS] = json.dumps(chosen)
             yield self
 
+    @property
+    def unstruck(self) -> bool:
+        """Whether there were faults of AWS's APIs, and none was met by a call."""
+        return self._proxy is not None and not self._proxy.fired()
+
     def play(self, say: Callable[[str], None]) -> None:
         """Do every step when its time has come, and undo what is to last for a while only."""
         began = time.monotonic()

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from lab.challenge.catalog import Challenge
+from lab.challenge.catalog import CHALLENGES, Challenge
 from lab.challenge.nemesis import Nemesis
 from lab.challenge.package import HANDLER, OWN_WORKER, Handler, package
 from lab.challenge.schedule import Schedule
@@ -75,7 +75,9 @@ def judged(  # noqa: PLR0917
         said, rules = _settle(nemesis.testimony, challenge)
         say(said)
         history, judgement = _gathered(nemesis.testimony, rules)
-    return Verdict(challenge, schedule, time.monotonic() - began, history=history, judgement=judgement)
+        unstruck = challenge.name in CHALLENGES and nemesis.unstruck  # what chaos draws may pass a run by
+    seconds = time.monotonic() - began
+    return Verdict(challenge, schedule, seconds, history=history, judgement=judgement, unstruck=unstruck)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import ast
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from lab.challenge.promises import MOST_FAILED_CALLS, Promise
 from lab.challenge.run import everything_there
 from lab.challenge.schedule import loads
 from lab.challenge.testimony import events_of
+from lab.challenge.verdict import Verdict
 from lab.errors import LabError
-from lab.history.check import check
+from lab.history.check import Judgement, check
 from lab.history.events import Event, History, Kind, Source
 
 SENT = [
@@ -283,3 +285,17 @@ def test_death_of_the_function_is_an_end_of_each_message_of_its_batch() -> None:
         (Kind.ENDED, None, "m-a"),
         (Kind.ENDED, None, "m-b"),
     ]
+
+
+def test_run_whose_faults_met_no_call_acquits_nobody() -> None:
+    kept = Judgement({}, {})
+    chosen = challenge("backoff")
+    struck = Verdict(chosen, chosen.schedule(1), 0.0, judgement=kept)
+    unstruck = replace(struck, unstruck=True)
+
+    assert struck.passed
+    struck.require()
+    assert not unstruck.passed
+    assert "not tested" in "\n".join(unstruck.lines)
+    with pytest.raises(AssertionError, match="not tested"):
+        unstruck.require()
