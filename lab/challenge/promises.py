@@ -91,7 +91,7 @@ def _no_lost_invocation(ways: Ways) -> Iterator[Breach]:
         reason = str(event.facts.get("reason"))
         if event.invocation not in seen and not reason.startswith(("raised", "killed")):
             seen.add(event.invocation)
-            order_id = event.order_id or ""
+            order_id = ways.order_of(event) or ""
             received = [
                 each for each in ways.of(order_id, Kind.RECEIVED) if each.invocation == event.invocation
             ]

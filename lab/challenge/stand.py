@@ -29,6 +29,9 @@ APP = "infra.challenge"
 NEMESIS = "LAB_NEMESIS"
 """The variable by which a function knows what is to be done to its orders; it is there during a run only."""
 
+LOG_GROUP_THERE = "The specified log group already exists"
+"""What CloudFormation says where a function's last lines have made its log group again."""
+
 OURS = ("settle", "fair")
 """What of a world the stack has no part in."""
 
@@ -67,7 +70,16 @@ class Stand:
         bootstrap_if_needed(aws)
         _make_room(aws, env_name, challenge.name)
         given = {"envName": env_name, "challenge": challenge.name}
-        cdk.deploy(endpoint, cdk.synth(endpoint, given | context, APP))
+        assembly = cdk.synth(endpoint, given | context, APP)
+        try:
+            cdk.deploy(endpoint, assembly)
+        except LabError as error:
+            if LOG_GROUP_THERE not in " ".join(error.details.split()):
+                raise
+            # an invocation that outlived the stack before has written its last lines, and is at its end
+            remove(aws, env_name, challenge.name)
+            _make_room(aws, env_name, challenge.name)
+            cdk.deploy(endpoint, assembly)
         found = outputs(aws, stack_name(env_name, challenge.name))
         return cls.from_outputs(aws, challenge, found)
 

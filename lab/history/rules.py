@@ -34,7 +34,7 @@ class Ways:
         """The events of each order, oldest first; those that name only a message stand with the message's order."""
         found: dict[str, list[Event]] = {}
         for event in self.history.events:
-            order_id = event.order_id or self._whose.get(event.message_id or "")
+            order_id = self.order_of(event)
             if order_id is not None:
                 found.setdefault(order_id, []).append(event)
         return found
@@ -47,6 +47,10 @@ class Ways:
             for event in self.history.events
             if event.message_id and event.kind in SENDING | {Kind.RECEIVED}
         )
+
+    def order_of(self, event: Event) -> str | None:
+        """Which order an event is about, by itself or by its message."""
+        return event.order_id or self._whose.get(event.message_id or "")
 
     def of(self, order_id: str, *kinds: Kind) -> list[Event]:
         """The events of some kinds about an order."""

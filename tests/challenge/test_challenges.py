@@ -51,26 +51,29 @@ def test_handler_with_a_mistake_breaks_the_promise_that_it_is_about(
     verdict = judge(name, handler)
     assert FAILS[name][handler] in verdict.names
     found = {promise.rule.name: breaches for promise, breaches in verdict.broken}[FAILS[name][handler]]
-    assert {breach.order_id for breach in found} <= orders(verdict)
+    of_the_run = {""} if FAILS[name][handler] == "left alone" else set[str]()
+    assert {breach.order_id for breach in found} <= orders(verdict) | of_the_run
     assert all(breach.timeline for breach in found)
 
 
 @pytest.mark.parametrize("name", [*map(long_but_quick, CHALLENGES)])
 def test_reference_keeps_every_promise(judge: Judge, name: str) -> None:
-    assert judge(name, "reference").names == []
+    verdict = judge(name, "reference")
+    assert verdict.passed, list(verdict.lines)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", list(CHALLENGES))
 def test_reference_keeps_every_promise_with_twenty_seeds(judge: Judge, name: str) -> None:
-    broken = {seed: names for seed in range(2, 21) if (names := judge(name, "reference", seed).names)}
-    assert broken == {}
+    verdicts = {seed: judge(name, "reference", seed) for seed in range(2, 21)}
+    assert {seed: list(verdict.lines) for seed, verdict in verdicts.items() if not verdict.passed} == {}
 
 
 @pytest.mark.parametrize("name", [*map(long_but_quick, CHALLENGES)])
 def test_own_worker_keeps_every_promise(judge: Judge, name: str) -> None:
-    assert judge(name, "worker").names == []
+    verdict = judge(name, "worker")
+    assert verdict.passed, list(verdict.lines)
 
 
 UNLOADABLE = {
