@@ -92,6 +92,14 @@ def bench(
         raise typer.Exit(1)
 
 
+def _compared(what: str, mine: float, theirs: float, whose: str, at_least: float | None = None) -> Row:
+    """Two rates, and how many times the other the lab's is; `at_least` is the ratio that is wanted, if one is."""
+    ratio = mine / theirs
+    target = "" if at_least is None else f"ratio >= {at_least:g}"
+    reached = at_least is None or ratio >= at_least
+    return Row(what, f"{mine:.1f}", f"{theirs:.1f} {whose}", f"{ratio:.2f}", target, reached)
+
+
 def _pipeline(engine: HostEngine, env: str, load: Load, progress: Terminal) -> Iterator[Row]:
     found = pipeline.compare(engine, env, load, progress)
     lab, plain, sequential = found.lab, found.baseline, found.sequential
@@ -108,20 +116,8 @@ def _pipeline(engine: HostEngine, env: str, load: Load, progress: Terminal) -> I
         ("accepted", lab.accepted_rate, sequential.accepted_rate, None),
         ("from a full queue", lab.drain_rate, sequential.drain_rate, None),
     ):
-        yield Row(
-            f"orders per second, {what}",
-            f"{mine:.1f}",
-            f"{theirs:.1f} sequential baseline",
-            f"{mine / theirs:.2f}",
-            "" if target is None else f"ratio >= {target:g}",
-            target is None or mine / theirs >= target,
-        )
-    yield Row(
-        "the same end to end, baseline with the lab's mapping",
-        f"{lab.rate:.1f}",
-        f"{plain.rate:.1f} baseline",
-        f"{lab.rate / plain.rate:.2f}",
-    )
+        yield _compared(f"orders per second, {what}", mine, theirs, "sequential baseline", target)
+    yield _compared("the same end to end, baseline with the lab's mapping", lab.rate, plain.rate, "baseline")
     for component in sorted(lab.spent.keys() | plain.spent.keys()):
         mine, theirs = lab.spent.get(component, 0.0), plain.spent.get(component, 0.0)
         ratio = f"{mine / theirs:.2f}" if theirs else ""
@@ -136,14 +132,8 @@ def _latency(load: Load, progress: Terminal) -> Iterator[Row]:
         ("end to end", found.lab.rate, found.sequential.rate, latency.END_TO_END),
         ("from a full queue", found.lab.drain_rate, found.sequential.drain_rate, latency.FROM_A_QUEUE),
     ):
-        yield Row(
-            f"orders per second, {what}, {latency.MILLISECONDS} ms a call of AWS",
-            f"{mine:.1f}",
-            f"{theirs:.1f} sequential baseline",
-            f"{mine / theirs:.2f}",
-            f"ratio >= {target:g}",
-            mine / theirs >= target,
-        )
+        slow = f"orders per second, {what}, {latency.MILLISECONDS} ms a call of AWS"
+        yield _compared(slow, mine, theirs, "sequential baseline", target)
 
 
 def _peer(posts: int, progress: Terminal) -> Iterator[Row]:
@@ -152,14 +142,8 @@ def _peer(posts: int, progress: Terminal) -> Iterator[Row]:
         ("accepted", lab.accepted, other.accepted, peer.ACCEPTED),
         ("processed", lab.processed, other.processed, peer.PROCESSED),
     ):
-        yield Row(
-            f"the baseline's orders {what} a second on this engine",
-            f"{mine:.1f}",
-            f"{theirs:.1f} on MiniStack",
-            f"{mine / theirs:.2f}",
-            f"ratio >= {target:g}",
-            mine / theirs >= target,
-        )
+        here = f"the baseline's orders {what} a second on this engine"
+        yield _compared(here, mine, theirs, f"on {peer.MINISTACK}", target)
 
 
 def _dead_letters(port: int, env: str, letters: int, grouped: int) -> Iterator[Row]:

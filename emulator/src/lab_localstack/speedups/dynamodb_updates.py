@@ -107,9 +107,8 @@ def _changed(row: Row, item: Item | None, changes: Mapping[str, DynamoType | Non
         if value is None:
             item.attrs.pop(name, None)
         else:
-            dict.__setitem__(
-                item.attrs, sys.intern(name), value
-            )  # its own would measure the whole item each time
+            # its own would measure the whole item each time
+            dict.__setitem__(item.attrs, sys.intern(name), value)
     return item
 
 
