@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from support.engines import PYTHON, RUNTIME, EngineWith
 from support.eventually import eventually
+from support.processes import has_ended
 
 pytestmark = [
     pytest.mark.evidence("ours"),
@@ -83,7 +84,7 @@ def test_an_engine_with_busy_functions_stops_promptly_and_leaves_no_process(
     began = time.monotonic()
     engine.down()
     assert time.monotonic() - began < 8, "the engine had to be killed"
-    assert not any(process.is_running() for process in processes)
+    eventually(lambda: all(has_ended(process) for process in processes), within=3)
     assert not engine.home.exists()
 
 
@@ -91,7 +92,7 @@ def test_busy_functions_end_when_their_engine_is_killed(start: Callable[..., Eng
     engine = start()
     processes = _busy(engine, 2)
     os.kill(processes[0].ppid(), signal.SIGKILL)  # the engine, which nobody supervises here
-    eventually(lambda: all(_ended(process) for process in processes), within=3)
+    eventually(lambda: all(has_ended(process) for process in processes), within=3)
 
 
 def test_an_idle_environment_ends_after_its_time_and_leaves_nothing(start: Callable[..., EngineWith]) -> None:
@@ -137,13 +138,6 @@ def test_functions_run_as_the_configured_user(start: Callable[..., EngineWith]) 
     engine = start(LAB_LAMBDA_USER="nobody")
     answer = engine.create(SLEEPER).invoke().payload
     assert answer["uid"] == pwd.getpwnam("nobody").pw_uid
-
-
-def _ended(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 ASKING_AS_A_PAGE = """

@@ -20,6 +20,7 @@ from lab.engines import clients as aws
 from lab.errors import LabError
 from support import functions
 from support.eventually import eventually
+from support.processes import has_ended
 from tests.conftest import free_port
 
 
@@ -56,7 +57,7 @@ def test_stopping_leaves_no_process_no_port_and_no_file(engine: HostEngine) -> N
     start = time.monotonic()
     assert engine.down()
     assert time.monotonic() - start < 10
-    assert not [process for process in processes if process.is_running()]
+    assert all(has_ended(process) for process in processes)
     assert not engine.home.exists()
     with pytest.raises(httpx.ConnectError):
         httpx.get(engine.endpoint, trust_env=False)
@@ -107,7 +108,7 @@ def test_a_stuck_stop_is_ended_by_pid(engine: HostEngine) -> None:
     start = time.monotonic()
     assert engine.down()
     assert time.monotonic() - start < 12
-    assert not process.is_running()
+    assert has_ended(process)
 
 
 def test_a_stale_state_file_is_not_taken_for_a_running_engine(engine: HostEngine) -> None:
@@ -174,7 +175,7 @@ def test_fifty_starts_and_stops_leave_no_process_no_port_and_no_file(engine: Hos
         seen.update(processes_of(engine))
         engine.down()
     assert len(seen) >= 150
-    assert not [process for process in seen if process.is_running()]
+    assert all(has_ended(process) for process in seen)
     ports.require_free(engine.port)
     after = {path for folder in folders if folder.exists() for path in folder.iterdir()}
     assert not {path for path in after - before if "lambda" in path.name or "localstack" in path.name}

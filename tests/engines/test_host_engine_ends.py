@@ -19,6 +19,7 @@ from lab.engines import clients as aws
 from lab.errors import LabError
 from support import functions
 from support.eventually import eventually
+from support.processes import has_ended
 from tests.conftest import free_port
 
 DAMAGED = (
@@ -60,11 +61,6 @@ def lab(engine: HostEngine, command: str) -> subprocess.Popen[str]:
 
 def living(engine: HostEngine) -> list[psutil.Process]:
     return processes.own(engine.home)
-
-
-def has_ended(process: psutil.Process) -> bool:
-    """Also if nobody has asked yet how it ended: whose parent was killed is left to the first process."""
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def supervisor_of(engine: HostEngine) -> psutil.Process:
@@ -130,7 +126,7 @@ def test_a_start_takes_the_place_of_an_engine_that_is_astray(engine: HostEngine)
     told = start.communicate(timeout=60)[0]
     assert start.returncode == 0, told
     assert "orders and all other state are gone" in told
-    assert not before.is_running()
+    assert has_ended(before)
     assert engine.status().state == "running"
 
 
