@@ -210,23 +210,20 @@ def dry_run(
     would, but some depend on chance or on a dependency, and it is said on which.
     """
     from functions.redrive.groups import Groups  # noqa: PLC0415
-    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
     from lab.common.clock import now_ms  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
     from lab.dlq.forecast import exit_code, forecasts  # noqa: PLC0415
 
     plan = _plan(error_type, category, min_age, correlation_id, contains, fingerprint=group, force=force)
     pipeline = _pipeline(port, env)
-    browser, now, found = _browser(pipeline), now_ms(), forecasts(pipeline)
-    grouped = Groups(now)
+    browser, found, grouped = _browser(pipeline), forecasts(pipeline), Groups(now_ms())
 
     def heard(letters: "Sequence[Envelope]") -> None:
+        grouped.add(letters)
         for letter in letters:
-            if judge(plan, letter, now) is Verdict.SELECTED:
-                grouped.add([letter])
-                found.add(letter)
+            found.add(letter)
 
-    complete = _each(browser, limit, heard, quiet=json)
+    complete = _selected(plan, browser, limit, heard, quiet=json)
     told = found.on(grouped.as_json(browser.retention_seconds()))
     forecast = found.as_json()
     if json:
@@ -574,21 +571,18 @@ def discard(
 
 def _discard_many(pipeline: "Pipeline", plan: "Plan", reason: str, *, yes: bool, json: bool) -> None:
     """Show what a plan takes, have it confirmed, and give it up. Raises LabError if something is still there."""
-    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
-    from lab.common.clock import now_ms  # noqa: PLC0415
     from lab.dlq import show as view  # noqa: PLC0415
     from lab.dlq.grouped import grouped  # noqa: PLC0415
     from lab.dlq.repair import Discarding  # noqa: PLC0415
 
-    browser, ids, now = _browser(pipeline), set[str](), now_ms()
+    browser, ids = _browser(pipeline), set[str]()
 
     def chosen(browser: "DlqBrowser", heard: "Callable[[Iterable[Envelope]], None]") -> bool:
-        def judged(letters: "Sequence[Envelope]") -> None:
-            some = [letter for letter in letters if judge(plan, letter, now) is Verdict.SELECTED]
-            ids.update(letter.message_id for letter in some)
-            heard(some)
+        def named(letters: "Sequence[Envelope]") -> None:
+            ids.update(letter.message_id for letter in letters)
+            heard(letters)
 
-        return _each(browser, MANY, judged, quiet=json)
+        return _selected(plan, browser, MANY, named, quiet=json)
 
     found = grouped(pipeline, browser, chosen)
     discarding = Discarding(frozenset(ids), reason)
@@ -684,6 +678,35 @@ def _each(
     """Hand every dead letter to `heard`, with a progress bar. Returns whether those were all."""
     with _bar(1, quiet=quiet or not console.is_terminal) as advance:
         return browser.each(limit, heard, lambda seen, of: advance(seen, "looking", total=of))
+
+
+def _selected(
+    plan: "Plan",
+    browser: "DlqBrowser",
+    limit: int,
+    heard: "Callable[[Sequence[Envelope]], None]",
+    *,
+    quiet: bool,
+) -> bool:
+    """Hand every dead letter that a plan selects to `heard`. Returns whether those were all.
+
+    Raises LabError, once all were seen, for an error type that no letter has and the code does not know.
+    """
+    from functions.redrive.error_types import error_type  # noqa: PLC0415
+    from functions.redrive.selection import Verdict, judge  # noqa: PLC0415
+    from lab.common.clock import now_ms  # noqa: PLC0415
+    from lab.dlq.plan import require_error_type  # noqa: PLC0415
+
+    now, types = now_ms(), set[str]()
+
+    def judged(letters: "Sequence[Envelope]") -> None:
+        types.update(error_type(letter) for letter in letters)
+        heard([letter for letter in letters if judge(plan, letter, now) is Verdict.SELECTED])
+
+    complete = _each(browser, limit, judged, quiet=quiet)
+    if complete:
+        require_error_type(plan, types)
+    return complete
 
 
 def _api(pipeline: "Pipeline") -> "Api":

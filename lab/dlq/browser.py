@@ -90,6 +90,8 @@ class DlqBrowser:
         It becomes visible again at the end of the block unless it was deleted. Raises LabError if there is
         no such message, or if several are meant.
         """
+        if not name.strip():  # the body of a letter may well have an empty order id
+            raise LabError("The letter's name is empty.", "Give one that is listed: lab dlq ls")
         with self._walk(MANY) as seen:
             found = [envelope for envelope in seen.envelopes if is_named(envelope, name)]
             if len(found) == 1:

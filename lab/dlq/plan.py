@@ -1,6 +1,6 @@
 """Redrive plans as people give them: checked by the rules of the API, and asked of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from functions.common.problem import ProblemError
@@ -26,13 +26,18 @@ def checked(document: Mapping[str, Any]) -> Plan:
 def matching(plan: Plan, seen: Browsed) -> list[Envelope]:
     """The letters that a plan's filters let pass. Raises LabError for an error type that nothing has."""
     if seen.complete:
-        try:
-            require_known(plan.error_type, {error_type(envelope) for envelope in seen.envelopes})
-        except ProblemError as error:
-            raise LabError(error.detail, f"It {error.violations[0].reason}.") from error
+        require_error_type(plan, {error_type(envelope) for envelope in seen.envelopes})
     now = now_ms()
     taking = (Verdict.SELECTED, Verdict.SECOND_DEATH)
     return [envelope for envelope in seen.envelopes if judge(plan, envelope, now) in taking]
+
+
+def require_error_type(plan: Plan, seen: Collection[str]) -> None:
+    """Raises LabError, which names those there are, where a plan's error type is neither the code's nor a letter's."""
+    try:
+        require_known(plan.error_type, seen)
+    except ProblemError as error:
+        raise LabError(error.detail, f"It {error.violations[0].reason}.") from error
 
 
 def nothing_to_move(plan: Plan, preview: Mapping[str, Any]) -> str:

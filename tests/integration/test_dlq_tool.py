@@ -236,6 +236,15 @@ def test_a_discarded_order_has_an_audit_row_and_the_ledger_stays_whole(pipeline:
     eventually(lambda: processed(pipeline, ids), within=20)
 
 
+def test_an_empty_name_names_no_letter_although_the_order_id_of_one_is_empty(
+    pipeline: Pipeline, lab: Lab
+) -> None:
+    bury(pipeline, supply(1, orderId=""))
+    assert lab("show", "", "--json") == (1, [])
+    assert lab("discard", "", "--reason", "test", "--yes", "--json") == (1, [])
+    assert pipeline.dlq().visible == 1
+
+
 def test_a_halted_redrive_is_a_failure_for_scripts(pipeline: Pipeline, lab: Lab) -> None:
     bury(pipeline, supply(2, amount=0.01))
     code, (operation,) = lab("redrive", "--yes", "--json")
@@ -255,13 +264,14 @@ def test_a_redrive_whose_letters_all_die_again_is_a_failure_for_scripts(pipeline
     assert (code, again["outcome"]) == (1, outcome), "what was found out is remembered"
 
 
-def test_a_redrive_by_a_type_that_nothing_has_is_refused_and_an_alias_is_not(
+def test_a_type_that_nothing_has_is_refused_by_every_command_and_an_alias_is_not(
     pipeline: Pipeline, lab: Lab
 ) -> None:
     (broken,) = bury(pipeline, supply(1), error=SchemaViolationError("/amount"))
     bury(pipeline, supply(1))
-    assert lab("redrive", "--yes", "--json", "--error-type", "SchemaViolaton") == (1, [])
-    assert lab("ls", "--json", "--error-type", "SchemaViolaton") == (1, [])
+    for command in (["redrive", "--yes"], ["ls"], ["dry-run"], ["discard", "--yes", "--reason", "test"]):
+        assert lab(*command, "--json", "--error-type", "SchemaViolaton") == (1, []), command
+    assert pipeline.dlq().visible == 2
     code, (operation,) = lab("redrive", "--yes", "--json", "--error-type", "SchemaValidationError")
     assert (code, operation["moved"], operation["plan"]["errorType"]) == (0, 1, "SchemaViolation")
     eventually(lambda: processed(pipeline, [broken]) or pipeline.dlq().visible == 1, within=20)
