@@ -123,7 +123,7 @@ def check(
     if left := leftovers(pipeline):
         say(f"{left}. To clear them, once nothing is broken on purpose: make steady")
     results: list[Result] = []
-    for result in results_of(pipeline):
+    for result in results_of(pipeline, say):
         results.append(result)
         mark = styled(MARKS.get(result.verdict, "-  "), STYLES[result.verdict])
         say(joined(mark, f" {result.name}: {result.seen}"))

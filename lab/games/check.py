@@ -5,6 +5,7 @@ letter. Whatever else is in the queue or the DLQ, such as the orders of an earli
 """
 
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +54,10 @@ TRIES = 4
 FAULT_SECONDS = 60
 BROWSED = 1000
 ALARM_SECONDS = 10
-"""One period of the alarm. It is heard within two seconds, as a rule."""
+"""One period of the alarm."""
+
+SOON_SECONDS = 2
+"""The alarm is heard within so long, as a rule; after that the check says how long it may take."""
 
 HAND_SET_SECONDS = 12
 """A state that was set by hand holds until the alarm's next evaluation, a period later at most."""
@@ -99,11 +103,14 @@ REDRIVEN = "a redrive brings a dead order back"
 class Check:
     """One run. Each behaviour has orders of its own, but those that follow from an order's death."""
 
-    def __init__(self, pipeline: Pipeline, api: Api, events: Tap, notifications: Tap) -> None:
+    def __init__(
+        self, pipeline: Pipeline, api: Api, events: Tap, notifications: Tap, say: Callable[[str], None]
+    ) -> None:
         self._pipeline = pipeline
         self._api = api
         self._events = events
         self._notifications = notifications
+        self._say = say
         self._changes = Changes(pipeline)
         self._sums = Sums(pipeline)
         self._deaths = counted(pipeline.stack, "OrdersDeadLettered")
@@ -111,6 +118,7 @@ class Check:
         self._began = now_ms()
         self._own: set[str] = set()
         self._patience = PATIENCE_SECONDS
+        self._dependency_is_back = threading.Event()
 
     def results(self) -> Iterator[Result]:
         """Every behaviour. Where one fails, those that need it are told as not tried. Leaves no dead letter behind."""
@@ -137,12 +145,12 @@ class Check:
             Behaviour(PROCESSED, self._processed),
             Behaviour(ANNOUNCED, self._announced, needs=PROCESSED),
             Behaviour(KEPT, self._kept),
-            Behaviour(MOVED, self._moved, needs=PROCESSED, after=(ANNOUNCED,)),
+            Behaviour(MOVED, self._moved, needs=PROCESSED),
             Behaviour(HEARD, self._heard, needs=MOVED),
             Behaviour(SURVIVES, self._survives, needs=PROCESSED, after=(MOVED,)),
             Behaviour(DIES, self._dies, needs=PROCESSED, after=(HEARD,)),
             Behaviour(COUNTED, self._counted, needs=DIES),
-            Behaviour(REDRIVEN, self._redriven, needs=PROCESSED, after=(SURVIVES, DIES)),
+            Behaviour(REDRIVEN, self._redriven, needs=PROCESSED, after=(MOVED, DIES)),
         )
 
     def _tried(self, behaviour: Behaviour, before: dict[str, Future[Result]]) -> Result:
@@ -210,15 +218,21 @@ class Check:
     def _heard(self) -> str:
         rings = lambda: self._alarms_heard() > self._alarmed_before  # noqa: E731
         within = max(self._patience, self._ringing_seconds)
-        self._until("a notification of ALARM arrives of what SQS has moved", rings, list[Accepted], within)
+        if not _comes(rings, SOON_SECONDS):
+            self._say(f"no alarm yet: up to {within:.0f} s, as it is evaluated every {ALARM_SECONDS} s")
+        left = within - SOON_SECONDS
+        self._until("a notification of ALARM arrives of what SQS has moved", rings, list[Accepted], left)
         return "notified"
 
     def _survives(self) -> str:
         slow = faults.failure_mode("slow_downstream")
-        with self._changes.temporarily(slow, why="lab check", seconds=FAULT_SECONDS):
-            sent = self._submit()
-            failed = lambda: any(line["event"] == "order.failed" for line in self._lines_of(sent))  # noqa: E731
-            self._until("the order fails as its dependency does", failed, lambda: [sent])
+        try:
+            with self._changes.temporarily(slow, why="lab check", seconds=FAULT_SECONDS):
+                sent = self._submit()
+                failed = lambda: any(line["event"] == "order.failed" for line in self._lines_of(sent))  # noqa: E731
+                self._until("the order fails as its dependency does", failed, lambda: [sent])
+        finally:
+            self._dependency_is_back.set()
         done = lambda: not self._unprocessed([sent])  # noqa: E731
         self._until("the order is processed, now that its dependency is back", done, lambda: [sent])
         return "processed once the dependency was back"
@@ -242,12 +256,17 @@ class Check:
         return "counted"
 
     def _redriven(self) -> str:
+        self._dependency_is_back.wait(FAULT_SECONDS)
         (order_id,) = bury(self._pipeline, [_order()], age_seconds=0)
         self._own.add(order_id)
         operation = self._api.start_redrive(minAgeSeconds=0, bodyContains=order_id)
         dead = Accepted(order_id, "", "", "")
         over = lambda: self._api.redrive(operation)["status"] not in ("PENDING", "RUNNING")  # noqa: E731
         self._until("the redrive ends", over, list[Accepted])
+        if self._unprocessed([dead]) and any(
+            each.order_id == order_id for each in dead_letters(self._pipeline)
+        ):
+            raise LabError("the redrive has ended, and the order is in the DLQ as before", "")
         self._until("the order is processed", lambda: not self._unprocessed([dead]), lambda: [dead])
         return "processed"
 
@@ -268,24 +287,29 @@ class Check:
 
         What an earlier check has left comes back after its backoff; what is delayed on its way in does not disturb.
         """
-        with suppress(LabError):
-            wait_for("", self._undelivered, lambda orders: not orders, within=SETTLING_SECONDS)
+        if _comes(self._is_quiet, SOON_SECONDS):
             return
-        raise NotTriedError("other orders wait in the queue, and each would be received")
+        self._say(f"other orders are on their way: up to {SETTLING_SECONDS} s, the longest backoff")
+        if not _comes(self._is_quiet, SETTLING_SECONDS):
+            raise NotTriedError("other orders wait in the queue, and each would be received")
 
-    def _undelivered(self) -> int:
+    def _is_quiet(self) -> bool:
         depth = self._pipeline.queue()
-        return depth.visible + depth.in_flight
+        return not depth.visible + depth.in_flight
 
     def _await_silence(self) -> None:
         """An alarm that rings already would not ring again for this check's order.
 
         Where the DLQ is empty it is about to fall silent; where it is not, it is set to OK, and rings again.
         """
-        if not self._pipeline.dlq().total:
-            with suppress(LabError):
-                wait_for("", self._is_ringing, lambda rings: not rings, within=SILENCE_SECONDS)
         self._ringing_seconds = ALARM_SECONDS
+        if not self._is_ringing():
+            return
+        if not self._pipeline.dlq().total:
+            self._say(
+                f"the DLQ alarm rings for an earlier letter: up to {SILENCE_SECONDS} s until it is silent"
+            )
+            _comes(lambda: not self._is_ringing(), SILENCE_SECONDS)
         if self._is_ringing():
             self._ringing_seconds += HAND_SET_SECONDS
             cloudwatch: CloudWatchClient = self._pipeline.aws.client("cloudwatch")
@@ -388,15 +412,15 @@ class Check:
         return int(attributes["Attributes"]["MessageRetentionPeriod"])
 
 
-def check(pipeline: Pipeline) -> Iterator[Result]:
-    """Judge the pipeline, a result a behaviour."""
+def check(pipeline: Pipeline, say: Callable[[str], None] = lambda _told: None) -> Iterator[Result]:
+    """Judge the pipeline, a result a behaviour. `say` hears what takes long, for how long at most, and why."""
     stack, aws = pipeline.stack, pipeline.aws
     with (
         Api(aws, stack) as api,
         tap(aws, stack.order_events_topic_arn) as events,
         tap(aws, stack.alarms_topic_arn) as notifications,
     ):
-        yield from Check(pipeline, api, events, notifications).results()
+        yield from Check(pipeline, api, events, notifications, say).results()
 
 
 def leftovers(pipeline: Pipeline) -> str:
@@ -405,6 +429,14 @@ def leftovers(pipeline: Pipeline) -> str:
     if not queue + dlq:
         return ""
     return f"{several(queue + dlq, 'leftover')} of earlier runs, not judged ({queue} in the queue, {dlq} in the DLQ)"
+
+
+def _comes(shown: Callable[[], bool], within: float) -> bool:
+    """Whether something is shown within so many seconds."""
+    try:
+        return wait_for("", shown, bool, within=within)
+    except LabError:
+        return False
 
 
 def _untried(behaviour: Behaviour, why: str) -> Result:

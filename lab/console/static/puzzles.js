@@ -42,7 +42,7 @@ function tick() {
 setInterval(tick, 1000);
 
 async function check(button, nothingWrong) {
-  byId("told").textContent = "checking: eight orders are sent, and what becomes of them is watched";
+  byId("told").textContent = "checking: eight orders are sent, and what becomes of them is watched. That takes some ten seconds; longer where the alarm stays silent or rings already, as its period is 10 s";
   const found = await doing(button, () => act("/api/puzzles/check", { nothingWrong }), byId("told"));
   if (!found) return;
   draw(found);

@@ -45,6 +45,7 @@ class World:
     queued: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     waiting: list[Accepted] = field(default_factory=list[Accepted])
     redriven: dict[str, Any] = field(default_factory=dict[str, Any])
+    said: list[str] = field(default_factory=list[str])
 
     def submit(self, order: dict[str, Any]) -> Accepted:
         self.sent += 1
@@ -104,7 +105,9 @@ class World:
 
     def start_redrive(self, **plan: Any) -> str:
         self.redriven = plan
-        if "redrive" not in self.broken:
+        if "circular" in self.broken:
+            self.letters.append((plan["bodyContains"], "none"))
+        elif "redrive" not in self.broken:
             self.process(plan["bodyContains"])
         return "operation"
 
@@ -146,12 +149,12 @@ class Counted:
 
 def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
     letters = lambda _pipeline: [  # noqa: E731
-        SimpleNamespace(correlation_id=name, order_id="", text={"errorCategory": cause}.get)
+        SimpleNamespace(correlation_id=name, order_id=name, text={"errorCategory": cause}.get)
         for name, cause in world.letters
     ]
     monkeypatch.setattr(judge, "PATIENCE_SECONDS", 0)
     monkeypatch.setattr(judge, "SLOWNESS", 0)
-    for name in ("ALARM_SECONDS", "HAND_SET_SECONDS", "SILENCE_SECONDS", "SETTLING_SECONDS"):
+    for name in ("SOON_SECONDS", "ALARM_SECONDS", "HAND_SET_SECONDS", "SILENCE_SECONDS", "SETTLING_SECONDS"):
         monkeypatch.setattr(judge, name, 0)
     monkeypatch.setattr(judge, "Changes", lambda _pipeline: world)
     monkeypatch.setattr(judge, "Sums", lambda _pipeline: Counted(world))
@@ -176,7 +179,7 @@ def check_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Check:
     )
     notifications: Any = SimpleNamespace(alarm_transitions=lambda _alarm: list(world.rings))
     api: Any = world
-    return Check(pipeline, api, events, notifications)
+    return Check(pipeline, api, events, notifications, world.said.append)
 
 
 BEHAVIOURS = (
@@ -213,6 +216,7 @@ def test_healthy_pipeline_shows_every_behaviour(monkeypatch: pytest.MonkeyPatch)
         ("cause", judge.DIES),
         ("counting", judge.COUNTED),
         ("redrive", judge.REDRIVEN),
+        ("circular", judge.REDRIVEN),
     ],
 )
 def test_missing_behaviour_is_refuted_although_a_foreign_order_shows_it(
@@ -288,6 +292,30 @@ def test_alarm_that_rang_before_the_death_is_not_taken_for_hearing_it(
 ) -> None:
     results = list(check_of(World({"ringing"}, rings=["ALARM", "OK", "ALARM"]), monkeypatch).results())
     assert [result.verdict for result in results if result.name == judge.HEARD] == [Verdict.REFUTED]
+
+
+@pytest.mark.parametrize(
+    ("world", "told"),
+    [
+        (World(), []),
+        (World(visible=1), ["other orders are on their way"] * judge.TRIES),
+        (World({"ringing"}), ["no alarm yet"]),
+        (World(alarm="ALARM", letters=[]), ["rings for an earlier letter"]),
+    ],
+)
+def test_what_takes_longer_than_usual_is_said_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, world: World, told: list[str]
+) -> None:
+    list(check_of(world, monkeypatch).results())
+    assert len(world.said) == len(told)
+    for line, why in zip(world.said, told, strict=True):
+        assert why in line
+        assert " up to 0 s" in line
+
+
+def test_redrive_whose_order_is_dead_as_before_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, redriven = check_of(World({"circular"}), monkeypatch).results()
+    assert redriven.seen == "the redrive has ended, and the order is in the DLQ as before"
 
 
 def test_redrive_moves_the_letter_of_this_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:
