@@ -8,6 +8,8 @@
 import { label, shown as visible } from "./text.js";
 
 const WINDOW_SECONDS = 600;
+// Of marks' titles, in pixels: a letter's width, a row's height; and how many rows there are.
+const [TITLE_LETTER, TITLE_HEIGHT, TITLE_ROWS] = [6.5, 14, 3];
 const DASHES = ["solid", "dot", "dash", "dashdot", "longdash"];
 const REACHED = new Map([["OK", 0], ["CLOSED", 0], ["ALARM", 1], ["OPEN", 1], ["HALF_OPEN", 2]]);
 const LANES = [
@@ -153,7 +155,7 @@ class Panel {
       ? this.#lanes(readings, at, theme)
       : this.#lines(readings, at, theme);
     this.now.textContent = words;
-    Plotly.react(this.plot, traces, layout(range, marks, theme, this.chart, this.lanes), {
+    Plotly.react(this.plot, traces, layout(range, marks, theme, this.chart, this.lanes, this.plot.clientWidth), {
       displayModeBar: false, responsive: true,
     });
     return rows;
@@ -291,19 +293,26 @@ function themeOf(root) {
   };
 }
 
-/** What marks are called, and where that stands: those close to each other share a place, and none leaves the chart. */
-function titles(marks, range) {
-  const shared = [];
+/** What marks are called, and where that stands: beneath each other where there is no room beside each other.
+ *
+ * `width` is that of the chart in pixels. What a title near by says already is not said again, and none leaves the
+ * chart; where its rows are full, a mark has no title. */
+function titles(marks, range, width) {
+  const placed = [];
   for (const { at, name } of [...marks].sort((one, other) => one.at - other.at)) {
     const part = (at * 1000 - range[0]) / (range[1] - range[0]);
-    const last = shared.at(-1);
-    if (!last || part - last.part > 0.25) shared.push({ at, part, names: [name], left: part < 0.5 });
-    else if (!last.names.includes(name)) last.names.push(name);
+    const wide = (name.length * TITLE_LETTER) / width;
+    const left = part < 0.5;
+    const from = left ? part : part - wide;
+    const meets = placed.filter((other) => other.from < from + wide && from < other.to);
+    const row = [...Array(TITLE_ROWS).keys()].find((free) => meets.every((other) => other.row !== free));
+    if (row === undefined || meets.some((other) => other.name === name)) continue;
+    placed.push({ at, name, left, row, from, to: from + wide });
   }
-  return shared;
+  return placed;
 }
 
-function layout(range, marks, theme, chart, lanes) {
+function layout(range, marks, theme, chart, lanes, width = 0) {
   const axis = { gridcolor: theme.line, linecolor: theme.line, zerolinecolor: theme.line, fixedrange: true };
   return {
     paper_bgcolor: theme.ground, plot_bgcolor: theme.ground,
@@ -327,9 +336,9 @@ function layout(range, marks, theme, chart, lanes) {
         line: { width: 0 }, fillcolor: theme.series[3], opacity: 0.22, layer: "below",
       })),
     ],
-    annotations: titles(marks, range).map(({ at, names, left }) => ({
-      x: new Date(at * 1000), yref: "paper", y: 1, yanchor: "top", xanchor: left ? "left" : "right",
-      text: label(names.join(" · ")), showarrow: false, font: { size: 11, color: theme.soft },
+    annotations: titles(marks, range, width).map(({ at, name, left, row }) => ({
+      x: new Date(at * 1000), yref: "paper", y: 1, yanchor: "top", yshift: -TITLE_HEIGHT * row, xanchor: left ? "left" : "right",
+      text: label(name), showarrow: false, font: { size: 11, color: theme.soft },
     })),
   };
 }

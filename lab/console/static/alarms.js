@@ -5,9 +5,11 @@ import { ask, clock, element, empty, live, moment, row, span, tell } from "/stat
 const byId = (id) => document.getElementById(id);
 const FIRST = ["ALARM", "INSUFFICIENT_DATA", "OK"];
 const WORDS = { OK: "good", ALARM: "bad" };
+const LATEST = 50;
 let history = [];
 let states = "";
 let jumped = false;
+let all = false;
 
 async function read() {
   try {
@@ -55,7 +57,9 @@ function choices(names) {
 function draw() {
   const of = byId("of").value;
   const shown = history.filter((event) => !of || event.name === of);
-  byId("history").replaceChildren(...shown.map((event) => row([
+  byId("older").hidden = all || shown.length <= LATEST;
+  byId("older").textContent = `Show all ${shown.length}`;
+  byId("history").replaceChildren(...shown.slice(0, all ? shown.length : LATEST).map((event) => row([
     element("td", {}, element("time", { dateTime: new Date(event.at * 1000).toISOString(), title: moment(event.at) }, clock(event.at))),
     event.name, badge(event.from), badge(event.to), { text: event.reason, className: "soft" },
   ])));
@@ -63,6 +67,11 @@ function draw() {
 }
 
 byId("of").addEventListener("change", draw);
+byId("older").addEventListener("click", () => {
+  all = true;
+  draw();
+  byId("history").closest(".scroll").focus();
+});
 live.on("pipeline", (now) => {
   if (now.state !== "ready") return;
   const seen = JSON.stringify(now.vitals.alarms);

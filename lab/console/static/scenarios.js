@@ -72,10 +72,10 @@ async function reports() {
     const { reports: found } = await ask("/api/reports");
     byId("reports").replaceChildren(...found.map((one) => row([
       element("td", {}, element("a", { href: `/reports/${one.page}` }, one.title)),
+      element("td", {}, element("span", { className: `badge ${one.passed ? "good" : "bad"}` }, one.passed ? "passed" : "failed")),
       element("td", {}, one.recorded ? element("a", { href: `/flight/${one.page.split("/")[0]}` }, "Recorder", element("span", { className: "hidden" }, ` of ${one.title}, ${one.started}`)) : ""),
       one.started,
       ...[one.seconds.toFixed(1), one.proved, one.refuted, one.not_provable].map((text) => ({ text, className: "number" })),
-      element("td", {}, element("span", { className: `badge ${one.passed ? "good" : "bad"}` }, one.passed ? "passed" : "failed")),
     ])));
     if (!found.length) empty(byId("reports"), "no runs yet");
   } catch (error) {
