@@ -219,9 +219,7 @@ def _identify(consent: Consent, env: str) -> tuple[boto3.Session, Caller]:
 
 def _settings(env: str, context: list[str] | None) -> dict[str, str]:
     """The AWS profile's settings: those that the repository keeps for the environment, and over them those of `-c`."""
-    given = settings_of(context)
-    environments.refuse_decided(given)
-    settings = {"profile": "aws", "envName": env} | environments.kept(env) | given
+    settings = environments.chosen(env, settings_of(context))
     _checked(settings)
     return settings
 

@@ -21,6 +21,7 @@ from lab.console.routes import (
     logs,
     pages,
     pipeline,
+    runbooks,
     trace,
 )
 from lab.console.routes.endpoints import crash, lab_error, unreachable
@@ -54,6 +55,7 @@ def create_app(state: ConsoleState) -> ASGIApp:
             *trace.ROUTES,
             *logs.ROUTES,
             *cost.ROUTES,
+            *runbooks.ROUTES,
         ],
         lifespan=lifespan,
         exception_handlers={

@@ -5,6 +5,7 @@ Usage: python -m lab.console.runner_process PORT ENV scenario NAME [without-faul
        python -m lab.console.runner_process PORT ENV cost ORDERS PER_SECOND MONTH
        python -m lab.console.runner_process PORT ENV gameday NAME FASTER [PERSON: ROLE]...
        python -m lab.console.runner_process PORT ENV challenge NAME HANDLER SEED
+       python -m lab.console.runner_process PORT ENV synth
 
 GUESSES are a person's predictions, as JSON: [{"act": ..., "name": ..., "guess": ...}].
 
@@ -18,18 +19,22 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
 
 from lab import engines, report
 from lab.challenge.service import judge, solutions
+from lab.common import paths
 from lab.common.interrupts import unwind_when_ended
 from lab.common.progress import Progress
 from lab.common.results import Result, misses, score, tally
 from lab.console.routes.cost import tables
 from lab.cost.last import engine_log
 from lab.cost.workload import healthy, play
+from lab.deployment.aws_account import cdk, environments
+from lab.deployment.aws_account.plan import templates
 from lab.engines import clients as guarded
 from lab.engines.aws_errors import AWS_ERRORS, explained
 from lab.errors import LabError
@@ -141,6 +146,19 @@ def challenge(port: int, env: str, name: str, handler: str, seed: str) -> None:
     tell(solutions=solutions(verdict.challenge))
 
 
+def synth(_port: int, env: str) -> None:
+    """Write the templates for AWS, as `lab aws synth` does, and tell how many resources of which type each holds."""
+    say("synthesizing; no account is touched")
+    cdk.synth(environments.chosen(env, {}), cdk.without_credentials(os.environ.get("AWS_REGION")))
+    found = templates(paths.AWS_ASSEMBLY)
+    types = {
+        name: Counter(resource["Type"] for resource in template["Resources"].values())
+        for name, template in found.items()
+    }
+    tell(templates={name: dict(counts.most_common()) for name, counts in types.items()})
+    say(f"templates, for any account: {paths.AWS_ASSEMBLY.relative_to(paths.ROOT)}")
+
+
 @contextlib.contextmanager
 def shown(experiment: Experiment, findings: list[Result]) -> Generator[None]:
     """Tell of a run while it lasts."""
@@ -175,7 +193,14 @@ def interrupted_at_end_of_input() -> None:
     threading.Thread(target=wait, daemon=True, name="input").start()
 
 
-JOBS = {"scenario": scenario, "steady": back, "cost": cost, "gameday": gameday, "challenge": challenge}
+JOBS = {
+    "scenario": scenario,
+    "steady": back,
+    "cost": cost,
+    "gameday": gameday,
+    "challenge": challenge,
+    "synth": synth,
+}
 
 
 def failed(error: LabError) -> int:

@@ -174,16 +174,19 @@ in_both_themes_and_widths = pytest.mark.parametrize(
 )
 
 
+LOOKED_AT = [path for path, _, _ in PAGES] + [f"/course/{name}" for name in names()]
+LOOKED_AT += ["/runbooks/critical-dlq-depth"]
+
+
 @pytest.mark.long
-@pytest.mark.timeout(600)  # axe looks at 25 pages, on whatever machine
+@pytest.mark.parametrize("path", LOOKED_AT)
 @in_both_themes_and_widths
-def test_every_page_is_accessible_and_as_wide_as_the_window(visit: Visit, theme: str, width: int) -> None:
-    page = visit("/", width=width, color_scheme=theme)
-    modules = [f"/course/{name}" for name in names()]
-    for path in [*(path for path, _, _ in PAGES), *modules, "/runbooks/critical-dlq-depth"]:
-        page.goto(f"{urlsplit(page.url).scheme}://{urlsplit(page.url).netloc}{path}")
-        settled(page)
-        assert_accessible(page, path)
+def test_page_is_accessible_and_as_wide_as_the_window(
+    visit: Visit, theme: str, width: int, path: str
+) -> None:
+    page = visit(path, width=width, color_scheme=theme)
+    settled(page)
+    assert_accessible(page, path)
 
 
 @pytest.fixture
@@ -738,6 +741,30 @@ def test_puzzle_is_broken_checked_hinted_at_and_given_up_in_the_page(
     page.get_by_role("button", name="Bring it back").click()
     eventually(lambda: breakfix.active(pipeline) is None, within=150)
     expect(page.locator("#job-status")).to_have_text("succeeded", timeout=150 * MS)
+
+
+@pytest.mark.long
+def test_puzzle_is_looked_at_and_mended_by_the_runbooks_page_alone(visit: Visit, pipeline: Pipeline) -> None:
+    puzzle = breakfix.break_it(pipeline, name="dead-line")
+    page = visit("/runbooks/settings")
+    heading = page.get_by_role("heading", name=puzzle.section)
+    runners = heading.locator("xpath=following::div[@class='runner']")
+    for number, told in enumerate(("DISABLED", "it printed nothing")):
+        runners.nth(number).get_by_role("button", name=re.compile("Run it")).press("Enter")
+        expect(runners.nth(number).get_by_role("status")).to_contain_text(told, timeout=3 * SECONDS * MS)
+    page.get_by_role("link", name="Puzzles").click()
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#told")).to_contain_text("Mended. It was:", timeout=90 * MS)
+    assert breakfix.active(pipeline) is None
+
+
+@pytest.mark.long
+def test_templates_for_aws_are_made_and_told_by_type_in_the_page(visit: Visit) -> None:
+    page = visit("/cost")
+    page.get_by_role("button", name="Make the templates").click()
+    queues = page.locator("#resources tr", has_text="AWS::SQS::Queue").filter(has_text="ingestion-dev-queue")
+    expect(queues.first).to_be_visible(timeout=150 * MS)
+    expect(page.locator("#job-status")).to_have_text("succeeded", timeout=SECONDS * MS)
 
 
 @pytest.mark.long

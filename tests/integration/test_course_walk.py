@@ -3,6 +3,7 @@
 Nothing counts before, and everything after. Module 1 is walked in the browser: test_console_browser.py.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,7 +105,7 @@ def begins(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return lambda name: Walk(pipeline, name).begun()
 
 
-def test_poison_module_is_done_by_its_commands(begins: Begins, pipeline: Pipeline) -> None:
+def test_poison_module_is_done_by_its_commands(begins: Begins, pipeline: Pipeline, tmp_path: Path) -> None:
     walk = begins("poison")
     walk.step(1)
     walk.sends(5, "mortal")
@@ -114,7 +115,11 @@ def test_poison_module_is_done_by_its_commands(begins: Begins, pipeline: Pipelin
     walk.types("lab mode none")
     walk.step(3, then="--yes", code=1)  # the canaries die again, which halts it
     eventually(lambda: pipeline.dlq().visible == 5, within=60)
-    for number in range(5):
+    died = json.loads(walk.types("lab dlq show mortal-0 --json"))["body"]
+    repaired = tmp_path / "body.json"
+    repaired.write_text(json.dumps(json.loads(died) | {"amount": 12.5}))
+    walk.step(4, ORDER_ID="mortal-0", then=f"--body {repaired} --yes")
+    for number in range(1, 5):
         walk.types(f"lab dlq discard mortal-{number} --reason 'corrupt beyond repair' --yes")
     walk.finished()
 

@@ -1,4 +1,4 @@
-"""What the last run would cost on AWS, and a month like it."""
+"""What the last run would cost on AWS, and a month like it; what would be deployed there."""
 
 from typing import Any
 
@@ -39,6 +39,11 @@ def run(state: ConsoleState, fields: Fields) -> dict[str, Any]:
     )
 
 
+def synth(state: ConsoleState, _fields: Fields) -> dict[str, Any]:
+    """Begin to write the templates for AWS."""
+    return state.start(RunnerProcess("synth", "Templates for AWS", state.engine_port, state.env))
+
+
 def tables(pipeline: Pipeline, name: str, usage: Usage, month: int) -> dict[str, Any]:
     """A bill as the tables of `lab cost`: the first row of each is its heads."""
     table = prices.load()
@@ -56,4 +61,4 @@ def tables(pipeline: Pipeline, name: str, usage: Usage, month: int) -> dict[str,
     }
 
 
-ROUTES = [post("/api/cost/last", last), post("/api/cost/run", run)]
+ROUTES = [post("/api/cost/last", last), post("/api/cost/run", run), post("/api/cost/synth", synth)]

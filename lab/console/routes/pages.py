@@ -23,6 +23,7 @@ from lab.common import paths, web
 from lab.console import switches
 from lab.console.fields import InputError, read
 from lab.console.routes.endpoints import state_of
+from lab.console.routes.runbooks import RUNBOOKS, RUNNABLE
 from lab.console.security import ENTRANCE, SESSION, same
 from lab.faults.catalogue import FAULTS, NamedFault
 from lab.games.gameday import GAMEDAYS, ROLES
@@ -35,7 +36,6 @@ from lab.scenario.guesses import questions
 from lab.scenario.model import Scenario
 
 HERE = Path(__file__).resolve().parent.parent
-RUNBOOKS = paths.ROOT / "ops" / "runbooks"
 NAME = re.compile(r"[a-z0-9-]+")
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TTLS = (30, 60, 120, 300, 900, switches.MAX_SECONDS)
@@ -154,7 +154,8 @@ async def runbook(request: Request) -> Response:
     if not NAME.fullmatch(name) or not file.is_file():
         return await missing(request, None)
     heading, _, text = file.read_text().partition("\n")
-    return _rendered(request, "runbook", heading.removeprefix("# "), "/alarms", html=_html(text), name=name)
+    values = {"html": _html(text), "name": name, "runs": name == RUNNABLE}
+    return _rendered(request, "runbook", heading.removeprefix("# "), "/alarms", **values)
 
 
 async def course_module(request: Request) -> Response:

@@ -32,8 +32,17 @@ byId("run").addEventListener("submit", (event) => {
   const { orders, month } = byId("run").elements;
   doing(event.currentTarget, () => act("/api/cost/run", { orders: orders.valueAsNumber, month: month.valueAsNumber }));
 });
+byId("synth").addEventListener("submit", (event) => {
+  event.preventDefault();
+  doing(event.currentTarget, () => act("/api/cost/synth"));
+});
 let priced = 0;
 live.on("job", (job) => {
+  if (job.kind === "synth" && job.details.templates) {
+    byId("templates").hidden = false;
+    table(byId("resources"), [["stack", "type", "resources"], ...Object.entries(job.details.templates).flatMap(
+      ([stack, types]) => Object.entries(types).map(([type, count]) => [stack, type, String(count)]))]);
+  }
   if (job.kind !== "cost" || !job.details.bill || priced === job.number) return;
   priced = job.number;
   draw(job.details.bill);

@@ -43,6 +43,15 @@ def kept(env_name: str) -> dict[str, str]:
     return {name: shown(value) for name, value in settings.items()}
 
 
+def chosen(env_name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """An environment's settings on AWS: those that the repository keeps, and over them those given with a command.
+
+    Raises LabError as `kept` and `refuse_decided`.
+    """
+    refuse_decided(given)
+    return {"profile": "aws", "envName": env_name} | kept(env_name) | dict(given)
+
+
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Each setting that a deployment changes, with both of its values, such as `batchSize: 10 -> 100`."""
 

@@ -14,20 +14,23 @@ from starlette.testclient import TestClient
 from functions.publish.envelope import Envelope
 from lab.console.connection import Connection
 from lab.console.live import Live
-from lab.console.routes import dlq, faults, jobs, pages, pipeline
+from lab.console.routes import dlq, faults, jobs, pages, pipeline, runbooks
 from lab.console.routes.pages import PAGES, templates
+from lab.console.routes.runbooks import RUNBOOKS, commands
 from lab.console.server import listening
 from lab.console.switches import Switches
 from lab.dlq.browser import Browsed, DlqBrowser
 from lab.engines.kinds import HOST
 from lab.errors import LabError
+from lab.games.puzzles import PUZZLES, Puzzle
 from support.eventually import eventually
+from tests.support.pages import section
 from tests.support.strangers import NUMBERS, letters, texts
 from tests.unit.lab.console.doors import browser, let_in, no_engine, state_of
 
 ACTING = [
     route.path
-    for area in (pages, pipeline, dlq, faults, jobs)
+    for area in (pages, pipeline, dlq, faults, jobs, runbooks)
     for route in area.ROUTES
     if isinstance(route, Route) and "POST" in (route.methods or ())
 ]
@@ -78,6 +81,9 @@ def test_a_route_that_needs_the_pipeline_names_the_command_to_run(ours: TestClie
         ("/api/scenarios/run", {"name": "no-such"}, "There is no scenario"),
         ("/api/scenarios/run", {"name": "happy-path", "withoutFault": 1}, "withoutFault must be"),
         ("/api/job/cancel", {}, "Nothing is under way"),
+        ("/api/runbooks/run", {"place": 0}, "place must be"),
+        ("/api/runbooks/run", {"place": 10**3}, "place must be"),
+        ("/api/runbooks/run", {"command": "id"}, "place must be"),
     ],
 )
 def test_an_invalid_request_is_refused_with_the_reason_and_a_fix(
@@ -210,6 +216,16 @@ def test_a_runbook_is_a_page(ours: TestClient) -> None:
     assert answer.status_code == 200
     assert "<code" in answer.text
     assert ours.get("/runbooks/no-such").status_code == 404
+
+
+def test_commands_of_the_runbook_of_settings_can_be_run_and_others_cannot(ours: TestClient) -> None:
+    assert "runbook.js" in ours.get("/runbooks/settings").text
+    assert "runbook.js" not in ours.get("/runbooks/critical-dlq-depth").text
+
+
+@pytest.mark.parametrize("puzzle", PUZZLES, ids=lambda puzzle: puzzle.name)
+def test_look_and_cure_of_a_puzzle_are_commands_that_can_be_run(puzzle: Puzzle) -> None:
+    assert set(section(RUNBOOKS / "settings.md", puzzle.section)) <= set(commands()[1:])
 
 
 def test_everything_the_pages_load_comes_from_the_console(ours: TestClient) -> None:
