@@ -62,7 +62,7 @@ class Switches:
         with self._turning:
             changes = Changes(pipeline)
             active = next((change for change in changes.active() if change.setting == setting), None)
-            if active is None or active.hidden:
+            if active is None or active.is_sought:
                 raise LabError(f"Nothing is in force at {setting}.", "Reload the page.")
             changes.undo(setting)
 
@@ -102,7 +102,7 @@ def in_force(active: Iterable[ActiveChange]) -> list[dict[str, Any]]:
     return [
         {
             "told": by_why[change.why].title if change.why in by_why else change.told,
-            "knob": None if change.hidden else change.setting,
+            "knob": None if change.is_sought else change.setting,
             "switch": by_why[change.why].name if change.why in by_why else None,
             "since": change.since,
             "expiresAt": change.expires_at,

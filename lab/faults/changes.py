@@ -64,11 +64,16 @@ class ActiveChange:
         return self.why == HIDDEN
 
     @property
+    def is_sought(self) -> bool:
+        """Whether somebody is to find out what it is: a puzzle or a GameDay has made it."""
+        return self.hidden or self.why.startswith(GAMEDAY)
+
+    @property
     def told(self) -> str:
         """What a person is told of it."""
         if self.hidden:
             return "something broken on purpose (lab repair)"
-        if self.why.startswith(GAMEDAY):
+        if self.is_sought:
             return f"something broken on purpose ({self.why})"
         return f"{self.setting} changed by {self.why}"
 

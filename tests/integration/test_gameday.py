@@ -119,7 +119,8 @@ def letters_are_given_up(pipeline: Pipeline) -> None:
 
 
 def service_is_switched_back(pipeline: Pipeline) -> None:
-    typed(pipeline, ".lab/bin/lab mode none")
+    _look, cure = section(SETTINGS, "A failure mode is in force")
+    typed(pipeline, cure)
 
 
 def table_is_set_right_and_the_dead_are_redriven(pipeline: Pipeline) -> None:

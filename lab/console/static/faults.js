@@ -42,7 +42,8 @@ const left = (one) => (one.expiresAt ? span(one.expiresAt - Date.now() / 1000) :
 const hits = (one) => (one.knob === "worker-environment" && now.hits !== null ? `; ${now.hits} calls hit` : "");
 
 function drawInForce() {
-  const mode = now.failureMode !== "none" && !now.inForce.some((one) => one.knob === "failure-mode")
+  // What is to be found out has no knob, and may be the mode: it is not named either.
+  const mode = now.failureMode !== "none" && !now.inForce.some((one) => one.knob === "failure-mode" || one.knob === null)
     ? [{ told: `failure mode ${now.failureMode}, set elsewhere`, knob: null }] : [];
   const items = [...now.inForce, ...mode];
   const lines = items.map((one) => (one.knob ? `${one.told}, for another ${left(one)}` : one.told));
