@@ -18,7 +18,7 @@ from lab.report import Percentiles
 from loadtests import objectives
 from loadtests.latencies import Latencies
 from loadtests.order_log import OrderLog, Outcome
-from loadtests.shapes import Plan, Stage, Step, knee
+from loadtests.shapes import Plan, Stage, Step, fastest_followed, knee
 from loadtests.thresholds import Observed, Thresholds, judge
 
 LEAVING_RATE = 100
@@ -259,12 +259,16 @@ class Run:
                 len(effects), (max(times) - min(times)) / 1000
             )
         if self.plan.until_knee:
-            beyond = knee(self.steps)
+            followed, beyond = fastest_followed(self.steps), knee(self.steps)
+            if followed:
+                figures["fastest step that was followed"] = (
+                    f"{followed.rate:.1f} orders a second, {followed.stage.users} users"
+                )
             figures["knee"] = (
                 f"not reached with {self.plan.stages[-1].users} users"
                 if beyond is None
-                else f"at {beyond.stage.users} users: {beyond.accepted} orders accepted in "
-                f"{beyond.stage.seconds:g} s, {beyond.backlog_growth} more waiting at its end"
+                else f"at {beyond.stage.users} users: {beyond.rate:.1f} orders accepted a second, "
+                f"{beyond.backlog_growth} more waiting at the step's end"
             )
         return figures
 

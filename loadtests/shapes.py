@@ -18,7 +18,7 @@ MAX_USERS = 200
 MAX_SECONDS = 7200
 SPIKE_FACTOR = 10
 SPIKE_RISE_SECONDS = 5
-RAMP_STEPS = 10
+RAMP_STEPS = 20
 KNEE_SHARE = 0.1
 """A step is beyond the knee when more than this share of what it sent still waits at its end."""
 
@@ -204,7 +204,17 @@ class Step:
         """Whether the pipeline kept up."""
         return self.backlog_growth <= KNEE_SHARE * self.accepted
 
+    @property
+    def rate(self) -> float:
+        """Orders accepted a second."""
+        return self.accepted / self.stage.seconds
+
 
 def knee(steps: Sequence[Step]) -> Step | None:
     """The first step that the pipeline could not follow; None if it kept up. The very first only warms it up."""
     return next((step for step in steps[1:] if not step.followed), None)
+
+
+def fastest_followed(steps: Sequence[Step]) -> Step | None:
+    """The step with the most orders a second of those that the pipeline kept up with; None if it never did."""
+    return max((step for step in steps if step.followed), key=lambda step: step.rate, default=None)

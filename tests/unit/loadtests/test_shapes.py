@@ -12,6 +12,7 @@ from loadtests.shapes import (
     USUAL_USERS,
     Stage,
     Step,
+    fastest_followed,
     knee,
     planned,
 )
@@ -32,7 +33,7 @@ def test_a_spike_rises_within_five_seconds() -> None:
 
 def test_a_ramp_adds_the_usual_load_at_every_step_and_ends_at_the_knee() -> None:
     plan = planned("ramp", 3, 5)
-    assert [stage.users for stage in plan.stages] == [3 * step for step in range(1, 11)]
+    assert [stage.users for stage in plan.stages] == [3 * step for step in range(1, 21)]
     assert plan.until_knee
 
 
@@ -98,3 +99,13 @@ def test_an_idle_step_is_not_a_knee() -> None:
 
 def test_the_backlog_of_cold_starts_is_not_a_knee() -> None:
     assert knee([step(1, 100, 90), step(2, 200, -90)]) is None
+
+
+def test_the_fastest_step_that_was_followed_is_neither_the_last_nor_one_that_left_a_backlog() -> None:
+    steps = [step(1, 100, 0), step(2, 250, 10), step(3, 240, 0), step(4, 400, 200)]
+    assert fastest_followed(steps) is steps[1]
+    assert steps[1].rate == 25
+
+
+def test_a_pipeline_that_never_kept_up_has_followed_no_step() -> None:
+    assert fastest_followed([step(1, 100, 90), step(2, 200, 190)]) is None
