@@ -114,6 +114,24 @@ def test_a_deleted_function_leaves_no_process_and_no_files(start: Callable[..., 
     eventually(lambda: not _scratch_folders(engine))
 
 
+PLACE_AMONG_PROCESSES = """
+    import os
+    def handler(event, context):
+        return [os.nice(0), os.getsid(0), os.getpgid(0), os.getpid()]
+"""
+
+
+def test_a_function_gives_way_to_its_engine_within_the_engine_s_session(
+    start: Callable[..., EngineWith],
+) -> None:
+    engine = start()
+    nice, session, group, pid = engine.create(PLACE_AMONG_PROCESSES).invoke().payload
+    process = engine.process()
+    assert nice > process.nice()
+    assert session == os.getsid(process.pid)
+    assert group == pid, "it could not be ended with all that it started"
+
+
 def test_functions_run_without_the_native_part_of_the_runtime_client(
     start: Callable[..., EngineWith], tmp_path: Path
 ) -> None:

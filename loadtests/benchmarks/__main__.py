@@ -27,7 +27,7 @@ from lab.engines import clients as guarded
 from lab.faults.healing import deployed
 from loadtests.benchmarks import markdown
 from loadtests.benchmarks.baseline_deploy import baseline_deployed
-from loadtests.benchmarks.measure import Load, Measurement, measure
+from loadtests.benchmarks.measure import MESSAGES, Load, Measurement, measure
 from loadtests.benchmarks.processors import CLIENT, Meter
 
 MAX_CALLS = 2.3
@@ -65,7 +65,7 @@ class Comparison:
 def benchmark(
     port: Annotated[int, typer.Option(envvar="LAB_PORT", help="The host engine's port.")] = 4566,
     env: Annotated[str, typer.Option(envvar="ENV", help="The stacks' environment name.")] = "dev",
-    messages: Annotated[int, typer.Option(min=10, help="Messages of the counted part.")] = 200,
+    messages: Annotated[int, typer.Option(min=10, help="Messages of the counted part.")] = MESSAGES,
     posts: Annotated[int, typer.Option(min=1, help="POSTs of the timed part.")] = 400,
     threads: Annotated[int, typer.Option(min=1, help="Client threads.")] = 8,
 ) -> None:

@@ -28,7 +28,7 @@ from lab.engines import HostEngine
 from lab.errors import LabError
 from loadtests.benchmarks import __main__ as pipeline
 from loadtests.benchmarks import cold_start, dry_run, grouping, latency, markdown, peer, redrive
-from loadtests.benchmarks.measure import Load
+from loadtests.benchmarks.measure import MESSAGES, Load
 
 PAGE = paths.ROOT / ".lab" / "bench.md"
 LIMIT_SECONDS = 900
@@ -54,7 +54,7 @@ def bench(
     *,
     port: Annotated[int, typer.Option(envvar="LAB_PORT", help="The host engine's port.")] = 4566,
     env: Annotated[str, typer.Option(envvar="ENV", help="The stacks' environment name.")] = "dev",
-    messages: Annotated[int, typer.Option(min=10, help="Messages whose calls are counted.")] = 200,
+    messages: Annotated[int, typer.Option(min=10, help="Messages whose calls are counted.")] = MESSAGES,
     posts: Annotated[int, typer.Option(min=1, help="POSTs of the timed part.")] = 400,
     letters: Annotated[int, typer.Option(min=10, max=1000, help="Dead letters to redrive.")] = 1000,
     grouped: Annotated[int, typer.Option(min=100, max=100_000, help="Dead letters to group.")] = 10_000,

@@ -22,7 +22,7 @@ from lab.common.output import Terminal
 from lab.engines import HostEngine, ports
 from lab.errors import LabError
 from loadtests.benchmarks import __main__ as pipeline
-from loadtests.benchmarks.measure import Load
+from loadtests.benchmarks.measure import MESSAGES, Load
 
 END_TO_END, FROM_A_QUEUE = 1.5, 4.0
 """How many times the sequential baseline's rates the lab's are to be."""
@@ -35,7 +35,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 def latency(
     milliseconds: Annotated[float, typer.Option(min=0, max=1000, help="What a call waits.")] = MILLISECONDS,
-    messages: Annotated[int, typer.Option(min=10, help="Messages of the counted part.")] = 200,
+    messages: Annotated[int, typer.Option(min=10, help="Messages of the counted part.")] = MESSAGES,
     posts: Annotated[int, typer.Option(min=1, help="POSTs of the timed part.")] = 400,
     threads: Annotated[int, typer.Option(min=1, help="Client threads.")] = 8,
 ) -> None:

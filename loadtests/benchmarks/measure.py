@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 180.0
 BATCH = 10
+MESSAGES = 1000
+"""As many in a full queue that what a mapping takes to begin, some tenths of a second, hardly counts in the rate."""
 _CALL = re.compile(rb"AWS ([a-z]+\.\w+) => \d+")
 WORKER_OPERATIONS = re.compile(
     r"dynamodb\.(GetItem|PutItem|UpdateItem|DeleteItem|TransactWriteItems)|events\.PutEvents"

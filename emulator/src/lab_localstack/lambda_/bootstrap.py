@@ -12,12 +12,17 @@ import signal
 import sys
 import threading
 
+NICENESS = 10
+"""Every order comes through the engine several times: where processors are short, functions that go first keep all of
+them waiting for it. With ten 8 clients' orders a second are a third more on two processors, with five a sixth."""
+
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 """Flags of mount(2)."""
 
 
 def main(scratch: str = "", *kept: str) -> None:
     if scratch:
+        os.nice(NICENESS)
         if _try(_replace_tmp, scratch, *kept):
             _replace_tmp(scratch, *kept)
             os.environ.pop("TMPDIR")

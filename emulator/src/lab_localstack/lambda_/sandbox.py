@@ -87,7 +87,7 @@ class Sandbox:
                     stdin=lifeline_read,
                     stdout=output_write,
                     stderr=output_write,
-                    start_new_session=True,
+                    process_group=0,  # in the engine's session: Linux shares processors out by session first
                     user=user,
                     extra_groups=None if user is None else [],
                 )
