@@ -1,10 +1,10 @@
 """What a run did to the service level objectives: the error budget it spent, and how fast, on the run's own clock.
 
 The objectives, and the windows and rates at which their alarms ring, are those of infra/components/slo.py. Latency is
-judged order by order; acceptance by what CloudWatch counts of the API, as its alarms are.
+judged order by order; acceptance by what CloudWatch counts of the API. A window has whole periods, as an alarm's has.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -20,7 +20,7 @@ from lab.pipeline.timeline import Timeline
 
 @dataclass(frozen=True)
 class Asked:
-    """So much was asked for at a moment (epoch seconds), and so much of it was not served as promised."""
+    """So much was asked for in a period that began then (epoch seconds), and so much was not served as promised."""
 
     at: float
     times: float
@@ -87,18 +87,21 @@ def _rang(timeline: Timeline, alarm: str) -> Iterator[str]:
             yield f"rang from {band.start:.0f} s to {'the end' if band.end >= timeline.end else f'{band.end:.0f} s'}"
 
 
-def latency(history: History, target_seconds: float) -> Budget:
+def latency(history: History, target_seconds: float, period: int) -> Budget:
     """Each accepted order that was processed or died, once: bad where it was late, or died before anything else."""
-    ends: dict[str, Asked] = {
-        effect.order_id: Asked(effect.processed_at / 1000, 1, effect.latency_ms > 1000 * target_seconds)
+    ends: dict[str, tuple[float, bool]] = {
+        effect.order_id: (effect.processed_at / 1000, effect.latency_ms > 1000 * target_seconds)
         for effect in effects(history)
     }
     for event in reversed(list(history.of(Kind.DIED))):  # the first death is what remains
         if event.order_id is not None:
-            ends[event.order_id] = Asked(event.time / 1000, 1, 1)
-    promised = accepted(history)
-    found = [one for order_id, one in ends.items() if order_id in promised]
-    return Budget("latency", LATENCY_PERCENT, sorted(found, key=lambda one: one.at))
+            ends[event.order_id] = event.time / 1000, True
+    times, bad = Counter[float](), Counter[float]()
+    for order_id in ends.keys() & accepted(history):
+        at, is_bad = ends[order_id]
+        times[at - at % period] += 1
+        bad[at - at % period] += is_bad
+    return Budget("latency", LATENCY_PERCENT, [Asked(at, times[at], bad[at]) for at in sorted(times)])
 
 
 def acceptance(pipeline: Pipeline, since: float, until: float, period: int) -> Budget:

@@ -229,9 +229,10 @@ class Run:
 
     def _objectives(self, account: Account, timeline: Timeline) -> dict[str, str]:
         settings = self.pipeline.stack.deployed_settings
+        period = settings.alarm_period_seconds
         budgets = (
-            objectives.acceptance(self.pipeline, self.started, self.clock(), settings.alarm_period_seconds),
-            objectives.latency(account.history, settings.latency_objective_seconds),
+            objectives.acceptance(self.pipeline, self.started, self.clock(), period),
+            objectives.latency(account.history, settings.latency_objective_seconds, period),
         )
         return objectives.figures(budgets, settings, timeline)
 

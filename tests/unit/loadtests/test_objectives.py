@@ -33,18 +33,32 @@ def bad(budget: Budget) -> dict[float, float]:
 
 def test_an_order_is_bad_where_it_was_late_and_only_there() -> None:
     told = history(accepted("a"), accepted("b"), processed("a", 10_000), processed("b", 10_001))
-    assert bad(objectives.latency(told, 10)) == {10.0: 0, 10.001: 1}
+    assert bad(objectives.latency(told, 10, 5)) == {10.0: 1}
 
 
 def test_an_order_that_died_and_was_redriven_is_bad_once_when_it_died_first() -> None:
     told = history(accepted("a"), died("a", 2_000), died("a", 5_000), processed("a", 9_000))
-    assert bad(objectives.latency(told, 10)) == {2.0: 1}
+    assert bad(objectives.latency(told, 10, 1)) == {2.0: 1}
 
 
 def test_an_order_of_somebody_else_counts_for_nothing() -> None:
     told = history(accepted("a"), processed("a", 1_000), processed("theirs", 90_000), died("foreign", 4_000))
     only = History(told.run, 0, 100_000, told.events, told.sources, alone=False)
-    assert bad(objectives.latency(only, 10)) == {1.0: 0}
+    assert bad(objectives.latency(only, 10, 1)) == {1.0: 0}
+
+
+def test_orders_of_one_period_of_the_alarms_are_judged_together_as_the_alarms_do() -> None:
+    told = history(
+        *(accepted(order_id) for order_id in "abcd"),
+        died("a", 10_100),
+        processed("b", 10_200),
+        processed("c", 19_999),
+        processed("d", 20_000),
+    )
+    budget = objectives.latency(told, 60, 10)
+    assert budget.asked == [Asked(10, 3, 1), Asked(20, 1, 0)]
+    assert budget.fastest(10) == pytest.approx(100 / 3)
+    assert budget.fastest(60) == pytest.approx(100 / 3)
 
 
 @pytest.mark.parametrize(("failed", "spent"), [(0, 0), (1, 100), (2, 200)])
