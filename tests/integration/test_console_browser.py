@@ -175,7 +175,7 @@ in_both_themes_and_widths = pytest.mark.parametrize(
 
 
 LOOKED_AT = [path for path, _, _ in PAGES] + [f"/course/{name}" for name in names()]
-LOOKED_AT += ["/runbooks/critical-dlq-depth"]
+LOOKED_AT += ["/runbooks/critical-dlq-depth", "/runbooks/settings"]
 
 
 @pytest.mark.long
