@@ -34,7 +34,7 @@ function draw(found) {
 }
 
 function tick() {
-  if (!current) return;
+  if (!current?.startedAt) return; // somebody else's, whose clock is in another folder
   const seconds = Math.max(0, Math.round((Date.now() - current.startedAt) / 1000));
   byId("clock").textContent = `${minutes(seconds)} of ${minutes(current.parSeconds)}`;
   byId("clock").classList.toggle("bad", seconds > current.parSeconds);
