@@ -220,8 +220,8 @@ class Check:
         within = max(self._patience, self._ringing_seconds)
         if not _comes(rings, SOON_SECONDS):
             self._say(f"no alarm yet: up to {within:.0f} s, as it is evaluated every {ALARM_SECONDS} s")
-        left = within - SOON_SECONDS
-        self._until("a notification of ALARM arrives of what SQS has moved", rings, list[Accepted], left)
+        what = "a notification of ALARM arrives of what SQS has moved"
+        self._until(what, rings, list[Accepted], within - SOON_SECONDS, waited=SOON_SECONDS)
         return "notified"
 
     def _survives(self) -> str:
@@ -355,8 +355,10 @@ class Check:
         shown: Callable[[], bool],
         missing: Callable[[], Sequence[Accepted]],
         within: float | None = None,
+        *,
+        waited: float = 0,
     ) -> None:
-        """Wait until something is shown.
+        """Wait until something is shown, where so many seconds were `waited` already.
 
         Raises LabError with the orders that it is `missing` of, and what the worker last logged of the first.
         """
@@ -364,7 +366,9 @@ class Check:
         try:
             wait_for(what, shown, bool, within=within)
         except LabError as error:
-            raise LabError(f"waited {within:.0f} s until {what}{self._told(missing())}", error.fix) from error
+            raise LabError(
+                f"waited {waited + within:.0f} s until {what}{self._told(missing())}", error.fix
+            ) from error
 
     def _told(self, orders: Sequence[Accepted]) -> str:
         if not orders:
