@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from support.engines import EngineEndedError, EngineWith
+from support.engines import Engine, EngineEndedError, EngineWith
 from support.eventually import eventually
 from support.functions import Function
 
@@ -55,11 +55,11 @@ def engine() -> Iterator[EngineWith]:
 class Role:
     """A role for functions, whose one policy can be changed."""
 
-    def __init__(self, engine: EngineWith) -> None:
+    def __init__(self, engine: Engine, path: str = "/") -> None:
         self.name = f"test-{uuid4().hex[:12]}"
         self._iam = engine.client("iam")
         trust = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
-        made = self._iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=trust)
+        made = self._iam.create_role(Path=path, RoleName=self.name, AssumeRolePolicyDocument=trust)
         self.arn: str = made["Role"]["Arn"]
 
     def may(self, *statements: dict[str, Any]) -> None:
@@ -71,8 +71,8 @@ class Role:
 class Caller:
     """A function that makes one AWS call for each invocation, with its role."""
 
-    def __init__(self, engine: EngineWith) -> None:
-        self.role = Role(engine)
+    def __init__(self, engine: Engine, path: str = "/") -> None:
+        self.role = Role(engine, path)
         self.function = engine.create(CALLER, Role=self.role.arn)
 
     def refusal(self, service: str, call: str, **parameters: Any) -> dict[str, str]:
@@ -405,3 +405,36 @@ def test_an_engine_with_another_value_of_lab_iam_ends_and_says_so() -> None:
     with pytest.raises(EngineEndedError, match="LAB_IAM=perhaps is not known"):
         engine.up()
     engine.down()
+
+
+@pytest.mark.evidence("ours")
+@pytest.mark.parametrize(("path", "checked"), [("/enforced/", True), ("/", False)])
+def test_a_roles_path_has_its_calls_checked_on_an_engine_that_checks_no_other(
+    running_engine: Engine, path: str, checked: bool
+) -> None:
+    caller = Caller(running_engine, path)
+    refused = caller.refusal("sqs", "list_queues")
+    caller.function.delete()
+    assert refused.get("code") == ("AccessDenied" if checked else None)
+
+
+@pytest.mark.evidence("ours")
+@pytest.mark.parametrize(("path", "checked"), [("/enforced/", True), ("/", False)])
+def test_a_mapping_of_a_role_whose_path_asks_for_checks_needs_the_permission_to_poll(
+    running_engine: Engine, path: str, checked: bool
+) -> None:
+    caller = Caller(running_engine, path)
+    name = name_of("queue")
+    running_engine.client("sqs").create_queue(QueueName=name)
+
+    def map_it() -> None:
+        running_engine.client("lambda").create_event_source_mapping(
+            FunctionName=caller.function.name, EventSourceArn=arn("sqs", name)
+        )
+
+    if checked:
+        with pytest.raises(ClientError, match="does not have permissions to call ReceiveMessage on SQS"):
+            map_it()
+    else:
+        map_it()
+    caller.function.delete()

@@ -7,12 +7,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -128,6 +129,8 @@ class ChallengeStack(cdk.Stack):
                 "MAX_RECEIVE_COUNT": str(world.max_receives),
             },
         )
+        # local engines check this path's roles: a stranger's handler keeps its hands off everything else
+        cast("iam.CfnRole", cast("iam.Role", function.role).node.default_child).path = "/enforced/"
         for resource in (queue, dlq):
             resource.grant_send_messages(function)
         queue.grant_consume_messages(function)

@@ -86,8 +86,6 @@ def chaos(  # noqa: PLR0917  one parameter for each option
             "The search needs functions that reach this machine's fault proxy.",
             "Use the host engine: make down up ENGINE=host",
         )
-    if not engine.enforces_iam:
-        say("not provable here: a revoked permission, as this engine was not started with LAB_IAM=enforce")
     aws = guarded.local(engine.endpoint)
     bench = Bench(aws, env, handler)
     with alone(aws, env, CHAOS.name), undoing(bench.close):

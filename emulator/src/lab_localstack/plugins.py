@@ -101,18 +101,21 @@ def events() -> Service:
 
 @hooks.on_infra_start()
 def check_calls_of_functions() -> None:
-    """IAM with `LAB_IAM=enforce`; otherwise no handler is there that could cost time.
+    """IAM: for all functions with `LAB_IAM=enforce`, and always for those whose role's path asks for it.
 
     Raises ValueError, which ends the engine, for another value of LAB_IAM.
     """
     if SETTINGS.iam not in ("", "enforce"):
         raise ValueError(f"LAB_IAM={SETTINGS.iam} is not known: use enforce, or leave it out")
-    if SETTINGS.enforces_iam:
-        from localstack.aws import handlers
+    from localstack.aws import handlers
 
-        from lab_localstack.iam.provider import handle
+    handlers.serve_custom_service_request_handlers.append(_check_call)
 
-        handlers.serve_custom_service_request_handlers.append(handle)
+
+def _check_call(chain: Any, context: Any, response: Any) -> None:
+    from lab_localstack.iam.provider import handle  # moto's IAM: the engine is ready sooner without it
+
+    handle(chain, context, response)
 
 
 @hooks.on_infra_start()

@@ -3,6 +3,9 @@
 import os
 from dataclasses import dataclass, fields
 
+ENFORCED_PATH = "/enforced/"
+"""How the path of a role begins whose permissions are checked on every engine."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,10 +35,9 @@ class Settings:
     iam: str = ""
     """`enforce`: functions may do what their roles allow; empty: everything."""
 
-    @property
-    def enforces_iam(self) -> bool:
-        """Whether the calls of functions are checked."""
-        return self.iam == "enforce"
+    def checks(self, role_arn: str) -> bool:
+        """Whether calls with this role are checked: all with `enforce`, and always where its path asks for it."""
+        return self.iam == "enforce" or f":role{ENFORCED_PATH}" in role_arn
 
 
 def _read() -> Settings:

@@ -20,6 +20,7 @@ from moto.sts.models import sts_backends
 from lab_localstack.iam.errors import AccessDeniedError
 from lab_localstack.iam.permissions import Permission, Place, UnknownOperationError, permissions
 from lab_localstack.iam.policy import Context, Decision, Statement, UnservedPolicyError, decide, parse
+from lab_localstack.settings import SETTINGS
 
 LOG = logging.getLogger(__name__)
 LAMBDA = "lambda.amazonaws.com"
@@ -56,7 +57,7 @@ def handle(chain: Any, context: RequestContext, response: Any) -> None:  # noqa:
     operation: Any = context.operation
     key = extract_access_key_id_from_auth_header(cast("Any", context.request.headers))
     session = _session(key, context.account_id) if key else None
-    if session and _is_of_a_function(session):
+    if session and SETTINGS.checks(session.role_arn) and _is_of_a_function(session):
         require(
             session,
             service.service_name,

@@ -267,9 +267,9 @@ class QueuePoller(Poller):
 
     def _on_queue(self, operation: str, **parameters: Any) -> dict[str, Any]:
         request = {"QueueUrl": self._queue, **parameters}
-        if SETTINGS.enforces_iam:
+        version = get_function_version_from_arn(self._function_arn)
+        if SETTINGS.checks(version.config.role):
             from lab_localstack.iam.provider import Place, require_for
 
-            version = get_function_version_from_arn(self._function_arn)
             require_for(version, "sqs", operation, request, Place(self._account, self._region))
         return call("sqs", operation, request, self._account, self._region)

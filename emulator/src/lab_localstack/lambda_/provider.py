@@ -40,7 +40,7 @@ class LabLambdaProvider(LambdaProvider):
         source = request.get("EventSourceArn", "")
         if ":sqs:" in source:
             queue, function_version = parse_arn(source), validated[3]
-            if SETTINGS.enforces_iam:
+            if SETTINGS.checks(function_version.config.role):
                 _require_poller(function_version, source)
             attributes = call(
                 "sqs",

@@ -70,7 +70,7 @@ class VersionManager(LambdaVersionManager):
             function = self.function_version.id
             group, name = execution_env.get_log_group_name(), execution_env.get_log_stream_name()
             stream = Stream(function.account, function.region, group, name)
-            if not SETTINGS.enforces_iam or self._may_log(stream):
+            if not SETTINGS.checks(self.function_version.config.role) or self._may_log(stream):
                 SHIPPER.ship(stream, events)
 
     def _may_log(self, stream: Stream) -> bool:
