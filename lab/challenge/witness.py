@@ -4,6 +4,10 @@ It is packed beside the learner's file and is not imported by the lab. Each line
 history. What the nemesis does to a single order is done here, at the order's first receive: the process is killed, the
 message is made visible while it is worked on, or DynamoDB's answer is refused. What is done to an AWS API as a whole is
 done by the fault proxy.
+
+It shares its process with a stranger's code, and is no wall: what it prints with, it has taken before that code is
+there, and the name it is imported by leads nowhere. What it does not see all the same, the lab finds missing beside
+the rows, the letters and Lambda's own reports.
 """
 
 # pyright: basic
@@ -18,6 +22,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import botocore.handlers
@@ -29,14 +34,17 @@ KEY = os.environ["LAB_KEY"]
 """The table whose rows are effects, and its key, which is the order's id."""
 
 QUEUE_URL = os.environ["LAB_QUEUE_URL"]
-NEMESIS = json.loads(os.environ.get("LAB_NEMESIS", "{}"))
+NEMESIS = json.loads(os.environ.pop("LAB_NEMESIS", "{}"))
 """`kill`: points by order, `redeliver` and `refuse`: orders. All at an order's first receive."""
 
 TOKEN = os.environ.pop("LAB_TOKEN", "")
 """By which the lab knows the lines of the witness from those of the handler."""
 
-OUT = sys.stdout
+OUT = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
 """Where the lines go, whatever the handler does to its own output."""
+
+encoded, now_ns = json.JSONEncoder().encode, time.time_ns
+"""What a line is made with, whatever the handler puts in the place of `json.dumps` and `time.time_ns`."""
 
 REFUSAL = {
     "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
@@ -75,9 +83,10 @@ at_work = Invocation()
 
 def tell(event: str, **facts: Any) -> None:
     """Print a line of the history at once: the process may not live to flush it later."""
-    line = {"event": f"challenge.{event}", "at": time.time_ns() // 1_000_000, "invocation": at_work.id}
+    line = {"event": f"challenge.{event}", "at": now_ns() // 1_000_000, "invocation": at_work.id}
     # begins a line of its own: the handler may have printed half of one
-    print("\n" + json.dumps(line | facts | {"token": TOKEN}), file=OUT, flush=True)
+    OUT.write("\n" + encoded(line | facts | {"token": TOKEN}) + "\n")
+    OUT.flush()
 
 
 def _die_at(point: str, orders: frozenset[str] | None = None) -> None:
@@ -213,7 +222,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     try:
         answer = HANDLER(event, context)
         at_work.end()
-    except Exception as error:
+    except BaseException as error:
         tell("raised", error=type(error).__name__, message=str(error)[:300], where=_where(error))
         raise
     failed, why = _answered(answer, records)
@@ -233,4 +242,6 @@ botocore.handlers.BUILTIN_HANDLERS += [
     ("response-received.events", _bus_answered),
 ]
 
+sys.modules[__name__] = ModuleType(__name__)  # what the handler's file finds if it imports the witness
 HANDLER, FAILED = _loaded()  # last, as its clients have to have the hooks
+vars(sys.modules[__name__])["handler"] = handler  # what Lambda's runtime takes from the import
