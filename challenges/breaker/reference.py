@@ -1,4 +1,4 @@
-"""One circuit for all environments, in a table. While it is open nothing is sent, and messages wait it out, hidden."""
+"""One circuit for all environments, in a table. While it is open nothing is tried, and messages wait it out, hidden."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 ONE_TRY = Config(connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
 bus = boto3.client("events", config=ONE_TRY)
 
-OPEN_SECONDS = 6
+OPEN_SECONDS = 12
 CIRCUIT = {"id": "circuit#bus"}
 sqs = boto3.client("sqs")
 dynamodb = boto3.resource("dynamodb")
@@ -44,40 +44,42 @@ def announce(order):
         raise RuntimeError("the bus did not take it")
 
 
-def seconds_open():
+def is_open():
     until = keys.get_item(Key=CIRCUIT, ConsistentRead=True).get("Item", {}).get("until", 0)
-    return float(until) - time.time()
+    return until > time.time()
 
 
 def open_circuit():
     keys.put_item(Item=CIRCUIT | {"until": int(time.time()) + OPEN_SECONDS})
 
 
-def hide(record, seconds):
-    sqs.change_message_visibility(
-        QueueUrl=os.environ["QUEUE_URL"],
-        ReceiptHandle=record["receiptHandle"],
-        VisibilityTimeout=max(int(os.environ["VISIBILITY_SECONDS"]), int(seconds) + 2),
-    )
+def hide(records):
+    entries = [
+        {
+            "Id": each["messageId"],
+            "ReceiptHandle": each["receiptHandle"],
+            "VisibilityTimeout": OPEN_SECONDS + 2,
+        }
+        for each in records
+    ]
+    sqs.change_message_visibility_batch(QueueUrl=os.environ["QUEUE_URL"], Entries=entries)
 
 
-def announced(order):
-    if seconds_open() > 0:
-        return False
-    try:
-        announce(order)
-    except (ClientError, BotoCoreError, RuntimeError):
-        open_circuit()
-        return False
-    return True
+def unannounced(records):
+    for position, record in enumerate(records):
+        order = json.loads(record["body"])
+        once(order)
+        try:
+            announce(order)
+        except (ClientError, BotoCoreError, RuntimeError):
+            open_circuit()
+            return records[position:]
+    return []
 
 
 def handler(event, context):
-    failed = []
-    for record in event["Records"]:
-        order = json.loads(record["body"])
-        once(order)
-        if not announced(order):
-            hide(record, seconds_open())
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+    records = event["Records"]
+    left = records if is_open() else unannounced(records)
+    if left:
+        hide(left)
+    return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in left]}

@@ -5,7 +5,7 @@ import os
 
 import boto3
 
-ENOUGH_MS = 1200
+ENOUGH_MS = 3000
 orders = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 Done = orders.meta.client.exceptions.ConditionalCheckFailedException
 

@@ -112,7 +112,7 @@ def _hangs(rng: random.Random) -> Drawn:
 
 def _slow(rng: random.Random) -> Drawn:
     those = orders(10)
-    return those, [*in_batches(those), *on_writes(0, latency_ms=rng.randint(450, 600))]
+    return those, [*in_batches(those), *on_writes(0, latency_ms=rng.randint(900, 1200))]
 
 
 def _throttled(rng: random.Random) -> Drawn:
@@ -127,7 +127,7 @@ def _throttled(rng: random.Random) -> Drawn:
 def _bus_down(rng: random.Random) -> Drawn:
     those = orders(20)
     outage = {"service": "events", "operation": "PutEvents", "error": "InternalException", "status": 500}
-    fault = Step(0, "fault", facts=outage | {"seconds": round(rng.uniform(13, 15), 1)})
+    fault = Step(0, "fault", facts=outage | {"seconds": round(rng.uniform(21, 22), 1)})
     return those, [fault, *in_batches(those, every=0.5)]
 
 
@@ -202,7 +202,7 @@ CHALLENGES = {
             by=_slow,
             promises=(keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, *keep.ALWAYS),
             hint="The context knows how much time is left. What was not begun can be reported as failed.",
-            world=World(max_receives=6),
+            world=World(max_receives=6, timeout=6, visibility=8, settle=60),
         ),
         Challenge(
             name="backoff",
@@ -226,7 +226,7 @@ CHALLENGES = {
                 *keep.ALWAYS,
             ),
             hint="That the bus is down is worth remembering, for all environments, and a message can wait as long.",
-            world=World(visibility=3, timeout=3, batch_size=5, settle=60),
+            world=World(visibility=5, timeout=5, batch_size=5, settle=75),
         ),
         Challenge(
             name="partial-events",

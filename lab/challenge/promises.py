@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from lab.history.events import Event, Kind, Source
+from lab.history.events import Event, History, Kind, Source
 from lab.history.places import ledger_of
 from lab.history.rules import Breach, Rule, Ways, one_effect, one_place
 
@@ -22,12 +22,16 @@ def group_of(customer: int) -> str:
 
 @dataclass(frozen=True)
 class Promise:
-    """A rule, and what AWS documents that explains a breach of it. What breaks it `for_good` nothing can mend."""
+    """A rule, and what AWS documents that explains a breach of it.
+
+    What breaks it `for_good` nothing can mend. Whether a `timed` one is kept depends on the machine's speed, too.
+    """
 
     rule: Rule
     because: str
     source: str
     for_good: bool = True
+    timed: bool = False
 
 
 def _poison(ways: Ways) -> set[str]:
@@ -149,7 +153,18 @@ def _in_its_group(ways: Ways) -> Iterator[Breach]:
             yield Breach(order_id, f"its message is {where}, and its customer is {group}", [event, strays[0]])
 
 
+def unreceived(history: History) -> list[Event]:
+    """The messages that have left the queue, while no invocation told of a receive, and that are in no DLQ."""
+    if history.queued:
+        return []
+    seen = {event.message_id or event.letter for event in history.of(Kind.RECEIVED, Kind.LETTER_FOUND)}
+    return [event for event in history.of(Kind.SENT) if event.message_id not in seen]
+
+
 def _in_the_open(ways: Ways) -> Iterator[Breach]:
+    for sent in unreceived(ways.history):
+        why = "its message has left the queue, and no invocation has told of it"
+        yield Breach(str(sent.order_id), why, [sent])
     for order_id in sorted(ways.accepted):
         if ways.of(order_id, Kind.ENDED) or any(
             answer.facts.get("willRetry") for answer in ways.of(order_id, Kind.ANSWERED)
@@ -186,11 +201,13 @@ SETTLED = Promise(
     "A message that is received and not deleted is hidden until its visibility timeout has passed.",
     f"{SQS}/sqs-visibility-timeout.html",
     for_good=False,
+    timed=True,
 )
 GOOD_LIVE = Promise(
     Rule("good orders live", "No order that can pass dies.", _SEEN, _good_live),
     "SQS counts receives, whatever happened in them, and moves a message to the DLQ when they exceed maxReceiveCount.",
     f"{SQS}/sqs-dead-letter-queues.html",
+    timed=True,
 )
 POISON_DEAD = Promise(
     Rule("poison has no effect", "An order that can never pass has no effect.", _SEEN, _poison_dead),
@@ -207,6 +224,7 @@ POISON_AT_ONCE = Promise(
     "SQS moves a message to the DLQ when its receives are spent, and adds no reason: until then it takes part in "
     "batches again and again.",
     f"{SQS}/sqs-dead-letter-queues.html",
+    timed=True,
 )
 NEIGHBOURS = Promise(
     Rule("neighbours are spared", "What fails, fails alone.", _SEEN, _neighbours_spared),
@@ -217,12 +235,14 @@ NO_LOST_INVOCATION = Promise(
     Rule("no invocation is lost", "No invocation runs out of time or memory.", _SEEN, _no_lost_invocation),
     "Lambda ends a function at its time-out, and nothing of its answer counts: the whole batch comes back.",
     f"{LAMBDA}/configuration-timeout.html",
+    timed=True,
 )
 ANNOUNCED = Promise(
     Rule("announced", "Every effect is announced on the bus.", _SEEN | {Source.TOPIC}, _announced),
     "PutEvents answers 200 although entries failed: FailedEntryCount and each entry's ErrorCode say which.",
     "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html",
     for_good=False,
+    timed=True,
 )
 ANNOUNCED_ONCE = Promise(
     Rule(

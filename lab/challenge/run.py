@@ -1,6 +1,7 @@
 """One run of a challenge: the handler is put in, the schedule is played, the history is judged."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -15,8 +16,8 @@ from lab.challenge.nemesis import Nemesis
 from lab.challenge.package import HANDLER, OWN_WORKER, Handler, package
 from lab.challenge.schedule import Schedule
 from lab.challenge.stand import Stand
-from lab.challenge.testimony import Testimony, waiting
-from lab.challenge.verdict import Verdict
+from lab.challenge.testimony import Testimony, untold, waiting
+from lab.challenge.verdict import SLOW_IMPORT, Verdict
 from lab.errors import LabError
 from lab.faults.proxy import FaultProxy
 from lab.history.check import Judgement, check
@@ -25,6 +26,9 @@ from lab.history.rules import Rule
 
 LATE_SECONDS = 3.0
 """How long log lines are waited for, where a promise seems broken without them."""
+
+UNTOLD_SECONDS = 20.0
+"""How long they are waited for, where it is known that some are missing."""
 
 LOOK_SECONDS = 0.3
 GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "ResourceNotFoundException")
@@ -69,15 +73,22 @@ def judged(  # noqa: PLR0917
         stand.with_environment(nemesis.environment | own),
     ):
         if why := load(stand):
-            return Verdict(challenge, schedule, time.monotonic() - began, unloaded=why)
+            return Verdict(challenge, schedule, time.monotonic() - began, unloaded=why, load=load_average())
         say(f"nemesis: {len(schedule.orders)} orders, seed {schedule.seed}")
         nemesis.play(say)
         said, rules = _settle(nemesis.testimony, challenge)
         say(said)
         history, judgement = _gathered(nemesis.testimony, rules)
         unstruck = challenge.name in CHALLENGES and nemesis.unstruck  # what chaos draws may pass a run by
-    seconds = time.monotonic() - began
-    return Verdict(challenge, schedule, seconds, history=history, judgement=judgement, unstruck=unstruck)
+    return Verdict(
+        challenge,
+        schedule,
+        time.monotonic() - began,
+        history=history,
+        judgement=judgement,
+        unstruck=unstruck,
+        load=load_average(),
+    )
 
 
 @contextmanager
@@ -105,10 +116,15 @@ def load(stand: Stand) -> str:
         return f"{told['where']}: {told['error']}: {told['message']}"
     if "timed out" in str(told):
         seconds = stand.challenge.world.timeout
-        return f"its import takes longer than Lambda's 10 s, and then longer than the {seconds} s of an invocation"
+        return f"{SLOW_IMPORT}, and then longer than the {seconds} s of an invocation"
     if "signal: killed" in str(told) or "OutOfMemory" in str(told):
         return f"its import was killed: it needs more than the {stand.challenge.world.memory} MB that the function has"
     return f"its import ended the function: {told}"
+
+
+def load_average() -> float:
+    """How many processes have wanted each processor of this machine during the last minute."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _settle(testimony: Testimony, challenge: Challenge) -> tuple[str, list[Rule]]:
@@ -130,10 +146,11 @@ def _settle(testimony: Testimony, challenge: Challenge) -> tuple[str, list[Rule]
 
 
 def _gathered(testimony: Testimony, rules: list[Rule]) -> tuple[History, Judgement]:
-    deadline = time.monotonic() + LATE_SECONDS
+    began = time.monotonic()
     while True:
         history = testimony.gather()
         judgement = check(history, rules)
-        if judgement.kept or time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > UNTOLD_SECONDS or (not untold(history) and (judgement.kept or waited > LATE_SECONDS)):
             return history, judgement
         time.sleep(LOOK_SECONDS)

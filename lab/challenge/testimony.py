@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from functions.redrive.dlq import messages_in
+from lab.challenge.promises import unreceived
 from lab.challenge.stand import Stand
 from lab.common.clock import now_ms
 from lab.history.events import Event, History, Kind, Source
@@ -70,9 +71,10 @@ class Testimony:
     def _lines(self) -> list[tuple[int, str]]:
         group = f"/aws/lambda/{self.stand.function_name}"
         pages = self.stand.client("logs").get_paginator("filter_log_events")
+        ours = f'?"{self.token}" ?"{REPORT}"'  # a handler may print a million lines besides
         return [
             (event["timestamp"], event["message"])
-            for page in pages.paginate(logGroupName=group, startTime=self.started)
+            for page in pages.paginate(logGroupName=group, startTime=self.started, filterPattern=ours)
             for event in page["events"]
         ]
 
@@ -179,6 +181,15 @@ def _ended(at: int, message_id: str, invocation: str, reason: str) -> Event:
 
 def _end(report: str) -> str | None:
     return next((reason for mark, reason in ENDS.items() if mark in report), None)
+
+
+def untold(history: History) -> bool:
+    """Whether lines of the log are still to come: the queue is empty, and nobody told how a message left it."""
+    if history.queued:
+        return False
+    ended = {(event.message_id, event.invocation) for event in history.of(Kind.ANSWERED, Kind.ENDED)}
+    received = {(event.message_id, event.invocation) for event in history.of(Kind.RECEIVED)}
+    return bool(received - ended or unreceived(history))
 
 
 def waiting(stand: Stand) -> int:

@@ -13,6 +13,10 @@ from lab.history.places import ledger_of
 from lab.history.rules import Breach
 from lab.pipeline.ledger import Ledger
 
+BUSY = 4.0
+"""Processes that want each processor. Where there are more, no handler is to blame for what comes too late."""
+
+SLOW_IMPORT = "its import takes longer than Lambda's 10 s"
 TIMELINE = 12
 """Events of a breach that are told; the last ones, where there are more."""
 
@@ -22,6 +26,7 @@ class Verdict:
     """What a run has shown. `unloaded` says why the handler could not even be loaded; there is no history then.
 
     With `unstruck` the schedule had faults of AWS's APIs, and no call has met one: promises that were kept say nothing.
+    `load` is the machine's load average for each processor.
     """
 
     challenge: Challenge
@@ -29,6 +34,7 @@ class Verdict:
     seconds: float
     unloaded: str = ""
     unstruck: bool = False
+    load: float = 0.0
     history: History | None = None
     judgement: Judgement | None = None
 
@@ -36,6 +42,18 @@ class Verdict:
     def passed(self) -> bool:
         """Whether every promise was kept, and was put to the test."""
         return self.judgement is not None and self.judgement.kept and not self.unstruck
+
+    @property
+    def untested(self) -> str:
+        """Why the run neither convicts nor acquits; nothing if it does."""
+        if self.unstruck and not self.broken:
+            return "no call of AWS has met a fault of this run, so it proves nothing"
+        late = SLOW_IMPORT in self.unloaded or (
+            self.broken and all(promise.timed for promise, _ in self.broken)
+        )
+        if late and self.load > BUSY:
+            return f"this machine is too busy, {self.load:.0f} processes want each processor, and what broke needs time"
+        return ""
 
     @property
     def leaves_messages(self) -> bool:
@@ -69,8 +87,8 @@ class Verdict:
         """What broke, on which order, its guilty timeline, and the rule that explains it; nothing if all is kept."""
         if self.unloaded:
             yield f"not loaded: {self.unloaded}"
-        if self.unstruck and not self.broken:
-            yield "not tested: no call of AWS has met a fault of this run, so it proves nothing. Run it again."
+        if self.untested:
+            yield f"not tested: {self.untested}. Run it again."
         for promise, breaches in self.broken:
             breach, more = breaches[0], len(breaches) - 1
             who = f"order {breach.order_id}: " if breach.order_id else ""
@@ -85,5 +103,5 @@ class Verdict:
         known = {promise.rule.name for promise in self.challenge.promises}
         if strange := set(names) - known:
             raise unknown("promise", min(strange), sorted(known))
-        if self.unloaded or (self.unstruck and not self.broken) or set(self.names) & set(names or known):
+        if self.unloaded or self.untested or set(self.names) & set(names or known):
             raise AssertionError("\n".join(self.lines))

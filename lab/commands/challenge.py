@@ -113,7 +113,8 @@ def tell(verdict: Verdict) -> None:
     """The verdict, line by line, and the whole of it in the last one."""
     for line in verdict.lines:
         say(line)
-    mark = styled("passed", "green") if verdict.passed else styled("failed", "red")
+    failed = styled("not tested", "yellow") if verdict.untested else styled("failed", "red")
+    mark = styled("passed", "green") if verdict.passed else failed
     seed = f" in {verdict.seconds:.0f} s, seed {verdict.schedule.seed}"
     kept = f": all {len(verdict.challenge.promises)} promises kept" if verdict.passed else ""
     say(joined(f"{verdict.challenge.name} ", mark, f"{seed}{kept}"))

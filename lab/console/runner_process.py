@@ -136,10 +136,11 @@ def challenge(port: int, env: str, name: str, handler: str, seed: str) -> None:
     tell(
         verdict=list(verdict.lines),
         names=verdict.names,
+        untested=verdict.untested,
         hint="" if verdict.passed else verdict.challenge.hint,
     )
     if not verdict.passed:
-        broken = ", ".join(verdict.names) or verdict.unloaded
+        broken = verdict.untested or ", ".join(verdict.names) or verdict.unloaded
         raise LabError(
             f"{handler} does not pass {name}: {broken}.", "Read which order it was, and its timeline."
         )

@@ -7,7 +7,7 @@ import pytest
 from lab.challenge.catalog import CHALLENGES, challenge
 from lab.challenge.verdict import Verdict
 from lab.history.events import Kind
-from tests.challenge.conftest import Judge
+from tests.challenge.conftest import Judge, settled
 
 FAILS = {
     "effect-once": {"naive": "one effect", "wrong": "one effect"},
@@ -58,7 +58,7 @@ def test_handler_with_a_mistake_breaks_the_promise_that_it_is_about(
 
 @pytest.mark.parametrize("name", [*map(long_but_quick, CHALLENGES)])
 def test_reference_keeps_every_promise(judge: Judge, name: str) -> None:
-    verdict = judge(name, "reference")
+    verdict = settled(judge, name, "reference")
     assert verdict.passed, list(verdict.lines)
 
 
@@ -66,13 +66,13 @@ def test_reference_keeps_every_promise(judge: Judge, name: str) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", list(CHALLENGES))
 def test_reference_keeps_every_promise_with_twenty_seeds(judge: Judge, name: str) -> None:
-    verdicts = {seed: judge(name, "reference", seed) for seed in range(2, 21)}
+    verdicts = {seed: settled(judge, name, "reference", seed) for seed in range(2, 21)}
     assert {seed: list(verdict.lines) for seed, verdict in verdicts.items() if not verdict.passed} == {}
 
 
 @pytest.mark.parametrize("name", [*map(long_but_quick, CHALLENGES)])
 def test_own_worker_keeps_every_promise(judge: Judge, name: str) -> None:
-    verdict = judge(name, "worker")
+    verdict = settled(judge, name, "worker")
     assert verdict.passed, list(verdict.lines)
 
 

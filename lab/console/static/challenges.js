@@ -12,11 +12,12 @@ live.on("job", (job) => {
 });
 
 function draw(job) {
-  const { verdict, names = [], hint, solutions } = job.details;
+  const { verdict, names = [], untested, hint, solutions } = job.details;
   byId("verdict").hidden = false;
   byId("verdict-title").textContent = job.title;
   byId("kept").textContent = shown(
-    verdict ? (solutions ? "passed: every promise is kept" : `failed: ${names.join(", ") || verdict[0]}`) : job.ended ? job.told : "under way");
+    verdict ? (solutions ? "passed: every promise is kept" : untested ? `not tested: ${untested}` : `failed: ${names.join(", ") || verdict[0]}`)
+      : job.ended ? job.told : "under way");
   byId("kept").className = solutions ? "good" : verdict ? "bad" : "";
   byId("lines").hidden = !verdict?.length;
   byId("lines").textContent = lines(verdict ?? []);

@@ -14,8 +14,8 @@ from lab.challenge.package import handler_of
 from lab.challenge.promises import MOST_FAILED_CALLS, Promise
 from lab.challenge.run import everything_there
 from lab.challenge.schedule import loads
-from lab.challenge.testimony import events_of
-from lab.challenge.verdict import Verdict
+from lab.challenge.testimony import events_of, untold
+from lab.challenge.verdict import BUSY, SLOW_IMPORT, Verdict
 from lab.errors import LabError
 from lab.history.check import Judgement, check
 from lab.history.events import Event, History, Kind, Source
@@ -168,6 +168,27 @@ def test_effect_of_a_call_that_was_given_up_breaks_nothing(end: Event) -> None:
     assert found(keep.IN_THE_OPEN, history(end, without=(FINE[4],))) == {}
 
 
+def test_message_that_left_the_queue_unseen_breaks_in_the_open() -> None:
+    gone = Event(4, Kind.SENT, "b", message_id="m-b-again")
+    assert found(keep.IN_THE_OPEN, history(gone)) == {"b": [Kind.SENT]}
+    assert found(keep.IN_THE_OPEN, history(gone, queued=1)) == {}
+    dead = Event(20, Kind.LETTER_FOUND, "b", letter="m-b-again")
+    assert found(keep.IN_THE_OPEN, history(gone, dead)) == {}
+
+
+@pytest.mark.parametrize(
+    ("missing", "late"),
+    [((), False), ((FINE[0], FINE[5]), True), ((FINE[5],), True), (FINE[:2], True)],
+    ids=["nothing", "a receive and its end", "an end", "receives"],
+)
+def test_lines_are_waited_for_while_a_message_is_gone_and_nobody_told_how(
+    missing: tuple[Event, ...], late: bool
+) -> None:
+    end_of_the_poison = Event(13, Kind.ANSWERED, message_id="m-p", invocation="i", facts={"willRetry": False})
+    assert untold(history(end_of_the_poison, without=missing)) == late
+    assert not untold(history(end_of_the_poison, without=missing, queued=1))
+
+
 def test_row_that_nothing_seen_has_written_breaks_in_the_open() -> None:
     assert found(keep.IN_THE_OPEN, history(without=(FINE[3],))) == {"a": [Kind.ROW_FOUND]}
 
@@ -299,3 +320,36 @@ def test_run_whose_faults_met_no_call_acquits_nobody() -> None:
     assert "not tested" in "\n".join(unstruck.lines)
     with pytest.raises(AssertionError, match="not tested"):
         unstruck.require()
+
+
+@pytest.mark.parametrize(
+    ("end", "untested"),
+    [
+        (Event(14, Kind.ENDED, message_id="m-a", invocation="i", facts={"reason": "ran out of time"}), True),
+        (Event(14, Kind.EFFECT, "b"), False),
+    ],
+    ids=["out of time", "second effect"],
+)
+def test_busy_machine_convicts_nobody_of_what_is_a_matter_of_time_and_of_all_else(
+    end: Event, untested: bool
+) -> None:
+    chosen = challenge("graceful-end")
+    given = history(end)
+    judgement = check(given, [keep.NO_LOST_INVOCATION.rule, keep.ONE_EFFECT.rule])
+    quiet = Verdict(chosen, chosen.schedule(1), 0.0, history=given, judgement=judgement, load=BUSY)
+    busy = replace(quiet, load=BUSY + 0.1)
+
+    assert not quiet.untested
+    assert bool(busy.untested) == untested
+    assert not busy.passed
+    with pytest.raises(AssertionError, match="broken: "):
+        busy.require()
+
+
+@pytest.mark.parametrize(("why", "untested"), [(f"mine.py: {SLOW_IMPORT}", True), ("SyntaxError", False)])
+def test_busy_machine_convicts_nobody_of_a_slow_import_and_of_any_other(why: str, untested: bool) -> None:
+    chosen = challenge("backoff")
+    verdict = Verdict(chosen, chosen.schedule(1), 0.0, unloaded=why, load=BUSY + 0.1)
+    assert bool(verdict.untested) == untested
+    assert not verdict.passed
+    assert not replace(verdict, load=BUSY).untested
