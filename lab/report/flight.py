@@ -34,6 +34,9 @@ ARRIVES: Mapping[Kind, int] = {
 }
 """Where an event shows an order. A failure sends it back to the queue if it will be retried."""
 
+ADDS_NOTHING = (Kind.ROW_FOUND, Kind.LETTER_FOUND, Kind.SENT)
+"""To what is known of an order that has ended."""
+
 FACTS = ("receiveCount", "errorCategory", "errorType", "executions", "redriveCount", "reason", "by")
 
 
@@ -100,14 +103,18 @@ def _by_order(events: Iterable[Event]) -> dict[str, list[Event]]:
 
 
 def _steps(events: Sequence[Event], started: int) -> Iterator[tuple[int, int, str]]:
-    """When an order came where, and what is to be said of it. What was found at the end adds nothing to its end."""
+    """When an order came where, and what is to be said of it.
+
+    What was found of an order that has ended adds nothing to its end, and neither does a sending: a queue that is
+    faster than the log of who sends tells of it late, and a second message changes nothing.
+    """
     first = min(event.time for event in events)
     ended = False
     # The API has it before the queue does, although a client hears of that later.
     timed = [(first if event.kind is Kind.ACCEPTED else event.time, event) for event in events]
     for at, event in sorted(timed, key=lambda each: (each[0], each[1].kind is not Kind.ACCEPTED)):
         station = _station(event)
-        if station is None or (event.kind in (Kind.ROW_FOUND, Kind.LETTER_FOUND) and ended):
+        if station is None or (event.kind in ADDS_NOTHING and ended):
             continue
         ended = station in (DONE, DLQ)
         yield max(0, at - started), station, _told(event)

@@ -58,6 +58,11 @@ def test_failure_that_is_retried_leads_back_to_the_queue_and_one_that_is_not_to_
     ) == [(0, QUEUE), (1, WORKER), (2, QUEUE), (3, WORKER), (5, DLQ)]
 
 
+def test_order_stays_where_it_ended_although_its_sending_is_logged_after_that() -> None:
+    assert stations(event(0, Kind.ACCEPTED), event(5, Kind.EFFECT), event(9, Kind.SENT))[-1] == (5, DONE)
+    assert stations(event(0, Kind.ACCEPTED), event(5, Kind.DIED), event(9, Kind.SENT))[-1] == (5, DLQ)
+
+
 def test_dead_order_is_redriven_or_given_up() -> None:
     assert stations(event(1, Kind.DIED), event(2, Kind.REDRIVEN), event(3, Kind.ROW_FOUND)) == [
         (1, DLQ),
