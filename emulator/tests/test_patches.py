@@ -1,22 +1,39 @@
 """What the patches rely on in LocalStack: a failure means that the base changed."""
 
-import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from support.engines import EMULATOR, PYTHON
+from support.engines import EMULATOR
+from support.interpreter import interpreter
 
 pytestmark = pytest.mark.evidence("ours")
 
 
-def in_engine(code: str) -> str:
-    """What the code prints when it runs in the engine's own environment."""
-    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    return done.stdout.strip()
+type Run = Callable[[str], str]
+
+MODULES = (
+    "localstack.aws.app",
+    "localstack.services.cloudformation.v2.provider",
+    "localstack.services.events.provider",
+    "localstack.services.lambda_.provider",
+    "localstack.services.logs.provider",
+    "localstack.services.sns.publisher",
+    "localstack.services.sqs.provider",
+    "moto.dynamodb.responses",
+)
+"""What most tests look at. What lab_localstack makes of it is of each test alone."""
 
 
-def test_localstack_makes_its_version_managers_and_mapping_workers_by_their_names() -> None:
+@pytest.fixture(scope="module")
+def in_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """What a code prints when it runs in the engine's own environment."""
+    with interpreter(tmp_path_factory.mktemp("printed"), *MODULES) as python:
+        yield python.run
+
+
+def test_localstack_makes_its_version_managers_and_mapping_workers_by_their_names(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -31,7 +48,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_lambda_service_of_the_engine_uses_the_replacements() -> None:
+def test_lambda_service_of_the_engine_uses_the_replacements(in_engine: Run) -> None:
     assert in_engine(
         """
 from lab_localstack.corrections import patches
@@ -43,7 +60,7 @@ print(provider.EsmWorkerFactory.__module__, lambda_service.LambdaVersionManager.
     ).endswith("lab_localstack.lambda_.event_source_mapping lab_localstack.lambda_.service")
 
 
-def test_subscription_filters_look_up_the_pattern_matcher_when_events_arrive() -> None:
+def test_subscription_filters_look_up_the_pattern_matcher_when_events_arrive(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -58,7 +75,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_moto_repeats_in_every_call_the_computations_that_the_patches_keep() -> None:
+def test_moto_repeats_in_every_call_the_computations_that_the_patches_keep(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -84,7 +101,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_localstack_starts_a_thread_for_every_event() -> None:
+def test_localstack_starts_a_thread_for_every_event(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect, threading
@@ -107,7 +124,9 @@ print("ok")
     ).endswith("ok")
 
 
-def test_localstack_makes_standard_queues_by_their_name_and_looks_at_them_several_times_a_second() -> None:
+def test_localstack_makes_standard_queues_by_their_name_and_looks_at_them_several_times_a_second(
+    in_engine: Run,
+) -> None:
     assert in_engine(
         """
 import inspect
@@ -122,7 +141,7 @@ print(provider.StandardQueue.__module__)
     ).endswith("lab_localstack.sqs.fairness")
 
 
-def test_localstack_searches_every_path_for_the_url_of_a_queue() -> None:
+def test_localstack_searches_every_path_for_the_url_of_a_queue(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -137,7 +156,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_serializers_choose_a_media_type_by_two_headers_alone() -> None:
+def test_serializers_choose_a_media_type_by_two_headers_alone(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -157,7 +176,7 @@ print("ok")
 
 
 def test_the_index_of_services_is_built_for_the_first_engine_of_an_environment_and_read_by_the_next(
-    tmp_path: Path,
+    in_engine: Run, tmp_path: Path
 ) -> None:
     for folder in ("environment", "engine-1", "engine-2", "engine-3"):
         (tmp_path / folder).mkdir()
@@ -189,7 +208,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_the_gateway_has_the_handlers_that_are_made_quicker() -> None:
+def test_the_gateway_has_the_handlers_that_are_made_quicker(in_engine: Run) -> None:
     assert in_engine(
         """
 from localstack.aws.app import LocalstackAwsGateway
@@ -203,7 +222,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_cloudformation_makes_its_executor_by_its_name_and_leaves_room_for_another() -> None:
+def test_cloudformation_makes_its_executor_by_its_name_and_leaves_room_for_another(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -222,7 +241,7 @@ print(provider.ChangeSetModelExecutor.__module__)
     ).endswith("lab_localstack.cloudformation.deployment")
 
 
-def test_moto_leaves_the_name_before_an_index_in_a_projection() -> None:
+def test_moto_leaves_the_name_before_an_index_in_a_projection(in_engine: Run) -> None:
     assert in_engine(
         """
 from moto.dynamodb.responses import ProjectionExpressionParser
@@ -234,7 +253,7 @@ print(ProjectionExpressionParser("#a[0].b, c", {"#a": "x"}).parse())
     ).splitlines() == ["[['#a[0]', 'b']]", "[['x[0]', 'b'], ['c']]"]
 
 
-def test_sns_tells_the_writer_of_delivery_logs_of_every_delivery_to_a_queue() -> None:
+def test_sns_tells_the_writer_of_delivery_logs_of_every_delivery_to_a_queue(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -251,7 +270,7 @@ print(publisher.store_delivery_log.__module__)
     ).endswith("lab_localstack.corrections.patches")
 
 
-def test_eventbridge_looks_up_the_check_of_an_entry_by_its_name() -> None:
+def test_eventbridge_looks_up_the_check_of_an_entry_by_its_name(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -265,7 +284,7 @@ print(provider.validate_event.__module__)
     ).endswith("lab_localstack.events.entries")
 
 
-def test_the_engines_own_calls_of_s3_look_up_no_name() -> None:
+def test_the_engines_own_calls_of_s3_look_up_no_name(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -280,7 +299,7 @@ print(aws_stack.get_s3_hostname())
     ).endswith("localhost")
 
 
-def test_bodies_are_inflated_behind_the_routers() -> None:
+def test_bodies_are_inflated_behind_the_routers(in_engine: Run) -> None:
     assert in_engine(
         """
 from localstack.aws import handlers
@@ -292,7 +311,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_localstack_parses_by_the_name_json_where_it_is_replaced() -> None:
+def test_localstack_parses_by_the_name_json_where_it_is_replaced(in_engine: Run) -> None:
     assert in_engine(
         """
 from lab_localstack import documents
@@ -308,7 +327,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_localstacks_matchers_and_targets_call_by_their_names_what_is_replaced() -> None:
+def test_localstacks_matchers_and_targets_call_by_their_names_what_is_replaced(in_engine: Run) -> None:
     assert in_engine(
         """
 import inspect
@@ -336,7 +355,7 @@ def test_the_plugins_parse_json_in_one_place_but_for_motos_own_answers() -> None
     assert {path for path in parsing if path.parts[0] != "dynamodb"} == {Path("documents.py")}
 
 
-def test_provider_that_fails_after_it_changed_its_request_is_at_fault_itself() -> None:
+def test_provider_that_fails_after_it_changed_its_request_is_at_fault_itself(in_engine: Run) -> None:
     assert in_engine(
         """
 import json
@@ -363,7 +382,7 @@ print(status(good, {"QueueUrl": "q", "MessageBody": {"changed": True}}), status(
     ).endswith("500 400")
 
 
-def test_received_message_is_what_localstack_makes_of_it_and_the_stored_one_stays() -> None:
+def test_received_message_is_what_localstack_makes_of_it_and_the_stored_one_stays(in_engine: Run) -> None:
     assert in_engine(
         """
 import copy
@@ -397,7 +416,7 @@ print(compared)
     ).endswith("72")
 
 
-def test_json_requests_are_read_as_localstack_reads_them_right_or_wrong() -> None:
+def test_json_requests_are_read_as_localstack_reads_them_right_or_wrong(in_engine: Run) -> None:
     assert in_engine(
         """
 from localstack.aws.protocol import parser
@@ -448,7 +467,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_rows_share_names_and_short_values_but_no_lists_and_keep_the_limit_of_an_item() -> None:
+def test_rows_share_names_and_short_values_but_no_lists_and_keep_the_limit_of_an_item(in_engine: Run) -> None:
     assert in_engine(
         """
 from lab_localstack.speedups.patches import quicken_dynamodb
@@ -473,7 +492,7 @@ except ItemSizeTooLarge:
     ).endswith("ok")
 
 
-def test_ids_from_the_stock_are_of_version_4_and_never_the_same_in_many_threads() -> None:
+def test_ids_from_the_stock_are_of_version_4_and_never_the_same_in_many_threads(in_engine: Run) -> None:
     assert in_engine(
         """
 import uuid
@@ -488,7 +507,7 @@ print("ok")
     ).endswith("ok")
 
 
-def test_gathered_lines_of_the_request_log_are_all_written_when_logging_ends() -> None:
+def test_gathered_lines_of_the_request_log_are_all_written_when_logging_ends(in_engine: Run) -> None:
     printed = in_engine(
         """
 import logging, sys
@@ -502,3 +521,15 @@ logging.shutdown()
 """
     )
     assert printed.splitlines()[-3:] == ["requests line 0", "requests line 1", "requests line 2"]
+
+
+def test_code_that_raises_fails_its_test_and_leaves_nothing_to_the_next(in_engine: Run) -> None:
+    changing = "from localstack.services.events import provider\nprovider.changed = True\nprint('printed')\n"
+    with pytest.raises(AssertionError, match=r"printed\n(.*\n)+ZeroDivisionError"):
+        in_engine(f"{changing}1 / 0")
+    with pytest.raises(AssertionError, match="exit code -9"):
+        in_engine("import os\nos.kill(os.getpid(), 9)")
+    assert (
+        in_engine("from localstack.services.events import provider\nprint(hasattr(provider, 'changed'))")
+        == "False"
+    )
