@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from support import functions
+from support.direct import DIRECT
 from support.functions import Function
 from support.http_apis import ECHO, HttpApi
 
@@ -78,7 +79,7 @@ def sent(endpoint: str, body: bytes) -> httpx.Response:
         "Content-Encoding": "gzip",
         "Authorization": SIGNED.format("sqs"),
     }
-    return httpx.post(endpoint, content=body, headers=headers, trust_env=False, timeout=60)
+    return httpx.post(endpoint, content=body, headers=headers, **DIRECT, timeout=60)
 
 
 def test_an_sdk_may_compress_its_calls(aws: Aws) -> None:

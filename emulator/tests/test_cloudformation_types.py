@@ -8,6 +8,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from support.direct import DIRECT
 from support.eventually import eventually
 from support.functions import Function
 from support.stacks import Resources, Stack
@@ -124,7 +125,7 @@ def test_an_http_api_of_a_stack_serves_requests(aws: Aws, stack: Stack, echo: Fu
     assert told["Endpoint"] == client.get_api(ApiId=told["Id"])["ApiEndpoint"]
     assert told["Authorizer"] == told["AuthorizerId"]
     assert told["Stage"] == "$default"
-    with httpx.Client(base_url=told["Endpoint"], trust_env=False) as http:
+    with httpx.Client(base_url=told["Endpoint"], **DIRECT) as http:
         event = http.get("/open").json()
         assert event["stageVariables"] == {"a": "1"}
         assert http.get("/closed").status_code == 401
@@ -183,8 +184,8 @@ def test_changes_of_an_http_api_are_made_in_place(aws: Aws, stack: Stack, echo: 
     assert changed["TimeoutInMillis"] == 6000
     assert client.get_stage(**of_api, StageName="$default")["Tags"] == {"team": "other"}
     url = after["Endpoint"]
-    assert httpx.get(f"{url}/opened", trust_env=False).status_code == 429
-    assert httpx.get(f"{url}/closed", trust_env=False).status_code == 401
+    assert httpx.get(f"{url}/opened", **DIRECT).status_code == 429
+    assert httpx.get(f"{url}/closed", **DIRECT).status_code == 401
 
 
 def test_a_property_removed_from_the_template_returns_to_its_default(
@@ -219,7 +220,7 @@ def test_a_property_removed_from_the_template_returns_to_its_default(
     assert [stage.get(name, {}) for name in ("StageVariables", "Tags", "RouteSettings")] == [{}, {}, {}]
     assert client.get_authorizers(**of_api)["Items"] == []
     for path in ("/open", "/closed"):
-        assert httpx.get(f"{told['Endpoint']}{path}", trust_env=False).status_code == 200
+        assert httpx.get(f"{told['Endpoint']}{path}", **DIRECT).status_code == 200
 
 
 def test_a_stage_with_another_name_is_another_stage(aws: Aws, stack: Stack, echo: Function) -> None:
@@ -234,7 +235,7 @@ def test_a_deleted_stack_leaves_nothing_of_its_api(aws: Aws, stack: Stack, echo:
     told = stack.deploy(http_api(echo), API_OUTPUTS)
     stack.delete()
     assert not_found(aws("apigatewayv2").get_api, ApiId=told["Id"])
-    assert httpx.get(f"{told['Endpoint']}/open", trust_env=False).status_code == 404
+    assert httpx.get(f"{told['Endpoint']}/open", **DIRECT).status_code == 404
 
 
 def test_a_stack_whose_api_was_deleted_by_hand_can_be_deleted(aws: Aws, stack: Stack, echo: Function) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from support import functions
+from support.direct import DIRECT
 from support.functions import Function
 from support.http_apis import ECHO, HttpApi
 
@@ -77,7 +78,7 @@ def asked(endpoint: str, door: str, headers: Mapping[str, str], api: HttpApi) ->
     }
     method, path, options = requests[door]
     sent = options.pop("headers", {}) | headers
-    with httpx.Client(base_url=endpoint, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=endpoint, **DIRECT, timeout=30) as client:
         return client.request(method, path, headers=sent, **options)
 
 
@@ -140,7 +141,7 @@ def shop(aws: Aws, echo: Function) -> Iterator[HttpApi]:
     ],
 )
 def test_an_engine_answers_under_its_own_hosts(engine_endpoint: str, host: str) -> None:
-    answer = httpx.get(f"{engine_endpoint}/_localstack/health", headers={"Host": host}, trust_env=False)
+    answer = httpx.get(f"{engine_endpoint}/_localstack/health", headers={"Host": host}, **DIRECT)
     assert answer.status_code == 200
 
 
@@ -232,7 +233,7 @@ def test_a_changed_cors_configuration_admits_pages_at_once(aws: Aws, echo: Funct
         assert made.http.get("/", headers=from_page(SHOP)).status_code == 200
     finally:
         made.delete()
-    assert_refused(httpx.get(made.url, headers=from_page(SHOP), trust_env=False))
+    assert_refused(httpx.get(made.url, headers=from_page(SHOP), **DIRECT))
 
 
 def test_pages_that_an_api_allows_reach_nothing_but_this_api(engine_endpoint: str, shop: HttpApi) -> None:
@@ -243,9 +244,7 @@ def test_pages_that_an_api_allows_reach_nothing_but_this_api(engine_endpoint: st
         "Authorization": SIGNED.format("sqs"),
     }
     host = {"Host": f"{shop.id}.execute-api.localhost"}
-    answer = httpx.post(
-        f"{engine_endpoint}/", headers=from_page(SHOP) | call | host, content="{}", trust_env=False
-    )
+    answer = httpx.post(f"{engine_endpoint}/", headers=from_page(SHOP) | call | host, content="{}", **DIRECT)
     assert answer.json()["routeKey"] == "$default"
     query = "?Action=ListQueues&Version=2012-11-05"
     for path, at in (
@@ -253,6 +252,4 @@ def test_pages_that_an_api_allows_reach_nothing_but_this_api(engine_endpoint: st
         (f"/{query}", {"Host": "none.execute-api.localhost"}),
     ):
         signed = {"Authorization": SIGNED.format("sqs")}
-        assert_refused(
-            httpx.get(f"{engine_endpoint}{path}", headers=from_page(SHOP) | signed | at, trust_env=False)
-        )
+        assert_refused(httpx.get(f"{engine_endpoint}{path}", headers=from_page(SHOP) | signed | at, **DIRECT))

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from support import functions
+from support.direct import DIRECT
 from support.eventually import eventually
 from support.functions import Function
 from support.http_apis import ECHO, SCRIPTED, HttpApi
@@ -278,7 +279,7 @@ def test_an_api_answers_under_its_host_name_too(echoing: HttpApi, engine_endpoin
         f"{echoing.id}.execute-api.localhost.localstack.cloud:{port}",
         f"{echoing.id}.execute-api.localhost",
     ):
-        event = httpx.get(f"{engine_endpoint}/a%20b/c?x=1", headers={"Host": host}, trust_env=False).json()
+        event = httpx.get(f"{engine_endpoint}/a%20b/c?x=1", headers={"Host": host}, **DIRECT).json()
         assert (event["rawPath"], event["queryStringParameters"]) == ("/a b/c", {"x": "1"})
         assert event["requestContext"]["domainName"] == host
 
@@ -302,12 +303,10 @@ def test_rest_apis_and_http_apis_are_served_side_by_side(
         )
         rest.create_deployment(restApiId=rest_id, stageName="v1")
         url = f"{engine_endpoint}/_aws/execute-api/{rest_id}/v1"
-        assert httpx.get(url, trust_env=False).text == "rest"
+        assert httpx.get(url, **DIRECT).text == "rest"
         assert echoing.http.get("/v1").json()["version"] == "2.0"
         host = {"Host": f"{echoing.id}.execute-api.localhost"}
-        assert (
-            httpx.get(f"{engine_endpoint}/v1/a", headers=host, trust_env=False).json()["rawPath"] == "/v1/a"
-        )
+        assert httpx.get(f"{engine_endpoint}/v1/a", headers=host, **DIRECT).json()["rawPath"] == "/v1/a"
     finally:
         rest.delete_rest_api(restApiId=rest_id)
 
@@ -510,9 +509,7 @@ def test_requests_of_many_clients_are_served_at_the_same_time(obedient: HttpApi)
     answers: list[int] = []
 
     def ask() -> None:
-        answers.append(
-            httpx.post(obedient.url, json={"return": 1, "sleep": 3}, timeout=60, trust_env=False).json()
-        )
+        answers.append(httpx.post(obedient.url, json={"return": 1, "sleep": 3}, timeout=60, **DIRECT).json())
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     began = time.monotonic()

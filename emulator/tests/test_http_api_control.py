@@ -7,6 +7,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from support.direct import DIRECT
 from support.functions import Function
 from support.http_apis import HttpApi
 
@@ -33,7 +34,7 @@ def test_the_endpoint_of_an_api_answers(api: HttpApi, echo: Function, engine_end
     listed = [item["ApiEndpoint"] for item in api.client.get_apis()["Items"] if item["ApiId"] == api.id]
     assert [shown["ApiEndpoint"]] == listed == [api.url]
     assert api.url == f"{engine_endpoint}/_aws/execute-api/{api.id}"
-    assert httpx.get(f"{api.url}/a", trust_env=False).json()["rawPath"] == "/a"
+    assert httpx.get(f"{api.url}/a", **DIRECT).json()["rawPath"] == "/a"
 
 
 def test_an_api_update_keeps_the_settings_it_does_not_name(api: HttpApi) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from support.direct import DIRECT
 from support.engines import Engine, EngineAt, EngineWith
 from support.eventually import eventually
 from support.http_apis import ECHO, HttpApi
@@ -131,7 +132,7 @@ def answers(url: str, requests: list[Request]) -> Counter[tuple[str, int]]:
     """How often each operation, or path, was answered with each status."""
 
     def post(share: list[Request]) -> list[tuple[str, int]]:
-        with httpx.Client(base_url=url, timeout=20, trust_env=False) as http:
+        with httpx.Client(base_url=url, timeout=20, **DIRECT) as http:
             return [
                 (sent.get("X-Amz-Target", path), http.post(path, headers=sent, content=body).status_code)
                 for path, sent, body in share

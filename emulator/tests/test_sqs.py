@@ -13,6 +13,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from support.direct import DIRECT
 from support.engines import PYTHON
 from support.errors import code, refused
 from support.eventually import eventually
@@ -518,7 +519,7 @@ def test_batch_without_entries_in_the_query_protocol_is_an_empty_batch(
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request"}
     form = {"Action": "SendMessageBatch", "QueueUrl": queue.url, "Version": "2012-11-05"}
 
-    answer = httpx.post(engine_endpoint, data=form, headers=signed, trust_env=False)
+    answer = httpx.post(engine_endpoint, data=form, headers=signed, **DIRECT)
 
     assert answer.status_code == 400
     assert "<Code>AWS.SimpleQueueService.EmptyBatchRequest</Code>" in answer.text
@@ -528,7 +529,7 @@ def test_batch_without_entries_in_the_query_protocol_is_an_empty_batch(
 def test_error_in_json_has_a_type_with_its_namespace(engine_endpoint: str) -> None:
     target = {"X-Amz-Target": "AmazonSQS.GetQueueUrl", "Content-Type": "application/x-amz-json-1.0"}
 
-    answer = httpx.post(engine_endpoint, json={"QueueName": "none"}, headers=target, trust_env=False)
+    answer = httpx.post(engine_endpoint, json={"QueueName": "none"}, headers=target, **DIRECT)
 
     assert answer.json()["__type"] == "com.amazonaws.sqs#QueueDoesNotExist"
     assert answer.headers["x-amzn-errortype"] == "com.amazonaws.sqs#QueueDoesNotExist"

@@ -18,6 +18,7 @@ from lab.deployment import cdk
 from lab.deployment.deploy import bootstrap_if_needed
 from lab.deployment.stack import prefix
 from lab.engines.clients import Aws
+from lab.engines.direct import DIRECT
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Stand:
         place = urlsplit(found["Code"].get("Location", ""))._replace(
             scheme=engine.scheme, netloc=engine.netloc
         )
-        code = httpx.get(place.geturl(), trust_env=False).raise_for_status().content
+        code = httpx.get(place.geturl(), **DIRECT).raise_for_status().content
         with undoing(lambda: self.install(code, handler)):
             self.install(with_witness(code), HANDLER)
             module, _, name = handler.rpartition(".")

@@ -11,6 +11,7 @@ from lab.common.results import Result, Verdict
 from lab.deployment import alarms
 from lab.deployment.stack import Stack
 from lab.engines.clients import Aws
+from lab.engines.direct import DIRECT
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -48,12 +49,12 @@ def probe(aws: Aws, stack: Stack) -> Iterator[Result]:
 
 
 def _api_answers(_aws: Aws, stack: Stack) -> tuple[bool, str]:
-    answer = httpx.get(f"{stack.api_url}/health", timeout=15, trust_env=False)
+    answer = httpx.get(f"{stack.api_url}/health", timeout=15, **DIRECT)
     return answer.status_code == 200, f"GET /health {answer.status_code}"
 
 
 def _redrive_is_guarded(_aws: Aws, stack: Stack) -> tuple[bool, str]:
-    answer = httpx.get(f"{stack.api_url}/redrive/preview", timeout=15, trust_env=False)
+    answer = httpx.get(f"{stack.api_url}/redrive/preview", timeout=15, **DIRECT)
     return answer.status_code == 401, f"GET /redrive/preview {answer.status_code}"
 
 

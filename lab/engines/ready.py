@@ -6,6 +6,7 @@ from typing import Protocol
 
 import httpx
 
+from lab.engines.direct import DIRECT
 from lab.errors import LabError
 
 LOOK_EVERY = 0.05
@@ -16,7 +17,7 @@ ANSWER_SECONDS = 10.0
 def wait(endpoint: str, within: float, has_ended: Callable[[], bool]) -> bool:
     """Wait until the engine at the URL serves. False once it has ended, or after `within` seconds."""
     deadline = time.monotonic() + within
-    with httpx.Client(base_url=endpoint, timeout=2, trust_env=False) as http:
+    with httpx.Client(base_url=endpoint, timeout=2, **DIRECT) as http:
         while True:
             try:
                 if http.get("/_localstack/health").is_success:

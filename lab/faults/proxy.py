@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 from lab.engines import ports, processes
-from lab.engines.direct import without_proxies
+from lab.engines.direct import DIRECT, without_proxies
 from lab.errors import LabError
 from lab.faults.fault import Fault, Fired
 
@@ -33,7 +33,7 @@ class FaultProxy:
         self._port = ports.free()
         self._process: subprocess.Popen[bytes] | None = None
         self._own_calls = 0
-        self._control = httpx.Client(base_url=f"{self.endpoint}/_microburst", timeout=5, trust_env=False)
+        self._control = httpx.Client(base_url=f"{self.endpoint}/_microburst", timeout=5, **DIRECT)
 
     @property
     def endpoint(self) -> str:
@@ -90,7 +90,7 @@ class FaultProxy:
     def _make_the_first_call(self) -> None:
         """Let no client wait for it: a worker's deadlines are shorter than that, and would pass without a fault."""
         try:
-            httpx.get(f"{self.endpoint}/_localstack/health", timeout=FIRST_CALL_SECONDS, trust_env=False)
+            httpx.get(f"{self.endpoint}/_localstack/health", timeout=FIRST_CALL_SECONDS, **DIRECT)
         except httpx.TransportError as error:
             self.__exit__()
             raise LabError(

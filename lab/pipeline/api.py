@@ -8,6 +8,7 @@ import httpx
 
 from lab.deployment.stack import Stack
 from lab.engines.clients import Aws
+from lab.engines.direct import DIRECT
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Api:
     """A client of one deployed API. Use it as a context manager; it keeps connections open."""
 
     def __init__(self, aws: Aws, stack: Stack) -> None:
-        self._http = httpx.Client(base_url=stack.api_url, timeout=SECONDS, trust_env=False)
+        self._http = httpx.Client(base_url=stack.api_url, timeout=SECONDS, **DIRECT)
         self._aws = aws
         self._stack = stack
         self._token: str | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from lab.common.polling import wait_until_updated
+from lab.engines.direct import DIRECT
 from lab.pipeline.observe import Pipeline
 from loadtests.benchmarks.mapping import Mapping
 
@@ -47,7 +48,7 @@ def baseline_deployed(pipeline: Pipeline, *, concurrency: int | None = None) -> 
 def _code_and_handler(client: "LambdaClient", name: str) -> tuple[bytes, str]:
     found = client.get_function(FunctionName=name)
     location = found["Code"].get("Location", "")
-    code = httpx.get(location, timeout=30, trust_env=False).raise_for_status().content
+    code = httpx.get(location, timeout=30, **DIRECT).raise_for_status().content
     return code, found["Configuration"].get("Handler", "")
 
 

@@ -21,6 +21,7 @@ from lab.common.output import Terminal
 from lab.common.polling import wait_for
 from lab.engines import HostEngine
 from lab.engines import clients as guarded
+from lab.engines.direct import DIRECT
 from lab.faults.healing import deployed
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
@@ -80,7 +81,7 @@ def pass_through(pipeline: Pipeline, engine: psutil.Process, events: int) -> Ite
     supply = list(orders(events, label="memory"))
     yield _sample(engine, 0, 0.0)
     every = max(BATCH, events // SAMPLES)
-    with httpx.Client(base_url=pipeline.stack.api_url, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=pipeline.stack.api_url, timeout=60, **DIRECT) as http:
         for start in range(0, events, BATCH):
             part = supply[start : start + BATCH]
             http.post("/events/batch", json={"events": part}).raise_for_status()

@@ -10,6 +10,7 @@ import pytest
 
 from functions.ingest.handler import MAX_BATCH_BODY_BYTES, MAX_EVENTS
 from lab.deployment.stack import Stack
+from lab.engines.direct import DIRECT
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import order
 from support.eventually import eventually
@@ -24,7 +25,7 @@ def new_order(**changes: Any) -> dict[str, Any]:
 def ask(stack: Stack, method: str, path: str, content: str | bytes = b"", **headers: str) -> httpx.Response:
     spelt = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.request(
-        method, f"{stack.api_url}{path}", content=content, headers=spelt, timeout=30, trust_env=False
+        method, f"{stack.api_url}{path}", content=content, headers=spelt, timeout=30, **DIRECT
     )
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from functions.common import codec
+from lab.engines.direct import DIRECT
 from lab.faults import Fault, FaultProxy, routed, runtime_settings
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Pipeline
@@ -150,7 +151,7 @@ def submit_batch(pipeline: Pipeline, count: int) -> set[str]:
     """Orders in one request, so that the worker gets them together."""
     events = list(orders(count, label="batch"))
     url = f"{pipeline.stack.api_url}/events/batch"
-    answer = httpx.post(url, json={"events": events}, timeout=30, trust_env=False)
+    answer = httpx.post(url, json={"events": events}, timeout=30, **DIRECT)
     assert answer.json()["accepted"] == count
     return {str(event["orderId"]) for event in events}
 
@@ -237,7 +238,7 @@ def test_a_client_is_told_in_time_that_the_queue_does_not_answer(
     proxy.inject(Fault(service="ssm", operation="GetParameters", hangs=True))
     url = f"{pipeline.stack.api_url}/events/batch"
     events = list(orders(100, label="silent"))
-    answer = httpx.post(url, json={"events": events}, timeout=60, trust_env=False)
+    answer = httpx.post(url, json={"events": events}, timeout=60, **DIRECT)
     seconds = time.time() - since
     proxy.clear()
     assert answer.status_code == 207
@@ -313,7 +314,7 @@ def answered(
     token = f"Bearer{' ' * next(SPELLINGS)}{api.redrive_token()}"
     headers = {"Authorization": token, "Content-Type": "application/json"}
     url = f"{pipeline.stack.api_url}/redrive/{path}"
-    answer = httpx.request(method, url, headers=headers, content="{}", timeout=60, trust_env=False)
+    answer = httpx.request(method, url, headers=headers, content="{}", timeout=60, **DIRECT)
     seconds = time.monotonic() - began
     hits = proxy.fired(fault.service, fault.operation)
     proxy.clear()

@@ -12,6 +12,7 @@ from functions.redrive.error_types import error_type
 from lab.deployment.deploy import deploy
 from lab.dlq.browser import DlqBrowser
 from lab.engines.clients import Aws
+from lab.engines.direct import DIRECT
 from lab.faults import Fault, FaultProxy, routed
 from lab.pipeline.observe import Pipeline
 from lab.pipeline.orders import orders
@@ -86,7 +87,7 @@ def submit(pipeline: Pipeline) -> set[str]:
     """All orders in one request, so that the worker gets full batches."""
     events = list(orders(ORDERS, label="outage"))
     answer = httpx.post(
-        f"{pipeline.stack.api_url}/events/batch", json={"events": events}, timeout=30, trust_env=False
+        f"{pipeline.stack.api_url}/events/batch", json={"events": events}, timeout=30, **DIRECT
     )
     assert answer.json()["accepted"] == ORDERS
     return {str(event["orderId"]) for event in events}

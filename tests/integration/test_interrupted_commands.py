@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from lab.common import paths
+from lab.engines.direct import DIRECT
 from lab.faults import catalogue as faults
 from lab.faults import routed, runtime_settings
 from lab.faults import steady_state as steady
@@ -209,7 +210,7 @@ def test_a_console_undoes_its_changes_however_it_is_ended(
 
 def answers(port: int) -> bool:
     try:
-        return bool(httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code)
+        return bool(httpx.get(f"http://127.0.0.1:{port}/", **DIRECT).status_code)
     except httpx.TransportError:
         return False
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from lab.common import paths
+from lab.engines.direct import DIRECT
 from lab.pipeline.observe import Pipeline
 from support.browsers import chromium
 from support.eventually import eventually
@@ -62,7 +63,7 @@ def browsing(*, dark: bool = False) -> Generator[tuple[Page, Seen]]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return httpx.get(url, **DIRECT).is_success
     except httpx.TransportError:
         return False
 
@@ -127,7 +128,7 @@ def test_no_page_of_locust_is_wider_than_a_window_of_1280_pixels(web_ui: str) ->
 
 def test_a_load_that_is_not_allowed_is_refused_on_the_page(web_ui: str) -> None:
     with browsing(dark=True) as (page, seen):
-        answer = httpx.post(f"{web_ui}swarm", data={"usual": "500"}, trust_env=False)
+        answer = httpx.post(f"{web_ui}swarm", data={"usual": "500"}, **DIRECT)
         assert answer.is_success
         page.goto(f"{web_ui}pipeline/")
         expect(page.get_by_role("heading", name="Not started")).to_be_visible()
@@ -138,9 +139,9 @@ def test_a_load_that_is_not_allowed_is_refused_on_the_page(web_ui: str) -> None:
 
 
 def test_no_load_goes_anywhere_but_to_loopback(web_ui: str) -> None:
-    httpx.post(f"{web_ui}swarm", data={"host": "http://192.0.2.1"}, trust_env=False)
+    httpx.post(f"{web_ui}swarm", data={"host": "http://192.0.2.1"}, **DIRECT)
     told = eventually(
-        lambda: httpx.get(f"{web_ui}pipeline/vitals.json", trust_env=False).json()["refusal"], within=10
+        lambda: httpx.get(f"{web_ui}pipeline/vitals.json", **DIRECT).json()["refusal"], within=10
     )
     assert "not on this machine's loopback" in told
-    assert httpx.get(f"{web_ui}stats/requests", trust_env=False).json()["user_count"] == 0
+    assert httpx.get(f"{web_ui}stats/requests", **DIRECT).json()["user_count"] == 0

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from lab.common.polling import wait_until_updated
+from lab.engines.direct import DIRECT
 from lab.engines.kinds import HOST
 from lab.faults import steady_state as steady
 from lab.pipeline.observe import Pipeline
@@ -36,7 +37,7 @@ def patched(pipeline: Pipeline, patch: Patch) -> Generator[None]:
     lambda_ = pipeline.aws.client("lambda")
     name = f"{pipeline.stack.prefix}-{patch.function}"
     location = lambda_.get_function(FunctionName=name)["Code"]["Location"]
-    original = httpx.get(location, timeout=30, trust_env=False).raise_for_status().content
+    original = httpx.get(location, timeout=30, **DIRECT).raise_for_status().content
     try:
         lambda_.update_function_code(FunctionName=name, ZipFile=mutated(original, patch.mutation))
         wait_until_updated(lambda_, name)

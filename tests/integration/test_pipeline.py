@@ -12,6 +12,7 @@ import pytest
 
 from lab.common.results import Verdict
 from lab.deployment.smoke_checks import probe
+from lab.engines.direct import DIRECT
 from lab.pipeline.api import Api
 from lab.pipeline.observe import Effect, Pipeline
 from lab.pipeline.orders import order, orders
@@ -213,9 +214,7 @@ def test_duplicate_submit_mode_has_one_effect_per_order(pipeline: Pipeline, api:
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic dGVzdA=="])
 def test_redrive_is_closed_without_the_token(pipeline: Pipeline, authorization: str | None) -> None:
     headers = {"Authorization": authorization} if authorization else {}
-    answer = httpx.get(
-        f"{pipeline.stack.api_url}/redrive/preview", headers=headers, trust_env=False, timeout=15
-    )
+    answer = httpx.get(f"{pipeline.stack.api_url}/redrive/preview", headers=headers, **DIRECT, timeout=15)
     assert answer.status_code == (403 if authorization else 401)
 
 

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import httpx
 
+from lab.engines.direct import DIRECT
+
 LOOPBACK = "127.0.0.1"
 REFUSAL = {"Code": "InternalError", "SenderFault": False, "Message": "refused by a test"}
 
@@ -19,7 +21,7 @@ class RefusingSqs:
     """
 
     def __init__(self, upstream: str, operation: str, times: int) -> None:
-        self._http = httpx.Client(base_url=upstream, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=upstream, timeout=30, **DIRECT)
         self._operation = operation
         self._times = times
         self._numbers: dict[str, int] = {}

@@ -18,6 +18,7 @@ import httpx
 import psutil
 
 from support import functions
+from support.direct import DIRECT
 from support.functions import Function
 
 EMULATOR = Path(__file__).resolve().parents[2]
@@ -111,12 +112,13 @@ class EngineWith(Clients):
                 start_new_session=True,
             )
         deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline and self._engine.poll() is None:
-            try:
-                if httpx.get(f"{self.endpoint}/_localstack/health", trust_env=False, timeout=2).is_success:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
+        with httpx.Client(base_url=self.endpoint, timeout=2, **DIRECT) as http:
+            while time.monotonic() < deadline and self._engine.poll() is None:
+                try:
+                    if http.get("/_localstack/health").is_success:
+                        return
+                except httpx.TransportError:
+                    time.sleep(0.05)
         raise EngineEndedError(self.last_log_lines())
 
     def process(self) -> psutil.Process:

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import httpx
 
+from support.direct import DIRECT
+
 ECHO = """
     def handler(event, context):
         return event
@@ -38,7 +40,7 @@ class HttpApi:
         self.id: str = self.created["ApiId"]
         self.url: str = self.created["ApiEndpoint"]
         self._integrations: dict[tuple[str, int], str] = {}
-        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=60, **DIRECT)
 
     def integration(self, function_arn: str, milliseconds: int = 30_000) -> str:
         """The id of an integration with the function."""

@@ -2,6 +2,7 @@
 
 import httpx
 
+from lab.engines.direct import DIRECT
 from lab.parity.probe import documented, feature
 from lab.parity.workbench import Workbench
 
@@ -16,8 +17,8 @@ ECHO = "def handler(event, context): return event"
 )
 def _(bench: Workbench) -> str:
     url = bench.http_api(ECHO, authorizer="def handler(event, context): return {'isAuthorized': True}")
-    without = httpx.get(url, timeout=30, trust_env=False).status_code
-    with_it = httpx.get(url, headers={"Authorization": "x"}, timeout=30, trust_env=False).status_code
+    without = httpx.get(url, timeout=30, **DIRECT).status_code
+    with_it = httpx.get(url, headers={"Authorization": "x"}, timeout=30, **DIRECT).status_code
     return f"{without}, then {with_it} with it"
 
 
@@ -28,7 +29,7 @@ def _(bench: Workbench) -> str:
     documented("API Gateway guide, HTTP APIs with Lambda proxy integrations"),
 )
 def _(bench: Workbench) -> str:
-    event = httpx.get(bench.http_api(ECHO), timeout=30, trust_env=False).raise_for_status().json()
+    event = httpx.get(bench.http_api(ECHO), timeout=30, **DIRECT).raise_for_status().json()
     return f"{event['version']}, {event['routeKey']}"
 
 
@@ -40,5 +41,5 @@ def _(bench: Workbench) -> str:
 )
 def _(bench: Workbench) -> str:
     url = bench.http_api(ECHO, throttle={"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 1})
-    seen = {httpx.get(url, timeout=30, trust_env=False).status_code for _ in range(3)}
+    seen = {httpx.get(url, timeout=30, **DIRECT).status_code for _ in range(3)}
     return "429 among them" if 429 in seen else f"only {seen}"

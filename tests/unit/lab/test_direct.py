@@ -1,6 +1,9 @@
 """No client of the engine goes through a proxy; what asks AWS itself does."""
 
+import ssl
+
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
@@ -31,6 +34,19 @@ def test_a_client_of_the_engine_asks_the_engine_whatever_the_environment_says(
             client.get_caller_identity()
         assert engine.heard == ["POST / HTTP/1.1"]
         assert proxy.heard == []
+
+
+def test_an_http_client_of_the_engine_asks_the_engine_and_trusts_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with listener() as proxy, listener() as engine:
+        proxied(monkeypatch, proxy)
+        assert httpx.get(engine.environment["HTTP_PROXY"], **direct.DIRECT).status_code == 502
+        assert engine.heard == ["GET / HTTP/1.1"]
+        assert proxy.heard == []
+    trusting = direct.DIRECT["verify"]
+    assert trusting.verify_mode is ssl.CERT_REQUIRED
+    assert trusting.cert_store_stats()["x509"] == 0
 
 
 def test_a_client_of_aws_goes_through_the_users_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
