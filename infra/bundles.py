@@ -126,19 +126,9 @@ def build(function: str, target: Target, *, traced: bool = False) -> Bundle:
 
     A function that the pipeline does not have is one of a challenge.
     """
-    content = MANIFEST.get(function, ALONE)
-    sites = [_wheels(_lock(content.wheels), target)]
-    if traced:
-        content = replace(content, packages=(*content.packages, TRACING))
-        sites.append(_wheels(_lock(TRACING), target))
-    sources = dict(_sources(content))
-    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)  # of the bytecode
-    for wheels in sites:
-        digest.update((wheels / "digest").read_bytes())
-    for name, path in sorted(sources.items()):
-        digest.update(_framed(name, path))
-    bundle = Bundle(function, CACHE / f"{function}-{digest.hexdigest()}.zip", digest.hexdigest())
+    bundle = wanted(function, target, traced=traced)
     if not bundle.path.exists():
+        sources, sites = _parts(function, target, traced=traced)
         with tempfile.TemporaryDirectory() as scratch:
             for name, path in sources.items():
                 copy = Path(scratch) / name
@@ -147,6 +137,27 @@ def build(function: str, target: Target, *, traced: bool = False) -> Bundle:
             _compile(Path(scratch))
             _write_zip(bundle.path, [Path(scratch), *(wheels / "site" for wheels in sites)])
     return bundle
+
+
+def wanted(function: str, target: Target, *, traced: bool = False) -> Bundle:
+    """The bundle that the code makes as it is now, whether it has been made or not. Raises BundleError."""
+    sources, sites = _parts(function, target, traced=traced)
+    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)  # of the bytecode
+    for wheels in sites:
+        digest.update((wheels / "digest").read_bytes())
+    for name, path in sorted(sources.items()):
+        digest.update(_framed(name, path))
+    return Bundle(function, CACHE / f"{function}-{digest.hexdigest()}.zip", digest.hexdigest())
+
+
+def _parts(function: str, target: Target, *, traced: bool) -> tuple[dict[str, Path], list[Path]]:
+    """Names and paths of a bundle's source files, and the folders of its wheels."""
+    content = MANIFEST.get(function, ALONE)
+    sites = [_wheels(_lock(content.wheels), target)]
+    if traced:
+        content = replace(content, packages=(*content.packages, TRACING))
+        sites.append(_wheels(_lock(TRACING), target))
+    return dict(_sources(content)), sites
 
 
 def fetch(target: Target) -> None:

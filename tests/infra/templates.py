@@ -13,6 +13,8 @@ from infra.settings import Settings
 
 STACKS = ("queue", "functions", "api", "observability")
 AWS_ACCOUNT = "123456789012"
+PATHS_BUT_NO_COPIES = {"aws:cdk:enable-path-metadata": True, "aws:cdk:disable-asset-staging": True}
+"""A synth copies each bundle to where a deployment would find it, which a test does not need."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def new_app(others: Mapping[str, str] | None = None) -> cdk.App:
     """An app with the feature flags of `cdk.json`, or others, that keeps construct paths and validates nothing."""
     flags = json.loads((ROOT / "infra" / "cdk.json").read_text())["context"]
     return cdk.App(
-        context=flags | dict(others or {}) | {"aws:cdk:enable-path-metadata": True},
+        context=flags | dict(others or {}) | PATHS_BUT_NO_COPIES,
         builtin_cloud_formation_validation=False,
         analytics_reporting=False,
     )

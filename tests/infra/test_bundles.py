@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra import bundles
-from infra.bundles import MANIFEST, ROOT, Bundle, BundleError, Target, build
+from infra.bundles import MANIFEST, ROOT, BundleError, Target, build, wanted
 from infra.settings import host_architecture
 from loadtests.benchmarks.cold_start import HANDLERS, imported, in_bundle
 from tests.infra.templates import Templates
@@ -213,8 +213,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / "functions"
     shutil.copytree(ROOT / "functions", copy, ignore=shutil.ignore_patterns("__pycache__"))
     wheels = bundles.CACHE / "wheels"
-    for function in MANIFEST:
-        build(function, HOST)
+    bundles.fetch(HOST)
     monkeypatch.setattr(bundles, "SOURCES", copy)
     monkeypatch.setattr(bundles, "ROOT", tmp_path)
     monkeypatch.setattr(bundles, "CACHE", tmp_path / "bundles")
@@ -224,8 +223,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _digests() -> dict[str, str]:
-    built: dict[str, Bundle] = {function: build(function, HOST) for function in MANIFEST}
-    return {function: bundle.digest for function, bundle in built.items()}
+    return {function: wanted(function, HOST).digest for function in MANIFEST}
 
 
 def _reached(module: str) -> set[str]:
