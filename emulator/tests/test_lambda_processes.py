@@ -15,7 +15,7 @@ import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from support.engines import PYTHON, RUNTIME, EngineWith
+from support.engines import PYTHON, RUNTIME, Engine, EngineWith
 from support.eventually import eventually
 from support.processes import has_ended
 
@@ -173,18 +173,16 @@ ASKING_AS_A_PAGE = """
 
 
 @pytest.mark.parametrize("marks", [{"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}], ids=str)
-def test_a_page_cannot_take_a_functions_invocations(
-    start: Callable[..., EngineWith], marks: dict[str, str]
-) -> None:
+def test_a_page_cannot_take_a_functions_invocations(running_engine: Engine, marks: dict[str, str]) -> None:
     """Each environment's Runtime API listens on a port of its own, which a page may guess."""
-    function = start().create(ASKING_AS_A_PAGE)
+    function = running_engine.create(ASKING_AS_A_PAGE)
     assert function.invoke(headers=marks).payload == 403
     assert function.invoke(headers=marks).payload == 403, "the environment serves on"
 
 
 @pytest.mark.evidence("ours", "recorded tests have functions of older Pythons")
 def test_function_of_another_python_runs_only_where_the_setting_allows_it(
-    start: Callable[..., EngineWith],
+    start: Callable[..., EngineWith], running_engine: Engine
 ) -> None:
     code = "import os\ndef handler(event, context): return os.environ['AWS_EXECUTION_ENV']"
     engine = start(LAB_LAMBDA_PYTHONS="any")
@@ -194,4 +192,4 @@ def test_function_of_another_python_runs_only_where_the_setting_allows_it(
 
     assert older.invoke().payload == "AWS_Lambda_python3.12"
     assert other.configuration()["State"] == "Failed"
-    assert start().create(code, Runtime="python3.12").configuration()["State"] == "Failed"
+    assert running_engine.create(code, Runtime="python3.12").configuration()["State"] == "Failed"

@@ -17,16 +17,32 @@ import pytest
 from lab.common import paths
 from lab.engines import HostEngine, ports
 from lab.engines import clients as aws
+from lab.engines.direct import DIRECT
 from lab.errors import LabError
 from support import functions
 from support.eventually import eventually
 from support.processes import has_ended
 from tests.conftest import free_port
 
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "LAB_TEST_CANARY")
+NOT_FOR_THE_ENGINE = "not-for-the-engine"
+
 
 @pytest.fixture
 def engine() -> Iterator[HostEngine]:
     engine = HostEngine(free_port())
+    yield engine
+    engine.down()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[HostEngine]:
+    """One that tests look at and leave as it is. It was started where there were SECRETS."""
+    engine = HostEngine(free_port())
+    with pytest.MonkeyPatch.context() as environment:
+        for name in SECRETS:
+            environment.setenv(name, NOT_FOR_THE_ENGINE)
+        assert engine.up()
     yield engine
     engine.down()
 
@@ -40,11 +56,10 @@ def s3_of(engine: HostEngine) -> Any:
     return aws.local(engine.endpoint).client("s3", s3={"addressing_style": "path"})
 
 
-def test_an_engine_listens_on_loopback_only(engine: HostEngine) -> None:
-    engine.up()
+def test_an_engine_listens_on_loopback_only(running: HostEngine) -> None:
     listening = {
         connection.laddr.ip
-        for process in processes_of(engine)
+        for process in processes_of(running)
         for connection in process.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
@@ -60,7 +75,7 @@ def test_stopping_leaves_no_process_no_port_and_no_file(engine: HostEngine) -> N
     assert all(has_ended(process) for process in processes)
     assert not engine.home.exists()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(engine.endpoint, trust_env=False)
+        httpx.get(engine.endpoint, **DIRECT)
 
 
 def test_an_engine_writes_only_into_its_own_folder(engine: HostEngine) -> None:
@@ -76,11 +91,10 @@ def test_an_engine_writes_only_into_its_own_folder(engine: HostEngine) -> None:
     assert {path for path in after - before if "localstack" in path.name} == set()
 
 
-def test_starting_a_running_engine_changes_nothing(engine: HostEngine) -> None:
-    assert engine.up()
-    first = engine.process().pid
-    assert not engine.up()
-    assert engine.process().pid == first
+def test_starting_a_running_engine_changes_nothing(running: HostEngine) -> None:
+    first = running.process().pid
+    assert not running.up()
+    assert running.process().pid == first
 
 
 def test_a_crash_is_noticed_and_reported_with_the_last_log_lines(engine: HostEngine) -> None:
@@ -133,25 +147,17 @@ def test_a_busy_port_is_refused_with_its_owner_and_the_fix(engine: HostEngine) -
     assert "LAB_PORT=" in raised.value.fix
 
 
-def test_two_labs_run_side_by_side(engine: HostEngine) -> None:
-    other = HostEngine(free_port())
-    try:
-        engine.up()
-        other.up()
-        s3_of(engine).create_bucket(Bucket="only-here")
-        assert [bucket["Name"] for bucket in s3_of(engine).list_buckets()["Buckets"]] == ["only-here"]
-        assert s3_of(other).list_buckets()["Buckets"] == []
-        other.down()
-        assert engine.status().state == "running"
-    finally:
-        other.down()
-
-
-def test_the_engine_inherits_no_credentials(engine: HostEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-the-engine")
-    monkeypatch.setenv("LAB_TEST_CANARY", "not-for-the-engine")
+def test_two_labs_run_side_by_side(running: HostEngine, engine: HostEngine) -> None:
     engine.up()
-    assert "not-for-the-engine" not in engine.process().environ().values()
+    s3_of(running).create_bucket(Bucket="only-here")
+    assert [bucket["Name"] for bucket in s3_of(running).list_buckets()["Buckets"]] == ["only-here"]
+    assert s3_of(engine).list_buckets()["Buckets"] == []
+    engine.down()
+    assert running.status().state == "running"
+
+
+def test_the_engine_inherits_no_credentials(running: HostEngine) -> None:
+    assert NOT_FOR_THE_ENGINE not in running.process().environ().values()
 
 
 def test_another_value_of_lab_iam_is_refused(engine: HostEngine, monkeypatch: pytest.MonkeyPatch) -> None:
