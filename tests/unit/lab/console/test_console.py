@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,18 +12,16 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from functions.publish.envelope import Envelope
-from lab.console import switches
 from lab.console.connection import Connection
 from lab.console.live import Live
 from lab.console.routes import dlq, faults, jobs, pages, pipeline, runbooks
 from lab.console.routes.pages import PAGES, templates
 from lab.console.routes.runbooks import RUNBOOKS, commands
 from lab.console.server import listening
-from lab.console.switches import Switches, in_force
+from lab.console.switches import Switches
 from lab.dlq.browser import Browsed, DlqBrowser
 from lab.engines.kinds import HOST
 from lab.errors import LabError
-from lab.faults.changes import GAMEDAY, HIDDEN, ActiveChange
 from lab.games.puzzles import PUZZLES, Puzzle
 from support.eventually import eventually
 from tests.support.pages import section
@@ -224,22 +221,6 @@ def test_a_runbook_is_a_page(ours: TestClient) -> None:
 def test_commands_of_the_runbook_of_settings_can_be_run_and_others_cannot(ours: TestClient) -> None:
     assert "runbook.js" in ours.get("/runbooks/settings").text
     assert "runbook.js" not in ours.get("/runbooks/critical-dlq-depth").text
-
-
-@pytest.mark.parametrize("why", [HIDDEN, f"{GAMEDAY} spared-database"])
-def test_what_a_puzzle_or_a_gameday_has_changed_is_neither_named_nor_ended_by_the_pages(
-    monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
-    sought = ActiveChange("worker-concurrency", None, why, None)
-    (told,) = in_force([sought])
-    assert "worker-concurrency" not in json.dumps(told)
-    undone: list[str] = []
-    changes = SimpleNamespace(active=lambda: [sought], undo=undone.append)
-    monkeypatch.setattr(switches, "Changes", lambda _pipeline: changes)
-    nowhere: Any = None
-    with pytest.raises(LabError, match="Nothing is in force at worker-concurrency"):
-        Switches().off(nowhere, "worker-concurrency")
-    assert undone == []
 
 
 @pytest.mark.parametrize("puzzle", PUZZLES, ids=lambda puzzle: puzzle.name)

@@ -1,14 +1,16 @@
 """The faults to switch on, and what the pages are told of what stands."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from functions.common.failure_modes import FailureMode
+from lab.console import switches
 from lab.console.switches import Switches, in_force, why
 from lab.errors import LabError
 from lab.faults.catalogue import FAULTS, MODES
-from lab.faults.changes import HIDDEN, ActiveChange
+from lab.faults.changes import GAMEDAY, HIDDEN, ActiveChange
 from lab.faults.runtime_settings import RUNTIME_SETTINGS
 
 NO_PIPELINE: Any = None
@@ -63,7 +65,23 @@ def test_a_change_made_elsewhere_is_shown_with_its_maker() -> None:
     assert (told["told"], told["switch"]) == ("worker-timeout changed by scenario slow-downstream", None)
 
 
-def test_a_puzzle_is_not_given_away() -> None:
-    (told,) = in_force([ActiveChange("queue-delay", "0", HIDDEN, None)])
-    assert "queue-delay" not in str(told)
-    assert told["told"] == "something broken on purpose (lab repair)"
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (HIDDEN, "something broken on purpose (lab repair)"),
+        (f"{GAMEDAY} spared-database", "something broken on purpose (gameday spared-database)"),
+    ],
+)
+def test_what_a_puzzle_or_a_gameday_has_changed_is_neither_given_away_nor_ended(
+    monkeypatch: pytest.MonkeyPatch, reason: str, shown: str
+) -> None:
+    sought = ActiveChange("worker-concurrency", None, reason, None)
+    (told,) = in_force([sought])
+    assert "worker-concurrency" not in str(told)
+    assert told["told"] == shown
+    undone: list[str] = []
+    changes = SimpleNamespace(active=lambda: [sought], undo=undone.append)
+    monkeypatch.setattr(switches, "Changes", lambda _pipeline: changes)
+    with pytest.raises(LabError, match="Nothing is in force at worker-concurrency"):
+        Switches().off(NO_PIPELINE, "worker-concurrency")
+    assert undone == []
