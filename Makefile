@@ -16,6 +16,8 @@ lab := .lab/bin/lab
 pytest := .lab/env/lab/bin/python -m pytest
 # several processes (WORKERS=0: none), files kept together; each has an engine and a deployment where its tests need one
 side_by_side = -n $(or $(WORKERS),$(1),2) --dist loadfile
+# without a plugin whose import takes half a second in each process, and which one test of tests/integration needs
+light := -p no:schemathesis
 node := .lab/env/node/bin/node
 
 .PHONY: help
@@ -102,7 +104,7 @@ bootstrap-aws: setup ## Prepare an AWS account and region for CDK, once: asks
 	@$(lab) aws bootstrap $(consent)
 
 ##@ Develop
-.PHONY: test lint types unit infra-test engine-test integration
+.PHONY: test lint types unit infra-test engine-test engines integration
 test: setup ## lint to integration, below, side by side, and their times
 	@.lab/env/lab/bin/python -m tests.lanes
 
@@ -115,13 +117,15 @@ types: setup ## pyright: strict on lab, functions and infra
 	@$(node) infra/node_modules/pyright/index.js
 	@$(node) infra/node_modules/pyright/index.js -p emulator
 unit: setup ## Rules, without an engine
-	@$(pytest) $(side_by_side) tests/unit -m "not page"
+	@$(pytest) $(light) $(side_by_side) tests/unit -m "not page"
 infra-test: setup ## The synthesized templates
-	@$(pytest) $(side_by_side) tests/infra
+	@$(pytest) $(light) $(side_by_side) tests/infra
 engine-test: setup ## What the engine promises, through boto3
-	@$(pytest) $(call side_by_side,3) -c emulator/pyproject.toml emulator/tests -m "not long and not page"
+	@$(pytest) $(side_by_side) -c emulator/pyproject.toml emulator/tests -m "not long and not page"
+engines: setup ## Host engines' starts and ends, and the challenges
+	@$(pytest) $(light) $(call side_by_side,0) tests/engines tests/challenge -m "not long and not page"
 integration: setup ## The deployed pipeline
-	@$(pytest) $(call side_by_side,3) tests/engines tests/integration tests/challenge -m "not long and not page"
+	@$(pytest) $(side_by_side) tests/integration -m "not long and not page"
 .PHONY: test-long
 test-long: setup ## Outages, kills, scenarios, puzzles, runbooks, fuzzing: minutes
 	@$(pytest) -c emulator/pyproject.toml emulator/tests -m long
