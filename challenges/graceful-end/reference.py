@@ -5,7 +5,7 @@ import os
 
 import boto3
 
-ENOUGH_MS = 3000
+ENOUGH_MS = 2500
 orders = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 Done = orders.meta.client.exceptions.ConditionalCheckFailedException
 

@@ -23,6 +23,6 @@ def once(order):
 
 def handler(event, context):
     for record in event["Records"]:
-        if context.get_remaining_time_in_millis() < 2000:
+        if context.get_remaining_time_in_millis() < 1500:
             raise TimeoutError("no time left for the rest of the batch")
         once(json.loads(record["body"]))

@@ -111,8 +111,8 @@ def _hangs(rng: random.Random) -> Drawn:
 
 
 def _slow(rng: random.Random) -> Drawn:
-    those = orders(10)
-    return those, [*in_batches(those), *on_writes(0, latency_ms=rng.randint(900, 1200))]
+    those = orders(8)
+    return those, [*in_batches(those), *on_writes(0, latency_ms=rng.randint(750, 900))]
 
 
 def _throttled(rng: random.Random) -> Drawn:
@@ -202,7 +202,7 @@ CHALLENGES = {
             by=_slow,
             promises=(keep.NO_LOST_INVOCATION, keep.ONE_EFFECT, keep.ONE_PLACE, keep.GOOD_LIVE, *keep.ALWAYS),
             hint="The context knows how much time is left. What was not begun can be reported as failed.",
-            world=World(max_receives=6, timeout=6, visibility=8, settle=60),
+            world=World(max_receives=5, timeout=5, visibility=6, settle=45),
         ),
         Challenge(
             name="backoff",

@@ -13,7 +13,7 @@ from lab.history.places import ledger_of
 from lab.history.rules import Breach
 from lab.pipeline.ledger import Ledger
 
-BUSY = 4.0
+BUSY = 8.0
 """Processes that want each processor. Where there are more, no handler is to blame for what comes too late."""
 
 SLOW_IMPORT = "its import takes longer than Lambda's 10 s"
