@@ -249,7 +249,7 @@ CHALLENGES = {
                 *keep.ALWAYS,
             ),
             hint="What is behind a failure spends receives with it. Groups fail by themselves; poison need not wait.",
-            world=World(fifo=True, visibility=2, timeout=2, max_receives=3, settle=45),
+            world=World(fifo=True, timeout=2, max_receives=3, settle=60),
         ),
         Challenge(
             name="noisy-customer",
