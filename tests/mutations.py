@@ -604,7 +604,7 @@ JUDGES = {
         "lab/games/check.py", "Check._is_ringing", '"ALARM"', '"never"'
     ),
     "check: nobody else's order is received": Mutation(
-        "lab/games/check.py", "Check._require_quiet", "not orders", "True"
+        "lab/games/check.py", "Check._is_quiet", "not depth.visible + depth.in_flight", "True"
     ),
     "check: a dead letter is kept for longer than an order waits": Mutation(
         "lab/games/check.py", "Check._kept", "dlq <= queue", "False"

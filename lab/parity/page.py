@@ -48,7 +48,8 @@ Nothing of this is refused, because no request asks for it.
 
 - State is gone with the engine: `make down` forgets everything.
 - Policies of queues, topics, buses and functions, service control policies and permissions boundaries are kept and not
-  evaluated; what roles allow is, with `LAB_IAM=enforce`, for functions alone ([README](../emulator/README.md#iam)).
+  evaluated; what roles allow is, with `LAB_IAM=enforce` or by a role's path, for functions alone
+  ([README](../emulator/README.md#iam)).
 - Encryption is declared, not done. Use of a customer managed key is checked with `LAB_IAM=enforce`; whether CloudWatch
   may use the key of a topic that an alarm notifies is checked always.
 - No recursive loop is detected, so `RecursiveInvocationsDropped` is never written.

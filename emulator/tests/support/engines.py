@@ -74,7 +74,7 @@ class EngineWith(Clients):
     def __init__(self, **variables: str) -> None:
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.home = Path(tempfile.mkdtemp(prefix="lab-localstack-test-"))
+        self.home = Path(tempfile.mkdtemp(prefix="lab-engine-test-"))
         self.log = self.home / "engine.log"
         self.command: list[str | Path] = [PYTHON, "-m", "localstack.runtime.main"]
         self._variables = variables
