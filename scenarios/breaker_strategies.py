@@ -11,7 +11,7 @@ from lab.scenario import Experiment, probes, rules
 from lab.scenario.model import Prediction, Scenario, at_least, between, exactly, recovery, under, where
 
 ORDERS, RECEIVES = 10, 5
-OUTAGE_SECONDS = 16
+OUTAGE_SECONDS = 11
 RETRY_CAP_SECONDS = 2
 """With `none` five receives are at most 1 + 2 + 2 + 2 s apart: the outage is longer."""
 
