@@ -118,7 +118,6 @@ def _require(
 
 
 @lru_cache(maxsize=1024)
-@lru_cache(maxsize=1024)  # each environment of a function has been one more to look through
 def _session(access_key_id: str, account: str) -> Session | None:
     """The session of a role that has this access key: keys are random, and a key never changes its session."""
     if access_key_id[1:4] != "SIA":  # LocalStack writes LSIA where AWS writes ASIA
